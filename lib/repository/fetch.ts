@@ -1,0 +1,48 @@
+/** Finding an artifact version by its exact reference, and handing out its bytes: one ledger read decides everything. */
+import type { Digest } from '#protocol/digest'
+import type { Entry } from '#protocol/entry'
+import { BucketError } from '#protocol/errors'
+import { type ArtifactRef, formatRef } from '#protocol/identifiers'
+import { PRESIGNED_SECONDS } from '#protocol/limits'
+import type { BlobStore, ByteRange, Call, Ledger, PresignedRequest } from './ports.ts'
+
+/**
+ * @param expected the digest that the caller insists on (`?digest=`).
+ * @throws BucketError `version_not_found`, `digest_differs` (docs/http-api.md, section 5).
+ */
+export async function findEntry(
+  deps: { readonly ledger: Ledger },
+  ref: ArtifactRef,
+  expected: Digest | undefined,
+  call: Call,
+): Promise<Entry> {
+  const entry = await call.time('ledger', deps.ledger.find(ref))
+  if (!entry) throw new BucketError('version_not_found', `${formatRef(ref)} is not stored`, {})
+  if (expected !== undefined && expected !== entry.digest) throw digestDiffers(entry, expected)
+  return entry
+}
+
+export const digestDiffers = (entry: Entry, expected: string): BucketError<'digest_differs'> =>
+  new BucketError(
+    'digest_differs',
+    `${formatRef(entry.ref)} is stored with ${entry.digest}, not with ${expected}`,
+    {
+      expected_digest: expected,
+      stored_digest: entry.digest,
+    },
+  )
+
+/** The bytes of an entry, or one range within them. */
+export const readBytes = (
+  deps: { readonly blobs: BlobStore },
+  entry: Entry,
+  range: ByteRange | undefined,
+  call: Call,
+): Promise<AsyncIterable<Uint8Array>> => call.time('blobs', deps.blobs.read(entry, range, call.signal))
+
+/** Where the bytes of an entry can be fetched for a while, without credentials. */
+export const presignFetch = (
+  deps: { readonly blobs: BlobStore },
+  entry: Entry,
+  call: Call,
+): Promise<PresignedRequest> => call.time('blobs', deps.blobs.presignGet(entry, PRESIGNED_SECONDS))

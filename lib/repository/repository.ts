@@ -1,0 +1,38 @@
+/** The rules over one set of ports: what every front serves, whatever stands behind it. */
+import type { Digest } from '#protocol/digest'
+import type { Entry } from '#protocol/entry'
+import type { ArtifactKey, ArtifactRef, Version } from '#protocol/identifiers'
+import { findEntry, presignFetch, readBytes } from './fetch.ts'
+import type { ByteRange, Call, LedgerPage, PresignedRequest } from './ports.ts'
+import { type StoreDependencies, type StoreRequest, store } from './store.ts'
+
+export type RepositoryDependencies = StoreDependencies
+
+export interface Repository {
+  readonly maxArtifactBytes: number
+  readonly maxInlineBytes: number
+  store(request: StoreRequest, call: Call): Promise<Entry>
+  find(ref: ArtifactRef, expected: Digest | undefined, call: Call): Promise<Entry>
+  read(entry: Entry, range: ByteRange | undefined, call: Call): Promise<AsyncIterable<Uint8Array>>
+  presignFetch(entry: Entry, call: Call): Promise<PresignedRequest>
+  list(key: ArtifactKey, after: Version | undefined, limit: number, call: Call): Promise<LedgerPage>
+  /** Resolves when the ledger answers one read and the blob store can take a write. */
+  check(call: Call): Promise<void>
+}
+
+/** @param deps limits are in bytes; `maxInlineBytes` is what this front takes in one request body. */
+export function createRepository(deps: RepositoryDependencies): Repository {
+  return {
+    maxArtifactBytes: deps.maxArtifactBytes,
+    maxInlineBytes: Math.min(deps.maxInlineBytes, deps.maxArtifactBytes),
+    store: (request, call) => store(deps, request, call),
+    find: (ref, expected, call) => findEntry(deps, ref, expected, call),
+    read: (entry, range, call) => readBytes(deps, entry, range, call),
+    presignFetch: (entry, call) => presignFetch(deps, entry, call),
+    list: (key, after, limit, call) => call.time('ledger', deps.ledger.list(key, after, limit)),
+    check: async (call) => {
+      await call.time('ledger', deps.ledger.check())
+      await call.time('blobs', deps.blobs.check())
+    },
+  }
+}
