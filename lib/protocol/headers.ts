@@ -1,3 +1,6 @@
+/** Headers that more than one side writes or reads, once. */
+import type { ArtifactRef } from './identifiers.ts'
+
 /** The names of the headers that Bucket gives a meaning of its own; matched without case, written like this. */
 export const HEADERS = {
   artifactDigest: 'X-Artifact-Digest',
@@ -25,3 +28,10 @@ export const EXPOSED_HEADERS = [
   HEADERS.requestId,
   HEADERS.uploadLimit,
 ] as const
+
+/** An artifact never changes: whoever has it may keep it (docs/http-api.md, section 5). */
+export const ARTIFACT_CACHE_CONTROL = 'private, max-age=31536000, immutable'
+
+/** Makes a browser save an artifact instead of showing it; identifiers need no quoting in a quoted string. */
+export const contentDisposition = (ref: ArtifactRef): string =>
+  `attachment; filename="${ref.artifactId}-${ref.version}"`

@@ -1,0 +1,64 @@
+/**
+ * The API as a Lambda handler behind an API Gateway REST API with proxy integration.
+ * Our own adapter, because what reaches a store must be what the client sent: the path is rebuilt from the parameters that the
+ * gateway decoded once, headers keep their values, and a body is decoded when, and only when, the event says that it is base64.
+ */
+import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
+import { API_ROOT } from '#protocol/routes'
+import type { Api } from './api.ts'
+import type { ApiRequest } from './message.ts'
+
+export type LambdaHandler = (event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult>
+
+/** @see https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html */
+export const lambdaHandler =
+  (api: Api): LambdaHandler =>
+  async (event) => {
+    const { status, headers, body } = await api.handle(apiRequest(event))
+    if (body !== null && typeof body !== 'string')
+      throw new TypeError('this front redirects to bytes, it never carries them')
+    return { statusCode: status, headers, body: body ?? '', isBase64Encoded: false }
+  }
+
+function apiRequest(event: APIGatewayProxyEvent): ApiRequest {
+  const body = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8')
+  const headers = headersOf(event)
+  return {
+    method: event.httpMethod,
+    target: `${pathOf(event)}${queryOf(event)}`,
+    headers: { get: (name) => headers.get(name.toLowerCase())?.join(', ') ?? null },
+    size: body.byteLength,
+    body: async function* () {
+      if (body.byteLength > 0) yield body
+    },
+    requestId: event.requestContext.requestId,
+    origin: `https://${event.requestContext.domainName ?? ''}`,
+  }
+}
+
+/** `event.path` lacks the stage, which is the API's root; `event.resource` and the parameters say what was asked for. */
+function pathOf(event: APIGatewayProxyEvent): string {
+  const parameters = event.pathParameters ?? {}
+  if (event.resource.includes('+}')) return `${API_ROOT}${event.path}`
+  const path = event.resource.replace(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(parameters[name] ?? ''),
+  )
+  return `${API_ROOT}${path === '/' ? '' : path}`
+}
+
+function queryOf(event: APIGatewayProxyEvent): string {
+  const pairs = Object.entries(event.multiValueQueryStringParameters ?? {}).flatMap(([name, values]) =>
+    (values ?? []).map((value) => [name, value]),
+  )
+  return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs)}`
+}
+
+/** By lower-case name: the gateway keeps the case that the client used. */
+function headersOf(event: APIGatewayProxyEvent): Map<string, readonly string[]> {
+  const headers = new Map<string, readonly string[]>()
+  for (const [name, value] of Object.entries(event.headers ?? {}))
+    if (value !== undefined) headers.set(name.toLowerCase(), [value])
+  for (const [name, values] of Object.entries(event.multiValueHeaders ?? {}))
+    if (values !== undefined) headers.set(name.toLowerCase(), values)
+  return headers
+}

@@ -1,0 +1,43 @@
+/** `GET V`: the versions of one artifact, page by page (docs/http-api.md, section 6). */
+import { entryMessage } from '#protocol/entry'
+import { DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT } from '#protocol/limits'
+import { versionsPath } from '#protocol/routes'
+import type { Repository } from '#repository/repository'
+import { formatCursor, parseCursor } from './cursor.ts'
+import type { Inputs } from './inputs.ts'
+import { type ApiResponse, json } from './message.ts'
+import type { Operation } from './operation.ts'
+
+export async function listVersions(
+  repository: Repository,
+  inputs: Inputs,
+  operation: Operation,
+): Promise<ApiResponse> {
+  const parsedKey = inputs.artifactKey()
+  const query = inputs.query('limit', 'cursor')
+  const limit = readLimit(query.limit, inputs)
+  const after = parsedKey && query.cursor !== undefined ? parseCursor(query.cursor, parsedKey) : undefined
+  if (parsedKey && query.cursor !== undefined && after === undefined)
+    inputs.fault(
+      'query',
+      'cursor',
+      'is no cursor of this artifact: use next_cursor of its last page, or leave it out',
+    )
+  const key = inputs.required(parsedKey)
+  operation.about(key)
+
+  const page = await repository.list(key, after, limit, operation)
+  const nextCursor = page.next && formatCursor(key, page.next)
+  const message = { versions: page.entries.map(entryMessage), next_cursor: nextCursor }
+  if (nextCursor === null) return json(200, message)
+  const next = `${versionsPath(key)}?${new URLSearchParams({ limit: String(limit), cursor: nextCursor })}`
+  return json(200, message, { Link: `<${next}>; rel="next"` })
+}
+
+function readLimit(text: string | undefined, inputs: Inputs): number {
+  if (text === undefined) return DEFAULT_PAGE_LIMIT
+  const limit = /^[1-9]\d{0,3}$/.test(text) ? Number(text) : Number.NaN
+  if (limit <= MAX_PAGE_LIMIT) return limit
+  inputs.fault('query', 'limit', `is no whole number from 1 to ${MAX_PAGE_LIMIT}`)
+  return DEFAULT_PAGE_LIMIT
+}

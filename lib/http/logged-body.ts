@@ -1,0 +1,46 @@
+/** Writes the operation's line when its answer is complete: at once, or when the last byte of the body was taken. */
+import type { ApiRequest, ApiResponse } from './message.ts'
+import type { Operation, OperationLog } from './operation.ts'
+
+export function logged(
+  response: ApiResponse,
+  request: ApiRequest,
+  operation: Operation,
+  log: OperationLog,
+): ApiResponse {
+  const write = () =>
+    log({
+      time: new Date().toISOString(),
+      request_id: request.requestId,
+      operation: 'unknown',
+      method: request.method,
+      status: response.status,
+      duration_ms: operation.elapsed,
+      ...operation.record,
+    })
+  const { body } = response
+  if (body === null || typeof body === 'string') {
+    write()
+    return response
+  }
+  return { ...response, body: counted(body, operation, write) }
+}
+
+async function* counted(bytes: AsyncIterable<Uint8Array>, operation: Operation, write: () => void) {
+  let sent = 0
+  let complete = false
+  try {
+    for await (const chunk of bytes) {
+      sent += chunk.byteLength
+      yield chunk
+    }
+    complete = true
+  } catch (error) {
+    operation.record.error = error instanceof Error ? error.message : String(error)
+    throw error
+  } finally {
+    operation.record.bytes_sent = sent
+    if (!complete) operation.record.aborted = true
+    write()
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Which `Host` and `Origin` a local server answers to. A page that rebinds its own name to a loopback address keeps its name in
+ * both headers, so refusing every foreign name keeps it out (DNS rebinding).
+ */
+import { BucketError } from '#protocol/errors'
+
+export interface AllowedHosts {
+  /** `host:port` as in a `Host` header, lower case. */
+  readonly hosts: ReadonlySet<string>
+  readonly origins: ReadonlySet<string>
+}
+
+/**
+ * @param address what the server listens on.
+ * @param publicUrl the address that a proxy in front serves it under, if there is one.
+ */
+export function allowedHosts(
+  address: { host: string; port: number },
+  publicUrl: URL | undefined,
+  corsOrigins: readonly string[] = [],
+): AllowedHosts {
+  const names = ['127.0.0.1', 'localhost', '[::1]']
+  if (!['0.0.0.0', '::'].includes(address.host))
+    names.push(address.host.includes(':') ? `[${address.host}]` : address.host)
+  const hosts = names.flatMap((name) =>
+    address.port === 80
+      ? [name.toLowerCase(), `${name.toLowerCase()}:80`]
+      : [`${name.toLowerCase()}:${address.port}`],
+  )
+  const origins = hosts.map((host) => `http://${host}`)
+  if (publicUrl) {
+    hosts.push(publicUrl.host)
+    origins.push(publicUrl.origin)
+  }
+  return { hosts: new Set(hosts), origins: new Set([...origins, ...corsOrigins]) }
+}
+
+/** @throws BucketError `invalid_request` without a host or with several, `host_not_allowed` for a foreign host or origin. */
+export function checkHost(allowed: AllowedHosts, hosts: readonly string[], origin: string | undefined): void {
+  const [host] = hosts
+  if (host === undefined || host === '')
+    throw BucketError.invalidRequest([{ in: 'header', name: 'Host', detail: 'is missing' }])
+  if (hosts.length > 1)
+    throw BucketError.invalidRequest([{ in: 'header', name: 'Host', detail: 'is given more than once' }])
+  if (!allowed.hosts.has(host.toLowerCase()))
+    throw new BucketError(
+      'host_not_allowed',
+      `this server does not answer for Host ${JSON.stringify(host)}`,
+      {},
+    )
+  if (origin !== undefined && !allowed.origins.has(origin.toLowerCase()))
+    throw new BucketError(
+      'host_not_allowed',
+      `this server does not answer pages of Origin ${JSON.stringify(origin)}`,
+      {},
+    )
+}

@@ -1,0 +1,44 @@
+/** A refusal on the wire: `application/problem+json` (RFC 9457), the same members for every code (docs/http-api.md, section 8). */
+import { type BucketError, ERRORS, isBucketError } from '#protocol/errors'
+import { HEADERS } from '#protocol/headers'
+import type { ProblemMessage } from '#protocol/messages'
+import { problemPath } from '#protocol/routes'
+import type { ApiResponse } from './message.ts'
+import type { Operation } from './operation.ts'
+
+export function problemMessage(error: BucketError, requestId: string): ProblemMessage {
+  const { title, status, retryable } = ERRORS[error.code]
+  return {
+    type: problemPath(error.code),
+    title,
+    status,
+    detail: error.message,
+    code: error.code,
+    retryable,
+    next: error.next,
+    request_id: requestId,
+    ...error.members,
+  }
+}
+
+/** The answer to a refused request; its code goes into the log. */
+export function problemResponse(
+  error: BucketError,
+  operation: Operation,
+  headers: Record<string, string> = {},
+): ApiResponse {
+  operation.record.code = error.code
+  const all: Record<string, string> = {
+    'Content-Type': 'application/problem+json',
+    'Cache-Control': 'no-store',
+    ...headers,
+  }
+  if (error.retryAfter !== undefined) all['Retry-After'] = String(error.retryAfter)
+  if (isBucketError(error, 'artifact_too_large'))
+    all[HEADERS.uploadLimit] = `max-size=${error.members.max_artifact_bytes}`
+  return {
+    status: error.status,
+    headers: all,
+    body: JSON.stringify(problemMessage(error, operation.requestId)),
+  }
+}

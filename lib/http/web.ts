@@ -1,0 +1,37 @@
+/** The API as a web-standard `fetch` handler: for tests in process and for any runtime that speaks Request and Response. */
+import { randomUUID } from 'node:crypto'
+import { Readable } from 'node:stream'
+import type { Api } from './api.ts'
+import type { ApiResponse } from './message.ts'
+
+/**
+ * @returns a handler of web-standard requests. A URL parser has resolved dot segments before it sees them; otherwise it answers
+ * exactly as the other fronts do.
+ */
+export function webHandler(api: Api): (request: Request) => Promise<Response> {
+  return async (request) => {
+    const url = new URL(request.url)
+    const length = request.headers.get('Content-Length')
+    const response = await api.handle({
+      method: request.method,
+      target: `${url.pathname}${url.search}`,
+      headers: request.headers,
+      size: length === null ? (request.body === null ? 0 : undefined) : Number(length),
+      body: () => request.body ?? none(),
+      requestId: randomUUID(),
+      origin: url.origin,
+      signal: request.signal,
+    })
+    const body = webBody(response.body)
+    return new Response(body, { status: response.status, headers: response.headers })
+  }
+}
+
+async function* none(): AsyncGenerator<Uint8Array> {}
+
+/** A body that is cut off errors, it does not end. */
+const webBody = (body: ApiResponse['body']): BodyInit | null =>
+  // Node's own type of a web stream and the DOM's are one at run time.
+  body === null || typeof body === 'string'
+    ? body
+    : (Readable.toWeb(Readable.from(body)) as ReadableStream<Uint8Array>)
