@@ -1,0 +1,70 @@
+/**
+ * The one module that builds AWS SDK clients. Every call they make is bounded: time to connect, time to an answer,
+ * silence on the socket, number of attempts; together they stay below the 29 s that API Gateway waits.
+ * Region, credentials and endpoint come from where the SDK finds them, unless they are given.
+ */
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { S3Client } from '@aws-sdk/client-s3'
+
+export interface AwsOptions {
+  readonly region?: string | undefined
+  /** An endpoint that stands in for AWS (`AWS_ENDPOINT_URL`); S3 buckets are then named in the path. */
+  readonly endpoint?: string | undefined
+}
+
+/** How long one attempt of a call may take; milliseconds. */
+export interface CallLimits {
+  readonly connectMs: number
+  /** From sending to the headers of the answer, the time to send a body included. */
+  readonly answerMs: number
+  /** Without a byte in either direction. */
+  readonly idleMs: number
+  readonly attempts: number
+}
+
+/** A ledger call takes milliseconds: whatever takes longer is better tried anew. */
+export const LEDGER_LIMITS: CallLimits = { connectMs: 1000, answerMs: 2000, idleMs: 2000, attempts: 3 }
+/** Inside a Lambda: one PUT of at most 4 MiB, and the gateway gives up after 29 s. */
+export const LAMBDA_BLOB_LIMITS: CallLimits = { connectMs: 1000, answerMs: 6000, idleMs: 5000, attempts: 2 }
+/** On a server of one's own: parts of 8 MiB and more over any line, and reads of any length. */
+export const SERVER_BLOB_LIMITS: CallLimits = {
+  connectMs: 2000,
+  answerMs: 60_000,
+  idleMs: 20_000,
+  attempts: 4,
+}
+
+const bounded = ({ connectMs, answerMs, idleMs, attempts }: CallLimits) => ({
+  maxAttempts: attempts,
+  requestHandler: {
+    connectionTimeout: connectMs,
+    requestTimeout: answerMs,
+    // Without this the SDK only warns when an answer is late.
+    throwOnRequestTimeout: true,
+    socketTimeout: idleMs,
+  },
+})
+
+const located = ({ region, endpoint }: AwsOptions) => ({
+  ...(region === undefined ? {} : { region }),
+  ...(endpoint === undefined ? {} : { endpoint }),
+})
+
+export const createDynamoDbClient = (
+  options: AwsOptions,
+  limits: CallLimits = LEDGER_LIMITS,
+): DynamoDBClient => new DynamoDBClient({ ...located(options), ...bounded(limits) })
+
+/**
+ * Checksums only where we ask for them: by default the SDK would add a CRC32 to presigned requests, of an empty body.
+ *
+ * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html
+ */
+export const createS3Client = (options: AwsOptions, limits: CallLimits): S3Client =>
+  new S3Client({
+    ...located(options),
+    ...bounded(limits),
+    forcePathStyle: options.endpoint !== undefined,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  })

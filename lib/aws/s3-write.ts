@@ -1,0 +1,129 @@
+/**
+ * Bytes on their way into S3, create-only. Invariant I1: nothing gets the final key unless the verified stream came to its
+ * normal end, that is, unless the bytes have their digest. Below one part everything is held, sent as one PUT and checked
+ * again by S3; above, parts go up as they come, and the upload is completed only behind the end of the stream.
+ */
+import { addAbortSignal, Readable } from 'node:stream'
+import { setTimeout as wait } from 'node:timers/promises'
+import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import { Upload } from '@aws-sdk/lib-storage'
+import { digestBase64, digestHex } from '#protocol/digest'
+import { MIB } from '#protocol/limits'
+import type { BlobId, WriteOptions } from '#repository/ports'
+import { blobKey, MARK } from './blob-object.ts'
+import { failed, isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
+
+/** Below this many bytes a blob of known size is one PUT; S3's parts are at least this large. */
+export const ONE_PUT_BYTES = 5 * MIB
+/** Parts of one upload that are under way at once: with the size of a part, the memory that a large store takes. */
+const PARTS_AT_ONCE = 4
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+const MAX_PARTS = 10_000
+/** Tries of one PUT that meets another writer of the same key, and the longest pause between two, in milliseconds. */
+const SIMULTANEOUS_TRIES = 4
+const SIMULTANEOUS_PAUSE_MS = 200
+
+export interface ObjectStore {
+  readonly client: S3Client
+  readonly bucket: string
+}
+
+const WRITING = 'the blob could not be written'
+
+/** The size of a part for streams of at most `bytes`, in whole MiB: at least 8, and never more than 10,000 parts. */
+export const uploadPartSize = (bytes: number): number => Math.max(8, Math.ceil(bytes / MAX_PARTS / MIB)) * MIB
+
+/** What both ways of writing say: create-only, and hashed by S3 as well. */
+const createOnly = ({ bucket }: ObjectStore, blob: BlobId, { contentType }: WriteOptions) => ({
+  Bucket: bucket,
+  Key: blobKey(blob),
+  ContentType: contentType,
+  ChecksumAlgorithm: 'SHA256' as const,
+  IfNoneMatch: '*',
+})
+
+/** Writes fewer than `ONE_PUT_BYTES` bytes of which the number is known. */
+export async function putWhole(
+  store: ObjectStore,
+  blob: BlobId,
+  bytes: AsyncIterable<Uint8Array>,
+  size: number,
+  options: WriteOptions,
+): Promise<'written' | 'exists'> {
+  // The stream ends normally only with the announced bytes, so nothing is sent before they are known to be right.
+  const body = await collect(bytes, size)
+  const { signal } = options
+  const command = new PutObjectCommand({
+    ...createOnly(store, blob, options),
+    Body: body,
+    ContentLength: body.byteLength,
+    ChecksumSHA256: digestBase64(blob.digest),
+  })
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await store.client.send(command, signal ? { abortSignal: signal } : {})
+      return 'written'
+    } catch (error) {
+      if (isNameTaken(error)) return 'exists'
+      if (!isSimultaneous(error) || attempt === SIMULTANEOUS_TRIES) return failed(WRITING, signal)(error)
+      await wait(Math.random() * SIMULTANEOUS_PAUSE_MS, undefined, signal ? { signal } : {})
+    }
+  }
+}
+
+/** Holds at most `size` bytes; of a stream that brings more the rest is left to its own verdict. */
+async function collect(bytes: AsyncIterable<Uint8Array>, size: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let held = 0
+  for await (const chunk of bytes) {
+    held += chunk.byteLength
+    if (held <= size) chunks.push(chunk)
+  }
+  if (held !== size) throw new Error(`a verified stream of ${size} bytes ended after ${held}`)
+  return Buffer.concat(chunks)
+}
+
+/**
+ * Writes bytes of any number, known or not, up to `maxBytes`.
+ *
+ * @param isThere whether the final key has an object by now.
+ */
+export async function uploadStream(
+  store: ObjectStore,
+  blob: BlobId,
+  bytes: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+  options: WriteOptions,
+  isThere: () => Promise<boolean>,
+): Promise<'written' | 'exists'> {
+  const { size = maxBytes, signal } = options
+  const body = Readable.from(bytes)
+  if (signal) addAbortSignal(signal, body)
+  let streamFailure: { readonly error: unknown } | undefined
+  body.once('error', (error) => {
+    streamFailure = { error }
+  })
+  const upload = new Upload({
+    client: store.client,
+    // The metadata become visible with the object, at Complete, which `Upload` sends only behind the end of the stream.
+    params: {
+      ...createOnly(store, blob, options),
+      Metadata: { [MARK]: digestHex(blob.digest) },
+      Body: body,
+    },
+    partSize: uploadPartSize(size),
+    queueSize: PARTS_AT_ONCE,
+  })
+  try {
+    // No AbortController for `Upload`: on abort it would return before its parts are dropped.
+    await upload.done()
+    return 'written'
+  } catch (error) {
+    // Bytes that are not those of the digest, a sender that went away: the reason itself, not what it did to the upload.
+    if (streamFailure) throw streamFailure.error
+    if (isNameTaken(error)) return 'exists'
+    // The stream has passed and cannot be sent anew; but whoever was simultaneous, or our own earlier try, may be done.
+    if ((isSimultaneous(error) || isUploadGone(error)) && (await isThere())) return 'exists'
+    return failed(WRITING, signal)(error)
+  }
+}
