@@ -86,3 +86,20 @@ function bucketUrl(bucket: string, region: string, endpoint: string | undefined)
   const domain = `s3.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`
   return bucket.includes('.') ? `https://${domain}/${bucket}` : `https://${bucket}.${domain}`
 }
+
+/**
+ * The blob store of a process that only hands out links: it has no S3 client, makes no S3 call and may write nothing.
+ * Its `check` has nothing to ask, for such a process needs nothing of S3.
+ */
+export const createLinkStore = (options: LinkOptions): BlobStore => ({
+  presignGet: createLinks(options),
+  check: async () => {},
+  write: refuse,
+  inspect: refuse,
+  read: refuse,
+  presignPut: refuse,
+})
+
+async function refuse(): Promise<never> {
+  throw new Error('this process only hands out links to blobs')
+}

@@ -1,6 +1,6 @@
 /**
  * The names of the environment, once: the CDK constructs write them, the Lambda handlers and the command line read them.
- * `readEnvironment` checks all of them at once at start, so that a half-configured process never answers.
+ * `readLambdaEnvironment` checks all of them at once at start, so that a half-configured process never answers.
  */
 
 /** What the Lambda handlers are told by the stack. */
@@ -26,3 +26,42 @@ export const CLI_ENVIRONMENT = {
   blobBucket: LAMBDA_ENVIRONMENT.blobBucket,
   ledgerTable: LAMBDA_ENVIRONMENT.ledgerTable,
 } as const
+
+/** What the Lambda handlers read, checked. */
+export interface LambdaEnvironment {
+  readonly blobBucket: string
+  readonly ledgerTable: string
+  /** Bytes. */
+  readonly maxArtifactBytes: number
+  readonly corsOrigins: readonly string[]
+  /** Set by an emulator: what stands in for S3, and is reached by the same URL from outside. */
+  readonly s3Endpoint: string | undefined
+}
+
+/** @throws Error that names every variable that is missing or malformed. */
+export function readLambdaEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+): LambdaEnvironment {
+  const faults: string[] = []
+  const required = (name: string): string => {
+    const value = environment[name]
+    if (!value) faults.push(`${name} is not set`)
+    return value ?? ''
+  }
+  const bytes = (name: string): number => {
+    const value = required(name)
+    const number = Number(value)
+    if (value && !(/^\d+$/.test(value) && Number.isSafeInteger(number) && number > 0))
+      faults.push(`${name} is ${JSON.stringify(value)}, not a number of bytes`)
+    return number
+  }
+  const result = {
+    blobBucket: required(LAMBDA_ENVIRONMENT.blobBucket),
+    ledgerTable: required(LAMBDA_ENVIRONMENT.ledgerTable),
+    maxArtifactBytes: bytes(LAMBDA_ENVIRONMENT.maxArtifactBytes),
+    corsOrigins: (environment[LAMBDA_ENVIRONMENT.corsOrigins] ?? '').split(',').filter(Boolean),
+    s3Endpoint: environment.AWS_ENDPOINT_URL_S3 || environment.AWS_ENDPOINT_URL || undefined,
+  }
+  if (faults.length > 0) throw new Error(`the environment is not complete: ${faults.join('; ')}`)
+  return result
+}

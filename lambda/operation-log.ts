@@ -1,0 +1,9 @@
+/**
+ * The operation log of a Lambda: one line of JSON per operation on stdout, where the runtime passes it on as it is.
+ * Not `console`, which would wrap the line in another object.
+ */
+import type { OperationLog } from '#http/operation'
+
+export const log: OperationLog = (record) => {
+  process.stdout.write(`${JSON.stringify(record)}\n`)
+}
