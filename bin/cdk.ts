@@ -1,0 +1,23 @@
+/**
+ * The CDK app: one stack, its settings from cdk.json's context or `-c name=value`.
+ * It needs no account and no network to synthesize.
+ */
+import { App } from 'aws-cdk-lib'
+import { BucketStack } from '#infra/bucket-stack'
+import { readSettings, SettingsError } from '#infra/settings'
+
+/** The CDK's own context keys have a colon, a slash or a dash; ours are plain words. */
+const isSetting = (name: string) => /^[A-Za-z]+$/.test(name)
+
+const app = new App()
+const context: Record<string, unknown> = app.node.getAllContext()
+const { stackName = 'Bucket', ...settings } = Object.fromEntries(
+  Object.entries(context).filter(([name]) => isSetting(name)),
+)
+try {
+  new BucketStack(app, String(stackName), { service: readSettings(settings) })
+} catch (error) {
+  if (!(error instanceof SettingsError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exit(1)
+}

@@ -1,0 +1,182 @@
+/**
+ * What wakes somebody. Each alarm has a section of its own in docs/operations.md: what it means, where to look, what to do;
+ * its description links there. Missing data is health: no calls, no faults.
+ */
+import { Duration } from 'aws-cdk-lib'
+import type { RestApi } from 'aws-cdk-lib/aws-apigateway'
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  Metric,
+  Stats,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch'
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
+import { Operation, type TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import type { IFunction } from 'aws-cdk-lib/aws-lambda'
+import { FilterPattern, type LogGroup, MetricFilter } from 'aws-cdk-lib/aws-logs'
+import { Topic } from 'aws-cdk-lib/aws-sns'
+import { Construct } from 'constructs'
+import { ERRORS } from '#protocol/errors'
+import type { Access } from '#protocol/routes'
+import { TIMEOUT_SECONDS } from './api-function.ts'
+import type { Settings } from './settings.ts'
+
+const PERIOD = Duration.minutes(5)
+
+/** The kinds of alarm, each the anchor of its section: `docs/operations.md#alarm-…`. */
+export const ALARM_KINDS = [
+  'api-5xx',
+  'api-throttles',
+  'api-latency',
+  'lambda-errors',
+  'lambda-throttles',
+  'lambda-duration',
+  'dynamodb-throttles',
+  'dynamodb-errors',
+] as const
+export type AlarmKind = (typeof ALARM_KINDS)[number]
+
+interface AlarmRule {
+  readonly id: string
+  readonly kind: AlarmKind
+  readonly says: string
+  readonly metric: IMetric
+  readonly above: number
+  /** Periods in a row that must be bad. */
+  readonly periods: number
+}
+
+export interface AlarmsProps {
+  readonly settings: Settings
+  readonly restApi: RestApi
+  readonly accessLog: LogGroup
+  readonly functions: { readonly [A in Access]: IFunction }
+  readonly table: TableV2
+}
+
+export class Alarms extends Construct {
+  readonly alarms: readonly Alarm[]
+
+  constructor(scope: Construct, id: string, props: AlarmsProps) {
+    super(scope, id)
+    const { alarmTopicArn } = props.settings
+    const action =
+      alarmTopicArn === undefined
+        ? undefined
+        : new SnsAction(Topic.fromTopicArn(this, 'Topic', alarmTopicArn))
+    this.alarms = [...this.apiRules(props), ...functionRules(props), ...tableRules(props)].map((rule) => {
+      const alarm = new Alarm(this, rule.id, {
+        alarmDescription: `${rule.says} See docs/operations.md#alarm-${rule.kind}`,
+        metric: rule.metric,
+        threshold: rule.above,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+        evaluationPeriods: rule.periods,
+        treatMissingData: TreatMissingData.NOT_BREACHING,
+      })
+      if (action) {
+        alarm.addAlarmAction(action)
+        alarm.addOkAction(action)
+      }
+      return alarm
+    })
+  }
+
+  private apiRules({ restApi, accessLog }: AlarmsProps): AlarmRule[] {
+    const stage = restApi.deploymentStage
+    // API Gateway has no metric of its own for the requests that it throttles.
+    const throttles = new MetricFilter(this, 'ThrottledRequests', {
+      logGroup: accessLog,
+      filterPattern: FilterPattern.stringValue('$.status', '=', String(ERRORS.throttled.status)),
+      metricNamespace: 'Bucket',
+      metricName: `ThrottledRequests-${restApi.restApiId}`,
+      metricValue: '1',
+    }).metric({ statistic: Stats.SUM, period: PERIOD })
+    return [
+      {
+        id: 'ApiServerErrors',
+        kind: 'api-5xx',
+        says: 'More than 1 % of requests ended in a 5xx for 10 minutes.',
+        // The average of this metric is the rate of such answers.
+        metric: stage.metricServerError({ statistic: Stats.AVERAGE, period: PERIOD }),
+        above: 0.01,
+        periods: 2,
+      },
+      {
+        id: 'ApiThrottles',
+        kind: 'api-throttles',
+        says: 'The gateway refused requests with 429 for 10 minutes.',
+        metric: throttles,
+        above: 0,
+        periods: 2,
+      },
+      {
+        id: 'ApiLatency',
+        kind: 'api-latency',
+        says: 'One request in a hundred took longer than 5 seconds for 15 minutes.',
+        metric: stage.metricLatency({ statistic: Stats.percentile(99), period: PERIOD }),
+        above: 5000,
+        periods: 3,
+      },
+    ]
+  }
+}
+
+function functionRules({ functions }: AlarmsProps): AlarmRule[] {
+  return (Object.entries(functions) as [Access, IFunction][]).flatMap(([access, handler]) => {
+    const name = access === 'read' ? 'Read' : 'Write'
+    return [
+      {
+        id: `${name}Errors`,
+        kind: 'lambda-errors' as const,
+        says: `The ${access} function crashed or ran out of time.`,
+        metric: handler.metricErrors({ statistic: Stats.SUM, period: PERIOD }),
+        above: 0,
+        periods: 1,
+      },
+      {
+        id: `${name}Throttles`,
+        kind: 'lambda-throttles' as const,
+        says: `Lambda started no more environments for the ${access} function.`,
+        metric: handler.metricThrottles({ statistic: Stats.SUM, period: PERIOD }),
+        above: 0,
+        periods: 2,
+      },
+      {
+        id: `${name}Duration`,
+        kind: 'lambda-duration' as const,
+        says: `One call in a hundred of the ${access} function used four fifths of its ${TIMEOUT_SECONDS} seconds for 15 minutes.`,
+        metric: handler.metricDuration({ statistic: Stats.percentile(99), period: PERIOD }),
+        above: TIMEOUT_SECONDS * 1000 * 0.8,
+        periods: 3,
+      },
+    ]
+  })
+}
+
+function tableRules({ table }: AlarmsProps): AlarmRule[] {
+  const throttles = (['Read', 'Write'] as const).map((side) => ({
+    id: `Ledger${side}Throttles`,
+    kind: 'dynamodb-throttles' as const,
+    says: `DynamoDB throttled ${side.toLowerCase()}s of the ledger for 10 minutes.`,
+    metric: table.metric(`${side}ThrottleEvents`, { statistic: Stats.SUM, period: PERIOD }),
+    above: 0,
+    periods: 2,
+  }))
+  const errors = [Operation.GET_ITEM, Operation.QUERY, Operation.PUT_ITEM].map((operation) => ({
+    id: `Ledger${operation}Errors`,
+    kind: 'dynamodb-errors' as const,
+    says: `DynamoDB failed ${operation} on the ledger by itself for 10 minutes.`,
+    metric: new Metric({
+      namespace: 'AWS/DynamoDB',
+      metricName: 'SystemErrors',
+      dimensionsMap: { TableName: table.tableName, Operation: operation },
+      statistic: Stats.SUM,
+      period: PERIOD,
+    }),
+    above: 0,
+    periods: 2,
+  }))
+  return [...throttles, ...errors]
+}

@@ -1,0 +1,50 @@
+/**
+ * The routes table as resources and methods of the gateway. Every resource answers every method and `{proxy+}` every other path:
+ * what the table does not know goes to the read function, under the same authorization, and gets our 404 or 405.
+ */
+import {
+  AuthorizationType,
+  type IResource,
+  LambdaIntegration,
+  type RestApi,
+} from 'aws-cdk-lib/aws-apigateway'
+import type { IFunction } from 'aws-cdk-lib/aws-lambda'
+import { type Access, ROUTES } from '#protocol/routes'
+import type { Authorize } from './api-access.ts'
+
+export interface ApiRoutesProps {
+  readonly functions: { readonly [A in Access]: IFunction }
+  readonly authorize: Authorize
+  /** Preflights carry no credentials: where web pages may call, OPTIONS is open to all. */
+  readonly openOptions: boolean
+}
+
+export function addRoutes(api: RestApi, { functions, authorize, openOptions }: ApiRoutesProps): void {
+  // One permission for each function: fourteen for each would fill the policy's 20 KB.
+  const integrate = (access: Access) =>
+    new LambdaIntegration(functions[access], { scopePermissionToMethod: false })
+  const integrations = { read: integrate('read'), write: integrate('write') }
+
+  for (const { method, path, access } of Object.values(ROUTES))
+    if (access === 'write')
+      api.root.resourceForPath(path).addMethod(method, integrations.write, authorize('write'))
+
+  for (const resource of resources(api.root)) {
+    resource.addMethod('ANY', integrations.read, authorize('read'))
+    if (openOptions)
+      resource.addMethod('OPTIONS', integrations.read, { authorizationType: AuthorizationType.NONE })
+  }
+}
+
+/** Every resource on the way to a route, and the one for all other paths. */
+function resources(root: IResource): Iterable<IResource> {
+  const found = new Map<string, IResource>([['', root]])
+  for (const { path } of [...Object.values(ROUTES), { path: '/{proxy+}' }]) {
+    const segments = path.split('/')
+    for (let length = 2; length <= segments.length; length += 1) {
+      const prefix = segments.slice(0, length).join('/')
+      found.set(prefix, root.resourceForPath(prefix))
+    }
+  }
+  return found.values()
+}

@@ -1,0 +1,30 @@
+/** The stack that `cdk deploy` makes: one service, and as outputs the names that its users and operators need. */
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
+import type { Construct } from 'constructs'
+import { BucketService } from './bucket-service.ts'
+import type { BucketServiceProps } from './settings.ts'
+
+export interface BucketStackProps extends StackProps {
+  readonly service: BucketServiceProps
+}
+
+export class BucketStack extends Stack {
+  /** @throws SettingsError with every fault of `props.service`. */
+  constructor(scope: Construct, id: string, { service: settings, ...props }: BucketStackProps) {
+    super(scope, id, { description: 'Bucket: a storage-only artifact repository', ...props })
+    const service = new BucketService(this, 'Service', settings)
+    const { api, blobs, ledger, readFunction, writeFunction } = service
+    const outputs: Readonly<Record<string, string | undefined>> = {
+      ApiUrl: api.url,
+      RestApiId: api.restApi.restApiId,
+      BlobBucketName: blobs.bucket.bucketName,
+      LedgerTableName: ledger.table.tableName,
+      AccessLogGroup: api.accessLog.logGroupName,
+      ReadLogGroup: readFunction.logGroup.logGroupName,
+      WriteLogGroup: writeFunction.logGroup.logGroupName,
+      DomainTarget: api.domain?.target,
+    }
+    for (const [name, value] of Object.entries(outputs))
+      if (value !== undefined) new CfnOutput(this, name, { value })
+  }
+}

@@ -1,0 +1,68 @@
+/** One page that shows whether the service is well: requests, refusals, waits, the functions, the ledger, and the alarms. */
+import { Duration } from 'aws-cdk-lib'
+import type { RestApi } from 'aws-cdk-lib/aws-apigateway'
+import { type Alarm, AlarmStatusWidget, Dashboard, GraphWidget, Stats } from 'aws-cdk-lib/aws-cloudwatch'
+import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import type { IFunction } from 'aws-cdk-lib/aws-lambda'
+import type { Construct } from 'constructs'
+import type { Access } from '#protocol/routes'
+
+export interface DashboardProps {
+  readonly restApi: RestApi
+  readonly functions: { readonly [A in Access]: IFunction }
+  readonly table: TableV2
+  readonly alarms: readonly Alarm[]
+}
+
+export function addDashboard(
+  scope: Construct,
+  { restApi, functions, table, alarms }: DashboardProps,
+): Dashboard {
+  const stage = restApi.deploymentStage
+  const { read, write } = functions
+  const sum = { statistic: Stats.SUM, period: Duration.minutes(1) }
+  const percentile = (percent: number) => ({
+    statistic: Stats.percentile(percent),
+    period: Duration.minutes(1),
+  })
+  const graph = (title: string, left: ConstructorParameters<typeof GraphWidget>[0]['left'] = []) =>
+    new GraphWidget({ title, left, width: 8, height: 6 })
+
+  return new Dashboard(scope, 'Dashboard', {
+    defaultInterval: Duration.hours(3),
+    widgets: [
+      [new AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms], width: 24, height: 3 })],
+      [
+        graph('Requests', [stage.metricCount(sum)]),
+        graph('Refusals and failures', [stage.metricClientError(sum), stage.metricServerError(sum)]),
+        graph('Latency (ms)', [stage.metricLatency(percentile(50)), stage.metricLatency(percentile(99))]),
+      ],
+      [
+        graph('Read function', [
+          read.metricInvocations(sum),
+          read.metricErrors(sum),
+          read.metricThrottles(sum),
+        ]),
+        graph('Write function', [
+          write.metricInvocations(sum),
+          write.metricErrors(sum),
+          write.metricThrottles(sum),
+        ]),
+        graph('Function duration, p99 (ms)', [
+          read.metricDuration(percentile(99)),
+          write.metricDuration(percentile(99)),
+        ]),
+      ],
+      [
+        graph('Ledger capacity', [
+          table.metricConsumedReadCapacityUnits(sum),
+          table.metricConsumedWriteCapacityUnits(sum),
+        ]),
+        graph('Ledger throttles', [
+          table.metric('ReadThrottleEvents', sum),
+          table.metric('WriteThrottleEvents', sum),
+        ]),
+      ],
+    ],
+  })
+}

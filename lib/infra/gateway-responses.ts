@@ -1,0 +1,106 @@
+/**
+ * What the gateway says when it refuses a request by itself: problem details from the same table as everybody else's,
+ * so that a client meets one form of refusal (docs/http-api.md, section 8).
+ * Templates are text with `$context` variables, not a language: a header is fixed, and a size cannot be known.
+ */
+import { ResponseType, type RestApi } from 'aws-cdk-lib/aws-apigateway'
+import { ERRORS, type ErrorCode, type ProblemMembers } from '#protocol/errors'
+import { HEADERS } from '#protocol/headers'
+import { LAMBDA_MAX_INLINE_BYTES } from '#protocol/limits'
+import { problemPath } from '#protocol/routes'
+import type { Settings } from './settings.ts'
+
+interface Refusal<C extends ErrorCode = ErrorCode> {
+  readonly code: C
+  readonly detail: string
+  readonly members?: ProblemMembers[C]
+  /** Seconds. */
+  readonly retryAfter?: number
+}
+
+const refusal = <C extends ErrorCode>(
+  code: C,
+  detail: string,
+  members: ProblemMembers[C],
+  retryAfter?: number,
+): Refusal<C> => ({ code, detail, members, ...(retryAfter === undefined ? {} : { retryAfter }) })
+
+const noCredentials = refusal('unauthorized', 'the gateway found no credentials that it accepts', {})
+const notAllowed = refusal('forbidden', 'the gateway does not let this caller do this', {})
+const noAnswer = refusal('unavailable', 'the service behind the gateway failed or took too long', {}, 1)
+const malformed = refusal('invalid_request', 'the gateway could not read the request', {
+  errors: [
+    { in: 'header', name: 'request', detail: 'is refused by the gateway: $context.error.responseType' },
+  ],
+})
+
+/**
+ * Every response type of the gateway that a caller of this API can meet; the two defaults stand for all others.
+ *
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+ */
+export const REFUSALS: Readonly<Record<string, Refusal>> = {
+  // Every path and method has a route of ours, so what is "missing" here is always the signature or token.
+  MISSING_AUTHENTICATION_TOKEN: noCredentials,
+  UNAUTHORIZED: noCredentials,
+  INVALID_SIGNATURE: noCredentials,
+  EXPIRED_TOKEN: noCredentials,
+  ACCESS_DENIED: notAllowed,
+  INVALID_API_KEY: refusal('forbidden', 'the gateway found no API key that it accepts', {}),
+  WAF_FILTERED: refusal('forbidden', 'the web application firewall refused the request', {}),
+  REQUEST_TOO_LARGE: refusal('inline_too_large', 'the request is larger than the gateway takes', {
+    max_inline_bytes: LAMBDA_MAX_INLINE_BYTES,
+  }),
+  THROTTLED: refusal('throttled', 'the gateway lets no more requests through at the moment', {}, 1),
+  QUOTA_EXCEEDED: refusal('throttled', 'the quota of this API key is used up', {}, 3600),
+  RESOURCE_NOT_FOUND: refusal('route_not_found', 'the gateway knows no such resource', {}),
+  INTEGRATION_FAILURE: noAnswer,
+  INTEGRATION_TIMEOUT: noAnswer,
+  DEFAULT_4XX: malformed,
+  DEFAULT_5XX: noAnswer,
+}
+
+/** Adds a gateway response for each refusal. */
+export function addGatewayResponses(api: RestApi, settings: Settings): void {
+  for (const [type, refused] of Object.entries(REFUSALS))
+    api.addGatewayResponse(type, {
+      type: ResponseType.of(type),
+      statusCode: String(ERRORS[refused.code].status),
+      responseHeaders: headers(refused, settings),
+      templates: { 'application/json': JSON.stringify(problem(refused)) },
+    })
+}
+
+/** @see docs/http-api.md, section 8 */
+function problem({ code, detail, members }: Refusal): Record<string, unknown> {
+  const { title, status, retryable, next } = ERRORS[code]
+  return {
+    type: problemPath(code),
+    title,
+    status,
+    detail,
+    code,
+    retryable,
+    next,
+    request_id: '$context.requestId',
+    ...members,
+  }
+}
+
+function headers({ code, retryAfter }: Refusal, settings: Settings): Record<string, string> {
+  const [origin, ...others] = settings.corsOrigins
+  const fixed: Record<string, string> = {
+    'Content-Type': 'application/problem+json',
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
+    // RFC 9110, section 15.5.2: a 401 says which scheme would be accepted.
+    ...(code === 'unauthorized'
+      ? { 'WWW-Authenticate': settings.access === 'iam' ? 'AWS4-HMAC-SHA256' : 'Bearer' }
+      : {}),
+    // A fixed header can name one origin only: of several, none may read what the gateway itself refuses.
+    ...(origin !== undefined && others.length === 0 ? { 'Access-Control-Allow-Origin': origin } : {}),
+  }
+  const quoted = Object.fromEntries(Object.entries(fixed).map(([name, value]) => [name, `'${value}'`]))
+  return { ...quoted, [HEADERS.requestId]: 'context.requestId' }
+}

@@ -1,0 +1,32 @@
+/**
+ * The DynamoDB table of the ledger: one row for each stored version, for ever.
+ * It can be restored to any second of the last 35 days, and neither a stack nor a slip of the hand deletes it.
+ */
+import { RemovalPolicy } from 'aws-cdk-lib'
+import { AttributeType, Billing, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
+import { Construct } from 'constructs'
+
+/** The attributes of the ledger's primary key: `{bucket_id}/{artifact_id}` and `version`. */
+export const LEDGER_KEY = { partition: 'pk', sort: 'sk' } as const
+
+export interface LedgerTableProps {
+  readonly key: IKey | undefined
+}
+
+export class LedgerTable extends Construct {
+  readonly table: TableV2
+
+  constructor(scope: Construct, id: string, { key }: LedgerTableProps) {
+    super(scope, id)
+    this.table = new TableV2(this, 'Table', {
+      partitionKey: { name: LEDGER_KEY.partition, type: AttributeType.STRING },
+      sortKey: { name: LEDGER_KEY.sort, type: AttributeType.STRING },
+      billing: Billing.onDemand(),
+      encryption: key ? TableEncryptionV2.customerManagedKey(key) : TableEncryptionV2.awsManagedKey(),
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+  }
+}
