@@ -17,6 +17,14 @@ import { problemResponse } from './problem.ts'
 import { allow, matchPath } from './router.ts'
 import { health, openapi, problem, problems, service } from './service.ts'
 import { store } from './store.ts'
+import {
+  beginUpload,
+  commitUpload,
+  giveUpUpload,
+  uploadParts,
+  uploadState,
+  withAbsoluteUrls,
+} from './uploads.ts'
 
 export interface ApiOptions {
   readonly repository: Repository
@@ -96,11 +104,15 @@ export function createApi(options: ApiOptions): Api {
       case 'download':
         return download(repository, request, inputs, operation)
       case 'beginUpload':
+        return beginUpload(repository, request, inputs, operation)
       case 'uploadState':
+        return uploadState(repository, request, inputs, operation)
       case 'uploadParts':
+        return uploadParts(repository, request, inputs, operation)
       case 'commitUpload':
+        return commitUpload(repository, request, inputs, operation)
       case 'giveUpUpload':
-        throw new BucketError('route_not_found', 'this front takes no uploads', {})
+        return giveUpUpload(repository, inputs, operation)
     }
   }
 
@@ -123,7 +135,7 @@ export function createApi(options: ApiOptions): Api {
     async handle(request) {
       const operation = new Operation(request.requestId, request.signal)
       const response = await answer(request, operation).catch((error: unknown) =>
-        problemResponse(asBucketError(error, operation), operation),
+        problemResponse(withAbsoluteUrls(asBucketError(error, operation), request.origin), operation),
       )
       return finish(request, operation, response)
     },

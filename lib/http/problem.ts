@@ -1,25 +1,9 @@
 /** A refusal on the wire: `application/problem+json` (RFC 9457), the same members for every code (docs/http-api.md, section 8). */
-import { type BucketError, ERRORS, isBucketError } from '#protocol/errors'
+import { type BucketError, isBucketError } from '#protocol/errors'
 import { HEADERS } from '#protocol/headers'
-import type { ProblemMessage } from '#protocol/messages'
-import { problemPath } from '#protocol/routes'
+import { problemMessage } from '#protocol/problem'
 import type { ApiResponse } from './message.ts'
 import type { Operation } from './operation.ts'
-
-export function problemMessage(error: BucketError, requestId: string): ProblemMessage {
-  const { title, status, retryable } = ERRORS[error.code]
-  return {
-    type: problemPath(error.code),
-    title,
-    status,
-    detail: error.message,
-    code: error.code,
-    retryable,
-    next: error.next,
-    request_id: requestId,
-    ...error.members,
-  }
-}
 
 /** The answer to a refused request; its code goes into the log. */
 export function problemResponse(

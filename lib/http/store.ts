@@ -51,7 +51,7 @@ export async function store(
   return json(201, entryMessage(entry), { Location: versionPath(entry.ref), ...digestHeaders(entry) })
 }
 
-function refuseCodings(contentEncoding: string | null): void {
+export function refuseCodings(contentEncoding: string | null): void {
   const codings = (contentEncoding ?? '').split(',').map((coding) => coding.trim().toLowerCase())
   const refused = codings.filter((coding) => coding !== '' && coding !== 'identity')
   if (refused.length > 0)

@@ -1,0 +1,75 @@
+/** Rows of uploads: what makes one live, and how one becomes the next. */
+import { randomUUID } from 'node:crypto'
+import type { Description } from '#protocol/entry'
+import type { BucketError } from '#protocol/errors'
+import { UPLOAD_SECONDS, type UploadMode } from '#protocol/limits'
+import type { BlobStore, Clock, Ledger } from './ports.ts'
+import {
+  type Staging,
+  storedProblem,
+  type UploadId,
+  type UploadRecord,
+  type Uploads,
+  type VerificationQueue,
+} from './upload-ports.ts'
+
+export interface UploadDependencies {
+  readonly blobs: BlobStore
+  readonly ledger: Ledger
+  readonly uploads: Uploads
+  readonly staging: Staging
+  readonly queue: VerificationQueue
+  readonly clock: Clock
+  readonly maxArtifactBytes: number
+  /** How long presigned requests live, in seconds: at most an hour. */
+  readonly presignedSeconds: number
+}
+
+/** How long a committed upload is left alone until a verifier takes it, in milliseconds: the delay of a busy queue. */
+export const QUEUE_LEASE_MS = 5 * 60_000
+
+export interface UploadTerms {
+  readonly id: UploadId
+  readonly size: number
+  readonly mode: UploadMode
+  readonly description: Description
+}
+
+/** The staging key of an attempt is made of this, so it must never come again. */
+export const newAttempt = (): string => randomUUID()
+
+export const openRecord = (
+  terms: UploadTerms,
+  attempt: string,
+  stagingId: string | null,
+  now: number,
+  previous: UploadRecord | undefined,
+): UploadRecord => ({
+  ...terms,
+  attempt,
+  stagingId,
+  revision: (previous?.revision ?? 0) + 1,
+  state: 'open',
+  expiresAt: now + UPLOAD_SECONDS * 1000,
+  leaseOwner: null,
+  leaseUntil: 0,
+  verifiedBytes: 0,
+  problem: null,
+})
+
+/** The same row with a change, one revision on. */
+export const changed = (record: UploadRecord, change: Partial<UploadRecord>): UploadRecord => ({
+  ...record,
+  ...change,
+  revision: record.revision + 1,
+})
+
+export const failed = (record: UploadRecord, error: BucketError): UploadRecord =>
+  changed(record, { state: 'failed', leaseOwner: null, leaseUntil: 0, problem: storedProblem(error) })
+
+export const committed = (record: UploadRecord): UploadRecord =>
+  changed(record, { state: 'committed', leaseOwner: null, leaseUntil: 0, verifiedBytes: record.size })
+
+/** A row past its expiry counts as absent, however late it is deleted. */
+export const live = (record: UploadRecord | undefined, now: number): UploadRecord | undefined =>
+  record !== undefined && record.expiresAt > now ? record : undefined
