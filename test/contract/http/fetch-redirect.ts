@@ -1,0 +1,93 @@
+/** A front that redirects to the store: the redirect, and what its target gives (docs/http-api.md, section 5). */
+import { beforeAll, describe, expect, test } from 'vitest'
+import { expectFaults } from '#support/problem'
+import { type HeaderLines, header } from '#support/raw-http'
+import { IMMUTABLE } from './fetch.ts'
+import { ALL_BYTES, get, type Stored, stored, versionPath } from './requests.ts'
+import { onlyDelivery, type TargetThunk } from './target.ts'
+
+export function describeFetchRedirect(target: TargetThunk): void {
+  describe('fetch from a front that redirects', () => {
+    let one: Stored
+    beforeAll(async () => {
+      one = await stored(target(), ALL_BYTES, [['Content-Type', 'text/x-all; charset=latin1']])
+    })
+    const fetch = (headers: HeaderLines = [], query = '') =>
+      get(target(), `${versionPath(one.ref)}${query}`, headers)
+    const locate = async (headers: HeaderLines = []) => header(await fetch(headers), 'Location') ?? ''
+
+    test('307 with Location, X-Artifact-Digest, X-Artifact-Size and no-store', async (context) => {
+      onlyDelivery(context, target(), 'redirect')
+      for (const query of ['', `?digest=${one.digest}`]) {
+        const response = await fetch([], query)
+        expect(response.status).toBe(307)
+        expect(header(response, 'Location')).toMatch(/^https?:\/\//)
+        expect(header(response, 'X-Artifact-Digest')).toBe(one.digest)
+        expect(header(response, 'X-Artifact-Size')).toBe('256')
+        expect(header(response, 'Cache-Control')).toBe('no-store')
+      }
+    })
+
+    test('the target gives the bytes with the promised headers, and asks for none', async (context) => {
+      onlyDelivery(context, target(), 'redirect')
+      const answer = await target().follow(await locate())
+      expect(answer.status).toBe(200)
+      expect(answer.body).toEqual(one.bytes)
+      expect(header(answer, 'Content-Type')).toBe('text/x-all; charset=latin1')
+      expect(header(answer, 'Content-Length')).toBe('256')
+      expect(header(answer, 'Content-Disposition')).toBe(
+        `attachment; filename="${one.ref.artifactId}-${one.ref.version}"`,
+      )
+      expect(header(answer, 'Cache-Control')).toBe(IMMUTABLE)
+    })
+
+    test('Range passes through the redirect', async (context) => {
+      onlyDelivery(context, target(), 'redirect')
+      const range: HeaderLines = [['Range', 'bytes=65-69']]
+      expect((await fetch(range)).status).toBe(307)
+      const answer = await target().follow(await locate(range), range)
+      expect(answer.status).toBe(206)
+      expect(answer.body.toString()).toBe('ABCDE')
+      expect(header(answer, 'Content-Range')).toBe('bytes 65-69/256')
+    })
+
+    test('zero bytes can be fetched', async (context) => {
+      onlyDelivery(context, target(), 'redirect')
+      const empty = await stored(target(), '')
+      const response = await get(target(), versionPath(empty.ref))
+      const answer = await target().follow(header(response, 'Location') ?? '')
+      expect([answer.status, answer.body.length]).toEqual([200, 0])
+    })
+
+    test.for(['If-Match', 'If-Range'] as const)(
+      '%s on GET is 400, naming ?digest=',
+      async (name, context) => {
+        onlyDelivery(context, target(), 'redirect')
+        const problem = expectFaults(
+          await fetch([
+            [name, one.etag],
+            ['Range', 'bytes=0-0'],
+          ]),
+          `header ${name}`,
+        )
+        expect(JSON.stringify(problem)).toContain('?digest=')
+      },
+    )
+
+    test('both at once are named at once', async (context) => {
+      onlyDelivery(context, target(), 'redirect')
+      const headers: HeaderLines = [
+        ['If-Match', one.etag],
+        ['If-Range', one.etag],
+      ]
+      expectFaults(await fetch(headers), 'header If-Match', 'header If-Range')
+    })
+
+    test('the redirect does not tell a cache to keep it, and its URL is short-lived', async (context) => {
+      onlyDelivery(context, target(), 'redirect')
+      const expires = new URL(await locate()).searchParams.get('X-Amz-Expires')
+      if (expires === null) context.skip('the store of this front signs in another way')
+      expect(Number(expires)).toBeLessThanOrEqual(3600)
+    })
+  })
+}

@@ -1,0 +1,72 @@
+/** Names under which the local server answers: no page elsewhere can reach it by DNS rebinding (docs/http-api.md, section 8). */
+import { describe, expect, test } from 'vitest'
+import { expectProblem } from '#support/problem'
+import { openConnection } from '#support/raw-socket'
+import { freshRef, get, put, versionPath } from './requests.ts'
+import type { TargetThunk } from './target.ts'
+
+export function describeNodeHosts(target: TargetThunk): void {
+  describe('Host and Origin', () => {
+    const root = () => new URL(target().root)
+    const raw = async (...lines: string[]) => {
+      const connection = await openConnection(root())
+      connection.write([...lines, 'Connection: close', '', ''].join('\r\n'))
+      return connection.answer()
+    }
+    const own = () => ['127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${root().port}`)
+
+    test('loopback names with its port are its own', async () => {
+      for (const host of own())
+        expect((await get(target(), '/v1/health', [['Host', host]])).status, host).toBe(200)
+      const [host] = own()
+      expect((await get(target(), '/v1/health', [['Host', String(host).toUpperCase()]])).status).toBe(200)
+      const upper = `LOCALHOST:${root().port}`
+      expect((await get(target(), '/v1/health', [['Host', upper]])).status).toBe(200)
+    })
+
+    test('any other Host is 421, for reading and for writing', async () => {
+      const port = root().port
+      const others = [
+        'evil.example',
+        `evil.example:${port}`,
+        '127.0.0.1:1',
+        `127.0.0.1.evil.example:${port}`,
+        `localhost.evil.example:${port}`,
+      ]
+      for (const host of others)
+        expectProblem(await get(target(), '/v1/health', [['Host', host]]), 'host_not_allowed')
+      const ref = freshRef()
+      expectProblem(await put(target(), ref, 'x', [['Host', 'evil.example']]), 'host_not_allowed')
+      expect((await get(target(), versionPath(ref))).status).toBe(404)
+    })
+
+    test('no Host is 400', async () => {
+      expectProblem(await raw('GET /v1/health HTTP/1.1'), 'invalid_request')
+    })
+
+    test('two Hosts are refused', async () => {
+      const [host] = own()
+      const answer = await raw('GET /v1/health HTTP/1.1', `Host: ${host}`, 'Host: evil.example')
+      expect([400, 421]).toContain(answer.status)
+    })
+
+    test('the authority of an absolute request target counts like a Host', async () => {
+      const [host] = own()
+      const evil = await raw('GET http://evil.example/v1/health HTTP/1.1', `Host: ${host}`)
+      expect([400, 421]).toContain(evil.status)
+    })
+
+    test('an Origin of its own is answered', async () => {
+      for (const host of own().slice(0, 2))
+        expect((await get(target(), '/v1/health', [['Origin', `http://${host}`]])).status, host).toBe(200)
+    })
+
+    test('any other Origin is 421, for reading and for writing', async () => {
+      for (const origin of ['https://evil.example', 'http://127.0.0.1:1', 'null', `https://${own()[0]}`])
+        expectProblem(await get(target(), '/v1/health', [['Origin', origin]]), 'host_not_allowed')
+      const ref = freshRef()
+      expectProblem(await put(target(), ref, 'x', [['Origin', 'http://evil.example']]), 'host_not_allowed')
+      expect((await get(target(), versionPath(ref))).status).toBe(404)
+    })
+  })
+}

@@ -1,0 +1,139 @@
+/** Senders that stall, break off, say too much or speak no HTTP: each gets a problem, and leaves nothing (docs/http-api.md, sections 4 and 8). */
+import { setTimeout as pause } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { CONTRACT_ERRORS, expectProblem } from '#support/problem'
+import { openConnection } from '#support/raw-socket'
+import { storeHead } from './node-expect.ts'
+import { expectInvisible, freshRef, get, put, sha256, versionPath } from './requests.ts'
+import type { TargetThunk } from './target.ts'
+
+export function describeNodeSenders(target: TargetThunk): void {
+  const root = () => new URL(target().root)
+  const open = () => openConnection(root())
+  const answerTo = async (bytes: string) => {
+    const connection = await open()
+    connection.write(bytes)
+    return connection.answer()
+  }
+  const read = (path: string, ...lines: string[]) =>
+    [`GET ${path} HTTP/1.1`, `Host: ${root().host}`, 'Connection: close', ...lines, '', ''].join('\r\n')
+  const declares = (length: number) => [
+    `X-Artifact-Digest: ${sha256('0123456789')}`,
+    `Content-Length: ${length}`,
+  ]
+
+  describe('request target and headers', () => {
+    test('a request target beyond 8 KiB is 414', async () => {
+      const target = (length: number) => `/v1/health?${'x'.repeat(length - '/v1/health?'.length)}`
+      expectProblem(await answerTo(read(target(8 * 1024 + 1))), 'uri_too_long')
+      expectProblem(await answerTo(read(target(12 * 1024))), 'uri_too_long')
+      // At 8 KiB it is only an unknown parameter.
+      expectProblem(await answerTo(read(target(8 * 1024))), 'invalid_request')
+    })
+
+    test('headers beyond 16 KiB are 431', async () => {
+      const padding = (bytes: number) => `X-Padding: ${'x'.repeat(bytes)}`
+      expectProblem(await answerTo(read('/v1/health', padding(17 * 1024))), 'headers_too_large')
+      const many = Array.from({ length: 300 }, (_, at) => `X-Padding-${at}: ${'x'.repeat(60)}`)
+      expectProblem(await answerTo(read('/v1/health', ...many)), 'headers_too_large')
+      expect((await answerTo(read('/v1/health', padding(12 * 1024)))).status).toBe(200)
+    })
+
+    test('what is no HTTP is 400, as a problem', async () => {
+      expectProblem(await answerTo('NONSENSE\r\n\r\n'), 'invalid_request')
+      expectProblem(await answerTo(read('/v1/health', 'No colon here')), 'invalid_request')
+    })
+
+    test('two lengths of one body are 400: nobody else may read it another way', async () => {
+      const ref = freshRef()
+      const both = storeHead(target(), ref, [...declares(10), 'Transfer-Encoding: chunked'])
+      expect((await answerTo(`${both}0\r\n\r\n`)).status).toBe(CONTRACT_ERRORS.invalid_request.status)
+      await expectInvisible(target(), ref)
+    })
+  })
+
+  describe('senders that stall', { timeout: 30_000 }, () => {
+    test('in the middle of a body: 408, retryable, and nothing is stored', async () => {
+      const ref = freshRef()
+      expectProblem(await answerTo(`${storeHead(target(), ref, declares(10))}01234`), 'request_timeout')
+      await expectInvisible(target(), ref)
+      expect((await put(target(), ref, '0123456789')).status).toBe(201)
+    })
+
+    test('in the middle of the headers: 408', async () => {
+      expectProblem(
+        await answerTo(`GET /v1/health HTTP/1.1\r\nHost: ${root().host}\r\nX-Half`),
+        'request_timeout',
+      )
+    })
+
+    test('a body that makes progress has no limit, however slow', async (context) => {
+      const { stallMs } = target()
+      if (stallMs === undefined || stallMs > 2_000)
+        return context.skip('the stall limit of this front is too long to wait for')
+      const ref = freshRef()
+      const connection = await open()
+      connection.write(storeHead(target(), ref, declares(10)))
+      // Twice the limit in all, a fifth of it between two bytes.
+      for (const digit of '0123456789') {
+        await pause(stallMs / 5)
+        connection.write(digit)
+      }
+      expect((await connection.answer()).status).toBe(201)
+    })
+  })
+
+  describe('senders that break off', () => {
+    test.for(['abort', 'end'] as const)(
+      '%s in the middle of a body leaves nothing, and the version free',
+      async (how) => {
+        const ref = freshRef()
+        const connection = await open()
+        connection.write(`${storeHead(target(), ref, [...declares(10), 'Expect: 100-continue'])}`)
+        await connection.continued()
+        connection.write('01234')
+        connection[how]()
+        await connection.closed()
+        await expectInvisible(target(), ref)
+        expect((await put(target(), ref, '0123456789')).status).toBe(201)
+      },
+    )
+
+    test('abort in the middle of a chunked body leaves nothing', async () => {
+      const ref = freshRef()
+      const lines = [
+        `X-Artifact-Digest: ${sha256('01234')}`,
+        'Transfer-Encoding: chunked',
+        'Expect: 100-continue',
+      ]
+      const connection = await open()
+      connection.write(storeHead(target(), ref, lines))
+      await connection.continued()
+      // All bytes of the digest have arrived, but not the end that says so.
+      connection.write('5\r\n01234\r\n')
+      connection.abort()
+      await connection.closed()
+      await expectInvisible(target(), ref)
+    })
+
+    test('a chunk that is none leaves nothing', async () => {
+      const ref = freshRef()
+      const lines = [`X-Artifact-Digest: ${sha256('01234')}`, 'Transfer-Encoding: chunked']
+      const answer = await answerTo(`${storeHead(target(), ref, lines)}5\r\n01234\r\nzz\r\n`)
+      expect(answer.status).toBe(400)
+      await expectInvisible(target(), ref)
+    })
+
+    test('a reader that breaks off does not harm the next', async () => {
+      const ref = freshRef()
+      const bytes = Buffer.alloc(Math.min(target().maxInlineBytes, 1_000_000), 'reader')
+      expect((await put(target(), ref, bytes)).status).toBe(201)
+      const connection = await open()
+      connection.write(read(versionPath(ref)))
+      connection.abort()
+      await connection.closed()
+      const response = await get(target(), versionPath(ref))
+      expect([200, 307]).toContain(response.status)
+    })
+  })
+}

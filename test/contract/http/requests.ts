@@ -1,0 +1,117 @@
+/**
+ * The requests of the contract in short: fresh references, digests, and one function per resource.
+ * Paths are written here a second time, from the contract: the suite trusts no table of the code that it checks.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { expect } from 'vitest'
+import { type EntryShape, entryShape } from '#support/problem'
+import type { HeaderLines, RawRequest, RawResponse } from '#support/raw-http'
+import type { Target } from './target.ts'
+
+export interface Ref {
+  readonly bucketId: string
+  readonly artifactId: string
+  readonly version: string
+}
+
+const random = (): string => randomBytes(6).toString('hex')
+
+/** A reference that nobody used before. */
+export const freshRef = (parts: Partial<Ref> = {}): Ref => ({
+  bucketId: `contract-${random()}`,
+  artifactId: `artifact-${random()}`,
+  version: `v-${random()}`,
+  ...parts,
+})
+
+export const sha256 = (bytes: Uint8Array | string): string =>
+  `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+export const sha256Base64 = (bytes: Uint8Array | string): string =>
+  createHash('sha256').update(bytes).digest('base64')
+export const EMPTY = sha256('')
+/** A well-formed digest of nothing that any test stores. */
+export const OTHER_DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`
+/** Every byte value once: no text encoding survives it by accident. */
+export const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, at) => at)
+
+export const listPath = (ref: Omit<Ref, 'version'>): string =>
+  `/v1/buckets/${encodeURIComponent(ref.bucketId)}/artifacts/${encodeURIComponent(ref.artifactId)}/versions`
+export const versionPath = (ref: Ref): string => `${listPath(ref)}/${encodeURIComponent(ref.version)}`
+export const entryPath = (ref: Ref): string => `${versionPath(ref)}/entry`
+export const downloadPath = (ref: Ref): string => `${versionPath(ref)}/download`
+
+export const get = (
+  target: Target,
+  path: string,
+  headers: HeaderLines = [],
+  method: 'GET' | 'HEAD' = 'GET',
+): Promise<RawResponse> => target.send({ method, path, headers })
+
+/** A store whose digest header is right unless `headers` brings one. */
+export function put(
+  target: Target,
+  ref: Ref,
+  body: Uint8Array | string,
+  headers: HeaderLines = [],
+  more: Partial<RawRequest> = {},
+): Promise<RawResponse> {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body
+  const declares = headers.some(([name]) => /^(x-artifact-digest|repr-digest)$/i.test(name))
+  return target.send({
+    method: 'PUT',
+    path: versionPath(ref),
+    headers: declares ? headers : [['X-Artifact-Digest', sha256(bytes)], ...headers],
+    body: bytes,
+    ...more,
+  })
+}
+
+export const json = (response: RawResponse): unknown => JSON.parse(response.body.toString('utf8'))
+
+/** Reads an entry, and checks that it has exactly the members of section 3. */
+export function expectEntry(value: unknown): EntryShape {
+  const result = entryShape.safeParse(value)
+  expect(result.success ? [] : result.error.issues, JSON.stringify(value)).toEqual([])
+  return value as EntryShape
+}
+
+export interface Stored {
+  readonly ref: Ref
+  readonly bytes: Buffer
+  readonly digest: string
+  readonly etag: string
+  readonly entry: EntryShape
+}
+
+/** Stores bytes that a test needs to be there. */
+export async function stored(
+  target: Target,
+  body: Uint8Array | string = random(),
+  headers: HeaderLines = [],
+  ref: Ref = freshRef(),
+): Promise<Stored> {
+  const bytes = Buffer.from(body)
+  const response = await put(target, ref, bytes, headers)
+  expect(response.status, response.body.toString('utf8')).toBe(201)
+  const digest = sha256(bytes)
+  return { ref, bytes, digest, etag: `"${digest}"`, entry: expectEntry(json(response)) }
+}
+
+/** The bytes of a version, by whatever way the front gives them. */
+export async function fetchBytes(target: Target, path: string): Promise<Buffer> {
+  const response = await get(target, path)
+  if (response.status === 307) {
+    const answer = await target.follow(response.headers.get('location') ?? '')
+    expect(answer.status).toBe(200)
+    return answer.body
+  }
+  expect(response.status, response.body.toString('utf8')).toBe(200)
+  return response.body
+}
+
+/** Checks that nothing of a version can be seen by any of its resources. */
+export async function expectInvisible(target: Target, ref: Ref): Promise<void> {
+  for (const path of [versionPath(ref), entryPath(ref), downloadPath(ref)])
+    expect((await get(target, path)).status, path).toBe(404)
+  expect(json(await get(target, listPath(ref)))).toEqual({ versions: [], next_cursor: null })
+}

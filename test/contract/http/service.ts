@@ -1,0 +1,116 @@
+/** What an API says about itself: service document, health, OpenAPI, problem pages (docs/http-api.md, section 2). */
+import { describe, expect, test } from 'vitest'
+import { ERRORS } from '#protocol/errors'
+import { ROUTES } from '#protocol/routes'
+import { CONTRACT_ERRORS, type ContractCode, expectProblem } from '#support/problem'
+import { header } from '#support/raw-http'
+import { freshRef, get, json, versionPath } from './requests.ts'
+import type { TargetThunk } from './target.ts'
+
+type Json = Record<string, unknown>
+
+export function describeService(target: TargetThunk): void {
+  describe('service document', () => {
+    test('names the service, the API version, the limits, and links that lead somewhere', async () => {
+      const response = await get(target(), '/v1')
+      expect(response.status).toBe(200)
+      expect(header(response, 'Content-Type')).toMatch(/^application\/json/)
+      const document = json(response) as { limits: Json; links: Record<string, string> }
+      expect(document).toMatchObject({
+        service: 'bucket',
+        api_version: 'v1',
+        limits: { max_artifact_bytes: target().maxArtifactBytes, max_inline_bytes: target().maxInlineBytes },
+      })
+      const links = Object.values(document.links).filter(
+        (link) => link.startsWith('/v1') && !link.includes('{'),
+      )
+      expect(links.length).toBeGreaterThan(0)
+      for (const link of links) expect((await get(target(), link)).status, link).toBe(200)
+    })
+
+    test('health is 200 with status ok', async () => {
+      const response = await get(target(), '/v1/health')
+      expect(response.status).toBe(200)
+      expect(json(response)).toEqual({ status: 'ok' })
+    })
+  })
+
+  describe('OpenAPI document', () => {
+    const read = async () => json(await get(target(), '/v1/openapi.json')) as Json
+
+    test('is OpenAPI 3.1 and lists every route, and no other', async () => {
+      const document = await read()
+      expect(document.openapi).toMatch(/^3\.1\.\d+$/)
+      expect(document.info).toMatchObject({ title: expect.any(String), version: expect.any(String) })
+      const paths = document.paths as Record<string, Record<string, Json>>
+      // Paths stand below the server's URL: with or without the root, as the document says.
+      const servers = (document.servers ?? []) as readonly { url: string }[]
+      const root = servers.some(({ url }) => url.replace(/\/$/, '').endsWith('/v1')) ? '/v1' : ''
+      const listed = Object.entries(paths).flatMap(([path, item]) =>
+        Object.keys(item)
+          .filter((method) => ['get', 'head', 'put', 'post', 'delete', 'patch'].includes(method))
+          .map((method) => `${method.toUpperCase()} ${`${root}${path}`.replace(/\/$/, '')}`),
+      )
+      const routes = Object.values(ROUTES).map(({ method, path }) => `${method} /v1${path}`)
+      expect(listed.sort()).toEqual(routes.sort())
+    })
+
+    test('every operation tells its answers, and every reference inside leads somewhere', async () => {
+      const document = await read()
+      const paths = document.paths as Record<string, Record<string, { responses?: Json }>>
+      for (const [path, item] of Object.entries(paths))
+        for (const [method, operation] of Object.entries(item))
+          if (['get', 'head', 'put', 'post', 'delete'].includes(method))
+            expect(Object.keys(operation.responses ?? {}).length, `${method} ${path}`).toBeGreaterThan(0)
+      const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(
+        ([, pointer]) => pointer,
+      )
+      for (const pointer of new Set(references)) {
+        const found = (pointer ?? '')
+          .split('/')
+          .map((step) => decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~'))
+          .reduce<unknown>((at, step) => (at as Json | undefined)?.[step], document)
+        expect(found, pointer).toBeDefined()
+      }
+    })
+  })
+
+  describe('problem pages', () => {
+    const codes = Object.keys(CONTRACT_ERRORS) as ContractCode[]
+
+    test('the table of the code is the table of the contract', () => {
+      const table = (rows: Record<string, { status: number; retryable: boolean }>) =>
+        Object.fromEntries(
+          Object.entries(rows)
+            .sort(([a], [b]) => (a < b ? -1 : 1))
+            .map(([code, { status, retryable }]) => [code, { status, retryable }]),
+        )
+      expect(table(ERRORS)).toEqual(table(CONTRACT_ERRORS))
+    })
+
+    test('GET /v1/problems knows every code, and no other', async () => {
+      const text = (await get(target(), '/v1/problems')).body.toString('utf8')
+      const listed = new Set([...text.matchAll(/\/v1\/problems\/([a-z_]+)/g)].map(([, code]) => code))
+      expect([...listed].sort()).toEqual([...codes].sort())
+    })
+
+    test('every code has its page, with status and what to do', async () => {
+      for (const code of codes) {
+        const response = await get(target(), `/v1/problems/${code}`)
+        expect(response.status, code).toBe(200)
+        const { status, retryable } = CONTRACT_ERRORS[code]
+        expect(json(response), code).toMatchObject({ code, status, retryable, next: expect.any(String) })
+      }
+    })
+
+    test('the type of a problem leads to its page', async () => {
+      const problem = expectProblem(await get(target(), versionPath(freshRef())), 'version_not_found')
+      expect(json(await get(target(), String(problem.type)))).toMatchObject({ code: 'version_not_found' })
+    })
+
+    test('a code that there is not is 404', async () => {
+      for (const code of ['no_such_code', 'toString', 'VERSION_EXISTS'])
+        expectProblem(await get(target(), `/v1/problems/${code}`), 'route_not_found')
+    })
+  })
+}

@@ -1,0 +1,69 @@
+/** The texts of an uploader at their limits: what is no visible ASCII with single inner spaces is refused (docs/http-api.md, section 1). */
+import { describe, expect, test } from 'vitest'
+import { expectFaults, type FaultAt } from '#support/problem'
+import { freshRef, json, put, stored, versionPath } from './requests.ts'
+import { needs, type TargetThunk } from './target.ts'
+
+const TEXTS = [
+  { name: 'X-Uploaded-By', member: 'uploaded_by', limit: 256 },
+  { name: 'X-Provenance-Source', member: 'provenance_source', limit: 1024 },
+  { name: 'Content-Type', member: 'content_type', limit: 255 },
+] as const
+
+/** A text of `length` characters that reads like a media type, so that nothing on the way changes it. */
+const long = (length: number) => `text/plain;p=${'x'.repeat(length)}`.slice(0, length)
+
+export function describeStoreDescription(target: TargetThunk): void {
+  describe.each(TEXTS)('$name', ({ name, member, limit }) => {
+    const at: FaultAt = `header ${name}`
+
+    test(`may have ${limit} characters`, async () => {
+      const { entry } = await stored(target(), 'x', [[name, long(limit)]])
+      expect(entry[member]).toBe(long(limit))
+    })
+
+    test(`${limit + 1} characters are 400, and nothing is stored`, async () => {
+      const ref = freshRef()
+      expectFaults(await put(target(), ref, 'x', [[name, long(limit + 1)]]), at)
+      expect((await target().send({ method: 'HEAD', path: versionPath(ref) })).status).toBe(404)
+    })
+
+    test('may be one character', async () => {
+      const { entry } = await stored(target(), 'x', [[name, '!']])
+      expect(entry[member]).toBe('!')
+    })
+
+    test('an empty string is a fault', async (context) => {
+      needs(context, target(), 'empty-header')
+      expectFaults(await put(target(), freshRef(), 'x', [[name, '']]), at)
+    })
+
+    test('two spaces in a row are a fault', async (context) => {
+      needs(context, target(), 'header-bytes')
+      expectFaults(await put(target(), freshRef(), 'x', [[name, 'a  b']]), at)
+    })
+
+    test('a tab is a fault', async (context) => {
+      needs(context, target(), 'header-bytes')
+      expectFaults(await put(target(), freshRef(), 'x', [[name, 'a\tb']]), at)
+    })
+
+    test('characters beyond ASCII are a fault', async (context) => {
+      needs(context, target(), 'header-bytes')
+      expectFaults(await put(target(), freshRef(), 'x', [[name, 'caf\u00e9']]), at)
+    })
+
+    test('spaces around it belong to the header line, not to the text', async () => {
+      const { entry } = await stored(target(), 'x', [[name, '  a b  ']])
+      expect(entry[member]).toBe('a b')
+    })
+  })
+
+  test('optional members that are absent are null, and filled in by nobody', async () => {
+    const response = await put(target(), freshRef(), 'x', [
+      ['User-Agent', 'somebody/1.0'],
+      ['From', 'a@example.com'],
+    ])
+    expect(json(response)).toMatchObject({ uploaded_by: null, provenance_source: null })
+  })
+}

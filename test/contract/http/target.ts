@@ -1,0 +1,96 @@
+/**
+ * A front of Bucket as the HTTP contract suite sees it: a root to send requests below, and what is known about the way there.
+ * The suite asks nothing else of a front, so that one reading of docs/http-api.md runs on all of them.
+ */
+import type { TestContext } from 'vitest'
+import { type HeaderLines, type RawRequest, type RawResponse, sendRaw } from '#support/raw-http'
+
+/** What may be lost on the way to a front, so that a test behind it shows nothing. */
+export type Witness =
+  /** Dot segments and empty segments arrive as they were sent. */
+  | 'raw-path'
+  /** `%2F`, double encoding and malformed encoding arrive as they were sent. */
+  | 'encoded-path'
+  /** Header values keep bytes outside ASCII, tabs and double spaces. */
+  | 'header-bytes'
+  /** A header with an empty value arrives. */
+  | 'empty-header'
+  /** A header that is sent twice arrives twice, or joined. */
+  | 'repeated-header'
+  /** A query parameter that is sent twice arrives twice. */
+  | 'repeated-query'
+  /** A body without `Content-Length`. */
+  | 'chunked'
+  /** A body above the inline limit reaches the front. */
+  | 'body-limit'
+  /** Requests for which the front itself has no route (`OPTIONS`, unknown methods) reach it. */
+  | 'any-method'
+  /** Response headers arrive as they were sent. */
+  | 'response-headers'
+  /** Many requests at the same time. */
+  | 'concurrency'
+
+export interface Target {
+  /** The API root, without a slash at its end: `http://127.0.0.1:9470/v1`. Paths `/v1/…` of the suite are read below it. */
+  readonly root: string
+  /** `in-process`: web-standard requests; `node-server`: a socket of the Node server; `gateway`: anything in front of Lambda. */
+  readonly front: 'in-process' | 'node-server' | 'gateway'
+  /** Whether the front gives the bytes itself or redirects to them. */
+  readonly delivery: 'direct' | 'redirect'
+  /** The limits that this front was configured with, in bytes. */
+  readonly maxInlineBytes: number
+  readonly maxArtifactBytes: number
+  /** What cannot be shown here, and why: each such test is a counted skip. */
+  readonly cannotWitness: Readonly<Partial<Record<Witness, string>>>
+  /** Sends a request whose path begins with `/v1`. */
+  send(request: RawRequest): Promise<RawResponse>
+  /** Sends a request to where a redirect or a download resource points: an absolute URL, or a path on the front. */
+  follow(url: string, headers?: HeaderLines): Promise<RawResponse>
+  /** Node server: milliseconds without a byte after which a sender has stalled. Give a short one, about 1,000. */
+  readonly stallMs?: number
+}
+
+export type TargetThunk = () => Target
+
+/** The request target for a path of the suite: `/v1` stands for the root, wherever that is mounted. */
+export function pathBelow(root: string, path: string): string {
+  const base = new URL(root).pathname.replace(/\/$/, '')
+  if (/^\/v1(?=[/?]|$)/.test(path)) return `${base}${path.slice('/v1'.length)}`
+  if (base !== '/v1') throw new Error(`${path} is not below the root ${root}`)
+  return path
+}
+
+/** A target over a socket: the Node server, a gateway, an emulator. */
+export function socketTarget(
+  options: Omit<Target, 'send' | 'follow'> & { readonly headers?: HeaderLines },
+): Target {
+  const origin = new URL(options.root)
+  const send = (request: RawRequest) =>
+    sendRaw(origin, {
+      ...request,
+      path: pathBelow(options.root, request.path),
+      headers: [...(options.headers ?? []), ...(request.headers ?? [])],
+    })
+  return {
+    ...options,
+    send,
+    follow: (url, headers = []) => {
+      if (url.startsWith('/v1/')) return send({ method: 'GET', path: url, headers })
+      const absolute = new URL(url, origin)
+      return sendRaw(absolute, { method: 'GET', path: `${absolute.pathname}${absolute.search}`, headers })
+    },
+  }
+}
+
+/** Skips a test, counted and with the reason, where the way to the front cannot show its promise. */
+export function needs(context: TestContext, target: Target, ...witnesses: readonly Witness[]): void {
+  for (const witness of witnesses) {
+    const reason = target.cannotWitness[witness]
+    if (reason !== undefined) context.skip(`${witness}: ${reason}`)
+  }
+}
+
+/** Skips a test that is about another way of giving the bytes. */
+export function onlyDelivery(context: TestContext, target: Target, delivery: Target['delivery']): void {
+  if (target.delivery !== delivery) context.skip(`about fronts that deliver by ${delivery}`)
+}

@@ -1,0 +1,146 @@
+/**
+ * One TCP connection on which a test writes bytes when it likes and sees what comes back, interim answers included.
+ * For what an HTTP client hides: `Expect: 100-continue`, answers before the body, senders that stall, broken framing.
+ */
+import { connect } from 'node:net'
+import { headerMap, type RawResponse } from './raw-http.ts'
+
+export interface SocketAnswer extends RawResponse {
+  /** Status codes of the interim answers (1xx) that came before. */
+  readonly interim: readonly number[]
+}
+
+export interface RawConnection {
+  write(bytes: string | Uint8Array): void
+  /** Sends FIN: no more bytes will come. */
+  end(): void
+  /** Sends RST, as a process that dies. */
+  abort(): void
+  /** Resolves when the interim answer 100 has arrived; rejects when a final answer or the end came instead. */
+  continued(): Promise<void>
+  /** The final answer; rejects when the connection ends without one. */
+  answer(): Promise<SocketAnswer>
+  /** Resolves when the other side has closed. */
+  closed(): Promise<void>
+}
+
+/** How long any awaited event may take: only a hang ends here. */
+const WAIT_MS = 20_000
+
+export async function openConnection(origin: URL): Promise<RawConnection> {
+  const socket = connect({ host: origin.hostname.replace(/^\[|\]$/g, ''), port: Number(origin.port || 80) })
+  let received = Buffer.alloc(0)
+  let ended = false
+  const waiting = new Set<() => void>()
+  const wake = () => {
+    for (const look of waiting) look()
+  }
+  socket.on('data', (chunk) => {
+    received = Buffer.concat([received, chunk])
+    wake()
+  })
+  // A reset after the answer is no failure: whoever waits for more sees the end.
+  socket.on('error', () => {})
+  socket.on('close', () => {
+    ended = true
+    wake()
+  })
+  socket.on('end', () => {
+    ended = true
+    wake()
+  })
+
+  /** Looks again at each event until `look` finds something. */
+  const until = <T>(what: string, look: () => T | undefined): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const finish = (settle: () => void) => {
+        waiting.delete(attempt)
+        clearTimeout(timer)
+        settle()
+      }
+      const attempt = () => {
+        const found = look()
+        if (found !== undefined) return finish(() => resolve(found))
+        if (ended)
+          finish(() =>
+            reject(
+              new Error(`connection ended before ${what}: ${JSON.stringify(received.toString('latin1'))}`),
+            ),
+          )
+      }
+      const timer = setTimeout(() => finish(() => reject(new Error(`no ${what} in ${WAIT_MS} ms`))), WAIT_MS)
+      waiting.add(attempt)
+      attempt()
+    })
+
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve)
+    socket.once('error', reject)
+  })
+  return {
+    write: (bytes) => void socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes),
+    end: () => void socket.end(),
+    abort: () => void socket.resetAndDestroy(),
+    continued: () =>
+      until('100 Continue', () => {
+        const head = parseHead(received)
+        if (head === undefined) return undefined
+        return head.status === 100 ? true : failed(`final answer ${head.status} instead of 100`)
+      }).then(() => undefined),
+    answer: () => until('an answer', () => parseAnswer(received, ended)).finally(() => socket.destroy()),
+    closed: () => until('the close', () => (ended ? true : undefined)).then(() => undefined),
+  }
+}
+
+function failed(message: string): never {
+  throw new Error(message)
+}
+
+function parseHead(bytes: Buffer) {
+  const end = bytes.indexOf('\r\n\r\n')
+  if (end < 0) return undefined
+  const [statusLine, ...lines] = bytes.subarray(0, end).toString('latin1').split('\r\n')
+  const status = Number(statusLine?.split(' ')[1])
+  const headers = headerMap(
+    lines.map((line) => {
+      const colon = line.indexOf(':')
+      return [line.slice(0, colon), line.slice(colon + 1).trim()] as const
+    }),
+  )
+  return { status, headers, rest: bytes.subarray(end + 4) }
+}
+
+function parseAnswer(bytes: Buffer, ended: boolean): SocketAnswer | undefined {
+  const interim: number[] = []
+  let head = parseHead(bytes)
+  while (head !== undefined && head.status < 200) {
+    interim.push(head.status)
+    head = parseHead(head.rest)
+  }
+  if (head === undefined) return undefined
+  const { status, headers, rest } = head
+  const length = headers.get('content-length')
+  if (length !== undefined)
+    return rest.length >= Number(length)
+      ? { status, headers, body: rest.subarray(0, Number(length)), interim }
+      : undefined
+  if (headers.get('transfer-encoding') === 'chunked') {
+    const body = unchunk(rest)
+    return body && { status, headers, body, interim }
+  }
+  if (status === 204 || status === 304) return { status, headers, body: Buffer.alloc(0), interim }
+  return ended ? { status, headers, body: rest, interim } : undefined
+}
+
+function unchunk(bytes: Buffer): Buffer | undefined {
+  const chunks: Buffer[] = []
+  for (let at = 0; ; ) {
+    const line = bytes.indexOf('\r\n', at)
+    if (line < 0) return undefined
+    const size = Number.parseInt(bytes.subarray(at, line).toString('latin1'), 16)
+    if (size === 0) return Buffer.concat(chunks)
+    if (bytes.length < line + 2 + size + 2) return undefined
+    chunks.push(bytes.subarray(line + 2, line + 2 + size))
+    at = line + 2 + size + 2
+  }
+}
