@@ -1,0 +1,89 @@
+/**
+ * How a request proves who sends it. Only requests to the API itself are authorized; presigned requests and redirect
+ * targets get none of this, because stores refuse them and others must not learn them.
+ */
+import { digestHex, EMPTY_DIGEST } from '#protocol/digest'
+import type { Platform } from './platform.ts'
+
+export interface AwsCredentials {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken?: string | undefined
+}
+
+export type Auth =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'bearer'; readonly token: string }
+  | { readonly kind: 'api-key'; readonly key: string }
+  | {
+      readonly kind: 'iam'
+      /** Read from the host of an `execute-api` address when left out. */
+      readonly region?: string
+      /** In Node the usual AWS chain when left out; asked again for every request. */
+      readonly credentials?: () => Promise<AwsCredentials>
+    }
+
+export interface Unauthorized {
+  readonly method: string
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  /** SHA-256 of the body, 64 hex digits; nothing for an empty body. */
+  readonly bodySha256?: string | undefined
+}
+
+/** @returns the headers of the request and those that authorize it. */
+export type Authorize = (request: Unauthorized) => Promise<Record<string, string>>
+
+const EXECUTE_API = /\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$/
+
+/** IAM for an address of API Gateway's own, nothing for any other. */
+export const authForHost = (root: URL): Auth =>
+  EXECUTE_API.test(root.hostname) ? { kind: 'iam' } : { kind: 'none' }
+
+/** @throws TypeError when the region or the credentials of `iam` cannot be known. */
+export function authorizer(auth: Auth, root: URL, platform: Platform): Authorize {
+  switch (auth.kind) {
+    case 'none':
+      return async ({ headers }) => ({ ...headers })
+    case 'bearer':
+      return async ({ headers }) => ({ ...headers, authorization: `Bearer ${auth.token}` })
+    case 'api-key':
+      return async ({ headers }) => ({ ...headers, 'x-api-key': auth.key })
+    case 'iam': {
+      const region = auth.region ?? EXECUTE_API.exec(root.hostname)?.[1]
+      if (region === undefined)
+        throw new TypeError(
+          `iam needs a region: ${root.hostname} does not name one, so give it with the auth`,
+        )
+      const credentials = auth.credentials ?? platform.awsCredentials
+      if (credentials === undefined)
+        throw new TypeError('iam needs credentials here: give a function that returns them')
+      return (request) => sign(request, region, credentials)
+    }
+  }
+}
+
+/**
+ * Signature version 4 for `execute-api`. The body is covered by the digest that is known anyway, so it is not read again.
+ *
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+ */
+async function sign(
+  { method, url, headers, bodySha256 }: Unauthorized,
+  region: string,
+  credentials: () => Promise<AwsCredentials>,
+): Promise<Record<string, string>> {
+  const { AwsV4Signer } = await import('aws4fetch')
+  const { accessKeyId, secretAccessKey, sessionToken } = await credentials()
+  const signed = await new AwsV4Signer({
+    method,
+    url: url.href,
+    headers: { ...headers, 'x-amz-content-sha256': bodySha256 ?? digestHex(EMPTY_DIGEST) },
+    service: 'execute-api',
+    region,
+    accessKeyId,
+    secretAccessKey,
+    ...(sessionToken !== undefined && { sessionToken }),
+  }).sign()
+  return Object.fromEntries(signed.headers)
+}

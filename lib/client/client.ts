@@ -1,0 +1,142 @@
+/**
+ * The client over any platform: what it offers, in one class. Each method is one flow in a file of its own.
+ * It reads nothing of its surroundings: address, authorization and patience are all given.
+ */
+import type { Entry } from '#protocol/entry'
+import { type ArtifactKey, type ArtifactRef, artifactRef, parseRef } from '#protocol/identifiers'
+import { servicePath } from '#protocol/routes'
+import { readService, type Service } from './answers.ts'
+import { type Auth, authForHost, authorizer } from './auth.ts'
+import { type Download, type GetOptions, openDownload } from './download.ts'
+import { getEntry, listEntries } from './entry.ts'
+import { createFront, type Front } from './front.ts'
+import { digestOf } from './location.ts'
+import type { Platform } from './platform.ts'
+import { type PutOptions, type PutResult, put } from './put.ts'
+import { DEFAULT_RETRY, type RetryPolicy } from './retry-timing.ts'
+import { type ByteStream, blobSource, bytesSource, type Source } from './source.ts'
+import { DEFAULT_TIMEOUTS, type Timeouts } from './transport.ts'
+import { type VerifiedStream, verifiedStream } from './verified-stream.ts'
+
+/** Where a server listens unless it is told otherwise. */
+export const DEFAULT_URL = 'http://127.0.0.1:9470/v1'
+
+export interface BucketClientOptions {
+  /** The root of the API, `…/v1`; `http://127.0.0.1:9470/v1` when left out. */
+  readonly url?: string | URL | undefined
+  /** Left out: IAM for an `execute-api` address, nothing for any other. */
+  readonly auth?: Auth | undefined
+  readonly retry?: Partial<RetryPolicy> | undefined
+  readonly timeouts?: Partial<Timeouts> | undefined
+}
+
+/** `bucket_id/artifact_id/version`, or the three. */
+export type RefInput =
+  | string
+  | { readonly bucketId: string; readonly artifactId: string; readonly version: string }
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What can be stored; a stream is read to its end first (docs of `put`). */
+export type PutSource = Blob | Uint8Array | ByteStream
+
+export class BucketClient {
+  /** The root of the API, without a trailing slash. */
+  readonly url: string
+  protected readonly platform: Platform
+  protected readonly front: Front
+  #service: Promise<Service> | undefined
+
+  constructor(platform: Platform, options: BucketClientOptions = {}) {
+    const root = new URL(options.url ?? DEFAULT_URL)
+    const auth = options.auth ?? authForHost(root)
+    this.url = root.href.replace(/\/+$/, '')
+    this.platform = platform
+    this.front = createFront({
+      root,
+      platform,
+      authorize: authorizer(auth, root, platform),
+      authorizes: auth.kind !== 'none',
+      retry: { ...DEFAULT_RETRY, ...options.retry },
+      timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts },
+    })
+  }
+
+  /**
+   * Stores bytes under a reference (docs/http-api.md, section 4). They are read twice, for the digest goes ahead of
+   * them; a stream, which can be read only once, is therefore spooled: to a temporary file in Node, to a Blob in a browser.
+   *
+   * @returns the entry, and `created: false` when the same bytes were there already.
+   * @throws BucketError `version_exists` (with `members.stored`) when other bytes are there, `artifact_too_large`,
+   * `invalid_request`, …; NetworkError when no answer came; SourceChangedError when the bytes change while they are sent.
+   */
+  async put(ref: RefInput, source: PutSource, options: PutOptions = {}): Promise<PutResult> {
+    const checked = refOf(ref)
+    return await this.putSource(checked, await this.sourceOf(source, options), options)
+  }
+
+  /**
+   * Fetches the bytes of a reference (docs/http-api.md, section 5). The stream fails unless they are all there and
+   * have the digest, and gives its last MiB only after that is known; it survives broken connections.
+   *
+   * @throws BucketError `version_not_found`, `digest_differs`, and out of the stream `digest_mismatch`; NetworkError.
+   */
+  async get(ref: RefInput, options: GetOptions = {}): Promise<VerifiedStream> {
+    return verifiedStream(await this.openDownload(ref, options))
+  }
+
+  /** @throws BucketError `version_not_found`; NetworkError. */
+  async entry(ref: RefInput, { signal }: CallOptions = {}): Promise<Entry> {
+    return await getEntry(this.front, refOf(ref), signal)
+  }
+
+  /** All versions of an artifact in the byte order of their names, which says nothing about time or rank. */
+  listVersions(
+    key: { readonly bucketId: string; readonly artifactId: string },
+    { signal }: CallOptions = {},
+  ): AsyncGenerator<Entry, void> {
+    return listEntries(this.front, keyOf(key), signal)
+  }
+
+  /** What this front is and takes; asked once. */
+  async service(): Promise<Service> {
+    this.#service ??= this.front
+      .json({ method: 'GET', path: servicePath, accept: [200] })
+      .then(readService)
+      .catch((error) => {
+        this.#service = undefined
+        throw error
+      })
+    return await this.#service
+  }
+
+  protected async putSource(ref: ArtifactRef, source: Source, options: PutOptions): Promise<PutResult> {
+    try {
+      return await put(this.front, () => this.service(), ref, source, options)
+    } finally {
+      await source.dispose()
+    }
+  }
+
+  protected async openDownload(ref: RefInput, options: GetOptions): Promise<Download> {
+    const expected = options.digest === undefined ? undefined : digestOf(options.digest)
+    return await openDownload(this.front, refOf(ref), expected, options)
+  }
+
+  private async sourceOf(source: PutSource, { onProgress, signal }: PutOptions): Promise<Source> {
+    if (source instanceof Uint8Array) return bytesSource(source)
+    if (source instanceof Blob) return blobSource(source)
+    return await this.platform.spool(source, onProgress, signal)
+  }
+}
+
+/** @throws BucketError `invalid_request` naming every fault. */
+export const refOf = (ref: RefInput): ArtifactRef =>
+  typeof ref === 'string' ? parseRef(ref) : artifactRef(ref)
+
+function keyOf(key: { bucketId: string; artifactId: string }): ArtifactKey {
+  const { bucketId, artifactId } = artifactRef({ ...key, version: '0' })
+  return { bucketId, artifactId }
+}

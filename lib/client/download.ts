@@ -1,0 +1,162 @@
+/**
+ * Fetch: the bytes of one reference, hashed as they pass. The stream ends normally only when all of them came and have
+ * the digest; the last of them are held back until that is known, so that nobody ever gets a complete wrong artifact.
+ */
+import { type Digest, digestFromHex } from '#protocol/digest'
+import { BucketError } from '#protocol/errors'
+import { type ArtifactRef, formatRef } from '#protocol/identifiers'
+import { MIB } from '#protocol/limits'
+import { sleep } from './deadline.ts'
+import type { Front } from './front.ts'
+import { type Opened, openBytes } from './location.ts'
+import { NetworkError } from './network-error.ts'
+import type { OnProgress } from './progress.ts'
+import { retrying } from './retry.ts'
+import { retryDelay } from './retry-timing.ts'
+
+export interface GetOptions {
+  /** What the bytes must be, `sha256:…`; without it, what the front says is stored. */
+  readonly digest?: string | undefined
+  readonly onProgress?: OnProgress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Download {
+  readonly digest: Digest
+  /** Bytes. */
+  readonly size: number
+  /** The verified bytes, once. */
+  readonly bytes: AsyncGenerator<Uint8Array, void>
+  /** Gives up the rest of the bytes, also when none was read. */
+  close(): Promise<void>
+}
+
+/** This much of the end is given out only after the digest was seen to match; smaller artifacts come whole or not at all. */
+const HELD_BACK_BYTES = MIB
+
+/** A connection that gave at least this much before it broke counts as progress: the count of failures begins anew. */
+const PROGRESS_BYTES = MIB
+
+/**
+ * Asks for the bytes and resolves when the first answer is there.
+ *
+ * @throws BucketError `version_not_found`, `digest_differs`; and, out of the stream, `digest_mismatch`.
+ */
+export async function openDownload(
+  front: Front,
+  ref: ArtifactRef,
+  expected: Digest | undefined,
+  { onProgress, signal }: GetOptions,
+): Promise<Download> {
+  const open = (digest: Digest | undefined, start: number) =>
+    retrying(front.retry, signal, () => openBytes(front, ref, digest, start, signal))
+  const first = await open(expected, 0)
+  const { digest, size } = first
+  const resumed = resuming(front, first, (start) => open(digest, start), signal)
+  const bytes = verified(front, ref, first, resumed, onProgress)
+  return {
+    digest,
+    size,
+    bytes,
+    async close() {
+      // A generator that was never started ends without a look at what it holds.
+      first.response.discard()
+      await bytes.return()
+    },
+  }
+}
+
+/** All bytes in order, over as many connections as it takes. */
+async function* resuming(
+  { retry }: Front,
+  first: Opened,
+  reopen: (start: number) => Promise<Opened>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void> {
+  const { size } = first
+  let current = first
+  let at = 0
+  let failures = 0
+  for (;;) {
+    const beganAt = at
+    // A server that ignores the range begins at the front again: what is known already is skipped.
+    let skip = at - current.from
+    const chunks = current.response.body[Symbol.asyncIterator]()
+    try {
+      for (;;) {
+        const delay = await advance()
+        if (delay === 'ended') return
+        if (typeof delay === 'number') {
+          await sleep(delay, signal)
+          break
+        }
+        yield delay
+      }
+    } finally {
+      await chunks.return?.()
+    }
+    current = await reopen(at)
+
+    /** The next bytes; or how long to wait before going on over another connection. */
+    async function advance(): Promise<Uint8Array | 'ended' | number> {
+      for (;;) {
+        try {
+          const next = await chunks.next()
+          if (next.done) {
+            if (at >= size) return 'ended'
+            throw new NetworkError('interrupted', `the bytes end after ${at} of ${size}`)
+          }
+          const fresh = next.value.subarray(Math.min(skip, next.value.byteLength))
+          skip -= next.value.byteLength - fresh.byteLength
+          if (fresh.byteLength === 0) continue
+          at += fresh.byteLength
+          return fresh
+        } catch (error) {
+          failures = at - beganAt >= PROGRESS_BYTES ? 1 : failures + 1
+          const delay = retryDelay(retry, failures, error, Math.random())
+          if (delay === undefined) throw error
+          return delay
+        }
+      }
+    }
+  }
+}
+
+async function* verified(
+  { platform }: Front,
+  ref: ArtifactRef,
+  { digest, size }: Opened,
+  source: AsyncIterable<Uint8Array>,
+  onProgress: OnProgress | undefined,
+): AsyncGenerator<Uint8Array, void> {
+  const hash = platform.sha256()
+  const held: Uint8Array[] = []
+  let heldBytes = 0
+  let bytes = 0
+  for await (const chunk of source) {
+    hash.update(chunk)
+    bytes += chunk.byteLength
+    if (bytes > size) throw mismatch(ref, digest, undefined, `more than its ${size} bytes came`)
+    onProgress?.({ phase: 'downloading', bytes, total: size })
+    held.push(chunk)
+    heldBytes += chunk.byteLength
+    for (let [oldest] = held; oldest && heldBytes - oldest.byteLength >= HELD_BACK_BYTES; [oldest] = held) {
+      held.shift()
+      heldBytes -= oldest.byteLength
+      yield oldest
+    }
+  }
+  const computed = digestFromHex(hash.hex())
+  if (computed !== digest) throw mismatch(ref, digest, computed, `its bytes have the digest ${computed}`)
+  yield* held
+}
+
+const mismatch = (ref: ArtifactRef, declared: Digest, computed: Digest | undefined, what: string) =>
+  new BucketError(
+    'digest_mismatch',
+    `${formatRef(ref)} should have the digest ${declared}, but ${what}`,
+    { declared_digest: declared, ...(computed && { computed_digest: computed }) },
+    {
+      next: 'Do not use these bytes. Fetch again; if it stays, the stored bytes are damaged: tell whoever runs this deployment.',
+    },
+  )

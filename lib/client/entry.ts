@@ -1,0 +1,62 @@
+/** One entry, and all entries of one artifact. Whatever the server says is checked to be about what was asked. */
+import type { Entry } from '#protocol/entry'
+import { isBucketError } from '#protocol/errors'
+import { type ArtifactKey, type ArtifactRef, formatArtifactKey, formatRef } from '#protocol/identifiers'
+import { MAX_PAGE_LIMIT } from '#protocol/limits'
+import { entryPath, versionsPath } from '#protocol/routes'
+import { readEntry, readPage } from './answers.ts'
+import type { Front } from './front.ts'
+import { NetworkError } from './network-error.ts'
+
+/** @throws BucketError `version_not_found`, and whatever a request can meet. */
+export async function getEntry(
+  front: Front,
+  ref: ArtifactRef,
+  signal: AbortSignal | undefined,
+): Promise<Entry> {
+  const answer = await front.json({ method: 'GET', path: entryPath(ref), accept: [200], signal })
+  const entry = readEntry(answer)
+  if (formatRef(entry.ref) !== formatRef(ref))
+    throw new NetworkError(
+      'unintelligible',
+      `asked for ${formatRef(ref)}, the answer is about ${formatRef(entry.ref)}`,
+    )
+  return entry
+}
+
+/** @returns nothing when the version is truly absent. */
+export async function findEntry(
+  front: Front,
+  ref: ArtifactRef,
+  signal: AbortSignal | undefined,
+): Promise<Entry | undefined> {
+  try {
+    return await getEntry(front, ref, signal)
+  } catch (error) {
+    if (isBucketError(error, 'version_not_found')) return undefined
+    throw error
+  }
+}
+
+/** Every version, page after page: a page may be short, even empty, before the last (docs/http-api.md, section 6). */
+export async function* listEntries(
+  front: Front,
+  key: ArtifactKey,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Entry, void> {
+  let cursor: string | null = null
+  do {
+    const answer = await front.json({
+      method: 'GET',
+      path: versionsPath(key),
+      query: { limit: String(MAX_PAGE_LIMIT), ...(cursor !== null && { cursor }) },
+      accept: [200],
+      signal,
+    })
+    const page: ReturnType<typeof readPage> = readPage(answer)
+    if (page.nextCursor !== null && page.nextCursor === cursor)
+      throw new NetworkError('unintelligible', `the list of ${formatArtifactKey(key)} goes round in a circle`)
+    yield* page.entries
+    cursor = page.nextCursor
+  } while (cursor !== null)
+}

@@ -1,0 +1,106 @@
+/**
+ * Requests to one API: its root, authorization, retries and refusals. Paths of the routes table and those that the
+ * server hands out (`/v1/…`) are read relative to the root that the caller gave, wherever that is mounted.
+ */
+import { API_ROOT } from '#protocol/routes'
+import { type JsonObject, readJson } from './answers.ts'
+import type { Authorize } from './auth.ts'
+import { NetworkError, shownUrl } from './network-error.ts'
+import type { Platform } from './platform.ts'
+import { readProblem } from './problem.ts'
+import { retrying } from './retry.ts'
+import type { RetryPolicy } from './retry-timing.ts'
+import type { Source } from './source.ts'
+import type { IncomingResponse, Timeouts } from './transport.ts'
+
+export interface FrontOptions {
+  readonly root: URL
+  readonly platform: Platform
+  readonly authorize: Authorize
+  /** True when authorization adds something to a request. */
+  readonly authorizes: boolean
+  readonly retry: RetryPolicy
+  readonly timeouts: Timeouts
+}
+
+export interface FrontRequest {
+  readonly method: string
+  /** As in the routes table: with `API_ROOT`. */
+  readonly path: string
+  readonly query?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: { readonly source: Source; readonly sha256: string; onSent(bytes: number): void }
+  /** The statuses that are not errors. */
+  readonly accept: readonly number[]
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Front extends Omit<FrontOptions, 'authorize' | 'root'> {
+  /** One attempt. @throws BucketError or NetworkError for every status but the accepted ones. */
+  attempt(request: FrontRequest): Promise<IncomingResponse>
+  /** As many attempts as the policy allows; the body of the answer is a JSON object. */
+  json(request: FrontRequest): Promise<JsonObject>
+  /**
+   * One GET of an address that the server handed out, with these headers and no others. Only a path, which is this
+   * front's own, is authorized like any request to it; an absolute address gets nothing of the caller's.
+   */
+  follow(
+    address: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal | undefined,
+  ): Promise<IncomingResponse>
+}
+
+export function createFront({ root, authorize, ...options }: FrontOptions): Front {
+  const { platform, retry, timeouts } = options
+  const base = new URL(root)
+  base.pathname = base.pathname.replace(/\/+$/, '')
+
+  const rooted = (path: string): URL =>
+    new URL(`${base.origin}${base.pathname}${path.slice(API_ROOT.length)}`)
+
+  async function attempt(request: FrontRequest): Promise<IncomingResponse> {
+    const { method, body, signal } = request
+    const url = rooted(request.path)
+    for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value)
+    const headers = await authorize({ method, url, headers: request.headers ?? {}, bodySha256: body?.sha256 })
+    const response = await platform.transport.send({
+      method,
+      url,
+      headers,
+      body: body?.source,
+      onSent: body?.onSent,
+      signal,
+      timeouts,
+    })
+    if (request.accept.includes(response.status)) return response
+    throw await readProblem(response, shownUrl(url))
+  }
+
+  return {
+    ...options,
+    attempt,
+    json: (request) => retrying(retry, request.signal, async () => await readJson(await attempt(request))),
+    async follow(address, headers, signal) {
+      const onFront = address.startsWith('/') && !address.startsWith('//')
+      const url = isUnder(API_ROOT, address) ? rooted(address) : parseUrl(address, base)
+      const method = 'GET'
+      return await platform.transport.send({
+        method,
+        url,
+        headers: onFront ? await authorize({ method, url, headers }) : headers,
+        signal,
+        timeouts,
+      })
+    },
+  }
+}
+
+const isUnder = (root: string, path: string): boolean =>
+  path.startsWith(root) && /^([/?#]|$)/.test(path.slice(root.length))
+
+function parseUrl(address: string, base: URL): URL {
+  if (!URL.canParse(address, base))
+    throw new NetworkError('unintelligible', 'the server handed out an address that is none')
+  return new URL(address, base)
+}

@@ -1,0 +1,40 @@
+/**
+ * An open file as a source. It stays open from the first look to the last byte, so that a rename cannot swap it; a file
+ * whose size or time changes meanwhile is noticed before its last bytes are given out.
+ */
+import type { FileHandle } from 'node:fs/promises'
+import { MIB } from '#protocol/limits'
+import { type Source, SourceChangedError } from './source.ts'
+
+const CHUNK_BYTES = MIB / 2
+
+/** @param release frees the handle and what belongs to it. */
+export async function handleSource(
+  handle: FileHandle,
+  name: string,
+  release: () => Promise<void>,
+): Promise<Source> {
+  const before = await handle.stat({ bigint: true })
+  const size = Number(before.size)
+  const changed = async () => {
+    const now = await handle.stat({ bigint: true })
+    return now.size !== before.size || now.mtimeNs !== before.mtimeNs
+  }
+  const changedError = () => new SourceChangedError(`${name} changed while it was read`)
+  return {
+    size,
+    async *open() {
+      let at = 0
+      while (at < size) {
+        const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, size - at))
+        const { bytesRead } = await handle.read(buffer, 0, buffer.byteLength, at)
+        if (bytesRead === 0) throw changedError()
+        at += bytesRead
+        if (at === size && (await changed())) throw changedError()
+        yield buffer.subarray(0, bytesRead)
+      }
+      if (size === 0 && (await changed())) throw changedError()
+    },
+    dispose: release,
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Opens the bytes of an artifact from some byte on, wherever they are: at the front, behind its redirect, or behind
+ * the request that `download` hands out. Each call asks the front anew, so that an expired URL costs one more question.
+ */
+import { type Digest, parseDigest } from '#protocol/digest'
+import { BucketError } from '#protocol/errors'
+import { HEADERS } from '#protocol/headers'
+import { type ArtifactRef, formatRef } from '#protocol/identifiers'
+import { downloadPath, versionPath } from '#protocol/routes'
+import { readBytes, readDigest, readJson, readWhereabouts } from './answers.ts'
+import type { Front } from './front.ts'
+import { NetworkError } from './network-error.ts'
+import type { IncomingResponse } from './transport.ts'
+
+export interface Opened {
+  readonly digest: Digest
+  /** Bytes of the whole artifact. */
+  readonly size: number
+  /** The position of the first byte that `response` gives. */
+  readonly from: number
+  readonly response: IncomingResponse
+}
+
+/**
+ * One attempt. The digest is pinned with `?digest=` on every request, the resuming ones too: that says all that
+ * `If-Range` would, and a front that redirects refuses `If-Range` (docs/http-api.md, section 5).
+ *
+ * @param start the first byte wanted.
+ */
+export async function openBytes(
+  front: Front,
+  ref: ArtifactRef,
+  expected: Digest | undefined,
+  start: number,
+  signal: AbortSignal | undefined,
+): Promise<Opened> {
+  const query: Record<string, string> = expected === undefined ? {} : { digest: expected }
+  const range: Record<string, string> = start === 0 ? {} : { range: `bytes=${start}-` }
+  if (front.authorizes || !front.platform.transport.seesRedirects) {
+    const answer = await front.attempt({
+      method: 'GET',
+      path: downloadPath(ref),
+      query,
+      accept: [200],
+      signal,
+    })
+    const { url, headers, digest, size } = readWhereabouts(await readJson(answer))
+    const followed = await front.follow(url, { ...headers, ...range }, signal)
+    return opened(followed, { digest, size }, ref, expected, start)
+  }
+  const response = await front.attempt({
+    method: 'GET',
+    path: versionPath(ref),
+    query,
+    headers: range,
+    accept: [200, 206, 307],
+    signal,
+  })
+  const known = describe(response)
+  if (response.status !== 307) return opened(response, known, ref, expected, start)
+  response.discard()
+  const target = response.headers.get('location')
+  if (target === null) throw new NetworkError('unintelligible', 'the redirect has no Location')
+  return opened(await front.follow(target, range, signal), known, ref, expected, start)
+}
+
+function describe({ headers, status }: IncomingResponse): { digest: Digest; size: number } {
+  const length = status === 200 ? headers.get('content-length') : null
+  const size = headers.get(HEADERS.artifactSize) ?? length ?? ''
+  return {
+    digest: readDigest(headers.get(HEADERS.artifactDigest)),
+    size: readBytes(/^\d+$/.test(size) ? Number(size) : undefined, HEADERS.artifactSize),
+  }
+}
+
+function opened(
+  response: IncomingResponse,
+  { digest, size }: { digest: Digest; size: number },
+  ref: ArtifactRef,
+  expected: Digest | undefined,
+  start: number,
+): Opened {
+  const refuse = (error: Error) => {
+    response.discard()
+    return error
+  }
+  if (expected !== undefined && digest !== expected)
+    throw refuse(
+      new BucketError('digest_differs', `${formatRef(ref)} has the digest ${digest}, not ${expected}`, {
+        expected_digest: expected,
+        stored_digest: digest,
+      }),
+    )
+  switch (response.status) {
+    case 200:
+      return { digest, size, from: 0, response }
+    case 206: {
+      const [, first, total] =
+        /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? []
+      if (Number(first) !== start || (total !== '*' && Number(total) !== size))
+        throw refuse(
+          new NetworkError(
+            'unintelligible',
+            `asked for the bytes from ${start} on, got others: ${response.headers.get('content-range')}`,
+          ),
+        )
+      return { digest, size, from: start, response }
+    }
+    // The store's own words mean nothing here: an expired URL, a throttled or a failing store are all worth asking anew.
+    default:
+      throw refuse(BucketError.unavailable(`the store that holds the bytes answered ${response.status}`))
+  }
+}
+
+export const digestOf = (text: string): Digest => {
+  const digest = parseDigest(text)
+  if (digest.ok) return digest.value
+  throw BucketError.invalidRequest([{ in: 'query', name: 'digest', detail: digest.detail }])
+}

@@ -1,0 +1,61 @@
+/** The client for Node: everything of the core, and files. The public entry `bucket-v1/client` in Node. */
+import type { Entry } from '#protocol/entry'
+import {
+  type BucketClientOptions,
+  BucketClient as CoreClient,
+  type PutSource,
+  type RefInput,
+  refOf,
+} from './client.ts'
+import type { GetOptions } from './download.ts'
+import { downloadFile } from './download-file.ts'
+import { fileSource } from './file-source.ts'
+import { nodePlatform } from './node-platform.ts'
+import type { PutOptions, PutResult } from './put.ts'
+
+export * from './surface.ts'
+
+/**
+ * A client of one Bucket API, with files.
+ *
+ * @example
+ * const bucket = new BucketClient({ url: 'http://127.0.0.1:9470/v1' })
+ * await bucket.put('prod-models/llama/v1', './model.safetensors', { uploadedBy: 'training-cluster-5' })
+ * await bucket.download('prod-models/llama/v1', './model.copy')
+ */
+export class BucketClient extends CoreClient {
+  constructor(options: BucketClientOptions = {}) {
+    super(nodePlatform(), options)
+  }
+
+  /** As the core's `put`; a string is the path of a file, which is read twice, never copied. */
+  override async put(
+    ref: RefInput,
+    source: PutSource | string,
+    options: PutOptions = {},
+  ): Promise<PutResult> {
+    if (typeof source !== 'string') return await super.put(ref, source, options)
+    const checked = refOf(ref)
+    return await this.putSource(
+      checked,
+      await fileSource(source, options.onProgress, options.signal),
+      options,
+    )
+  }
+
+  /**
+   * Fetches into a file. It has its name only after all bytes came, have the digest and are on disk; a file of that
+   * name is replaced then. On any failure nothing is left behind.
+   *
+   * @throws BucketError `version_not_found`, `digest_differs`, `digest_mismatch`; NetworkError; the system's error.
+   */
+  async download(
+    ref: RefInput,
+    path: string,
+    options: GetOptions = {},
+  ): Promise<Pick<Entry, 'digest' | 'size'>> {
+    const download = await this.openDownload(ref, options)
+    await downloadFile(download, path)
+    return { digest: download.digest, size: download.size }
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * What differs between Node and a browser, in one place: how requests are sent, how SHA-256 is computed, how a stream
+ * is spooled, where AWS credentials come from.
+ */
+import type { AwsCredentials } from './auth.ts'
+import type { OnProgress } from './progress.ts'
+import type { ByteStream, Source } from './source.ts'
+import type { Transport } from './transport.ts'
+
+/** A SHA-256 under way. */
+export interface Sha256 {
+  update(chunk: Uint8Array): void
+  /** 64 lower-case hex digits; ends the computation. */
+  hex(): string
+}
+
+export interface Platform {
+  readonly transport: Transport
+  sha256(): Sha256
+  /** Reads a stream to its end, hashing, and keeps its bytes so that they can be read again. */
+  spool(
+    stream: ByteStream,
+    onProgress: OnProgress | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Source>
+  /** The credentials that AWS tools find by themselves, where there are such. */
+  awsCredentials?(): Promise<AwsCredentials>
+}

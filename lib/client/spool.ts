@@ -1,0 +1,38 @@
+/**
+ * Keeps a stream in a temporary file, hashing as it passes. The file loses its name as soon as it is open, so that even
+ * a killed process leaves nothing behind.
+ */
+import { createHash } from 'node:crypto'
+import { mkdtemp, open, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { handleSource } from './handle-source.ts'
+import type { OnProgress } from './progress.ts'
+import { type ByteStream, readStream, type Source } from './source.ts'
+
+/** @throws the system's error when the temporary folder has no room; the stream's own error; the reason of `signal`. */
+export async function spool(
+  stream: ByteStream,
+  onProgress: OnProgress | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Source> {
+  const folder = await mkdtemp(join(tmpdir(), 'bucket-'))
+  const removeFolder = () => rm(folder, { recursive: true, force: true })
+  const handle = await open(join(folder, 'spooled'), 'wx+', 0o600).finally(removeFolder)
+  try {
+    const hash = createHash('sha256')
+    let bytes = 0
+    for await (const chunk of readStream(stream)) {
+      signal?.throwIfAborted()
+      hash.update(chunk)
+      await handle.writeFile(chunk)
+      bytes += chunk.byteLength
+      onProgress?.({ phase: 'hashing', bytes, total: undefined })
+    }
+    const source = await handleSource(handle, 'the spooled stream', () => handle.close())
+    return { ...source, sha256: hash.digest('hex') }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}

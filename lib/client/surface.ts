@@ -1,0 +1,22 @@
+/** What both public entries show beside the client itself: the words of the domain, errors, and the types of options. */
+export { type Digest, parseDigest } from '#protocol/digest'
+export type { Entry } from '#protocol/entry'
+export { BucketError, type ErrorCode, isBucketError } from '#protocol/errors'
+export { type ArtifactRef, artifactRef, formatRef, parseRef } from '#protocol/identifiers'
+export type { Service } from './answers.ts'
+export type { Auth, AwsCredentials } from './auth.ts'
+export {
+  type BucketClientOptions,
+  type CallOptions,
+  DEFAULT_URL,
+  type PutSource,
+  type RefInput,
+} from './client.ts'
+export type { GetOptions } from './download.ts'
+export { NetworkError, type NetworkErrorKind } from './network-error.ts'
+export type { OnProgress, Phase, Progress } from './progress.ts'
+export type { PutOptions, PutResult } from './put.ts'
+export type { RetryPolicy } from './retry-timing.ts'
+export { SourceChangedError } from './source.ts'
+export type { Timeouts } from './transport.ts'
+export type { VerifiedStream } from './verified-stream.ts'

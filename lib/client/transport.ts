@@ -1,0 +1,48 @@
+/**
+ * One HTTP exchange, as the client needs it: what a platform must offer.
+ * A transport never follows a redirect, bounds every wait for the network, and reports an answer that comes while the
+ * body is still being sent as that answer.
+ */
+import type { Source } from './source.ts'
+
+export interface Timeouts {
+  /** Milliseconds without a byte moving, in either direction, before a connection counts as stalled. */
+  readonly idleMs: number
+  /** Milliseconds to wait for `100 Continue` before the body is sent all the same (RFC 9110, section 10.1.1). */
+  readonly continueMs: number
+}
+
+export const DEFAULT_TIMEOUTS: Timeouts = { idleMs: 30_000, continueMs: 1_000 }
+
+export interface OutgoingRequest {
+  readonly method: string
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: Source | undefined
+  /** Called with the number of bytes of the body that have left. */
+  readonly onSent?: ((bytes: number) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly timeouts: Timeouts
+}
+
+export interface IncomingResponse {
+  readonly status: number
+  readonly headers: Headers
+  /** The bytes of the body, once; throws `NetworkError` when they stall or break off. */
+  readonly body: AsyncIterable<Uint8Array>
+  /** Gives up the body. Everyone who does not read it calls this. */
+  discard(): void
+}
+
+export interface Transport {
+  /** False where a redirect cannot be looked at (`fetch` in browsers hides its target). */
+  readonly seesRedirects: boolean
+  /**
+   * @throws NetworkError when no answer came; the reason of `signal` when it was aborted; whatever the body's source throws.
+   */
+  send(request: OutgoingRequest): Promise<IncomingResponse>
+}
+
+/** A server hashes and syncs what it got before it answers: a second for every 16 MiB, on top of the idle limit. */
+export const answerMs = (timeouts: Timeouts, bodyBytes: number): number =>
+  timeouts.idleMs + Math.ceil(bodyBytes / (16 * 1024 * 1024)) * 1000
