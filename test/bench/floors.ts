@@ -1,0 +1,48 @@
+/** What the machine allows before any server: hashing alone, and putting bytes on the disk for good. */
+import { createHash, randomBytes } from 'node:crypto'
+import { link, open, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+/** MiB a second of SHA-256 over data in memory. */
+export function sha256Rate(): number {
+  const data = randomBytes(64 * KIB)
+  const hash = createHash('sha256')
+  const from = performance.now()
+  for (let round = 0; round < 8 * 1024; round += 1) hash.update(data)
+  hash.digest()
+  return 512 / ((performance.now() - from) / 1000)
+}
+
+/** Files a second of 1 KiB: written, synced, given another name; one after the other. */
+export async function syncedFileRate(folder: string): Promise<number> {
+  const data = randomBytes(KIB)
+  const files = 500
+  const from = performance.now()
+  for (let index = 0; index < files; index += 1) {
+    const name = join(folder, `floor-${index}`)
+    const file = await open(name, 'wx')
+    await file.write(data)
+    await file.sync()
+    await file.close()
+    await link(name, `${name}.final`)
+    await unlink(name)
+  }
+  return files / ((performance.now() - from) / 1000)
+}
+
+/** MiB a second of one large file, synced at its end. */
+export async function syncedWriteRate(folder: string): Promise<number> {
+  const data = randomBytes(MIB)
+  const from = performance.now()
+  const name = join(folder, 'floor-large')
+  const file = await open(name, 'wx')
+  for (let round = 0; round < 1024; round += 1) await file.write(data)
+  await file.sync()
+  await file.close()
+  const rate = 1024 / ((performance.now() - from) / 1000)
+  await unlink(name)
+  return rate
+}

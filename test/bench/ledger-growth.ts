@@ -1,0 +1,51 @@
+/** What a store and a page of the list cost when one artifact has many versions. */
+import { join } from 'node:path'
+import { openFolder } from '#local/folder'
+import { digestFromHex } from '#protocol/digest'
+import { artifactRef } from '#protocol/identifiers'
+import { get, measure, payload, put } from './load.ts'
+import { startMeasured } from './server-process.ts'
+
+export async function ledgerGrowth(folder: string): Promise<void> {
+  console.log(
+    '\n| versions of one artifact | store p50 ms | store p99 ms | page of 100 p50 ms | p99 ms |\n|---|---|---|---|---|',
+  )
+  for (const versions of [1_000, 100_000]) {
+    const dataDir = join(folder, String(versions))
+    await fill(dataDir, versions)
+    const server = await startMeasured(['bin/bucket.ts', 'serve', '--port', '0', '--data-dir', dataDir])
+    const root = `${server.origin}/v1/buckets/bench/artifacts/growth/versions`
+    const store = await measure({ size: 1024, clients: 1, operations: 300 }, (agent, index) =>
+      put(agent, `${root}/measured-${index}`, payload(1024, index)),
+    )
+    const page = await measure({ size: 0, clients: 1, operations: 300 }, (agent) => get(agent, root))
+    await server.stop()
+    const columns = [
+      versions,
+      store.p50.toFixed(2),
+      store.p99.toFixed(2),
+      page.p50.toFixed(2),
+      page.p99.toFixed(2),
+    ]
+    console.log(`| ${columns.join(' | ')} |`)
+  }
+}
+
+/** Entries alone: their blobs are never read here. */
+async function fill(dataDir: string, versions: number): Promise<void> {
+  const folder = await openFolder(dataDir)
+  const entry = (index: number) => ({
+    ref: artifactRef({ bucketId: 'bench', artifactId: 'growth', version: `v${index}` }),
+    digest: digestFromHex('0'.repeat(64)),
+    size: 1024,
+    contentType: 'application/octet-stream',
+    uploadedBy: null,
+    provenanceSource: null,
+    createdAt: new Date().toISOString(),
+  })
+  for (let from = 0; from < versions; from += 1_000)
+    await Promise.all(
+      Array.from({ length: 1_000 }, (_, at) => folder.ledger.append(entry(from + at), `fill-${from + at}`)),
+    )
+  await folder.close()
+}

@@ -1,0 +1,63 @@
+/** A server under measurement as a process of its own, with what the kernel says about its memory and processor time. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+
+/** Ticks per second of the kernel's accounting: 100 on every Linux that Node runs on. */
+const TICKS = 100
+
+export interface MeasuredServer {
+  /** Scheme and authority. */
+  readonly origin: string
+  /** Peak resident memory in MiB since the last reset. */
+  peakMemory(): number
+  resetPeak(): void
+  /** Processor seconds, user and system, since the start. */
+  cpuSeconds(): number
+  stop(): Promise<void>
+}
+
+/** Starts a script whose first line on stdout contains its URL. */
+export async function startMeasured(script: readonly string[]): Promise<MeasuredServer> {
+  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', ...script], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [line] = await Promise.race([
+    once(createInterface({ input: child.stdout }), 'line') as Promise<[string]>,
+    once(child, 'exit').then(() =>
+      Promise.reject(new Error(`${script.join(' ')} ended before it was ready`)),
+    ),
+  ])
+  const origin = /http:\/\/[^/\s]+/.exec(line)?.[0]
+  if (origin === undefined) throw new Error(`no URL in ${line}`)
+  return {
+    origin,
+    peakMemory: () => peakMemory(child),
+    resetPeak: () => resetPeak(child),
+    cpuSeconds: () => cpuSeconds(child),
+    async stop() {
+      child.kill('SIGTERM')
+      const timer = setTimeout(() => child.kill('SIGKILL'), 5_000)
+      await once(child, 'exit')
+      clearTimeout(timer)
+    },
+  }
+}
+
+const proc = (child: ChildProcess, file: string) => `/proc/${child.pid}/${file}`
+
+function peakMemory(child: ChildProcess): number {
+  const [, kib = '0'] = /VmHWM:\s+(\d+)/.exec(readFileSync(proc(child, 'status'), 'utf8')) ?? []
+  return Number(kib) / 1024
+}
+
+function resetPeak(child: ChildProcess): void {
+  // Linux forgets the high-water mark when 5 is written here (proc(5)).
+  writeFileSync(proc(child, 'clear_refs'), '5')
+}
+
+function cpuSeconds(child: ChildProcess): number {
+  const fields = readFileSync(proc(child, 'stat'), 'utf8').split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) / TICKS
+}
