@@ -65,10 +65,14 @@ async function verifyLeased(
   if (stored) return settle(deps, lease, stored)
 
   const blob = await deps.blobs.inspect(id)
-  const isPublished = blob.found && blob.attested && blob.size === size
-  if (!isPublished) {
+  const isThere = blob.found && blob.size === size
+  if (!(isThere && blob.attested)) {
+    // A verifier that died after its publish has moved what was staged: then the final name is what there is to verify.
+    const staged = mode === 'multipart' ? await openStaged(deps, lease.record) : undefined
     const problem =
-      mode === 'single' ? await verifyInPlace(deps, lease, signal) : await verifyStaged(deps, lease, signal)
+      staged || !isThere
+        ? await verifyStaged(deps, lease, staged, signal)
+        : await verifyInPlace(deps, lease, signal)
     if (problem) {
       await lease.end(failed(lease.record, problem))
       if (mode === 'multipart') await deps.staging.drop(lease.record)
@@ -99,10 +103,14 @@ async function verifyInPlace(deps: UploadDependencies, lease: Lease, signal: Abo
   return hashAll(lease, await deps.blobs.read(lease.record.id, undefined, signal))
 }
 
-async function verifyStaged(deps: UploadDependencies, lease: Lease, signal: AbortSignal | undefined) {
+async function verifyStaged(
+  deps: UploadDependencies,
+  lease: Lease,
+  staged: StagedBytes | undefined,
+  signal: AbortSignal | undefined,
+) {
   const { record } = lease
-  const staged = await openStaged(deps, record)
-  if (!staged) return BucketError.unavailable(`the parts of ${formatRef(record.id.ref)} are gone`)
+  if (!staged) return BucketError.unavailable(`the uploaded bytes of ${formatRef(record.id.ref)} are gone`)
   const promotion = await staged.promote(record.id)
   const problem = await hashAll(lease, staged.read(signal)).catch((error: unknown) =>
     abandonAndThrow(promotion, error),
