@@ -1,0 +1,36 @@
+/**
+ * How a blob is named in the folder: `<bucket>/<artifact>/<version>@<hex>`, readable, and never the same for two references,
+ * also where a file system folds case, refuses `:` or drops a trailing dot. A rebuilt ledger reads its candidates from these names.
+ */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { digestHex } from '#protocol/digest'
+import type { BlobId } from '#repository/ports'
+
+/** What file systems take as one name, in bytes. */
+const NAME_BYTES = 255
+/** Room for `@` and the 64 hex digits behind a version. */
+const VERSION_BYTES = NAME_BYTES - 65
+/** How much of an identifier that is too long stays readable before its SHA-256. */
+const READABLE_BYTES = 100
+
+/**
+ * Writes an identifier in lower case: `=` marks what an identifier may hold and a name may not.
+ * `Qwen:7B` becomes `=qwen=_7=b`; a trailing dot becomes `=-`.
+ */
+export function encodeName(identifier: string, limit: number): string {
+  const name = identifier
+    .replace(/[A-Z:]/g, (character) => (character === ':' ? '=_' : `=${character.toLowerCase()}`))
+    .replace(/\.$/, '=-')
+  if (name.length <= limit) return name
+  // No identifier is written with `==`, so a shortened name is never another's whole name.
+  return `${name.slice(0, READABLE_BYTES)}==${createHash('sha256').update(identifier).digest('hex')}`
+}
+
+/** The folder of an artifact's blobs, below the folder of all blobs. */
+export const blobFolder = (root: string, { ref }: BlobId): string =>
+  join(root, encodeName(ref.bucketId, NAME_BYTES), encodeName(ref.artifactId, NAME_BYTES))
+
+/** The file name of a blob in the folder of its artifact. */
+export const blobName = ({ ref, digest }: BlobId): string =>
+  `${encodeName(ref.version, VERSION_BYTES)}@${digestHex(digest)}`

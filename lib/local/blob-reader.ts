@@ -1,0 +1,80 @@
+/**
+ * Reading a blob: whole or a range, in chunks, with a descriptor that is closed on every path.
+ * What a ledger entry promised and the disk does not hold is `unavailable`, never the end of the bytes.
+ */
+import { BucketError } from '#protocol/errors'
+import type { ByteRange } from '#repository/ports'
+import { abortable } from './abortable.ts'
+import { closeFile, openFile, readAt, sizeOfFile } from './disk.ts'
+
+/** Bytes of one read; a blob up to this size is read at once. */
+const CHUNK_BYTES = 256 * 1024
+
+/**
+ * Opens the bytes of a file, or those of `range`.
+ *
+ * @throws BucketError `unavailable`, here when the file is missing or ends before the range, in the stream when a read fails.
+ */
+export async function readFile(
+  path: string,
+  range: ByteRange | undefined,
+  signal: AbortSignal | undefined,
+): Promise<AsyncIterable<Uint8Array>> {
+  signal?.throwIfAborted()
+  const fd = await mustOpen(path)
+  try {
+    const size = sizeOfFile(fd)
+    const first = range?.first ?? 0
+    const end = range === undefined ? size : range.last + 1
+    if (end > size)
+      throw BucketError.unavailable(`a blob has ${size} bytes on disk, fewer than it was stored with`)
+    // Nothing stays open for a stream that nobody may ever begin to read.
+    if (end - first > CHUNK_BYTES) return abortable(readLong(path, first, end), signal)
+    const chunk = await readExactly(fd, first, end - first)
+    return once(chunk)
+  } finally {
+    await closeFile(fd)
+  }
+}
+
+async function* once(chunk: Uint8Array) {
+  if (chunk.byteLength > 0) yield chunk
+}
+
+/** Reads one chunk ahead, so that the disk works while the consumer does. */
+async function* readLong(path: string, first: number, end: number) {
+  const fd = await mustOpen(path)
+  let ahead: Promise<Uint8Array> | undefined
+  const readFrom = (position: number) => {
+    if (position >= end) return undefined
+    const reading = readExactly(fd, position, Math.min(CHUNK_BYTES, end - position))
+    reading.catch(() => undefined) // it is awaited when the consumer comes back
+    return reading
+  }
+  try {
+    let position = first
+    ahead = readFrom(position)
+    while (ahead) {
+      const chunk: Uint8Array = await ahead
+      position += chunk.byteLength
+      ahead = readFrom(position)
+      yield chunk
+    }
+  } finally {
+    // No read may hit a descriptor that was given away.
+    await ahead?.catch(() => undefined)
+    await closeFile(fd)
+  }
+}
+
+async function readExactly(fd: number, position: number, length: number): Promise<Uint8Array> {
+  const chunk = await readAt(fd, position, length)
+  if (chunk.byteLength === length) return chunk
+  throw BucketError.unavailable('a blob became shorter while it was read')
+}
+
+async function mustOpen(path: string): Promise<number> {
+  const fd = await openFile(path)
+  if (fd === undefined) throw BucketError.unavailable('the bytes of a stored version are missing on disk')
+  return fd
+}

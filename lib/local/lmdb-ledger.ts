@@ -1,0 +1,92 @@
+/**
+ * The ledger in LMDB: one row for each reference, keyed by `bucket/artifact/version`, created if absent and never touched again.
+ * Without overlapping sync a row is on disk before anybody can see it.
+ */
+import { constants } from 'node:os'
+import { open } from 'lmdb'
+import { type EntryMessage, entryFromMessage, entryMessage } from '#protocol/entry'
+import { BucketError } from '#protocol/errors'
+import { formatArtifactKey, formatRef } from '#protocol/identifiers'
+import type { Ledger } from '#repository/ports'
+
+interface Row {
+  readonly entry: EntryMessage
+  readonly commit_id: string
+}
+
+export interface LmdbLedger extends Ledger {
+  /** Waits for appends that are under way; nothing is asked of a closed ledger. */
+  close(): Promise<void>
+}
+
+/** @param path of the database's file; its folder exists. */
+export function lmdbLedger(path: string): LmdbLedger {
+  // 3 × 128 characters and two slashes are far below LMDB's 1,978 bytes for a key.
+  const rows = open<Row, Buffer>({ path, overlappingSync: false, keyEncoding: 'binary', encoding: 'json' })
+  // Identifiers are ASCII without `/`: no artifact's keys begin with another's prefix, and versions keep their byte order.
+  const key = (text: string) => Buffer.from(text, 'latin1')
+
+  return {
+    async find(ref) {
+      const row = rows.get(key(formatRef(ref)))
+      return row && entryFromMessage(row.entry)
+    },
+
+    async append(entry, commitId) {
+      const at = key(formatRef(entry.ref))
+      const row: Row = { entry: entryMessage(entry), commit_id: commitId }
+      // The only write of this file: it happens only where there is no row, and a lost race is `false`.
+      const appended = await rows
+        .ifNoExists(at, () => {
+          rows.put(at, row).catch(() => undefined) // it fails with the condition's own promise
+        })
+        .catch(async (error: unknown) => {
+          throw await appendError(error)
+        })
+      if (appended) return { appended, entry }
+      const winner = rows.get(at)
+      if (!winner) throw BucketError.unavailable('the ledger refused an entry without holding another')
+      return { appended: winner.commit_id === commitId, entry: entryFromMessage(winner.entry) }
+    },
+
+    async list(artifact, after, limit) {
+      const prefix = `${formatArtifactKey(artifact)}/`
+      // `\0` stands in no identifier and below all that do: the first key behind `after`.
+      const start = key(after === undefined ? prefix : `${prefix}${after}\0`)
+      const end = key(`${formatArtifactKey(artifact)}0`) // `0` follows `/` in ASCII
+      const found = Array.from(rows.getRange({ start, end, limit: limit + 1 }), ({ value }) =>
+        entryFromMessage(value.entry),
+      )
+      const entries = found.slice(0, limit)
+      return { entries, next: found.length > limit ? (entries.at(-1)?.ref.version ?? null) : null }
+    },
+
+    async check() {
+      rows.get(key('/'))
+    },
+
+    close: () => rows.close(),
+  }
+}
+
+/** LMDB passes the operating system's numbers on. */
+const NO_SPACE: readonly unknown[] = [constants.errno.ENOSPC, constants.errno.EDQUOT]
+
+/** A failed commit leaves the database as it was, and usable; the reason comes in a promise of its own. */
+async function appendError(error: unknown): Promise<BucketError> {
+  const reason =
+    error instanceof Error && 'commitError' in error && error.commitError instanceof Promise
+      ? await error.commitError.then(
+          () => error,
+          (commitError: unknown) => commitError,
+        )
+      : error
+  if (reason instanceof Error && 'code' in reason && NO_SPACE.includes(reason.code))
+    return new BucketError(
+      'insufficient_storage',
+      'the disk of the ledger is full, or its quota exhausted',
+      {},
+      { cause: reason },
+    )
+  return BucketError.unavailable('the ledger failed', reason)
+}

@@ -1,0 +1,408 @@
+/**
+ * What every blob store promises, as one suite that each implementation passes (lib/repository/ports.ts).
+ * It begins with honesty probes: a store that takes wrong bytes, or shows unfinished ones, fails before anything else counts.
+ */
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
+import type { Digest } from '#protocol/digest'
+import { BucketError } from '#protocol/errors'
+import { formatRef } from '#protocol/identifiers'
+import type { BlobId, BlobStore, PresignedRequest } from '#repository/ports'
+import { verifiedStream } from '#repository/verified-stream'
+import { blobOf, collect, digestOf, entryOf, inChunks, someBytes } from '#support/fake-artifacts'
+
+const MIB = 1024 * 1024
+
+/** What a suite asks of the world around a store. */
+export interface BlobStoreUnderTest {
+  readonly blobs: BlobStore
+  /** Puts bytes under a final name past the port, as a stranger with access to the store would. */
+  plant(blob: BlobId, bytes: Uint8Array): Promise<void>
+  /** Sends a presigned request verbatim, with `headers` beside its own. */
+  send(
+    request: PresignedRequest,
+    options?: { readonly headers?: Readonly<Record<string, string>>; readonly body?: Uint8Array },
+  ): Promise<Response>
+  /** Makes the time that the store's signatures are checked against pass. */
+  passTime(milliseconds: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** What an implementation, or an emulator of it, may be unable to show. */
+export type BlobStoreProbe = 'plant' | 'presigned get' | 'presigned put' | 'expiry'
+
+export interface BlobStoreSuiteOptions {
+  /** Why a probe cannot be made here; its tests are then skipped, counted, and say so. */
+  readonly cannotWitness?: Readonly<Partial<Record<BlobStoreProbe, string>>>
+}
+
+/** @param makeStore is called once and gives an empty store. */
+export function describeBlobStore(
+  name: string,
+  makeStore: () => Promise<BlobStoreUnderTest>,
+  { cannotWitness = {} }: BlobStoreSuiteOptions = {},
+): void {
+  describe(`blob store: ${name}`, () => {
+    let store: BlobStoreUnderTest
+    let blobs: BlobStore
+    let count = 0
+
+    beforeAll(async () => {
+      store = await makeStore()
+      blobs = store.blobs
+    })
+    afterAll(() => store?.close())
+
+    const needs = (context: TestContext, ...probes: readonly BlobStoreProbe[]) => {
+      const reason = probes.map((probe) => cannotWitness[probe]).find((text) => text !== undefined)
+      context.skip(reason !== undefined, reason)
+    }
+    const freshName = () => `contract/artifact/v${count++}-${process.pid}`
+    const write = (
+      blob: BlobId,
+      bytes: Uint8Array,
+      {
+        source = inChunks(bytes, 64 * 1024),
+        size = bytes.byteLength,
+        signal = undefined as AbortSignal | undefined,
+      } = {},
+    ) =>
+      blobs.write(blob, verified(source, blob.digest, size), {
+        size,
+        contentType: 'application/octet-stream',
+        signal,
+      })
+    const readAll = async (blob: BlobId) => collect(await blobs.read(blob, undefined, undefined))
+    const expectBytes = async (blob: BlobId, bytes: Uint8Array) =>
+      expect(digestOf(await readAll(blob)), formatRef(blob.ref)).toBe(digestOf(bytes))
+    const nothingThere = async (blob: BlobId) => {
+      expect(await blobs.inspect(blob)).toEqual({ found: false })
+      await expect(readAll(blob)).rejects.toMatchObject({ code: 'unavailable' })
+    }
+
+    describe('honesty probes', () => {
+      it.each([5, 3 * MIB])('refuses %d wrong bytes, and nothing has the final name', async (size) => {
+        const blob = blobOf(freshName(), someBytes(size, 1))
+        await expect(write(blob, someBytes(size, 2))).rejects.toMatchObject({ code: 'digest_mismatch' })
+        await nothingThere(blob)
+      })
+
+      it.each([10, 9 * MIB])(
+        'passes on the error of a source that throws after %d bytes, and leaves nothing',
+        async (size) => {
+          const bytes = someBytes(size)
+          const blob = blobOf(freshName(), bytes)
+          const error = new Error('the connection broke')
+          async function* broken() {
+            yield* inChunks(bytes, 100_000)
+            throw error
+          }
+          await expect(write(blob, bytes, { source: broken() })).rejects.toBe(error)
+          await nothingThere(blob)
+        },
+      )
+
+      it('shows nothing while bytes still arrive', async () => {
+        const bytes = someBytes(2 * MIB)
+        const blob = blobOf(freshName(), bytes)
+        const seen: unknown[] = []
+        async function* watched() {
+          for await (const chunk of inChunks(bytes, 256 * 1024)) {
+            yield chunk
+            seen.push(await blobs.inspect(blob))
+          }
+        }
+        await write(blob, bytes, { source: watched() })
+        expect(seen).toEqual(Array(8).fill({ found: false }))
+        await expectBytes(blob, bytes)
+      })
+
+      it('knows nothing of a blob that nobody wrote', async () => {
+        await nothingThere(blobOf(freshName(), someBytes(1)))
+      })
+
+      it('vouches for no bytes that others put under a final name', async (context) => {
+        needs(context, 'plant')
+        const blob = blobOf(freshName(), someBytes(100, 1))
+        await store.plant(blob, someBytes(100, 2))
+        expect(await blobs.inspect(blob)).toEqual({ found: true, size: 100, attested: false })
+      })
+
+      it('never says written over other bytes and leaves them there', async (context) => {
+        needs(context, 'plant')
+        const bytes = someBytes(100, 1)
+        const blob = blobOf(freshName(), bytes)
+        await store.plant(blob, someBytes(100, 2))
+        const result = await write(blob, bytes)
+        const state = await blobs.inspect(blob)
+        if (result === 'written') await expectBytes(blob, bytes)
+        else expect(state).toEqual({ found: true, size: 100, attested: false })
+      })
+    })
+
+    describe('bytes', () => {
+      it.each([
+        ['zero bytes', 0, [1]],
+        ['one byte', 1, [1]],
+        ['1 KiB in one chunk', 1024, [1024]],
+        ['10,000 bytes, one by one', 10_000, [1]],
+        ['chunks of very different sizes', 3 * MIB, [1, 70_000, 3, 8192, 1_000_000, 17, 0, 4095]],
+        ['12 MiB in chunks of 64 KiB', 12 * MIB, [64 * 1024]],
+        ['6 MiB in one chunk', 6 * MIB, [6 * MIB]],
+      ])('gives back exactly what was written: %s', async (_, size, chunks) => {
+        const bytes = someBytes(size, 7)
+        const blob = blobOf(freshName(), bytes)
+        expect(await write(blob, bytes, { source: inChunks(bytes, ...chunks) })).toBe('written')
+        expect(await blobs.inspect(blob)).toEqual({ found: true, size, attested: true })
+        await expectBytes(blob, bytes)
+      })
+
+      it('takes a stream whose size nobody announced', async () => {
+        const bytes = someBytes(300_000)
+        const blob = blobOf(freshName(), bytes)
+        const source = verified(inChunks(bytes, 1000), blob.digest, undefined)
+        await blobs.write(blob, source, { size: undefined, contentType: 'text/plain', signal: undefined })
+        await expectBytes(blob, bytes)
+      })
+
+      it.each([
+        ['the first byte', 0, 0],
+        ['the last byte', 3_000_000 - 1, 3_000_000 - 1],
+        ['a middle that crosses chunks', 200_001, 2_900_003],
+        ['everything', 0, 3_000_000 - 1],
+      ])('reads a range: %s', async (_, first, last) => {
+        const bytes = someBytes(3_000_000)
+        const blob = blobOf('contract/artifact/ranges', bytes)
+        if (!(await blobs.inspect(blob)).found) await write(blob, bytes)
+        const range = await collect(await blobs.read(blob, { first, last }, undefined))
+        expect(Buffer.compare(range, bytes.subarray(first, last + 1))).toBe(0)
+      })
+
+      it('gives the whole to a reader after another one stopped early', async () => {
+        const bytes = someBytes(2 * MIB)
+        const blob = blobOf(freshName(), bytes)
+        await write(blob, bytes)
+        for await (const chunk of await blobs.read(blob, undefined, undefined)) {
+          expect(chunk.byteLength).toBeGreaterThan(0)
+          break
+        }
+        await expectBytes(blob, bytes)
+      })
+    })
+
+    describe('names', () => {
+      const long = 'x'.repeat(128)
+      const clashes: readonly (readonly string[])[] = [
+        ['n/Model/v', 'n/model/v', 'N/model/v', 'n/model/V'],
+        ['n/a:b/v', 'n/a_b/v', 'n/a.b/v', 'n/a+b/v', 'n/a-b/v'],
+        ['n/a/b.', 'n/a/b', 'n/a/b..', 'n/a./b', 'n/a:/b', 'n/a_/b'],
+        ['n/ab/c', 'n/a/bc', 'na/b/c'],
+        [`n/a/${long}`, `n/a/${long.slice(1)}`, `n/a/${long.toUpperCase()}`, `n/a/${long.slice(1)}X`],
+        [`${long}/${long}/${long}`, `${'Q'.repeat(128)}/${'Q'.repeat(128)}/${'Q'.repeat(127)}:`],
+        [`n/a/${'Z'.repeat(127)}1`, `n/a/${'Z'.repeat(127)}2`, `n/a/${':'.repeat(127).replace(/^/, 'Z')}`],
+      ]
+      it.each(clashes.map((names) => [names.map((text) => shorten(text)).join('  '), names] as const))(
+        'keeps apart %s',
+        async (_, names) => {
+          // The same bytes, and so the same digest, under every name: only the reference tells them apart.
+          const bytes = someBytes(50, 3)
+          const written: string[] = []
+          for (const text of names) {
+            expect(await blobs.inspect(blobOf(text, bytes)), text).toEqual({ found: false })
+            await write(blobOf(text, bytes), bytes)
+            written.push(text)
+          }
+          for (const text of written) await expectBytes(blobOf(text, bytes), bytes)
+        },
+      )
+
+      it('keeps two digests of one reference apart', async () => {
+        const text = freshName()
+        const [one, other] = [someBytes(10, 1), someBytes(10, 2)]
+        await write(blobOf(text, one), one)
+        await write(blobOf(text, other), other)
+        await expectBytes(blobOf(text, one), one)
+        await expectBytes(blobOf(text, other), other)
+      })
+    })
+
+    describe('races and retries', () => {
+      it('keeps the bytes when they are written again', async () => {
+        const bytes = someBytes(1000)
+        const blob = blobOf(freshName(), bytes)
+        await write(blob, bytes)
+        expect(['written', 'exists']).toContain(await write(blob, bytes))
+        expect(await blobs.inspect(blob)).toEqual({ found: true, size: 1000, attested: true })
+        await expectBytes(blob, bytes)
+      })
+
+      it('keeps a stored blob when a later write of it fails', async () => {
+        const bytes = someBytes(1000)
+        const blob = blobOf(freshName(), bytes)
+        await write(blob, bytes)
+        const other = someBytes(1000, 9)
+        // A store may know that the name is taken without reading the body.
+        const result = await write(blob, other).catch((error: unknown) => error)
+        if (result !== 'exists') expect(result).toMatchObject({ code: 'digest_mismatch' })
+        await expectBytes(blob, bytes)
+      })
+
+      it('ends in one whole blob when ten write it at once', async () => {
+        const bytes = someBytes(200_000)
+        const blob = blobOf(freshName(), bytes)
+        const results = await Promise.all(Array.from({ length: 10 }, () => write(blob, bytes)))
+        expect(results).toContain('written')
+        expect(await blobs.inspect(blob)).toEqual({ found: true, size: 200_000, attested: true })
+        await expectBytes(blob, bytes)
+      })
+
+      it('writes many new artifacts at once', async () => {
+        const bytes = someBytes(100)
+        const names = Array.from({ length: 32 }, (_, index) => `crowd-${index % 4}/a${index % 8}/v${index}`)
+        await Promise.all(names.map((text) => write(blobOf(text, bytes), bytes)))
+        for (const text of names) await expectBytes(blobOf(text, bytes), bytes)
+      })
+    })
+
+    describe('giving up', () => {
+      it('stops a write whose source hangs, with the reason of the signal, and leaves nothing', async () => {
+        const bytes = someBytes(MIB)
+        const blob = blobOf(freshName(), bytes)
+        const controller = new AbortController()
+        const reason = new Error('the caller went away')
+        async function* hanging() {
+          yield bytes.subarray(0, 700_000)
+          controller.abort(reason)
+          await new Promise(() => undefined)
+        }
+        await expect(write(blob, bytes, { source: hanging(), signal: controller.signal })).rejects.toBe(
+          reason,
+        )
+        await nothingThere(blob)
+      })
+
+      it('does not begin a write that was given up before', async () => {
+        const bytes = someBytes(10)
+        const blob = blobOf(freshName(), bytes)
+        await expect(
+          write(blob, bytes, { signal: AbortSignal.abort(new Error('too late')) }),
+        ).rejects.toThrow('too late')
+        await nothingThere(blob)
+      })
+
+      it('ends a read with the reason of the signal', async () => {
+        const bytes = someBytes(4 * MIB)
+        const blob = blobOf(freshName(), bytes)
+        await write(blob, bytes)
+        const controller = new AbortController()
+        const reading = (async () => {
+          for await (const _ of await blobs.read(blob, undefined, controller.signal))
+            controller.abort(new Error('enough'))
+        })()
+        await expect(reading).rejects.toThrow('enough')
+      })
+    })
+
+    describe('presigned requests', () => {
+      const described = { contentType: 'text/x-model; charset=utf-8' }
+
+      it('give the bytes, as the entry describes them', async (context) => {
+        needs(context, 'presigned get')
+        const bytes = someBytes(400_000)
+        const entry = entryOf('presigned/Model:7B/v1+x', bytes, described)
+        await write(entry, bytes)
+        const response = await store.send(await blobs.presignGet(entry, 60))
+        expect(response.status).toBe(200)
+        expect(digestOf(new Uint8Array(await response.arrayBuffer()))).toBe(entry.digest)
+        expect(Object.fromEntries(response.headers)).toMatchObject({
+          'content-type': described.contentType,
+          'content-length': '400000',
+          'content-disposition': 'attachment; filename="Model:7B-v1+x"',
+          'cache-control': 'private, max-age=31536000, immutable',
+        })
+      })
+
+      it.for([
+        ['bytes=0-9', 'bytes 0-9/1000', 0, 10],
+        ['bytes=990-', 'bytes 990-999/1000', 990, 1000],
+        ['bytes=500-5000', 'bytes 500-999/1000', 500, 1000],
+      ] as const)('give the range %s', async ([range, contentRange, first, end], context) => {
+        needs(context, 'presigned get')
+        const bytes = someBytes(1000)
+        const entry = entryOf('presigned/a/ranges', bytes)
+        await write(entry, bytes)
+        const response = await store.send(await blobs.presignGet(entry, 60), { headers: { range } })
+        expect([response.status, response.headers.get('content-range')]).toEqual([206, contentRange])
+        expect(new Uint8Array(await response.arrayBuffer())).toEqual(bytes.subarray(first, end))
+      })
+
+      it('refuse a range behind the end', async (context) => {
+        needs(context, 'presigned get')
+        const bytes = someBytes(1000)
+        const entry = entryOf(freshName(), bytes)
+        await write(entry, bytes)
+        const response = await store.send(await blobs.presignGet(entry, 60), {
+          headers: { range: 'bytes=1000-' },
+        })
+        expect(response.status).toBe(416)
+      })
+
+      it('say when they expire, and then give nothing', async (context) => {
+        needs(context, 'presigned get', 'expiry')
+        const bytes = someBytes(10)
+        const entry = entryOf(freshName(), bytes)
+        await write(entry, bytes)
+        const request = await blobs.presignGet(entry, 2)
+        expect(request.expiresAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+        expect((await store.send(request)).status).toBe(200)
+        await store.passTime(3000)
+        expect((await store.send(request)).status).toBe(403)
+      })
+
+      it('store exactly the bytes of the digest, once', async (context) => {
+        needs(context, 'presigned put')
+        const bytes = someBytes(5000)
+        const blob = blobOf(freshName(), bytes)
+        const request = await blobs.presignPut(blob, bytes.byteLength, 'text/plain', 60)
+        expect((await store.send(request, { body: someBytes(5000, 2) })).status).toBe(400)
+        await nothingThere(blob)
+        expect((await store.send(request, { body: bytes })).status).toBe(200)
+        expect(await blobs.inspect(blob)).toEqual({ found: true, size: 5000, attested: true })
+        expect((await store.send(request, { body: bytes })).status).toBe(412)
+        await expectBytes(blob, bytes)
+      })
+
+      it.each(['content-length', 'content-type', 'if-none-match', 'x-amz-checksum-sha256'])(
+        'fix the header %s of a store',
+        async (header) => {
+          const blob = blobOf(freshName(), someBytes(10))
+          const request = await blobs.presignPut(blob, 10, 'text/plain', 60)
+          expect(Object.keys(request.headers).map((field) => field.toLowerCase())).toContain(header)
+        },
+      )
+
+      it('refuse a store without a header that they fix', async (context) => {
+        needs(context, 'presigned put')
+        const bytes = someBytes(10)
+        const blob = blobOf(freshName(), bytes)
+        const request = await blobs.presignPut(blob, 10, 'text/plain', 60)
+        const { 'if-none-match': _, ...headers } = request.headers
+        expect((await store.send({ ...request, headers }, { body: bytes })).status).toBe(403)
+        await nothingThere(blob)
+      })
+    })
+
+    it('answers its health check', async () => {
+      await expect(blobs.check()).resolves.toBeUndefined()
+    })
+  })
+}
+
+const verified = (source: AsyncIterable<Uint8Array>, digest: Digest, size: number | undefined) =>
+  verifiedStream(source, {
+    digest,
+    size,
+    maxBytes: Number.MAX_SAFE_INTEGER,
+    tooLarge: () => new BucketError('internal', 'no limit was set', {}),
+  })
+
+const shorten = (text: string) => (text.length > 40 ? `${text.slice(0, 20)}…${text.slice(-8)}` : text)

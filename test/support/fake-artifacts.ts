@@ -1,0 +1,54 @@
+/** Artifacts for tests: references, bytes with their digest, entries, and streams cut into chunks of any size. */
+import { createHash } from 'node:crypto'
+import { type Digest, digestFromHex } from '#protocol/digest'
+import { DEFAULT_CONTENT_TYPE, type Entry } from '#protocol/entry'
+import { parseRef } from '#protocol/identifiers'
+import type { BlobId } from '#repository/ports'
+
+export const digestOf = (bytes: Uint8Array): Digest =>
+  digestFromHex(createHash('sha256').update(bytes).digest('hex'))
+
+/** `size` bytes that repeat nowhere at a chunk's length, the same for the same `seed`. */
+export function someBytes(size: number, seed = 1): Uint8Array {
+  const bytes = new Uint8Array(size)
+  let state = seed >>> 0 || 1
+  for (let at = 0; at < size; at++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    bytes[at] = state >>> 24
+  }
+  return bytes
+}
+
+/** @param text `bucket_id/artifact_id/version`. */
+export const blobOf = (text: string, bytes: Uint8Array): BlobId => ({
+  ref: parseRef(text),
+  digest: digestOf(bytes),
+})
+
+/** @param text `bucket_id/artifact_id/version`. */
+export const entryOf = (text: string, bytes: Uint8Array, described: Partial<Entry> = {}): Entry => ({
+  ...blobOf(text, bytes),
+  size: bytes.byteLength,
+  contentType: DEFAULT_CONTENT_TYPE,
+  uploadedBy: null,
+  provenanceSource: null,
+  createdAt: '2026-11-23T04:00:00.000Z',
+  ...described,
+})
+
+/** Gives `bytes` in chunks of these sizes, over and over. */
+export async function* inChunks(bytes: Uint8Array, ...sizes: readonly number[]) {
+  let at = 0
+  for (let turn = 0; at < bytes.byteLength; turn++) {
+    const size = sizes[turn % sizes.length] ?? bytes.byteLength
+    yield bytes.subarray(at, at + size)
+    at += size
+  }
+}
+
+/** Collects a stream. */
+export async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stream) chunks.push(chunk)
+  return new Uint8Array(Buffer.concat(chunks))
+}

@@ -1,0 +1,170 @@
+/**
+ * A blob store in memory that keeps the port's promises: create-only, bytes visible only when the stream came to its end,
+ * presigned requests that it checks itself. It hashes what it is given, so that a rule that writes unverified bytes is caught.
+ */
+import { digestBase64 } from '#protocol/digest'
+import { BucketError } from '#protocol/errors'
+import { formatRef } from '#protocol/identifiers'
+import type { BlobId, BlobStore, Clock, PresignedRequest } from '#repository/ports'
+import { digestOf } from './fake-artifacts.ts'
+
+export interface FakeBlobStore extends BlobStore {
+  /** Puts bytes under a final name as a stranger would: they need not be right, and nobody vouches for them. */
+  plant(blob: BlobId, bytes: Uint8Array): void
+  /** Sends a presigned request as a client would. */
+  send(request: PresignedRequest, options?: SendOptions): Promise<Response>
+  /** How many blobs have a final name. */
+  readonly count: number
+}
+
+export interface SendOptions {
+  /** Added to the request's own headers. */
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: Uint8Array
+}
+
+interface StoredBlob {
+  readonly bytes: Uint8Array
+  readonly attested: boolean
+}
+
+/** What was signed: the request as it was handed out, and what it is for. */
+interface Signed {
+  readonly request: PresignedRequest
+  readonly blob: BlobId
+  readonly contentType: string
+}
+
+export function fakeBlobStore({ clock = Date.now }: { readonly clock?: Clock } = {}): FakeBlobStore {
+  const stored = new Map<string, StoredBlob>()
+  const signed = new Map<string, Signed>()
+  const name = ({ ref, digest }: BlobId) => `${formatRef(ref)}@${digest}`
+
+  function find(blob: BlobId): StoredBlob {
+    const found = stored.get(name(blob))
+    if (!found) throw BucketError.unavailable(`the blob ${name(blob)} is missing`)
+    return found
+  }
+
+  function presign(method: 'GET' | 'PUT', blob: BlobId, seconds: number, contentType: string, size?: number) {
+    const expiresAt = new Date(clock() + seconds * 1000).toISOString()
+    const url = `https://blobs.test/${encodeURIComponent(name(blob))}?signature=${signed.size}`
+    const headers: Record<string, string> =
+      size === undefined
+        ? {}
+        : {
+            'content-length': String(size),
+            'content-type': contentType,
+            'if-none-match': '*',
+            'x-amz-checksum-sha256': digestBase64(blob.digest),
+          }
+    const request = { method, url, headers, expiresAt }
+    signed.set(url, { request, blob, contentType })
+    return request
+  }
+
+  function receive({ request, blob }: Signed, body: Uint8Array): number {
+    if (body.byteLength !== Number(request.headers['content-length'])) return 403
+    if (digestOf(body) !== blob.digest) return 400
+    if (stored.has(name(blob))) return 412
+    stored.set(name(blob), { bytes: body.slice(), attested: true })
+    return 200
+  }
+
+  return {
+    async write(blob, bytes, { signal }) {
+      const body = await drain(bytes, signal)
+      if (digestOf(body) !== blob.digest)
+        throw new Error(`the stream of ${name(blob)} ended normally with other bytes: it was not verified`)
+      if (stored.has(name(blob))) return 'exists'
+      stored.set(name(blob), { bytes: body, attested: true })
+      return 'written'
+    },
+
+    async inspect(blob) {
+      const found = stored.get(name(blob))
+      return found
+        ? { found: true, size: found.bytes.byteLength, attested: found.attested }
+        : { found: false }
+    },
+
+    async read(blob, range, signal) {
+      signal?.throwIfAborted()
+      const { bytes } = find(blob)
+      const end = range === undefined ? bytes.byteLength : range.last + 1
+      if (end > bytes.byteLength) throw BucketError.unavailable(`the blob ${name(blob)} is too short`)
+      return pieces(bytes.slice(range?.first ?? 0, end), signal)
+    },
+
+    presignGet: async (entry, seconds) => presign('GET', entry, seconds, entry.contentType),
+    presignPut: async (blob, size, contentType, seconds) => presign('PUT', blob, seconds, contentType, size),
+    check: async () => undefined,
+
+    plant: (blob, bytes) => void stored.set(name(blob), { bytes: bytes.slice(), attested: false }),
+
+    async send(request, { headers = {}, body } = {}) {
+      const known = signed.get(request.url)
+      const genuine =
+        known?.request.method === request.method &&
+        Object.entries(known.request.headers).every(([field, value]) => request.headers[field] === value)
+      if (!known || !genuine || clock() >= Date.parse(known.request.expiresAt))
+        return new Response(null, { status: 403 })
+      return request.method === 'PUT'
+        ? new Response(null, { status: receive(known, body ?? new Uint8Array()) })
+        : give(known, stored.get(name(known.blob))?.bytes, new Headers({ ...headers }).get('range'))
+    },
+
+    get count() {
+      return stored.size
+    },
+  }
+}
+
+const PIECE_BYTES = 64 * 1024
+
+async function* pieces(bytes: Uint8Array, signal: AbortSignal | undefined) {
+  for (let at = 0; at < bytes.byteLength; at += PIECE_BYTES) {
+    signal?.throwIfAborted()
+    yield bytes.subarray(at, at + PIECE_BYTES)
+  }
+}
+
+/** Collects a stream, or gives it up when the signal says so, also while it hangs. */
+async function drain(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  signal?.throwIfAborted()
+  const chunks: Uint8Array[] = []
+  const reading = (async () => {
+    for await (const chunk of bytes) chunks.push(chunk.slice())
+  })()
+  await new Promise<void>((resolve, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+    reading.then(resolve, reject)
+  })
+  return new Uint8Array(Buffer.concat(chunks))
+}
+
+function give({ blob, contentType }: Signed, bytes: Uint8Array | undefined, range: string | null): Response {
+  if (!bytes) return new Response(null, { status: 404 })
+  const headers = {
+    'content-type': contentType,
+    'content-disposition': `attachment; filename="${blob.ref.artifactId}-${blob.ref.version}"`,
+    'cache-control': 'private, max-age=31536000, immutable',
+  }
+  const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(range ?? '') ?? []
+  if (from === undefined)
+    return new Response(bytes.slice(), {
+      headers: { ...headers, 'content-length': String(bytes.byteLength) },
+    })
+  const first = Number(from)
+  const last = Math.min(to === '' ? Number.POSITIVE_INFINITY : Number(to), bytes.byteLength - 1)
+  if (first > last)
+    return new Response(null, { status: 416, headers: { 'content-range': `bytes */${bytes.byteLength}` } })
+  return new Response(bytes.slice(first, last + 1), {
+    status: 206,
+    headers: {
+      ...headers,
+      'content-length': String(last + 1 - first),
+      'content-range': `bytes ${first}-${last}/${bytes.byteLength}`,
+    },
+  })
+}
