@@ -129,6 +129,9 @@ export function expectProblem(response: RawResponse, code: ContractCode): Proble
   const result = shape.safeParse(parsed)
   expect(result.success ? [] : result.error.issues, body).toEqual([])
   expect(header(response, 'X-Request-Id')).toBe((parsed as Problem).request_id)
+  // Every response carries these two, the ones that no handler of the API wrote included (section 1).
+  expect(header(response, 'X-Content-Type-Options')).toBe('nosniff')
+  expect(header(response, 'Server-Timing')).toBeTruthy()
   for (const [name, form] of Object.entries(headers ?? {})) expect(header(response, name), name).toMatch(form)
   return parsed as Problem
 }

@@ -21,14 +21,14 @@ import { describeStore } from './store.ts'
 import { describeStoreDescription } from './store-description.ts'
 import { describeStoreDigest } from './store-digest.ts'
 import { describeStoreRefusals } from './store-refusals.ts'
-import type { TargetThunk } from './target.ts'
+import type { Delivery, TargetThunk } from './target.ts'
 
 /**
  * Registers the suite for sections 1 to 6, 8 and 9 of the contract.
  *
  * @param target called inside of hooks and tests only: the front may start in a `beforeAll` of the caller.
  */
-export function describeHttpApi(name: string, target: TargetThunk): void {
+export function describeHttpApi(name: string, delivery: Delivery, target: TargetThunk): void {
   describe(`HTTP API: ${name}`, () => {
     describeEveryResponse(target)
     describeIdentifiers(target)
@@ -40,8 +40,8 @@ export function describeHttpApi(name: string, target: TargetThunk): void {
     describeStoreDescription(target)
     describeStoreRefusals(target)
     describeFetch(target)
-    describeFetchDirect(target)
-    describeFetchRedirect(target)
+    if (delivery === 'direct') describeFetchDirect(target)
+    else describeFetchRedirect(target)
     describeDownload(target)
     describeList(target)
     describeRaces(target)

@@ -4,7 +4,7 @@ import { expectProblem } from '#support/problem'
 import { type HeaderLines, header } from '#support/raw-http'
 import { expectFetchHeaders } from './fetch.ts'
 import { freshRef, get, OTHER_DIGEST, type Stored, stored, versionPath } from './requests.ts'
-import { onlyDelivery, type TargetThunk } from './target.ts'
+import type { TargetThunk } from './target.ts'
 
 export function describeFetchDirect(target: TargetThunk): void {
   describe('fetch from a front that gives the bytes itself', () => {
@@ -16,8 +16,7 @@ export function describeFetchDirect(target: TargetThunk): void {
     })
     const fetch = (headers: HeaderLines = []) => get(target(), versionPath(one.ref), headers)
 
-    test('200 with all headers and Content-Length', async (context) => {
-      onlyDelivery(context, target(), 'direct')
+    test('200 with all headers and Content-Length', async () => {
       const response = await fetch()
       expect(response.status).toBe(200)
       expect(header(response, 'Content-Length')).toBe('10')
@@ -25,8 +24,7 @@ export function describeFetchDirect(target: TargetThunk): void {
       expect(response.body.toString()).toBe('0123456789')
     })
 
-    test('zero bytes: 200 with Content-Length 0', async (context) => {
-      onlyDelivery(context, target(), 'direct')
+    test('zero bytes: 200 with Content-Length 0', async () => {
       const response = await get(target(), versionPath(empty.ref))
       expect([response.status, response.body.length]).toEqual([200, 0])
       expect(header(response, 'Content-Length')).toBe('0')
@@ -42,8 +40,7 @@ export function describeFetchDirect(target: TargetThunk): void {
       ['bytes=-100', '0123456789', '0-9'],
       ['bytes=8-100', '89', '8-9'],
       ['bytes=0-99999999999999999999', '0123456789', '0-9'],
-    ] as const)('Range: %s is 206 with %j', async ([range, bytes, span], context) => {
-      onlyDelivery(context, target(), 'direct')
+    ] as const)('Range: %s is 206 with %j', async ([range, bytes, span]) => {
       const response = await fetch([['Range', range]])
       expect(response.status).toBe(206)
       expect(response.body.toString()).toBe(bytes)
@@ -54,27 +51,21 @@ export function describeFetchDirect(target: TargetThunk): void {
 
     test.for(['bytes=10-', 'bytes=10-20', 'bytes=-0', 'bytes=99999999999999999999-'])(
       'Range: %s is 416 with the size',
-      async (range, context) => {
-        onlyDelivery(context, target(), 'direct')
+      async (range) => {
         const response = await fetch([['Range', range]])
         expectProblem(response, 'range_not_satisfiable')
         expect(header(response, 'Content-Range')).toBe('bytes */10')
       },
     )
 
-    test.for(['items=0-1', 'digits 0-1'])(
-      'Range: %s is of an unknown unit and ignored',
-      async (range, context) => {
-        onlyDelivery(context, target(), 'direct')
-        const response = await fetch([['Range', range]])
-        expect([response.status, response.body.toString()]).toEqual([200, '0123456789'])
-      },
-    )
+    test.for(['items=0-1', 'digits 0-1'])('Range: %s is of an unknown unit and ignored', async (range) => {
+      const response = await fetch([['Range', range]])
+      expect([response.status, response.body.toString()]).toEqual([200, '0123456789'])
+    })
 
     test.for(['bytes=5-2', 'bytes=a-b', 'bytes=', 'bytes=-', 'bytes=0x1-2'])(
       'Range: %s is no range: ignored, never other bytes',
-      async (range, context) => {
-        onlyDelivery(context, target(), 'direct')
+      async (range) => {
         const response = await fetch([['Range', range]])
         // RFC 9110, section 14.2, leaves both open; a part of the bytes as 206 would be wrong.
         expect([200, 400, 416]).toContain(response.status)
@@ -82,16 +73,14 @@ export function describeFetchDirect(target: TargetThunk): void {
       },
     )
 
-    test('several ranges may be answered with 200', async (context) => {
-      onlyDelivery(context, target(), 'direct')
+    test('several ranges may be answered with 200', async () => {
       const response = await fetch([['Range', 'bytes=0-1,8-9']])
       expect([200, 206]).toContain(response.status)
       if (response.status === 200) expect(response.body.toString()).toBe('0123456789')
       else expect(header(response, 'Content-Type')).toMatch(/^multipart\/byteranges/)
     })
 
-    test('a range of zero bytes is 416', async (context) => {
-      onlyDelivery(context, target(), 'direct')
+    test('a range of zero bytes is 416', async () => {
       const response = await get(target(), versionPath(empty.ref), [['Range', 'bytes=0-0']])
       expectProblem(response, 'range_not_satisfiable')
       expect(header(response, 'Content-Range')).toBe('bytes */0')
@@ -101,8 +90,7 @@ export function describeFetchDirect(target: TargetThunk): void {
       ['the ETag', (): string => one.etag],
       ['*', (): string => '*'],
       ['a list with the ETag', (): string => `"x", ${one.etag}`],
-    ] as const)('If-Match: %s gives the bytes', async ([, field], context) => {
-      onlyDelivery(context, target(), 'direct')
+    ] as const)('If-Match: %s gives the bytes', async ([, field]) => {
       expect((await fetch([['If-Match', field()]])).status).toBe(200)
     })
 
@@ -110,27 +98,23 @@ export function describeFetchDirect(target: TargetThunk): void {
       ['another ETag', (): string => `"${OTHER_DIGEST}"`],
       ['the weak form of the ETag', (): string => `W/${one.etag}`],
       ['a list without the ETag', (): string => `"x", "${OTHER_DIGEST}"`],
-    ] as const)('If-Match: %s is 412 digest_differs', async ([, field], context) => {
-      onlyDelivery(context, target(), 'direct')
+    ] as const)('If-Match: %s is 412 digest_differs', async ([, field]) => {
       const problem = expectProblem(await fetch([['If-Match', field()]]), 'digest_differs')
       expect(problem).toMatchObject({ stored_digest: one.digest })
       const head = await get(target(), versionPath(one.ref), [['If-Match', field()]], 'HEAD')
       expect(head.status).toBe(412)
     })
 
-    test('If-Match: the digest that was asked for is told', async (context) => {
-      onlyDelivery(context, target(), 'direct')
+    test('If-Match: the digest that was asked for is told', async () => {
       const problem = expectProblem(await fetch([['If-Match', `"${OTHER_DIGEST}"`]]), 'digest_differs')
       expect(problem).toMatchObject({ expected_digest: expect.stringContaining(OTHER_DIGEST) })
     })
 
-    test('If-Match on a version that is not stored is 404', async (context) => {
-      onlyDelivery(context, target(), 'direct')
+    test('If-Match on a version that is not stored is 404', async () => {
       expectProblem(await get(target(), versionPath(freshRef()), [['If-Match', '*']]), 'version_not_found')
     })
 
-    test('preconditions come before the range (RFC 9110, section 13.2.2)', async (context) => {
-      onlyDelivery(context, target(), 'direct')
+    test('preconditions come before the range (RFC 9110, section 13.2.2)', async () => {
       const beyond: HeaderLines = [['Range', 'bytes=10-']]
       expect((await fetch([...beyond, ['If-None-Match', one.etag]])).status).toBe(304)
       expect((await fetch([...beyond, ['If-Match', '"x"']])).status).toBe(412)
@@ -152,8 +136,7 @@ export function describeFetchDirect(target: TargetThunk): void {
       ).toBe(206)
     })
 
-    test('If-Range with the ETag gives the range', async (context) => {
-      onlyDelivery(context, target(), 'direct')
+    test('If-Range with the ETag gives the range', async () => {
       const response = await fetch([
         ['Range', 'bytes=2-4'],
         ['If-Range', one.etag],
@@ -166,8 +149,7 @@ export function describeFetchDirect(target: TargetThunk): void {
       ['the weak form of the ETag', (): string => `W/${one.etag}`],
       ['a date that is not Last-Modified', (): string => 'Sun, 06 Nov 1994 08:49:37 GMT'],
       ['what is neither', (): string => 'nonsense'],
-    ] as const)('If-Range with %s gives the whole', async ([, field], context) => {
-      onlyDelivery(context, target(), 'direct')
+    ] as const)('If-Range with %s gives the whole', async ([, field]) => {
       for (const range of ['bytes=2-4', 'bytes=10-']) {
         const response = await fetch([
           ['Range', range],
@@ -177,13 +159,11 @@ export function describeFetchDirect(target: TargetThunk): void {
       }
     })
 
-    test('If-Range without Range is ignored', async (context) => {
-      onlyDelivery(context, target(), 'direct')
+    test('If-Range without Range is ignored', async () => {
       expect((await fetch([['If-Range', one.etag]])).status).toBe(200)
     })
 
-    test('the ranges of a download put together are the bytes', async (context) => {
-      onlyDelivery(context, target(), 'direct')
+    test('the ranges of a download put together are the bytes', async () => {
       const large = await stored(target(), Buffer.alloc(Math.min(target().maxInlineBytes, 200_000), 'shard'))
       const half = Math.floor(large.bytes.length / 2)
       const parts: Buffer[] = []

@@ -146,7 +146,7 @@ export function describeIdentifiers(target: TargetThunk): void {
     })
 
     test('an empty segment never leads to a stored version', async (context) => {
-      needs(context, target(), 'raw-path')
+      needs(context, target(), 'empty-segment')
       const { ref } = await stored(target())
       const [b, a, v] = [ref.bucketId, ref.artifactId, ref.version]
       for (const path of [
@@ -159,7 +159,7 @@ export function describeIdentifiers(target: TargetThunk): void {
     })
 
     test('a slash at the end makes another path: 404', async (context) => {
-      needs(context, target(), 'raw-path')
+      needs(context, target(), 'empty-segment')
       const { ref } = await stored(target())
       for (const path of [`${versionPath(ref)}/`, `${entryPath(ref)}/`, '/v1/health/'])
         expectProblem(await get(target(), path), 'route_not_found')

@@ -115,6 +115,20 @@ export function describeNodeExpect(target: TargetThunk): void {
       expect(expectProblem(answer, 'version_exists')).toMatchObject({ conflict: 'identical' })
     })
 
+    test('the body of a refused request is never read as the next request', async () => {
+      const { ref, digest } = await stored(target())
+      const hidden = freshRef()
+      const { host } = new URL(target().root)
+      const body = storeHead(target(), hidden, [`X-Artifact-Digest: ${sha256('')}`, 'Content-Length: 0'])
+      const lines = [`X-Artifact-Digest: ${digest}`, `Content-Length: ${body.length}`]
+      const connection = await open()
+      connection.write(storeHead(target(), ref, lines))
+      connection.write(`${body}GET /v1/health HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+      await connection.closed()
+      expect((await connection.answer()).status).toBe(409)
+      await expectInvisible(target(), hidden)
+    })
+
     test('400 and 415', async () => {
       const lines = ['Content-Length: 1000', 'X-Artifact-Digest: nonsense']
       expectFaults(await withoutBody(freshRef(), lines), 'header X-Artifact-Digest')

@@ -70,6 +70,14 @@ export function describeStoreDigest(target: TargetThunk): void {
       expectFaults(await put(target(), freshRef(), 'x', [['Repr-Digest', field]]), 'header Repr-Digest')
     })
 
+    test('a Repr-Digest that is none is 400 also beside a right X-Artifact-Digest', async () => {
+      const headers = [
+        ['X-Artifact-Digest', sha256('x')],
+        ['Repr-Digest', 'sha-256=:AAAA:'],
+      ] as const
+      expectFaults(await put(target(), freshRef(), 'x', headers), 'header Repr-Digest')
+    })
+
     test('two headers that disagree are 400, even when one of them is right', async () => {
       const ref = freshRef()
       const problem = expectProblem(

@@ -7,8 +7,10 @@ import { type HeaderLines, type RawRequest, type RawResponse, sendRaw } from '#s
 
 /** What may be lost on the way to a front, so that a test behind it shows nothing. */
 export type Witness =
-  /** Dot segments and empty segments arrive as they were sent. */
+  /** Dot segments arrive as they were sent. */
   | 'raw-path'
+  /** Empty segments and a slash at the end arrive as they were sent. */
+  | 'empty-segment'
   /** `%2F`, double encoding and malformed encoding arrive as they were sent. */
   | 'encoded-path'
   /** Header values keep bytes outside ASCII, tabs and double spaces. */
@@ -35,8 +37,6 @@ export interface Target {
   readonly root: string
   /** `in-process`: web-standard requests; `node-server`: a socket of the Node server; `gateway`: anything in front of Lambda. */
   readonly front: 'in-process' | 'node-server' | 'gateway'
-  /** Whether the front gives the bytes itself or redirects to them. */
-  readonly delivery: 'direct' | 'redirect'
   /** The limits that this front was configured with, in bytes. */
   readonly maxInlineBytes: number
   readonly maxArtifactBytes: number
@@ -49,6 +49,9 @@ export interface Target {
   /** Node server: milliseconds without a byte after which a sender has stalled. Give a short one, about 1,000. */
   readonly stallMs?: number
 }
+
+/** Whether a front gives the bytes itself or redirects to them. */
+export type Delivery = 'direct' | 'redirect'
 
 export type TargetThunk = () => Target
 
@@ -88,9 +91,4 @@ export function needs(context: TestContext, target: Target, ...witnesses: readon
     const reason = target.cannotWitness[witness]
     if (reason !== undefined) context.skip(`${witness}: ${reason}`)
   }
-}
-
-/** Skips a test that is about another way of giving the bytes. */
-export function onlyDelivery(context: TestContext, target: Target, delivery: Target['delivery']): void {
-  if (target.delivery !== delivery) context.skip(`about fronts that deliver by ${delivery}`)
 }

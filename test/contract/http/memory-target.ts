@@ -1,0 +1,50 @@
+/** The API in this process, over stores in memory: the contract without a socket, an emulator or a disk in between. */
+
+import { createApi } from '#http/api'
+import { webHandler } from '#http/web'
+import { createRepository } from '#repository/repository'
+import { fakeBlobStore } from '#support/fake-blob-store'
+import { fakeLedger } from '#support/fake-ledger'
+import { framingHeaders, headerMap, type RawRequest, type RawResponse } from '#support/raw-http'
+import { type Delivery, pathBelow, type Target } from './target.ts'
+
+const ROOT = 'http://bucket.test/v1'
+
+/** @param options limits in bytes. */
+export function memoryTarget(
+  delivery: Delivery,
+  options: Pick<Target, 'maxInlineBytes' | 'maxArtifactBytes'>,
+): Target {
+  const blobs = fakeBlobStore()
+  const repository = createRepository({ blobs, ledger: fakeLedger(), clock: Date.now, ...options })
+  const handle = webHandler(createApi({ repository, delivery, log: () => {} }))
+  return {
+    ...options,
+    root: ROOT,
+    front: 'in-process',
+    cannotWitness: {
+      'raw-path': 'a web-standard Request resolves dot segments before any handler sees them',
+    },
+    send: async (request) => rawResponse(await handle(webRequest(request))),
+    async follow(url, headers = []) {
+      if (url.startsWith('/v1/'))
+        return rawResponse(await handle(webRequest({ method: 'GET', path: url, headers })))
+      const request = { method: 'GET', url, headers: {}, expiresAt: '' } as const
+      return rawResponse(await blobs.send(request, { headers: Object.fromEntries(headers) }))
+    },
+  }
+}
+
+function webRequest(request: RawRequest): Request {
+  const headers = new Headers()
+  for (const [name, value] of [...(request.headers ?? []), ...framingHeaders(request)])
+    headers.append(name, value)
+  const url = new URL(pathBelow(ROOT, request.path), ROOT)
+  return new Request(url, { method: request.method, headers, body: request.body?.slice() ?? null })
+}
+
+const rawResponse = async (response: Response): Promise<RawResponse> => ({
+  status: response.status,
+  headers: headerMap(response.headers),
+  body: Buffer.from(await response.arrayBuffer()),
+})
