@@ -3,7 +3,7 @@
  * normal end, that is, unless the bytes have their digest. Below one part everything is held, sent as one PUT and checked
  * again by S3; above, parts go up as they come, and the upload is completed only behind the end of the stream.
  */
-import { addAbortSignal, Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
@@ -12,6 +12,7 @@ import { MIB } from '#protocol/limits'
 import type { BlobId, WriteOptions } from '#repository/ports'
 import { blobKey, MARK } from './blob-object.ts'
 import { failed, isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
+import { watchedBytes } from './watched-bytes.ts'
 
 /** Below this many bytes a blob of known size is one PUT; S3's parts are at least this large. */
 export const ONE_PUT_BYTES = 5 * MIB
@@ -51,8 +52,8 @@ export async function putWhole(
   options: WriteOptions,
 ): Promise<'written' | 'exists'> {
   // The stream ends normally only with the announced bytes, so nothing is sent before they are known to be right.
-  const body = await collect(bytes, size)
   const { signal } = options
+  const body = await collect(watchedBytes(bytes, signal), size)
   const command = new PutObjectCommand({
     ...createOnly(store, blob, options),
     Body: body,
@@ -97,19 +98,14 @@ export async function uploadStream(
   isThere: () => Promise<boolean>,
 ): Promise<'written' | 'exists'> {
   const { size = maxBytes, signal } = options
-  const body = Readable.from(bytes)
-  if (signal) addAbortSignal(signal, body)
-  let streamFailure: { readonly error: unknown } | undefined
-  body.once('error', (error) => {
-    streamFailure = { error }
-  })
+  const watched = watchedBytes(bytes, signal)
   const upload = new Upload({
     client: store.client,
     // The metadata become visible with the object, at Complete, which `Upload` sends only behind the end of the stream.
     params: {
       ...createOnly(store, blob, options),
       Metadata: { [MARK]: digestHex(blob.digest) },
-      Body: body,
+      Body: Readable.from(watched),
     },
     partSize: uploadPartSize(size),
     queueSize: PARTS_AT_ONCE,
@@ -120,7 +116,7 @@ export async function uploadStream(
     return 'written'
   } catch (error) {
     // Bytes that are not those of the digest, a sender that went away: the reason itself, not what it did to the upload.
-    if (streamFailure) throw streamFailure.error
+    if (watched.failure) throw watched.failure.error
     if (isNameTaken(error)) return 'exists'
     // The stream has passed and cannot be sent anew; but whoever was simultaneous, or our own earlier try, may be done.
     if ((isSimultaneous(error) || isUploadGone(error)) && (await isThere())) return 'exists'

@@ -23,6 +23,16 @@ const THROTTLING = new Set([
   'TransactionInProgressException',
 ])
 
+/** Refusals that blame a passing circumstance, not the call: bytes that changed on the way, a simultaneous writer. */
+const PASSING = new Set([
+  'BadDigest',
+  'ConditionalRequestConflict',
+  'IncompleteBody',
+  'OperationAborted',
+  'RequestTimeout',
+  'XAmzContentSHA256Mismatch',
+])
+
 interface SdkError extends Error {
   readonly $metadata?: { readonly httpStatusCode?: number }
 }
@@ -56,7 +66,7 @@ function diagnose(error: unknown): readonly [why: string, retryAfter: number] {
   if (name === 'TimeoutError' || name === 'AbortError')
     return ['the service took too long to answer', RETRY_AFTER.other]
   // A role, policy, name or key that an operator must put right: 403, 404 and their like.
-  if (status !== undefined && status >= 400 && status < 500)
+  if (!PASSING.has(name) && status !== undefined && status >= 400 && status < 500)
     return ['the service refused the call', RETRY_AFTER.refused]
   return ['the service failed', RETRY_AFTER.other]
 }

@@ -1,0 +1,303 @@
+/**
+ * A stand-in for the few calls of S3 and DynamoDB that Bucket makes, over HTTP on loopback, so that the real SDK clients run
+ * against it. It keeps the promises that matter (create-only, SHA-256 checked, the condition of a put), records every call,
+ * and can be told to misbehave. It is no emulator: signatures are not looked at, and what Bucket does not call is a 501.
+ */
+import { createHash, randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export type AwsOperation =
+  | 'PutObject'
+  | 'GetObject'
+  | 'HeadObject'
+  | 'HeadBucket'
+  | 'CreateMultipartUpload'
+  | 'UploadPart'
+  | 'CompleteMultipartUpload'
+  | 'AbortMultipartUpload'
+  | 'GetItem'
+  | 'PutItem'
+  | 'Query'
+
+export interface AwsCall {
+  readonly operation: AwsOperation
+  readonly headers: IncomingMessage['headers']
+  /** The decoded JSON of a DynamoDB call. */
+  readonly input: DynamoInput
+}
+
+/** `stall`: no answer, ever. `drop`: the connection is cut. `cut`: half of a body, then the connection is cut. */
+export type Misbehaviour =
+  | 'stall'
+  | 'drop'
+  | 'cut'
+  | { readonly status: number; readonly code: string }
+  /** The call is carried out, but its answer never arrives. */
+  | 'lose-answer'
+
+type Item = Record<string, { S?: string; N?: string }>
+
+interface DynamoInput {
+  readonly TableName?: string
+  readonly Key?: Item
+  readonly Item?: Item
+  readonly ConsistentRead?: boolean
+  readonly ConditionExpression?: string
+  readonly ReturnValuesOnConditionCheckFailure?: string
+  readonly ExpressionAttributeValues?: Item
+  readonly ExclusiveStartKey?: Item
+  readonly Limit?: number
+}
+
+export interface StandInObject {
+  bytes: Buffer
+  contentType: string
+  checksum: string
+  checksumType: 'FULL_OBJECT' | 'COMPOSITE'
+  metadata: Record<string, string>
+}
+
+export interface AwsStandIn {
+  readonly url: string
+  readonly calls: AwsCall[]
+  readonly objects: Map<string, StandInObject>
+  /** Multipart uploads that were neither completed nor aborted. */
+  readonly openUploads: ReadonlyMap<string, unknown>
+  readonly rows: Map<string, Item>
+  /** Misbehaves at the next `times` calls of an operation (for ever unless it is said). */
+  misbehave(operation: AwsOperation, how: Misbehaviour, times?: number): void
+  /** Forgets calls and misbehaviour, objects and rows. */
+  reset(): void
+  operations(): AwsOperation[]
+  close(): Promise<void>
+}
+
+interface OpenUpload {
+  readonly object: Pick<StandInObject, 'contentType' | 'metadata'>
+  readonly parts: Map<number, { readonly bytes: Buffer; readonly checksum: string }>
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers?: Record<string, string>
+  readonly body?: string | Buffer
+}
+
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('base64')
+
+export async function startAwsStandIn(): Promise<AwsStandIn> {
+  const calls: AwsCall[] = []
+  const objects = new Map<string, StandInObject>()
+  const uploads = new Map<string, OpenUpload>()
+  const rows = new Map<string, Item>()
+  const misbehaviour = new Map<AwsOperation, { how: Misbehaviour; times: number }>()
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => response.destroy(error as Error))
+  })
+  server.keepAliveTimeout = 1000
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+
+  async function answer(request: IncomingMessage, response: ServerResponse) {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    const body = Buffer.concat(chunks)
+    const url = new URL(request.url ?? '/', 'http://stand-in')
+    const target = request.headers['x-amz-target']
+    const operation = target
+      ? (String(target).split('.')[1] as AwsOperation)
+      : s3Operation(request.method ?? '', url)
+    const input = target ? (JSON.parse(body.toString()) as DynamoInput) : {}
+    calls.push({ operation, headers: request.headers, input })
+
+    const how = nextMisbehaviour(operation)
+    if (how === 'stall') return
+    if (how === 'drop') return void request.socket.destroy()
+    if (typeof how === 'object') return send(response, refusal(how.status, how.code, target !== undefined))
+    const done = target ? dynamo(operation, input) : s3(operation, request, url, body)
+    if (how === 'lose-answer') return void request.socket.destroy()
+    if (how === 'cut') {
+      const whole = Buffer.from(done.body ?? '')
+      response.writeHead(done.status, { ...done.headers, 'content-length': whole.byteLength })
+      response.write(whole.subarray(0, whole.byteLength / 2), () => request.socket.destroy())
+      return
+    }
+    send(response, done)
+  }
+
+  function nextMisbehaviour(operation: AwsOperation): Misbehaviour | undefined {
+    const rule = misbehaviour.get(operation)
+    if (!rule || rule.times === 0) return undefined
+    rule.times -= 1
+    return rule.how
+  }
+
+  function s3(operation: AwsOperation, request: IncomingMessage, url: URL, body: Buffer): Answer {
+    const { headers } = request
+    const key = decodeURIComponent(url.pathname)
+    const uploadId = url.searchParams.get('uploadId') ?? ''
+    const createOnly = () => headers['if-none-match'] === '*' && objects.has(key)
+    const checksum = sha256(body)
+    const declared = headers['x-amz-checksum-sha256']
+    const described = () => ({
+      contentType: String(headers['content-type'] ?? ''),
+      metadata: Object.fromEntries(
+        Object.entries(headers).filter(([name]) => name.startsWith('x-amz-meta-')),
+      ) as Record<string, string>,
+    })
+    switch (operation) {
+      case 'PutObject':
+        if (declared !== undefined && declared !== checksum) return refusal(400, 'BadDigest')
+        if (createOnly()) return refusal(412, 'PreconditionFailed')
+        objects.set(key, { bytes: body, ...described(), checksum, checksumType: 'FULL_OBJECT' })
+        return { status: 200, headers: { etag: '"one"' } }
+      case 'CreateMultipartUpload': {
+        const id = randomUUID()
+        uploads.set(id, { object: described(), parts: new Map() })
+        return xml('InitiateMultipartUploadResult', `<UploadId>${id}</UploadId>`)
+      }
+      case 'UploadPart': {
+        const upload = uploads.get(uploadId)
+        if (!upload) return refusal(404, 'NoSuchUpload')
+        if (declared !== checksum) return refusal(400, 'BadDigest')
+        upload.parts.set(Number(url.searchParams.get('partNumber')), { bytes: body, checksum })
+        return { status: 200, headers: { etag: `"${checksum}"`, 'x-amz-checksum-sha256': checksum } }
+      }
+      case 'CompleteMultipartUpload': {
+        const upload = uploads.get(uploadId)
+        if (!upload) return refusal(404, 'NoSuchUpload')
+        if (createOnly()) return refusal(412, 'PreconditionFailed')
+        const parts = [...upload.parts].sort(([a], [b]) => a - b).map(([, part]) => part)
+        objects.set(key, {
+          bytes: Buffer.concat(parts.map(({ bytes }) => bytes)),
+          ...upload.object,
+          checksum: `${sha256(Buffer.from(parts.map((part) => part.checksum).join('')))}-${parts.length}`,
+          checksumType: 'COMPOSITE',
+        })
+        uploads.delete(uploadId)
+        return xml('CompleteMultipartUploadResult', '<ETag>"many"</ETag>')
+      }
+      case 'AbortMultipartUpload':
+        return { status: uploads.delete(uploadId) ? 204 : 404 }
+      case 'HeadBucket':
+        return { status: 200 }
+      case 'HeadObject':
+      case 'GetObject': {
+        const object = objects.get(key)
+        if (!object) return operation === 'HeadObject' ? { status: 404 } : refusal(404, 'NoSuchKey')
+        const range = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '')
+        const bytes = range ? object.bytes.subarray(Number(range[1]), Number(range[2]) + 1) : object.bytes
+        const shown = headers['x-amz-checksum-mode'] === 'ENABLED' && {
+          'x-amz-checksum-sha256': object.checksum,
+          'x-amz-checksum-type': object.checksumType,
+        }
+        return {
+          status: range ? 206 : 200,
+          headers: {
+            'content-type': object.contentType,
+            'content-length': String(bytes.byteLength),
+            ...object.metadata,
+            ...(shown || {}),
+          },
+          ...(operation === 'GetObject' ? { body: bytes } : {}),
+        }
+      }
+      default:
+        return refusal(501, 'NotImplemented')
+    }
+  }
+
+  const rowName = (table: string | undefined, key: Item | undefined) => `${table} ${key?.pk?.S} ${key?.sk?.S}`
+
+  function dynamo(operation: AwsOperation, input: DynamoInput): Answer {
+    switch (operation) {
+      case 'GetItem':
+        return json({ Item: rows.get(rowName(input.TableName, input.Key)) })
+      case 'PutItem': {
+        const name = rowName(input.TableName, input.Item)
+        const existing = rows.get(name)
+        if (existing && input.ConditionExpression === 'attribute_not_exists(pk)')
+          return json(
+            {
+              __type: 'com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException',
+              message: 'The conditional request failed',
+              ...(input.ReturnValuesOnConditionCheckFailure === 'ALL_OLD' ? { Item: existing } : {}),
+            },
+            400,
+          )
+        rows.set(name, input.Item ?? {})
+        return json({})
+      }
+      case 'Query': {
+        const artifact = input.ExpressionAttributeValues?.[':artifact']?.S
+        const after = input.ExclusiveStartKey?.sk?.S ?? ''
+        const found = [...rows]
+          .filter(([name]) => name.startsWith(`${input.TableName} ${artifact} `))
+          .map(([, row]) => row)
+          .filter((row) => (row.sk?.S ?? '') > after)
+          .sort((a, b) => ((a.sk?.S ?? '') < (b.sk?.S ?? '') ? -1 : 1))
+        const page = found.slice(0, input.Limit)
+        const last = page.at(-1)
+        return json({
+          Items: page,
+          // DynamoDB as well says that there may be more when a page is exactly full.
+          ...(last && page.length === input.Limit ? { LastEvaluatedKey: { pk: last.pk, sk: last.sk } } : {}),
+        })
+      }
+      default:
+        return refusal(501, 'NotImplemented', true)
+    }
+  }
+
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calls,
+    objects,
+    openUploads: uploads,
+    rows,
+    misbehave: (operation, how, times = Number.POSITIVE_INFINITY) =>
+      void misbehaviour.set(operation, { how, times }),
+    reset: () => {
+      calls.length = 0
+      for (const state of [objects, uploads, rows, misbehaviour]) state.clear()
+    },
+    operations: () => calls.map(({ operation }) => operation),
+    close: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+function s3Operation(method: string, url: URL): AwsOperation {
+  const isKey = url.pathname.split('/').filter(Boolean).length > 1
+  const query = url.searchParams
+  if (method === 'PUT') return query.has('uploadId') ? 'UploadPart' : 'PutObject'
+  if (method === 'POST') return query.has('uploads') ? 'CreateMultipartUpload' : 'CompleteMultipartUpload'
+  if (method === 'DELETE') return 'AbortMultipartUpload'
+  if (method === 'HEAD') return isKey ? 'HeadObject' : 'HeadBucket'
+  return 'GetObject'
+}
+
+const json = (message: unknown, status = 200): Answer => ({
+  status,
+  headers: { 'content-type': 'application/x-amz-json-1.0' },
+  body: JSON.stringify(message),
+})
+
+const xml = (root: string, inner: string, status = 200): Answer => ({
+  status,
+  headers: { 'content-type': 'application/xml' },
+  body: `<?xml version="1.0" encoding="UTF-8"?><${root}>${inner}</${root}>`,
+})
+
+const refusal = (status: number, code: string, isDynamo = false): Answer =>
+  isDynamo
+    ? json({ __type: `com.amazonaws.dynamodb.v20120810#${code}`, message: code }, status)
+    : xml('Error', `<Code>${code}</Code><Message>${code}</Message>`, status)
+
+function send(response: ServerResponse, { status, headers, body }: Answer): void {
+  response.writeHead(status, headers)
+  response.end(body)
+}

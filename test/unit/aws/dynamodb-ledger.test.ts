@@ -1,0 +1,140 @@
+import { readFile } from 'node:fs/promises'
+import {
+  ConditionalCheckFailedException,
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+} from '@aws-sdk/client-dynamodb'
+import { mockClient } from 'aws-sdk-client-mock'
+import { beforeEach, expect, test } from 'vitest'
+import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
+import { parseVersion } from '#protocol/identifiers'
+import { entryOf, REF } from './fixtures.ts'
+
+const client = new DynamoDBClient({ region: 'eu-west-1', maxAttempts: 1 })
+const dynamo = mockClient(client)
+const ledger = createDynamoDbLedger({ client, table: 'the-ledger' })
+beforeEach(() => dynamo.reset())
+
+const entry = entryOf(Buffer.from('hello'), { uploadedBy: 'trainer-5' })
+const key = { pk: { S: 'prod-models/llama_3.8b+lora:x' }, sk: { S: 'v3.1.0+a' } }
+const row = {
+  ...key,
+  digest: { S: entry.digest },
+  size: { N: '5' },
+  content_type: { S: 'application/octet-stream' },
+  uploaded_by: { S: 'trainer-5' },
+  created_at: { S: '2026-11-23T04:00:00.000Z' },
+  commit_id: { S: 'request-1' },
+}
+
+function lost(item: Record<string, { S: string } | { N: string }> | undefined) {
+  return new ConditionalCheckFailedException({
+    $metadata: { httpStatusCode: 400 },
+    message: 'The conditional request failed',
+    ...(item ? { Item: item } : {}),
+  })
+}
+
+test('an append is one put that only creates, and asks for the row in its way', async () => {
+  dynamo.on(PutItemCommand).resolves({})
+  expect(await ledger.append(entry, 'request-1')).toEqual({ appended: true, entry })
+  expect(dynamo.calls()).toHaveLength(1)
+  expect(dynamo.commandCalls(PutItemCommand)[0]?.args[0].input).toEqual({
+    TableName: 'the-ledger',
+    Item: row,
+    ConditionExpression: 'attribute_not_exists(pk)',
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  })
+})
+
+test('an append that loses gives the entry of the winner, without another read', async () => {
+  const winner = { ...row, digest: { S: `sha256:${'0'.repeat(64)}` }, commit_id: { S: 'request-0' } }
+  dynamo.on(PutItemCommand).rejects(lost(winner))
+  const result = await ledger.append(entry, 'request-1')
+  expect(result).toMatchObject({ appended: false, entry: { digest: winner.digest.S } })
+  expect(dynamo.calls()).toHaveLength(1)
+})
+
+test('an append of the same bytes by another request loses', async () => {
+  dynamo.on(PutItemCommand).rejects(lost({ ...row, commit_id: { S: 'request-0' } }))
+  expect((await ledger.append(entry, 'request-1')).appended).toBe(false)
+})
+
+test('a retry that meets its own row, whose answer was lost, has appended it', async () => {
+  dynamo.on(PutItemCommand).rejects(lost(row))
+  expect(await ledger.append(entry, 'request-1')).toEqual({ appended: true, entry })
+})
+
+test('an id that two requests share by mistake gives none the success of the other', async () => {
+  const other = { ...row, digest: { S: `sha256:${'0'.repeat(64)}` } }
+  dynamo.on(PutItemCommand).rejects(lost(other))
+  expect((await ledger.append(entry, 'request-1')).appended).toBe(false)
+})
+
+test('a refusal that does not bring the row is completed by one consistent read', async () => {
+  dynamo.on(PutItemCommand).rejects(lost(undefined)).on(GetItemCommand).resolves({ Item: row })
+  expect(await ledger.append(entry, 'request-1')).toEqual({ appended: true, entry })
+  expect(dynamo.commandCalls(GetItemCommand)[0]?.args[0].input).toMatchObject({ ConsistentRead: true })
+})
+
+test('find is one consistent read of the exact key', async () => {
+  dynamo.on(GetItemCommand).resolves({ Item: row })
+  expect(await ledger.find(REF)).toEqual(entry)
+  expect(dynamo.calls()).toHaveLength(1)
+  expect(dynamo.commandCalls(GetItemCommand)[0]?.args[0].input).toEqual({
+    TableName: 'the-ledger',
+    Key: key,
+    ConsistentRead: true,
+  })
+})
+
+test('find gives nothing only when DynamoDB has no item', async () => {
+  dynamo.on(GetItemCommand).resolves({})
+  expect(await ledger.find(REF)).toBeUndefined()
+})
+
+test('a row that Bucket did not write is a fault, never half an entry', async () => {
+  const { digest: _, ...broken } = row
+  dynamo.on(GetItemCommand).resolves({ Item: broken })
+  await expect(ledger.find(REF)).rejects.toThrow('a row of the ledger has no digest')
+})
+
+test('a list is one consistent query, and goes on after the version it is given', async () => {
+  const after = parseVersion('v3.0')
+  if (!after.ok) throw new Error('a version')
+  dynamo.on(QueryCommand).resolves({ Items: [row], LastEvaluatedKey: key })
+  expect(await ledger.list(REF, after.value, 1)).toEqual({ entries: [entry], next: REF.version })
+  expect(dynamo.calls()).toHaveLength(1)
+  expect(dynamo.commandCalls(QueryCommand)[0]?.args[0].input).toEqual({
+    TableName: 'the-ledger',
+    KeyConditionExpression: 'pk = :artifact',
+    ExpressionAttributeValues: { ':artifact': key.pk },
+    ConsistentRead: true,
+    Limit: 1,
+    ExclusiveStartKey: { pk: key.pk, sk: { S: 'v3.0' } },
+  })
+})
+
+test('an empty page ends the list only without a key to go on from', async () => {
+  dynamo.on(QueryCommand).resolvesOnce({ Items: [], LastEvaluatedKey: key }).resolvesOnce({ Items: [] })
+  expect(await ledger.list(REF, undefined, 10)).toEqual({ entries: [], next: REF.version })
+  expect(await ledger.list(REF, undefined, 10)).toEqual({ entries: [], next: null })
+})
+
+test('health is one read of a key that no artifact can have', async () => {
+  dynamo.on(GetItemCommand).resolves({})
+  await ledger.check()
+  expect(dynamo.calls()).toHaveLength(1)
+  expect(dynamo.commandCalls(GetItemCommand)[0]?.args[0].input.Key).toEqual({
+    pk: { S: '-' },
+    sk: { S: '-' },
+  })
+})
+
+test('the ledger has one function that writes, and no command that updates or deletes', async () => {
+  const source = await readFile(new URL('../../../lib/aws/dynamodb-ledger.ts', import.meta.url), 'utf8')
+  expect(source.match(/new PutItemCommand/g)).toHaveLength(1)
+  expect(source).not.toMatch(/UpdateItem|DeleteItem|BatchWrite|TransactWrite|PartiQL|ExecuteStatement/)
+})

@@ -1,0 +1,61 @@
+/** Artifacts for the tests of the AWS adapters, and how their bytes reach a store: with the verdict at the end. */
+import { createHash } from 'node:crypto'
+import { type Digest, digestFromHex } from '#protocol/digest'
+import type { Entry } from '#protocol/entry'
+import { parseRef } from '#protocol/identifiers'
+import type { BlobId } from '#repository/ports'
+import { type VerifiedStream, verifiedStream } from '#repository/verified-stream'
+
+export const digestOf = (bytes: Uint8Array): Digest =>
+  digestFromHex(createHash('sha256').update(bytes).digest('hex'))
+
+/** Identifiers with every character that they may have, so that each encoding is tried. */
+export const REF = parseRef('prod-models/llama_3.8b+lora:x/v3.1.0+a')
+
+export const blobOf = (bytes: Uint8Array): BlobId => ({ ref: REF, digest: digestOf(bytes) })
+
+export const entryOf = (bytes: Uint8Array, over: Partial<Entry> = {}): Entry => ({
+  ref: REF,
+  digest: digestOf(bytes),
+  size: bytes.byteLength,
+  contentType: 'application/octet-stream',
+  uploadedBy: null,
+  provenanceSource: null,
+  createdAt: '2026-11-23T04:00:00.000Z',
+  ...over,
+})
+
+/** The bytes in chunks of 64 KiB, as a socket would bring them, checked against `digest`. */
+export function verified(bytes: Uint8Array, digest: Digest = digestOf(bytes)): VerifiedStream {
+  return verifiedStream(chunked(bytes), {
+    digest,
+    size: undefined,
+    maxBytes: Number.POSITIVE_INFINITY,
+    tooLarge: () => {
+      throw new Error('there is no limit')
+    },
+  })
+}
+
+async function* chunked(bytes: Uint8Array) {
+  for (let at = 0; at < bytes.byteLength; at += 65_536) yield bytes.subarray(at, at + 65_536)
+}
+
+/** Reproducible bytes that do not compress and differ everywhere. */
+export function noise(size: number): Buffer {
+  const bytes = Buffer.alloc(size)
+  let state = 0x2545f491
+  for (let at = 0; at + 4 <= size; at += 4) {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    bytes.writeInt32LE(state, at)
+  }
+  return bytes
+}
+
+export async function collect(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of bytes) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
