@@ -108,7 +108,9 @@ function opened(
     }
     // The store's own words mean nothing here: an expired URL, a throttled or a failing store are all worth asking anew.
     default:
-      throw refuse(BucketError.unavailable(`the store that holds the bytes answered ${response.status}`))
+      throw refuse(
+        BucketError.unavailable(`the store that holds the bytes answered ${response.status}`, undefined, 0),
+      )
   }
 }
 

@@ -1,0 +1,122 @@
+import { buffer } from 'node:stream/consumers'
+import { SignatureV4 } from '@smithy/signature-v4'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { authForHost, authorizer } from '#client/auth'
+import { BucketClient } from '#client/node'
+import { nodePlatform } from '#client/node-platform'
+import { type PlayedFront, playFront, sha256 } from './played-front.ts'
+
+const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret', sessionToken: 'session' }
+let front: PlayedFront
+let store: PlayedFront
+beforeEach(async () => {
+  front = await playFront()
+  store = await playFront()
+})
+afterEach(async () => {
+  await front.close()
+  await store.close()
+})
+
+describe('authorization', () => {
+  it('goes with every request to the API, and never with one to the store', async () => {
+    const bytes = Buffer.from('the bytes')
+    for (const [auth, header, value] of [
+      [{ kind: 'bearer', token: 't' }, 'authorization', /^Bearer t$/],
+      [{ kind: 'api-key', key: 'k' }, 'x-api-key', /^k$/],
+      [
+        { kind: 'iam', region: 'eu-west-1', credentials: async () => CREDENTIALS },
+        'authorization',
+        /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/eu-west-1\/execute-api\/aws4_request/,
+      ],
+    ] as const) {
+      front.received.length = 0
+      store.received.length = 0
+      store.put('b/a/v', bytes)
+      front.stored.clear()
+      const bucket = new BucketClient({ url: front.url, auth })
+      await bucket.put('b/a/v', bytes)
+      front.misbehave = (request, response) => {
+        if (!request.url?.includes('/download')) return false
+        response.end(
+          JSON.stringify({
+            url: `${store.url}/buckets/b/artifacts/a/versions/v`,
+            headers: { 'x-signed': 'yes' },
+            digest: sha256(bytes),
+            size: bytes.byteLength,
+          }),
+        )
+        return true
+      }
+      expect((await buffer(await bucket.get('b/a/v'))).equals(bytes)).toBe(true)
+      front.misbehave = undefined
+      expect(front.received.length).toBe(2)
+      for (const { headers } of front.received) expect(headers[header]).toMatch(value)
+      expect(Object.keys(store.received[0]?.headers ?? {}).sort()).toEqual(['connection', 'host', 'x-signed'])
+    }
+  })
+
+  it('is iam for an address of API Gateway and nothing elsewhere', () => {
+    const kind = (url: string) => authForHost(new URL(url)).kind
+    expect(kind('https://abc123.execute-api.eu-west-1.amazonaws.com/v1')).toBe('iam')
+    expect(kind('https://abc123-vpce-1.execute-api.eu-west-1.amazonaws.com/v1')).toBe('iam')
+    expect(kind('https://artifacts.example/v1')).toBe('none')
+    expect(kind('https://execute-api.eu-west-1.amazonaws.com.evil.example/v1')).toBe('none')
+  })
+
+  it('says what iam lacks', () => {
+    expect(() => new BucketClient({ url: 'https://artifacts.example/v1', auth: { kind: 'iam' } })).toThrow(
+      'region',
+    )
+  })
+
+  it('signs as the AWS SDK signs', async () => {
+    const root = new URL('https://abc123.execute-api.eu-west-1.amazonaws.com/v1')
+    const authorize = authorizer({ kind: 'iam', credentials: async () => CREDENTIALS }, root, nodePlatform())
+    const url = new URL(`${root.href}/buckets/b/artifacts/a%3Ab%2B1/versions?limit=2&cursor=a%2Fb%3D%20c`)
+    const body = sha256(Buffer.from('x')).slice(7)
+    const ours = await authorize({
+      method: 'PUT',
+      url,
+      headers: { 'X-Uploaded-By': 'team 5' },
+      bodySha256: body,
+    })
+    const { createHash, createHmac } = await import('node:crypto')
+    class Sha256 {
+      #hash
+      constructor(key?: string | ArrayBuffer | ArrayBufferView) {
+        this.#hash =
+          key === undefined
+            ? createHash('sha256')
+            : createHmac('sha256', typeof key === 'string' ? key : Buffer.from(key as Uint8Array))
+      }
+      update(data: Uint8Array | string) {
+        this.#hash.update(data)
+      }
+      async digest() {
+        return new Uint8Array(this.#hash.digest())
+      }
+    }
+    const signer = new SignatureV4({
+      credentials: CREDENTIALS,
+      region: 'eu-west-1',
+      service: 'execute-api',
+      sha256: Sha256,
+      uriEscapePath: true,
+    })
+    const stamp = ours['x-amz-date'] ?? ''
+    const date = new Date(stamp.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, '$1-$2-$3T$4:$5:$6Z'))
+    const theirs = await signer.sign(
+      {
+        method: 'PUT',
+        protocol: 'https:',
+        hostname: url.hostname,
+        path: url.pathname,
+        query: Object.fromEntries(url.searchParams),
+        headers: { host: url.host, 'x-uploaded-by': 'team 5', 'x-amz-content-sha256': body },
+      },
+      { signingDate: date },
+    )
+    expect(ours.authorization).toBe(theirs.headers.authorization)
+  })
+})

@@ -1,0 +1,73 @@
+import { build } from 'esbuild'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { BucketClient } from '#client/index'
+import { type PlayedFront, playFront, sendProblem, someBytes } from './played-front.ts'
+
+let front: PlayedFront
+let bucket: BucketClient
+beforeEach(async () => {
+  front = await playFront()
+  bucket = new BucketClient({ url: front.url, retry: { baseMs: 1, attempts: 2 }, timeouts: { idleMs: 500 } })
+})
+afterEach(async () => await front.close())
+
+describe('the core, as a browser has it', () => {
+  it('needs nothing of Node', async () => {
+    const { metafile } = await build({
+      entryPoints: ['lib/client/index.ts'],
+      bundle: true,
+      platform: 'browser',
+      format: 'esm',
+      conditions: ['source'],
+      write: false,
+      outdir: 'unwritten',
+      metafile: true,
+    })
+    const inputs = Object.keys(metafile.inputs)
+    expect(inputs.filter((path) => /^node:|aws-sdk|zod/.test(path))).toEqual([])
+    expect(inputs).toContain('lib/client/fetch-transport.ts')
+  })
+
+  it('stores bytes, a Blob and a stream, and fetches through the download resource', async () => {
+    const bytes = someBytes(3_000_000)
+    const sources = { bytes, blob: new Blob([bytes]), stream: new Blob([bytes]).stream() }
+    for (const [version, source] of Object.entries(sources)) {
+      expect((await bucket.put(`b/a/${version}`, source)).created).toBe(true)
+      const fetched = await new Response(await bucket.get(`b/a/${version}`)).arrayBuffer()
+      expect(bytes.equals(new Uint8Array(fetched))).toBe(true)
+    }
+    expect(front.received.filter(({ url }) => url.includes('/download'))).toHaveLength(3)
+  })
+
+  it('knows refusals, silence, and no answer', async () => {
+    await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ code: 'version_not_found' })
+    front.misbehave = (_, response) => sendProblem(response, 'forbidden')
+    await expect(bucket.put('b/a/v', new Uint8Array(1))).rejects.toMatchObject({ code: 'forbidden' })
+    front.misbehave = () => true
+    await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'stalled' })
+    front.misbehave = (request) => {
+      request.socket.destroy()
+      return true
+    }
+    await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ name: 'NetworkError' })
+  })
+
+  it('stops when it is told to', async () => {
+    const given = new AbortController()
+    front.misbehave = () => {
+      given.abort(new Error('enough'))
+      return true
+    }
+    await expect(bucket.entry('b/a/v', { signal: given.signal })).rejects.toThrow('enough')
+  })
+})
+
+describe('the package', () => {
+  it('gives Node the client with files, and a browser the core, under one name', async () => {
+    const { default: manifest } = await import('../../../package.json', { with: { type: 'json' } })
+    const client = manifest.exports['./client']
+    expect(client.source).toEqual({ node: './lib/client/node.ts', default: './lib/client/index.ts' })
+    expect(client.node.default).toBe('./dist/lib/client/node.js')
+    expect(client.default.default).toBe('./dist/lib/client/index.js')
+  })
+})

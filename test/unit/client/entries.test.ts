@@ -1,0 +1,75 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { BucketClient, type Entry } from '#client/node'
+import { type PlayedFront, playFront } from './played-front.ts'
+
+let front: PlayedFront
+afterEach(async () => await front.close())
+
+async function listed(bucket: BucketClient): Promise<Entry[]> {
+  const entries: Entry[] = []
+  for await (const entry of bucket.listVersions({ bucketId: 'b', artifactId: 'a' })) entries.push(entry)
+  return entries
+}
+
+describe('entries', () => {
+  let bucket: BucketClient
+  beforeEach(async () => {
+    front = await playFront()
+    bucket = new BucketClient({ url: front.url, retry: { baseMs: 1 } })
+  })
+
+  it('are read one by one', async () => {
+    front.put('b/a/v:1', Buffer.from('x'))
+    expect(await bucket.entry({ bucketId: 'b', artifactId: 'a', version: 'v:1' })).toMatchObject({
+      ref: { version: 'v:1' },
+      size: 1,
+    })
+    await expect(bucket.entry('b/a/v2')).rejects.toMatchObject({ code: 'version_not_found' })
+  })
+
+  it('are listed over all pages, the empty ones too', async () => {
+    for (const version of ['1', '2', '3', '4', '5']) front.put(`b/a/${version}`, Buffer.from(version))
+    expect((await listed(bucket)).map(({ ref }) => ref.version)).toEqual(['1', '2', '3', '4', '5'])
+  })
+
+  it('may be none', async () => {
+    expect(await listed(bucket)).toEqual([])
+  })
+
+  it('do not go round in a circle', async () => {
+    front.misbehave = (_, response) => {
+      response.end('{"versions":[],"next_cursor":"again"}')
+      return true
+    }
+    await expect(listed(bucket)).rejects.toMatchObject({ kind: 'unintelligible' })
+  })
+
+  it('are not believed when they are about something else', async () => {
+    const { entry } = front.put('b/a/other', Buffer.from('x'))
+    front.misbehave = (_, response) => {
+      response.end(JSON.stringify(entry))
+      return true
+    }
+    await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'unintelligible' })
+  })
+
+  it('may have members that this client does not know', async () => {
+    const { entry } = front.put('b/a/v', Buffer.from('x'))
+    Object.assign(entry, { new_member: 1 })
+    expect((await bucket.entry('b/a/v')).size).toBe(1)
+  })
+})
+
+describe('the root of the API', () => {
+  it('is taken as given, wherever it is mounted, with or without a slash at its end', async () => {
+    front = await playFront('/team/artifacts')
+    for (const [version, url] of Object.entries({ one: front.url, two: `${front.url}/` })) {
+      const bucket = new BucketClient({ url })
+      await bucket.put(`b/a/${version}`, Buffer.from('x'))
+      expect((await bucket.entry(`b/a/${version}`)).size).toBe(1)
+      expect((await bucket.service()).limits.maxInlineBytes).toBe(64 * 1024 * 1024)
+    }
+    const signing = new BucketClient({ url: front.url, auth: { kind: 'api-key', key: 'k' } })
+    expect(await new Response(await signing.get('b/a/one')).text()).toBe('x')
+  })
+})

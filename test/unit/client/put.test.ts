@@ -1,0 +1,177 @@
+import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { BucketClient, type Progress } from '#client/node'
+import { type PlayedFront, playFront, sendProblem, sha256, someBytes } from './played-front.ts'
+
+const REF = 'prod-models/llama:8b/v1+a'
+let front: PlayedFront
+let bucket: BucketClient
+let folder: string
+
+beforeEach(async () => {
+  front = await playFront()
+  bucket = new BucketClient({ url: front.url, retry: { baseMs: 1 }, timeouts: { idleMs: 2_000 } })
+  folder = await mkdtemp(join(tmpdir(), 'client-put-'))
+})
+afterEach(async () => {
+  await front.close()
+  await rm(folder, { recursive: true })
+})
+
+const bodies = () => front.received.filter(({ method }) => method === 'PUT')
+
+describe('put', () => {
+  it('stores a path, a Blob, bytes and streams, with what is said about them', async () => {
+    const bytes = someBytes(3_000_000)
+    const path = join(folder, 'model.bin')
+    await writeFile(path, bytes)
+    const sources = {
+      path,
+      blob: new Blob([bytes]),
+      bytes,
+      web: new Blob([bytes]).stream(),
+      iterable: (async function* () {
+        yield bytes.subarray(0, 10)
+        yield bytes.subarray(10)
+      })(),
+    }
+    for (const [version, source] of Object.entries(sources)) {
+      const { entry, created } = await bucket.put(`b/a/${version}`, source, {
+        uploadedBy: 'cluster 5',
+        provenanceSource: 'run-47',
+        contentType: 'application/x-model',
+      })
+      expect(created).toBe(true)
+      expect(entry).toMatchObject({
+        digest: sha256(bytes),
+        size: bytes.byteLength,
+        uploadedBy: 'cluster 5',
+        provenanceSource: 'run-47',
+        contentType: 'application/x-model',
+      })
+      expect(front.stored.get(`b/a/${version}`)?.bytes.equals(bytes)).toBe(true)
+    }
+  })
+
+  it('stores zero bytes', async () => {
+    expect(await bucket.put(REF, new Uint8Array())).toMatchObject({ created: true, entry: { size: 0 } })
+  })
+
+  it('calls identical bytes that are there already a success, without sending large ones', async () => {
+    for (const size of [10, 3_000_000]) {
+      const bytes = someBytes(size)
+      const ref = `b/a/${size}`
+      expect((await bucket.put(ref, bytes)).created).toBe(true)
+      front.received.length = 0
+      expect(await bucket.put(ref, bytes)).toMatchObject({ created: false, entry: { digest: sha256(bytes) } })
+      expect(bodies()).toHaveLength(size === 10 ? 1 : 0)
+    }
+  })
+
+  it('refuses other bytes with the stored entry, large or small', async () => {
+    const { entry } = front.put(REF, Buffer.from('first'))
+    for (const bytes of [Buffer.from('other'), someBytes(3_000_000)])
+      await expect(bucket.put(REF, bytes)).rejects.toMatchObject({
+        code: 'version_exists',
+        members: { conflict: 'different', declared_digest: sha256(bytes), stored: entry },
+      })
+  })
+
+  it('repeats a body that was cut off, and one that was answered 503', async () => {
+    const bytes = someBytes(3_000_000)
+    const failures = ['cut', 'busy']
+    front.misbehave = (request, response) => {
+      if (request.method !== 'PUT') return false
+      const failure = failures.shift()
+      if (failure === 'cut') {
+        response.writeContinue()
+        request.once('data', () => request.socket.destroy())
+        return true
+      }
+      return failure === 'busy' && sendProblem(response, 'unavailable', {}, { 'retry-after': '0' })
+    }
+    expect((await bucket.put(REF, bytes)).created).toBe(true)
+    expect(front.stored.get(REF)?.bytes.equals(bytes)).toBe(true)
+  })
+
+  it('does not repeat a refusal, and keeps its code, members and request id', async () => {
+    front.misbehave = (request, response) =>
+      request.method === 'PUT' && sendProblem(response, 'insufficient_storage')
+    await expect(bucket.put(REF, someBytes(10))).rejects.toMatchObject({
+      code: 'insufficient_storage',
+      requestId: 'r-1',
+    })
+    expect(bodies()).toHaveLength(1)
+  })
+
+  it('says at once, before a byte is read, what can be known before', async () => {
+    front.limits = { max_artifact_bytes: 6_000_000, max_inline_bytes: 5_000_000 }
+    await expect(bucket.put(REF, someBytes(6_000_001))).rejects.toMatchObject({
+      code: 'artifact_too_large',
+      members: { size: 6_000_001, max_artifact_bytes: 6_000_000 },
+    })
+    await expect(bucket.put(REF, someBytes(5_000_001))).rejects.toMatchObject({ code: 'inline_too_large' })
+    await expect(bucket.put('only/two', new Uint8Array())).rejects.toMatchObject({ code: 'invalid_request' })
+    await expect(
+      bucket.put(REF, new Uint8Array(), { uploadedBy: 'ü', provenanceSource: '' }),
+    ).rejects.toMatchObject({ code: 'invalid_request', members: { errors: [{}, {}] } })
+    expect(bodies()).toHaveLength(0)
+  })
+
+  it('notices a file that changes between the hashing and the sending, and stores nothing', async () => {
+    const path = join(folder, 'log')
+    await writeFile(path, someBytes(3_000_000))
+    let grown: Promise<void> | undefined
+    const onProgress = ({ phase }: Progress) => {
+      if (phase === 'uploading') grown ??= appendFile(path, 'more')
+    }
+    await expect(bucket.put(REF, path, { onProgress })).rejects.toMatchObject({ name: 'SourceChangedError' })
+    await grown
+    expect(front.stored.size).toBe(0)
+  })
+
+  it('tells of its phases in order, and ends with the last byte', async () => {
+    const told: Progress[] = []
+    await bucket.put(REF, someBytes(3_000_000), { onProgress: (progress) => told.push(progress) })
+    expect([...new Set(told.map(({ phase }) => phase))]).toEqual([
+      'hashing',
+      'uploading',
+      'verifying',
+      'committed',
+    ])
+    expect(told.at(-1)).toEqual({ phase: 'committed', bytes: 3_000_000, total: 3_000_000 })
+  })
+
+  it('stops when it is told to, and leaves no spooled stream behind', async () => {
+    const given = new AbortController()
+    const before = (await readdir(tmpdir())).filter((name) => name.startsWith('bucket-'))
+    const endless = (async function* () {
+      for (let chunk = 0; ; chunk++) {
+        if (chunk === 3) given.abort(new Error('enough'))
+        yield new Uint8Array(1000)
+      }
+    })()
+    await expect(bucket.put(REF, endless, { signal: given.signal })).rejects.toThrow('enough')
+    const after = (await readdir(tmpdir())).filter((name) => name.startsWith('bucket-'))
+    expect(after.filter((name) => !before.includes(name))).toEqual([])
+  })
+
+  it('stops in the middle of sending when it is told to', async () => {
+    const given = new AbortController()
+    front.misbehave = (request, response) => {
+      if (request.method !== 'PUT') return false
+      response.writeContinue()
+      request.once('data', () => given.abort(new Error('enough')))
+      return true
+    }
+    await expect(bucket.put(REF, someBytes(3_000_000), { signal: given.signal })).rejects.toThrow('enough')
+  })
+
+  it('passes on that a path cannot be read', async () => {
+    await expect(bucket.put(REF, join(folder, 'absent'))).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(bucket.put(REF, folder)).rejects.toMatchObject({ code: 'EISDIR' })
+    expect(front.received).toHaveLength(0)
+  })
+})

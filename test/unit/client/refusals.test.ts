@@ -1,0 +1,184 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { BucketClient } from '#client/node'
+import { ERRORS } from '#protocol/errors'
+
+/** Plays single sentences of HTTP on a bare socket: what no server library would do. */
+let server: Server
+const sockets = new Set<Socket>()
+async function listen(onConnection: (socket: Socket) => void): Promise<BucketClient> {
+  server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    onConnection(socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return new BucketClient({
+    url: `http://127.0.0.1:${port}/v1`,
+    retry: { attempts: 1 },
+    timeouts: { idleMs: 300, continueMs: 50 },
+  })
+}
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy()
+  sockets.clear()
+  server.close()
+})
+
+function refusal(code: 'insufficient_storage' | 'forbidden'): string {
+  const body = JSON.stringify({ code, detail: 'no', retryable: false, next: 'stop', request_id: 'r-2' })
+  return `HTTP/1.1 ${ERRORS[code].status} No\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`
+}
+const NOT_FOUND = `HTTP/1.1 404 No\r\nContent-Length: 28\r\n\r\n{"code":"version_not_found"}`
+const SERVICE_JSON =
+  '{"service":"bucket","api_version":"v1","limits":{"max_artifact_bytes":99999999,"max_inline_bytes":99999999}}'
+const SERVICE = `HTTP/1.1 200 OK\r\nContent-Length: ${SERVICE_JSON.length}\r\n\r\n${SERVICE_JSON}`
+const BIG = new Uint8Array(30_000_000)
+
+/** Answers the questions before the body; hands over at the headers of the PUT. */
+function onPut(socket: Socket, put: (socket: Socket) => void): void {
+  socket.on('data', (data) => {
+    const head = data.toString('latin1')
+    if (head.startsWith('GET /v1 ')) socket.write(SERVICE)
+    else if (head.startsWith('GET ')) socket.write(NOT_FOUND)
+    else if (head.startsWith('PUT ')) put(socket)
+  })
+}
+
+describe('a refusal of a body', () => {
+  it('costs no byte of the body when it comes before 100 Continue', async () => {
+    let received = 0
+    const bucket = await listen((socket) =>
+      onPut(socket, () => {
+        socket.removeAllListeners('data')
+        socket.on('data', ({ byteLength }) => {
+          received += byteLength
+        })
+        socket.write(refusal('forbidden'))
+      }),
+    )
+    await expect(bucket.put('b/a/v', BIG)).rejects.toMatchObject({ code: 'forbidden', requestId: 'r-2' })
+    expect(received).toBe(0)
+  })
+
+  it('is seen as that refusal when it comes in the middle, the rest unread', async () => {
+    const bucket = await listen((socket) =>
+      onPut(socket, () => {
+        socket.removeAllListeners('data')
+        socket.write('HTTP/1.1 100 Continue\r\n\r\n')
+        socket.once('data', () => {
+          socket.pause()
+          socket.write(refusal('insufficient_storage'))
+        })
+      }),
+    )
+    await expect(bucket.put('b/a/v', BIG)).rejects.toMatchObject({ code: 'insufficient_storage' })
+  })
+
+  it('is seen as that refusal even when the connection is closed behind it with bytes unread', async () => {
+    for (let round = 0; round < 20; round++) {
+      const bucket = await listen((socket) =>
+        onPut(socket, () => {
+          socket.removeAllListeners('data')
+          socket.write('HTTP/1.1 100 Continue\r\n\r\n')
+          let received = 0
+          socket.on('data', ({ byteLength }) => {
+            received += byteLength
+            if (received < 2_000_000) return
+            socket.pause()
+            socket.removeAllListeners('data')
+            socket.end(refusal('insufficient_storage'), () => socket.destroy())
+          })
+        }),
+      )
+      await expect(bucket.put('b/a/v', BIG)).rejects.toMatchObject({ code: 'insufficient_storage' })
+      server.close()
+    }
+  })
+
+  it('gets its body all the same from a server that does not know 100 Continue', async () => {
+    let received = 0
+    const bucket = await listen((socket) =>
+      onPut(socket, () => {
+        socket.removeAllListeners('data')
+        socket.on('data', ({ byteLength }) => {
+          received += byteLength
+          if (received === BIG.byteLength) socket.write(refusal('forbidden'))
+        })
+      }),
+    )
+    await expect(bucket.put('b/a/v', BIG)).rejects.toMatchObject({ code: 'forbidden' })
+  })
+})
+
+describe('a server that hangs', () => {
+  it('is given up when it never answers', async () => {
+    const bucket = await listen(() => {})
+    await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ name: 'NetworkError', kind: 'stalled' })
+  })
+
+  it('is given up when it takes no more of the body', async () => {
+    const bucket = await listen((socket) =>
+      onPut(socket, () => {
+        socket.write('HTTP/1.1 100 Continue\r\n\r\n')
+        socket.removeAllListeners('data')
+        socket.pause()
+      }),
+    )
+    await expect(bucket.put('b/a/v', BIG)).rejects.toMatchObject({ kind: 'stalled' })
+  })
+
+  it('is given up when it stops in the middle of an answer', async () => {
+    const bucket = await listen((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"a'))
+    await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'stalled' })
+  })
+})
+
+describe('an answer that is none', () => {
+  it('is an interruption when the connection is closed', async () => {
+    const bucket = await listen((socket) => socket.destroy())
+    await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'interrupted' })
+  })
+
+  it('is unintelligible when it is not HTTP, not JSON, or not Bucket', async () => {
+    for (const answer of [
+      'SSH-2.0-OpenSSH_9.2\r\n',
+      'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi',
+      'HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nhi',
+      'HTTP/1.1 301 Moved\r\nLocation: https://elsewhere.example/?secret\r\nContent-Length: 0\r\n\r\n',
+      `HTTP/1.1 200 OK\r\nContent-Length: ${SERVICE_JSON.length}\r\n\r\n${SERVICE_JSON}`,
+    ]) {
+      const bucket = await listen((socket) => socket.once('data', () => socket.end(answer)))
+      const failure = await bucket.entry('b/a/v').catch((error) => error)
+      expect(failure).toMatchObject({ name: 'NetworkError', kind: 'unintelligible' })
+      expect(failure.message).not.toContain('secret')
+      server.close()
+    }
+  })
+
+  it('is unreachable when nobody listens', async () => {
+    const bucket = await listen(() => {})
+    server.close()
+    await once(server, 'close')
+    await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'unreachable' })
+  })
+
+  it('means what its status means when a gateway speaks for Bucket', async () => {
+    for (const [status, code] of [
+      [401, 'unauthorized'],
+      [403, 'forbidden'],
+      [429, 'throttled'],
+      [502, 'unavailable'],
+    ] as const) {
+      const bucket = await listen((socket) =>
+        socket.once('data', () => socket.end(`HTTP/1.1 ${status} X\r\nContent-Length: 2\r\n\r\nno`)),
+      )
+      await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ code })
+      server.close()
+    }
+  })
+})

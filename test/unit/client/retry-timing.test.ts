@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest'
+import { NetworkError } from '#client/network-error'
+import { DEFAULT_RETRY, retryDelay } from '#client/retry-timing'
+import { BucketError } from '#protocol/errors'
+
+const unavailable = (retryAfter?: number) =>
+  new BucketError('unavailable', 'x', {}, retryAfter === undefined ? {} : { retryAfter })
+const delay = (failures: number, error: unknown, random = 1) =>
+  retryDelay(DEFAULT_RETRY, failures, error, random)
+
+describe('when a failed attempt is made again', () => {
+  it('waits twice as long each time, up to a bound, spread over the upper half', () => {
+    const policy = { ...DEFAULT_RETRY, attempts: 20 }
+    expect([1, 2, 3, 4, 9].map((failures) => retryDelay(policy, failures, unavailable(), 1))).toEqual([
+      250, 500, 1000, 2000, 8000,
+    ])
+    expect(delay(1, unavailable(), 0)).toBe(125)
+  })
+
+  it('ends after the last attempt', () => {
+    expect(delay(4, unavailable())).toBeDefined()
+    expect(delay(5, unavailable())).toBeUndefined()
+  })
+
+  it('repeats only what can turn out otherwise', () => {
+    for (const kind of ['unreachable', 'interrupted', 'stalled'] as const)
+      expect(delay(1, new NetworkError(kind, 'x'))).toBeDefined()
+    expect(delay(1, new BucketError('throttled', 'x', {}))).toBeDefined()
+    expect(delay(1, new NetworkError('unintelligible', 'x'))).toBeUndefined()
+    expect(delay(1, new BucketError('version_not_found', 'x', {}))).toBeUndefined()
+    expect(delay(1, new BucketError('insufficient_storage', 'x', {}))).toBeUndefined()
+    expect(delay(1, new Error('x'))).toBeUndefined()
+  })
+
+  it('waits at least as long as Retry-After says, but not for hours', () => {
+    expect(delay(1, unavailable(3), 0)).toBe(3000)
+    expect(delay(1, unavailable(0), 0)).toBe(125)
+    expect(delay(1, unavailable(3600))).toBeUndefined()
+  })
+})
