@@ -11,6 +11,7 @@ import { blobKey, MARK } from './blob-object.ts'
 import { failed, isMissing } from './s3-errors.ts'
 import { createLinks, wholeSecond } from './s3-links.ts'
 import { type ObjectStore, ONE_PUT_BYTES, putWhole, uploadStream } from './s3-write.ts'
+import { watchedBytes } from './watched-bytes.ts'
 
 export interface S3BlobStoreOptions extends ObjectStore {
   /** The most that a blob may have; sizes the parts of a stream whose length is not known. */
@@ -75,7 +76,7 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
       )
       .catch(fail)
     if (!(Body instanceof Readable)) throw new Error('the SDK gave no readable stream')
-    return translated(Body, fail)
+    return translated(watchedBytes(Body, signal), fail)
   }
 
   /**
@@ -121,7 +122,10 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
 }
 
 /** A body that breaks off or falls silent fails as its opening would have. */
-async function* translated(body: Readable, fail: (error: unknown) => never): AsyncGenerator<Uint8Array> {
+async function* translated(
+  body: AsyncIterable<Uint8Array>,
+  fail: (error: unknown) => never,
+): AsyncGenerator<Uint8Array> {
   try {
     yield* body
   } catch (error) {

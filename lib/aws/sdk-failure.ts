@@ -41,11 +41,12 @@ interface SdkError extends Error {
  * Translates what an SDK call threw.
  *
  * @param doing what was tried, for the operator and the caller: `the ledger could not be read`.
- * @param signal the signal that the call was given: its own abort passes unchanged, for nobody is left to be told.
+ * @param signal the signal that the call was given: when it was aborted, its reason is what happened.
  * @returns what to throw: `unavailable`, or the error itself when it is no failure of the service.
  */
 export function serviceFailure(error: unknown, doing: string, signal?: AbortSignal): unknown {
-  if (error instanceof BucketError || signal?.aborted || isDefect(error)) return error
+  if (signal?.aborted) return signal.reason
+  if (error instanceof BucketError || isDefect(error)) return error
   const [why, retryAfter] = diagnose(error)
   return BucketError.unavailable(`${doing}: ${why}`, error, retryAfter)
 }

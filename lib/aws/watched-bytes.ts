@@ -1,6 +1,7 @@
 /**
- * Bytes on their way to S3, watched for two things that the SDK does not tell: why the stream failed (the SDK may report what
- * that did to its parts instead), and that the request was given up while the sender stalls, for which nobody should wait.
+ * Bytes on their way to S3 or from it, watched for two things that the SDK does not tell: why a stream failed (the SDK may
+ * report what that did to its parts instead), and that the request was given up while the other side stalls, for which
+ * nobody should wait.
  */
 
 export interface WatchedBytes extends AsyncIterable<Uint8Array> {

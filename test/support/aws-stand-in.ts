@@ -27,11 +27,12 @@ export interface AwsCall {
   readonly input: DynamoInput
 }
 
-/** `stall`: no answer, ever. `drop`: the connection is cut. `cut`: half of a body, then the connection is cut. */
+/** `stall`: no answer, ever. `drop`: the connection is cut. `cut`, `pause`: half of a body, then the connection is cut, or silent. */
 export type Misbehaviour =
   | 'stall'
   | 'drop'
   | 'cut'
+  | 'pause'
   | { readonly status: number; readonly code: string }
   /** The call is carried out, but its answer never arrives. */
   | 'lose-answer'
@@ -70,6 +71,8 @@ export interface AwsStandIn {
   /** Forgets calls and misbehaviour, objects and rows. */
   reset(): void
   operations(): AwsOperation[]
+  /** Answers that are under way. */
+  openAnswers(): number
   close(): Promise<void>
 }
 
@@ -93,7 +96,12 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
   const rows = new Map<string, Item>()
   const misbehaviour = new Map<AwsOperation, { how: Misbehaviour; times: number }>()
 
+  let open = 0
   const server = createServer((request, response) => {
+    open += 1
+    response.once('close', () => {
+      open -= 1
+    })
     answer(request, response).catch((error: unknown) => response.destroy(error as Error))
   })
   server.keepAliveTimeout = 1000
@@ -117,10 +125,12 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
     if (typeof how === 'object') return send(response, refusal(how.status, how.code, target !== undefined))
     const done = target ? dynamo(operation, input) : s3(operation, request, url, body)
     if (how === 'lose-answer') return void request.socket.destroy()
-    if (how === 'cut') {
+    if (how === 'cut' || how === 'pause') {
       const whole = Buffer.from(done.body ?? '')
       response.writeHead(done.status, { ...done.headers, 'content-length': whole.byteLength })
-      response.write(whole.subarray(0, whole.byteLength / 2), () => request.socket.destroy())
+      response.write(whole.subarray(0, whole.byteLength / 2), () => {
+        if (how === 'cut') request.socket.destroy()
+      })
       return
     }
     send(response, done)
@@ -263,6 +273,7 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
       for (const state of [objects, uploads, rows, misbehaviour]) state.clear()
     },
     operations: () => calls.map(({ operation }) => operation),
+    openAnswers: () => open,
     close: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

@@ -21,7 +21,7 @@ afterAll(() => aws.close())
 beforeEach(() => aws.reset())
 
 const small = Buffer.from('hello')
-const large = noise(20 * MIB + 1)
+const large = noise(17 * MIB + 1)
 const options = (size: number | undefined, signal?: AbortSignal) => ({ size, contentType: 'text/x', signal })
 const keyOf = (bytes: Uint8Array) =>
   `/blobs/blobs/prod-models/llama_3.8b+lora:x/v3.1.0+a/${digestHex(blobOf(bytes).digest)}`
@@ -136,7 +136,7 @@ describe.each([
   test('whose sender goes away fails with that very error, and its parts are dropped', async () => {
     const gone = new Error('the sender went away')
     async function* broken() {
-      yield large.subarray(0, 17 * MIB)
+      yield large.subarray(0, 9 * MIB)
       throw gone
     }
     await expect(store.write(blobOf(large), broken(), options(size))).rejects.toBe(gone)
@@ -148,7 +148,7 @@ describe.each([
     aws.misbehave('AbortMultipartUpload', { status: 403, code: 'AccessDenied' })
     const gone = new Error('the sender went away')
     async function* broken() {
-      yield large.subarray(0, 17 * MIB)
+      yield large.subarray(0, 9 * MIB)
       throw gone
     }
     await expect(store.write(blobOf(large), broken(), options(size))).rejects.toBe(gone)

@@ -63,9 +63,11 @@ test('the sentence of a failure says what did not happen, and nothing of the inn
   )
 })
 
-test('the abort of our own signal passes as it is', () => {
+test('the abort of our own signal passes, with its reason', () => {
   const error = Object.assign(new Error('aborted'), { name: 'AbortError' })
-  expect(serviceFailure(error, 'x', AbortSignal.abort())).toBe(error)
+  const reason = new Error('the caller went away')
+  expect(serviceFailure(error, 'x', AbortSignal.abort(reason))).toBe(reason)
+  expect(serviceFailure(error, 'x', AbortSignal.abort())).toMatchObject({ name: 'AbortError' })
 })
 
 test('a refusal of Bucket itself passes as it is, and so does a fault in our own code', () => {

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+import { createS3Client, SERVER_BLOB_LIMITS } from '#aws/clients'
+import { createS3BlobStore } from '#aws/s3-blob-store'
+import { digestBase64, digestHex } from '#protocol/digest'
+import { GIB } from '#protocol/limits'
+import { blobOf } from './fixtures.ts'
+
+const NOW = Date.parse('2026-11-23T04:05:06.789Z')
+const client = createS3Client({ region: 'eu-west-1' }, SERVER_BLOB_LIMITS)
+client.config.credentials = async () => ({
+  accessKeyId: 'AKIA',
+  secretAccessKey: 's',
+  sessionToken: 'tok/en+',
+})
+const store = createS3BlobStore({ client, bucket: 'blobs', maxBytes: GIB, clock: () => NOW })
+const blob = blobOf(Buffer.from('hello'))
+
+test('everything that binds the sender is a signed header, nothing of it in the query', async () => {
+  const { url } = await store.presignPut(blob, 5, 'text/plain', 3600)
+  const query = new URL(url).searchParams
+  expect(query.get('X-Amz-SignedHeaders')).toBe(
+    'content-length;content-type;host;if-none-match;x-amz-checksum-sha256',
+  )
+  expect([...query.keys()].filter((name) => /checksum|crc|none-match/i.test(name))).toEqual([])
+})
+
+test('the headers to send are exactly the signed ones but the host, in lower case', async () => {
+  const request = await store.presignPut(blob, 5, 'text/plain', 3600)
+  expect(request.method).toBe('PUT')
+  expect(request.headers).toEqual({
+    'content-length': '5',
+    'content-type': 'text/plain',
+    'if-none-match': '*',
+    'x-amz-checksum-sha256': digestBase64(blob.digest),
+  })
+})
+
+test('the URL is that of the final key, and says when it ends', async () => {
+  const { url, expiresAt } = await store.presignPut(blob, 5, 'text/plain', 900)
+  const { host, pathname, searchParams } = new URL(url)
+  expect(host).toBe('blobs.s3.eu-west-1.amazonaws.com')
+  expect(pathname).toBe(`/blobs/prod-models/llama_3.8b%2Blora%3Ax/v3.1.0%2Ba/${digestHex(blob.digest)}`)
+  expect(searchParams.get('X-Amz-Date')).toBe('20261123T040506Z')
+  expect(searchParams.get('X-Amz-Expires')).toBe('900')
+  expect(expiresAt).toBe('2026-11-23T04:20:06.000Z')
+})
+
+test('zero bytes, and five GiB, have their exact length signed', async () => {
+  for (const size of [0, 5 * GIB]) {
+    const { url, headers } = await store.presignPut(blob, size, 'text/plain', 900)
+    expect(headers['content-length']).toBe(String(size))
+    expect(new URL(url).searchParams.get('X-Amz-SignedHeaders')).toContain('content-length')
+  }
+})
+
+test('without credentials the store is unavailable', async () => {
+  const nobody = createS3Client({ region: 'eu-west-1' }, SERVER_BLOB_LIMITS)
+  nobody.config.credentials = async () => {
+    throw Object.assign(new Error('none'), { name: 'CredentialsProviderError' })
+  }
+  const poor = createS3BlobStore({ client: nobody, bucket: 'blobs', maxBytes: GIB })
+  await expect(poor.presignPut(blob, 5, 'text/plain', 60)).rejects.toMatchObject({ code: 'unavailable' })
+})
