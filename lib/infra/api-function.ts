@@ -11,7 +11,7 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { LAMBDA_ENVIRONMENT } from '#protocol/environment'
 import type { Access } from '#protocol/routes'
-import type { BlobStorage } from './blob-storage.ts'
+import { BLOB_PREFIX, type BlobStorage } from './blob-storage.ts'
 import { BUNDLE, handlerEntry } from './bundling.ts'
 import type { LedgerTable } from './ledger-table.ts'
 import { PERMISSIONS } from './permissions.ts'
@@ -58,7 +58,9 @@ export class ApiFunction extends Construct {
         [LAMBDA_ENVIRONMENT.blobBucket]: blobs.bucket.bucketName,
         [LAMBDA_ENVIRONMENT.ledgerTable]: ledger.table.tableName,
         [LAMBDA_ENVIRONMENT.maxArtifactBytes]: String(settings.maxArtifactBytes),
-        [LAMBDA_ENVIRONMENT.corsOrigins]: settings.corsOrigins.join(','),
+        ...(settings.corsOrigins.length > 0
+          ? { [LAMBDA_ENVIRONMENT.corsOrigins]: settings.corsOrigins.join(',') }
+          : {}),
       },
       bundling: {
         format: OutputFormat.CJS,
@@ -100,9 +102,9 @@ export class ApiFunction extends Construct {
         }),
     })
     Validations.of(policy).acknowledge({
-      id: 'AwsSolutions-IAM5',
+      id: `AwsSolutions-IAM5[Resource::<${blobs.bucketLogicalId}.Arn>/${BLOB_PREFIX}*]`,
       reason:
-        'A blob has a key of its own, so the role names all of them by one pattern, blobs/*; the actions are listed one by one.',
+        'A blob has a key of its own, so the role names all of them by one pattern; the actions are listed one by one.',
     })
     return role
   }

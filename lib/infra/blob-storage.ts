@@ -3,7 +3,7 @@
  * never deleted, never replaced, and the versioning that protects it stays as it is.
  * Only the break-glass role, where one is named, is exempt. Who may change this policy can of course lift it.
  */
-import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
+import { CfnElement, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
 import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import {
@@ -65,6 +65,12 @@ export class BlobStorage extends Construct {
       reason:
         'Server access logs hold the query strings of presigned requests, and Bucket promises that those are never logged (docs/http-api.md, section 9.5). CloudTrail data events record the same accesses.',
     })
+  }
+
+  /** The name of the S3 bucket within its template, by which findings about it are acknowledged. */
+  get bucketLogicalId(): string {
+    const element = this.bucket.node.defaultChild
+    return element instanceof CfnElement ? Stack.of(this).getLogicalId(element) : ''
   }
 
   /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html */

@@ -3,7 +3,7 @@
  * It can be restored to any second of the last 35 days, and neither a stack nor a slip of the hand deletes it.
  */
 import { RemovalPolicy } from 'aws-cdk-lib'
-import { AttributeType, Billing, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import { AttributeType, Billing, CfnGlobalTable, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
 
@@ -23,10 +23,14 @@ export class LedgerTable extends Construct {
       partitionKey: { name: LEDGER_KEY.partition, type: AttributeType.STRING },
       sortKey: { name: LEDGER_KEY.sort, type: AttributeType.STRING },
       billing: Billing.onDemand(),
-      encryption: key ? TableEncryptionV2.customerManagedKey(key) : TableEncryptionV2.awsManagedKey(),
+      encryption: TableEncryptionV2.awsManagedKey(),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       deletionProtection: true,
       removalPolicy: RemovalPolicy.RETAIN,
     })
+    // `customerManagedKey` refuses a stack whose region is known only at deployment; the template itself does not.
+    const resource = this.table.node.defaultChild
+    if (key && resource instanceof CfnGlobalTable)
+      resource.addPropertyOverride('Replicas.0.SSESpecification.KMSMasterKeyId', key.keyArn)
   }
 }

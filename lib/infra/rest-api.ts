@@ -8,6 +8,7 @@ import {
   AccessLogFormat,
   EndpointType,
   LogGroupLogDestination,
+  MethodLoggingLevel,
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway'
 import { InterfaceVpcEndpoint } from 'aws-cdk-lib/aws-ec2'
@@ -87,17 +88,22 @@ export class BucketApi extends Construct {
       binaryMediaTypes: ['*/*'],
       // Where callers must show a certificate, the gateway's own address would be a way around it.
       disableExecuteApiEndpoint: settings.truststoreUri !== undefined,
-      cloudWatchRole: settings.gatewayLogRole,
-      cloudWatchRoleRemovalPolicy: RemovalPolicy.RETAIN,
+      // The role is the account's, for all its APIs: it stays when this stack goes.
+      ...(settings.gatewayLogRole
+        ? { cloudWatchRole: true, cloudWatchRoleRemovalPolicy: RemovalPolicy.RETAIN }
+        : { cloudWatchRole: false }),
       deployOptions: {
         stageName: STAGE,
         throttlingRateLimit: settings.throttleRate,
         throttlingBurstLimit: settings.throttleBurst,
         metricsEnabled: true,
+        loggingLevel: MethodLoggingLevel.OFF,
         accessLogDestination: new LogGroupLogDestination(this.accessLog),
         accessLogFormat: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG_LINE)),
       },
     })
+    // The construct's own output would name the address a second time, also where it is closed.
+    this.restApi.node.tryRemoveChild('Endpoint')
     // A deployment is a snapshot: without this a changed policy would stay without effect until something else changes.
     if (policy) this.restApi.latestDeployment?.addToLogicalId({ policy: policy.toJSON() })
 
@@ -127,6 +133,11 @@ export class BucketApi extends Construct {
           'Execution logs hold headers and query strings, which Bucket promises never to log; the access log has one line per request.',
       },
     )
+    if (settings.gatewayLogRole)
+      Validations.of(this).acknowledge({
+        id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]',
+        reason: 'The policy that AWS keeps for exactly this: API Gateway may write its logs.',
+      })
     if (settings.webAclArn === undefined)
       Validations.of(this).acknowledge({
         id: 'AwsSolutions-APIG3',

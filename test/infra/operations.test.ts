@@ -1,0 +1,144 @@
+/** How the functions run, what they are told, what is logged and for how long, and who is woken when something breaks. */
+import { describe, expect, it } from 'vitest'
+import { ALARM_KINDS } from '#infra/alarms'
+import { LAMBDA_ENVIRONMENT, readLambdaEnvironment } from '#protocol/environment'
+import { DEFAULT_MAX_ARTIFACT_BYTES } from '#protocol/limits'
+import { ARNS, synthesize } from './synthesized.ts'
+
+const SIDES = ['Read', 'Write'] as const
+const lambda = (side: (typeof SIDES)[number], ...args: Parameters<typeof synthesize>) =>
+  synthesize(...args).resource('AWS::Lambda::Function', `Service${side}Function`).Properties
+
+describe('the functions', () => {
+  it.each(SIDES)(
+    '%s runs on Node 24 on arm64, with one vCPU, and ends before the gateway gives up',
+    (side) => {
+      expect(lambda(side)).toMatchObject({
+        Runtime: 'nodejs24.x',
+        Architectures: ['arm64'],
+        MemorySize: 1769,
+        Timeout: 28,
+        Handler: 'index.handler',
+      })
+    },
+  )
+
+  it.each(SIDES)('%s is told what its handler reads, and nothing else', (side) => {
+    const { Variables } = lambda(side, { corsOrigins: ['https://a.example.com', 'https://b.example.com'] })
+      .Environment as { Variables: Record<string, unknown> }
+    expect(Object.keys(Variables).sort()).toEqual(Object.values(LAMBDA_ENVIRONMENT).sort())
+    const filled = Object.entries(Variables).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value : 'name',
+    ])
+    expect(readLambdaEnvironment(Object.fromEntries(filled))).toMatchObject({
+      maxArtifactBytes: DEFAULT_MAX_ARTIFACT_BYTES,
+      corsOrigins: ['https://a.example.com', 'https://b.example.com'],
+    })
+  })
+
+  it('share the account’s environments, unless the deployer reserves some', () => {
+    expect(lambda('Read')).not.toHaveProperty('ReservedConcurrentExecutions')
+    expect(lambda('Read', { readConcurrency: 500, writeConcurrency: 50 })).toMatchObject({
+      ReservedConcurrentExecutions: 500,
+    })
+    expect(lambda('Write', { readConcurrency: 500, writeConcurrency: 50 })).toMatchObject({
+      ReservedConcurrentExecutions: 50,
+    })
+  })
+})
+
+describe('logs', () => {
+  it.each(SIDES)('of %s are JSON, in a group of its own', (side) => {
+    expect(lambda(side).LoggingConfig).toEqual({
+      LogFormat: 'JSON',
+      LogGroup: { Ref: expect.stringMatching(new RegExp(`^Service${side}Logs`)) },
+    })
+  })
+
+  it('are kept for 90 days, or as long as the deployer says, and outlive the stack', () => {
+    for (const [days, service] of [
+      [90, {}],
+      [365, { logRetentionDays: 365 }],
+    ] as const) {
+      const groups = Object.values(synthesize(service).resources('AWS::Logs::LogGroup'))
+      expect(groups).toHaveLength(3)
+      for (const group of groups)
+        expect(group).toMatchObject({ DeletionPolicy: 'Retain', Properties: { RetentionInDays: days } })
+    }
+  })
+
+  it('of the gateway are written with a role of the account, set here unless it is there already', () => {
+    expect(synthesize().resource('AWS::ApiGateway::Account')).toMatchObject({ DeletionPolicy: 'Retain' })
+    expect(synthesize({ gatewayLogRole: false }).resources('AWS::ApiGateway::Account')).toEqual({})
+  })
+})
+
+describe('alarms', () => {
+  const alarms = (...args: Parameters<typeof synthesize>) =>
+    Object.values(synthesize(...args).resources('AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties)
+  const linked = (kind: string) =>
+    alarms().filter(({ AlarmDescription }) =>
+      String(AlarmDescription).endsWith(`docs/operations.md#alarm-${kind}`),
+    )
+
+  it('each lead to a section of the runbook', () => {
+    expect(ALARM_KINDS.flatMap(linked)).toHaveLength(alarms().length)
+  })
+
+  it.each([
+    ['api-5xx', ['5XXError']],
+    ['api-latency', ['Latency']],
+    ['lambda-errors', ['Errors', 'Errors']],
+    ['lambda-throttles', ['Throttles', 'Throttles']],
+    ['lambda-duration', ['Duration', 'Duration']],
+    ['dynamodb-throttles', ['ReadThrottleEvents', 'WriteThrottleEvents']],
+    ['dynamodb-errors', ['SystemErrors', 'SystemErrors', 'SystemErrors']],
+  ])('%s watches %j', (kind, metrics) => {
+    expect(linked(kind).map(({ MetricName }) => MetricName)).toEqual(metrics)
+  })
+
+  it('api-throttles counts the 429s of the access log', () => {
+    const { FilterPattern, MetricTransformations } =
+      synthesize().resource('AWS::Logs::MetricFilter').Properties
+    expect(FilterPattern).toBe('{ $.status = "429" }')
+    const [transformation] = MetricTransformations as Record<string, unknown>[]
+    expect(linked('api-throttles').map(({ MetricName }) => MetricName)).toEqual([transformation?.MetricName])
+  })
+
+  it('stay silent while nobody calls', () => {
+    for (const alarm of alarms()) expect(alarm.TreatMissingData).toBe('notBreaching')
+  })
+
+  it('tell the topic that the deployer names when they begin and when they end', () => {
+    for (const { AlarmActions, OKActions } of alarms({ alarmTopicArn: ARNS.topic })) {
+      expect(AlarmActions).toEqual([ARNS.topic])
+      expect(OKActions).toEqual([ARNS.topic])
+    }
+    for (const alarm of alarms()) expect(alarm).not.toHaveProperty('AlarmActions')
+  })
+
+  it('stand on a dashboard', () => {
+    const body = JSON.stringify(synthesize().resource('AWS::CloudWatch::Dashboard').Properties)
+    for (const id of Object.keys(synthesize().resources('AWS::CloudWatch::Alarm'))) expect(body).toContain(id)
+  })
+})
+
+describe('the stack', () => {
+  it('gives out what its users and operators need to find it', () => {
+    expect(Object.keys(synthesize().template.toJSON().Outputs as object).sort()).toEqual([
+      'AccessLogGroup',
+      'ApiUrl',
+      'BlobBucketName',
+      'LedgerTableName',
+      'ReadLogGroup',
+      'RestApiId',
+      'WriteLogGroup',
+    ])
+  })
+
+  it('names the root of the API without a slash at its end, as clients take it', () => {
+    const address = JSON.stringify(synthesize().template.toJSON().Outputs.ApiUrl.Value)
+    expect(address).toMatch(/,"\/",\{"Ref":"ServiceApiRestApiDeploymentStagev1\w*"\}\]\]\}$/)
+  })
+})

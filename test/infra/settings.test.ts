@@ -1,0 +1,100 @@
+/** A faulty configuration never reaches an account: it is refused at synth, with everything that is wrong with it. */
+import { Aws } from 'aws-cdk-lib'
+import { describe, expect, it } from 'vitest'
+import { DEFAULTS, readSettings, SettingsError } from '#infra/settings'
+import { ARNS, buildStack } from './synthesized.ts'
+
+function faults(values: Record<string, unknown>): readonly string[] {
+  try {
+    readSettings(values)
+  } catch (error) {
+    if (error instanceof SettingsError) return error.faults
+    throw error
+  }
+  return []
+}
+
+describe('settings', () => {
+  it('all have a default or are optional', () => {
+    expect(readSettings({})).toEqual(DEFAULTS)
+  })
+
+  it('may be text, as the command line gives them', () => {
+    const values = {
+      access: 'none',
+      throttleRate: '7',
+      apiKey: 'true',
+      corsOrigins: 'https://a.example.com, https://b.example.com',
+      logRetentionDays: '7',
+    }
+    expect(readSettings(values)).toMatchObject({
+      access: 'none',
+      throttleRate: 7,
+      apiKey: true,
+      corsOrigins: ['https://a.example.com', 'https://b.example.com'],
+      logRetentionDays: 7,
+    })
+  })
+
+  it('are reported with all their faults at once', () => {
+    const found = faults({
+      acces: 'none',
+      access: 'open',
+      apiKey: 'yes',
+      throttleRate: 0,
+      throttleBurst: '1.5',
+      logRetentionDays: 42,
+      kmsKeyArn: 'alias/mine',
+      corsOrigins: ['https://app.example.com/', '*'],
+      vpcEndpointIds: 'vpc-1',
+      maxArtifactBytes: 5 * 1024 ** 3 + 1,
+      objectLockMode: 'governance',
+    })
+    expect(found.map((fault) => fault.slice(0, fault.indexOf(':')))).toEqual([
+      'acces',
+      'access',
+      'apiKey',
+      'throttleRate',
+      'throttleBurst',
+      'logRetentionDays',
+      'kmsKeyArn',
+      'corsOrigins',
+      'vpcEndpointIds',
+      'maxArtifactBytes',
+      'objectLockMode, objectLockDays',
+    ])
+    expect(found.find((fault) => fault.startsWith('corsOrigins'))).toMatch(/example\.com\/".*"\*"/)
+  })
+
+  it.each([
+    [{ access: 'cognito' }, 'cognitoUserPoolArns'],
+    [{ cognitoUserPoolArns: ARNS.userPool }, 'cognitoUserPoolArns'],
+    [
+      { access: 'cognito', cognitoUserPoolArns: ARNS.userPool, cognitoReadScopes: 'b/read' },
+      'cognitoReadScopes',
+    ],
+    [{ access: 'lambda' }, 'authorizerFunctionArn'],
+    [{ authorizerFunctionArn: ARNS.authorizer }, 'authorizerFunctionArn'],
+    [{ apiKeyMonthlyQuota: 5 }, 'apiKeyMonthlyQuota'],
+    [{ domainName: 'a.example.com' }, 'domainName, certificateArn'],
+    [{ truststoreUri: 's3://trust/roots.pem' }, 'truststoreUri'],
+    [{ truststoreVersion: 'v1' }, 'truststoreVersion'],
+    [
+      { domainName: 'a.example.com', certificateArn: ARNS.certificate, vpcEndpointIds: 'vpce-01234567' },
+      'domainName',
+    ],
+    [{ objectLockDays: 5 }, 'objectLockMode'],
+  ])('%j contradicts itself, and is refused', (values, about) => {
+    expect(faults(values)).toEqual([expect.stringMatching(new RegExp(`^${about}`))])
+  })
+
+  it('may hold what is known only at deployment', () => {
+    expect(readSettings({ alarmTopicArn: Aws.ACCOUNT_ID }).alarmTopicArn).toBe(Aws.ACCOUNT_ID)
+  })
+
+  it('are checked by the construct itself', () => {
+    expect(() => buildStack({ throttleRate: -1, logRetentionDays: 4 as never })).toThrow(
+      /throttleRate: .*\n.*logRetentionDays: /,
+    )
+  })
+})

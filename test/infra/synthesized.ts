@@ -1,0 +1,84 @@
+/**
+ * Stacks as the tests look at them: synthesized once per set of settings and file, without bundling the functions
+ * (the bundles have tests of their own).
+ */
+import { App } from 'aws-cdk-lib'
+import { Template } from 'aws-cdk-lib/assertions'
+import { BucketStack } from '#infra/bucket-stack'
+import type { BucketServiceProps } from '#infra/settings'
+
+export interface Resource {
+  readonly Type: string
+  readonly Properties: Record<string, unknown>
+  readonly DeletionPolicy?: string
+  readonly UpdateReplacePolicy?: string
+}
+
+export interface Synthesized {
+  readonly stack: BucketStack
+  readonly template: Template
+  /** Resources of one type, by logical id. */
+  resources(type: string): Record<string, Resource>
+  /** The only resource of one type whose logical id contains `name`. */
+  resource(type: string, name?: string): Resource
+}
+
+const made = new Map<string, Synthesized>()
+
+export function buildStack(service: BucketServiceProps): BucketStack {
+  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } })
+  return new BucketStack(app, 'Bucket', { service })
+}
+
+export function synthesize(service: BucketServiceProps = {}): Synthesized {
+  const key = JSON.stringify(service)
+  const known = made.get(key)
+  if (known) return known
+  const stack = buildStack(service)
+  const template = Template.fromStack(stack)
+  const resources = (type: string) => template.findResources(type) as Record<string, Resource>
+  const synthesized: Synthesized = {
+    stack,
+    template,
+    resources,
+    resource(type, name = '') {
+      const found = Object.entries(resources(type)).filter(([id]) => id.includes(name))
+      const [only] = found
+      if (!only || found.length > 1)
+        throw new Error(`${found.length} resources of type ${type} contain ${JSON.stringify(name)}`)
+      return only[1]
+    },
+  }
+  made.set(key, synthesized)
+  return synthesized
+}
+
+/** The service as it comes. Made on import: the first synthesis loads most of the CDK, for longer than a test should take. */
+synthesize()
+
+/** ARNs of an account that does not exist, for settings that name something. */
+export const ARNS = {
+  key: 'arn:aws:kms:eu-west-1:123456789012:key/1b2c3d4e-0000-4000-8000-000000000000',
+  breakGlass: 'arn:aws:iam::123456789012:role/bucket-break-glass',
+  userPool: 'arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_AbCdEfGhI',
+  authorizer: 'arn:aws:lambda:eu-west-1:123456789012:function:oidc-authorizer',
+  webAcl: 'arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/bucket/0b1c2d3e',
+  certificate: 'arn:aws:acm:eu-west-1:123456789012:certificate/0b1c2d3e',
+  topic: 'arn:aws:sns:eu-west-1:123456789012:operators',
+} as const
+
+interface Statement {
+  readonly Sid?: string
+  readonly Effect: string
+  readonly Action: string | readonly string[]
+  readonly Resource: unknown
+  readonly Condition?: Record<string, unknown>
+}
+
+/** The statements of a policy document, or of a property that holds one. */
+export function statements(document: unknown): readonly Statement[] {
+  return (document as { readonly Statement: readonly Statement[] }).Statement
+}
+
+export const actionsOf = ({ Action }: Statement): readonly string[] =>
+  typeof Action === 'string' ? [Action] : Action
