@@ -25,7 +25,10 @@ async function pins(): Promise<string[]> {
 async function install(work: string): Promise<string> {
   const python = await findPython(LEAST_PYTHON_MINOR)
   return installed(`localstack-${await keyOf(await pins(), python)}`, async (folder) => {
-    for (const [tool, flag] of [['javac', '-version'], ['mvn', '-version']] as const)
+    for (const [tool, flag] of [
+      ['javac', '-version'],
+      ['mvn', '-version'],
+    ] as const)
       if ((await ask(tool, [flag], 30_000)) === undefined)
         throw new Missing(`${tool} is needed, and not on the PATH (Debian: default-jdk-headless, maven)`)
     console.log(`installing LocalStack with ${python} (about a minute, once)`)

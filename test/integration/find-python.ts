@@ -15,7 +15,7 @@ export class Missing extends Error {
 }
 
 async function pyenvPythons(): Promise<string[]> {
-  const versions = join(process.env['PYENV_ROOT'] || join(homedir(), '.pyenv'), 'versions')
+  const versions = join(process.env.PYENV_ROOT || join(homedir(), '.pyenv'), 'versions')
   const names = await readdir(versions).catch(() => []) // no pyenv
   return names.map((name) => join(versions, name, 'bin', 'python'))
 }

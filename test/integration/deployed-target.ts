@@ -1,0 +1,29 @@
+/** The deployed API as the HTTP contract suite sees it. */
+import { DEFAULT_MAX_ARTIFACT_BYTES, LAMBDA_MAX_INLINE_BYTES } from '#protocol/limits'
+import { socketTarget, type Target } from '../contract/http/target.ts'
+import { given } from './given.ts'
+
+export function deployedTarget(): Target {
+  const { deployment, notWitnessed } = given()
+  const target = socketTarget({
+    root: deployment.apiRoot,
+    front: 'gateway',
+    maxInlineBytes: LAMBDA_MAX_INLINE_BYTES,
+    maxArtifactBytes: DEFAULT_MAX_ARTIFACT_BYTES,
+    cannotWitness: notWitnessed,
+  })
+  if (notWitnessed['untyped-body'] === undefined) return target
+  // An emulator that reads untyped bodies as text is told the type that the contract assumes for them anyway (section 3).
+  return {
+    ...target,
+    send: (request) => {
+      const headers = request.headers ?? []
+      const typed = headers.some(([name]) => /^content-type$/i.test(name))
+      return target.send(
+        request.body === undefined || typed
+          ? request
+          : { ...request, headers: [...headers, ['Content-Type', 'application/octet-stream']] },
+      )
+    },
+  }
+}

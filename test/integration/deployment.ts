@@ -1,0 +1,82 @@
+/**
+ * The real stack, put onto an emulator by the CDK's command line, as its users do. `access` is `none`: no emulator checks
+ * signatures of callers; what other choices make of the template is asserted in test/infra.
+ */
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PROJECT } from './emulator.ts'
+import type { Deployment } from './given.ts'
+import { run } from './processes.ts'
+
+const STACK = 'Bucket'
+const LIMIT_MS = 240_000
+
+export interface CdkOptions {
+  /** The sources that are deployed. */
+  readonly project: string
+  /** A folder of this run, for the log and the outputs. */
+  readonly work: string
+  readonly env: NodeJS.ProcessEnv
+}
+
+async function cdk({ project, work, env }: CdkOptions, args: readonly string[]): Promise<void> {
+  const cli = join(PROJECT, 'node_modules', 'aws-cdk', 'bin', 'cdk')
+  await run(process.execPath, [cli, ...args], LIMIT_MS, {
+    cwd: project,
+    env,
+    output: { file: join(work, 'cdk.log') },
+  })
+}
+
+export const bootstrap = (options: CdkOptions): Promise<void> =>
+  cdk(options, ['bootstrap', 'aws://000000000000/us-east-1', '--quiet'])
+
+const stack = ({ work }: CdkOptions) => [STACK, '--output', join(work, 'cdk.out')]
+const settings = ['--context', 'access=none', '--context', 'local=true']
+
+/** Deploys, or deploys again. */
+export async function deploy(options: CdkOptions): Promise<Deployment> {
+  const outputsFile = join(options.work, 'outputs.json')
+  const quietly = ['--require-approval', 'never', '--progress', 'events', '--outputs-file', outputsFile]
+  await cdk(options, ['deploy', ...stack(options), ...settings, ...quietly])
+  const outputs: Record<string, string> = JSON.parse(readFileSync(outputsFile, 'utf8'))[STACK] ?? {}
+  const output = (name: string): string => {
+    const value = outputs[name]
+    if (value === undefined) throw new Error(`the stack has no output ${name}: ${JSON.stringify(outputs)}`)
+    return value
+  }
+  return {
+    apiRoot: `${options.env.AWS_ENDPOINT_URL}/_aws/execute-api/${output('RestApiId')}/v1`,
+    blobBucket: output('BlobBucketName'),
+    ledgerTable: output('LedgerTableName'),
+  }
+}
+
+export const destroy = (options: CdkOptions): Promise<void> =>
+  cdk(options, ['destroy', ...stack(options), ...settings, '--force'])
+
+/** The title of a problem, as the sources have it, and as the changed sources have it. */
+export const TITLE = { before: 'There is no such resource', after: 'There is no such resource here' } as const
+
+/** A copy of the project's sources with another title for `route_not_found`: a release whose code differs, visibly. */
+export function changedProject(work: string): string {
+  const copy = join(work, 'changed')
+  mkdirSync(copy)
+  for (const part of [
+    'bin',
+    'lambda',
+    'lib',
+    'cdk.json',
+    'package.json',
+    'package-lock.json',
+    'tsconfig.json',
+  ])
+    cpSync(join(PROJECT, part), join(copy, part), { recursive: true })
+  symlinkSync(join(PROJECT, 'node_modules'), join(copy, 'node_modules'))
+  const file = join(copy, 'lib', 'protocol', 'errors.ts')
+  const before = readFileSync(file, 'utf8')
+  const after = before.replace(`'${TITLE.before}'`, `'${TITLE.after}'`)
+  if (after === before) throw new Error(`lib/protocol/errors.ts has no title '${TITLE.before}' any more`)
+  writeFileSync(file, after)
+  return copy
+}

@@ -1,0 +1,42 @@
+/**
+ * What the runner gives to the suites, through the environment: where the deployment is, on which emulator, and what that
+ * emulator cannot witness. AWS_ENDPOINT_URL and credentials are there, too, for the SDK.
+ */
+import type { TestContext } from 'vitest'
+import type { EmulatorName } from './emulator.ts'
+
+/** The names under which a deployment can be reached. */
+export interface Deployment {
+  /** Of the deployed API, without a slash at its end. */
+  readonly apiRoot: string
+  readonly blobBucket: string
+  readonly ledgerTable: string
+}
+
+export interface Given {
+  readonly emulator: EmulatorName
+  /** A folder of this run. */
+  readonly work: string
+  readonly deployment: Deployment
+  /** The name of each probe that did not see what it asked for, and why. */
+  readonly notWitnessed: Readonly<Record<string, string>>
+}
+
+const NAME = 'BUCKET_INTEGRATION'
+
+export const giveToSuites = (given: Given): NodeJS.ProcessEnv => ({ [NAME]: JSON.stringify(given) })
+
+/** @throws Error outside of the runner: these suites need a deployment. */
+export function given(): Given {
+  const text = process.env[NAME]
+  if (text === undefined) throw new Error('run `npm run test:integration`: it deploys what this suite needs')
+  return JSON.parse(text) as Given
+}
+
+/** Skips a test, counted and with the reason, where its emulator would not notice a broken promise. */
+export function needsWitness(context: TestContext, ...probes: readonly string[]): void {
+  for (const probe of probes) {
+    const why = given().notWitnessed[probe]
+    if (why !== undefined) context.skip(`${probe}: ${why}`)
+  }
+}

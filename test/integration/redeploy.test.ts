@@ -1,0 +1,51 @@
+/** A deployment that is updated with other code keeps its URL and its artifacts, and gives no wrong answer meanwhile. */
+import { expect, test } from 'vitest'
+import {
+  fetchBytes,
+  freshRef,
+  get,
+  json,
+  put,
+  type Ref,
+  stored,
+  versionPath,
+} from '../contract/http/requests.ts'
+import { deployedTarget } from './deployed-target.ts'
+import { changedProject, deploy, TITLE } from './deployment.ts'
+import { given } from './given.ts'
+
+const target = deployedTarget()
+const title = async () => (json(await get(target, '/v1/no-such-resource')) as { title: string }).title
+
+test('changed code is deployed under load: the URL stays, artifacts stay, stores in between are all there', {
+  timeout: 300_000,
+}, async () => {
+  const { work, deployment } = given()
+  const old = await stored(target, 'stored by the first release')
+  expect(await title()).toBe(TITLE.before)
+
+  let deploying = true
+  const redeployed = deploy({ project: changedProject(work), work, env: process.env }).finally(() => {
+    deploying = false
+  })
+  const kept: { ref: Ref; body: string }[] = []
+  const refused: number[] = []
+  do {
+    expect((await get(target, versionPath(old.ref))).status).toBe(307)
+    const body = `stored during the update: ${kept.length}`
+    const ref = freshRef()
+    const { status } = await put(target, ref, body)
+    if (status === 201) kept.push({ ref, body })
+    else refused.push(status)
+    // A pause, not a wait for something: the update needs the processor more than the load does.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  } while (deploying)
+
+  expect(await redeployed).toEqual(deployment)
+  expect(refused).toEqual([])
+  expect(await title()).toBe(TITLE.after)
+  expect((await fetchBytes(target, versionPath(old.ref))).toString()).toBe('stored by the first release')
+  expect(json(await get(target, `${versionPath(old.ref)}/entry`))).toEqual(old.entry)
+  for (const { ref, body } of kept) expect((await fetchBytes(target, versionPath(ref))).toString()).toBe(body)
+  expect((await put(target, old.ref, 'other bytes')).status).toBe(409)
+})
