@@ -32,7 +32,8 @@ function apiRequest(event: APIGatewayProxyEvent): ApiRequest {
       if (body.byteLength > 0) yield body
     },
     requestId: event.requestContext.requestId,
-    origin: `https://${event.requestContext.domainName ?? ''}`,
+    // Only relative links need it, and a store behind this front gives absolute ones; not every gateway tells its name.
+    origin: `https://${event.requestContext.domainName || 'unknown.invalid'}`,
   }
 }
 
