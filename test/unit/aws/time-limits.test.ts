@@ -1,0 +1,80 @@
+/** A service that accepts a call and never answers: each call ends by itself, and says so. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import {
+  type CallLimits,
+  createDynamoDbClient,
+  createS3Client,
+  LAMBDA_BLOB_LIMITS,
+  LEDGER_LIMITS,
+} from '#aws/clients'
+import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
+import { createS3BlobStore } from '#aws/s3-blob-store'
+import { GIB, MIB } from '#protocol/limits'
+import type { BlobStore, Ledger } from '#repository/ports'
+import { type AwsOperation, type AwsStandIn, startAwsStandIn } from '#support/aws-stand-in'
+import { blobOf, entryOf, noise, REF, verified } from './fixtures.ts'
+
+const SHORT: CallLimits = { connectMs: 200, answerMs: 200, idleMs: 200, attempts: 1 }
+const credentials = async () => ({ accessKeyId: 'AKIA', secretAccessKey: 'secret' })
+const small = Buffer.from('hello')
+const large = noise(9 * MIB)
+
+let aws: AwsStandIn
+let ledger: Ledger
+let blobs: BlobStore
+beforeAll(async () => {
+  aws = await startAwsStandIn()
+  const dynamo = createDynamoDbClient({ region: 'eu-west-1', endpoint: aws.url }, SHORT)
+  const s3 = createS3Client({ region: 'eu-west-1', endpoint: aws.url }, SHORT)
+  dynamo.config.credentials = credentials
+  s3.config.credentials = credentials
+  ledger = createDynamoDbLedger({ client: dynamo, table: 'ledger' })
+  blobs = createS3BlobStore({ client: s3, bucket: 'blobs', maxBytes: GIB, endpoint: aws.url })
+})
+afterAll(() => aws.close())
+beforeEach(() => aws.reset())
+
+const write = (bytes: Buffer) =>
+  blobs.write(blobOf(bytes), verified(bytes), {
+    size: bytes.byteLength,
+    contentType: 'text/plain',
+    signal: undefined,
+  })
+
+const CALLS: [AwsOperation, () => Promise<unknown>][] = [
+  ['GetItem', () => ledger.find(REF)],
+  ['GetItem', () => ledger.check()],
+  ['PutItem', () => ledger.append(entryOf(small), 'request-1')],
+  ['Query', () => ledger.list(REF, undefined, 10)],
+  ['PutObject', () => write(small)],
+  ['CreateMultipartUpload', () => write(large)],
+  ['UploadPart', () => write(large)],
+  ['CompleteMultipartUpload', () => write(large)],
+  ['HeadObject', () => blobs.inspect(blobOf(small))],
+  ['GetObject', () => blobs.read(blobOf(small), undefined, undefined)],
+  ['HeadBucket', () => blobs.check()],
+]
+
+test.each(CALLS)('%s without an answer ends as unavailable', async (operation, call) => {
+  aws.misbehave(operation, 'stall')
+  await expect(call()).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringContaining('took too long'),
+  })
+  expect(aws.objects.size).toBe(0)
+})
+
+test('parts whose removal gets no answer either do not hold the caller', async () => {
+  aws.misbehave('UploadPart', 'stall')
+  aws.misbehave('AbortMultipartUpload', 'stall')
+  await expect(write(large)).rejects.toMatchObject({ code: 'unavailable' })
+})
+
+describe('the limits of the deployed form', () => {
+  const longest = ({ answerMs, attempts }: CallLimits) => answerMs * attempts
+
+  test('let an inline store that meets a silent service at every call end before the gateway gives up', () => {
+    // One ledger read, one PUT, one append; the pauses between attempts are below a second each.
+    expect(longest(LEDGER_LIMITS) * 2 + longest(LAMBDA_BLOB_LIMITS) + 3000).toBeLessThanOrEqual(28_000)
+  })
+})

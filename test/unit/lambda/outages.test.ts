@@ -1,0 +1,85 @@
+/** S3 without DynamoDB, DynamoDB without S3, no answer at each call: what a caller sees, and what stays behind. */
+import { createHash } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { HEADERS } from '#protocol/headers'
+import type { AwsOperation, Misbehaviour } from '#support/aws-stand-in'
+import type { GatewayRequest } from '#support/gateway-event'
+import { useLambdas } from './lambdas.ts'
+
+const lambdas = useLambdas()
+const parameters = { bucket_id: 'b', artifact_id: 'a', version: 'v1' }
+const bytes = Buffer.from('hello')
+const store: GatewayRequest = {
+  route: 'store',
+  parameters,
+  headers: { [HEADERS.artifactDigest]: `sha256:${createHash('sha256').update(bytes).digest('hex')}` },
+  body: bytes,
+}
+
+const HOW: [string, Misbehaviour][] = [
+  ['breaks', { status: 500, code: 'InternalError' }],
+  ['throttles', { status: 400, code: 'ThrottlingException' }],
+  ['refuses', { status: 403, code: 'AccessDenied' }],
+  ['cuts the connection', 'drop'],
+]
+
+async function expectUnavailable(request: GatewayRequest) {
+  const { statusCode, headers, body } = await lambdas.send(request)
+  expect(statusCode).toBe(503)
+  expect(Number(headers?.['Retry-After'])).toBeGreaterThan(0)
+  expect(JSON.parse(body)).toMatchObject({ code: 'unavailable', retryable: true })
+  expect(body).not.toMatch(/AccessDenied|InternalError|127\.0\.0\.1/)
+}
+
+async function expectInvisible() {
+  const { statusCode } = await lambdas.send({ route: 'entry', parameters })
+  expect(statusCode).toBe(404)
+}
+
+describe.each(['GetItem', 'PutObject', 'PutItem'] as const)('a store of which %s', (operation) => {
+  test.each(HOW)('%s is unavailable, shows nothing, and succeeds when it is repeated', async (_, how) => {
+    lambdas.aws.misbehave(operation, how)
+    await expectUnavailable(store)
+    lambdas.aws.misbehave(operation, how, 0)
+    await expectInvisible()
+    expect((await lambdas.send(store)).statusCode).toBe(201)
+  })
+
+  test('gets no answer for once is retried, and stores', async () => {
+    lambdas.aws.misbehave(operation, 'lose-answer', 1)
+    expect((await lambdas.send(store)).statusCode).toBe(201)
+    expect(lambdas.aws.rows.size).toBe(1)
+    expect(lambdas.aws.objects.size).toBe(1)
+  })
+})
+
+const READS: [GatewayRequest, AwsOperation][] = [
+  [{ route: 'fetch', parameters }, 'GetItem'],
+  [{ route: 'entry', parameters }, 'GetItem'],
+  [{ route: 'download', parameters }, 'GetItem'],
+  [{ route: 'listVersions', parameters: { bucket_id: 'b', artifact_id: 'a' } }, 'Query'],
+  [{ route: 'health' }, 'GetItem'],
+]
+
+describe.each(READS)('%o without its ledger', (request, operation) => {
+  test.each(HOW)('that %s is unavailable, never "not found"', async (_, how) => {
+    lambdas.aws.misbehave(operation, how)
+    await expectUnavailable(request)
+  })
+})
+
+test('S3 down does not stop reads', async () => {
+  await lambdas.send(store)
+  for (const operation of ['PutObject', 'GetObject', 'HeadObject'] as const)
+    lambdas.aws.misbehave(operation, 'drop')
+  expect((await lambdas.send({ route: 'fetch', parameters })).statusCode).toBe(307)
+  expect((await lambdas.send({ route: 'health' })).statusCode).toBe(200)
+})
+
+test('a blob whose name is taken and that cannot be inspected is no success', async () => {
+  lambdas.aws.misbehave('PutObject', 'lose-answer', 1)
+  lambdas.aws.misbehave('HeadObject', { status: 403, code: 'Forbidden' })
+  await expectUnavailable(store)
+  lambdas.aws.misbehave('HeadObject', 'drop', 0)
+  await expectInvisible()
+})
