@@ -26,11 +26,10 @@ export function memoryTarget(
       'raw-path': 'a web-standard Request resolves dot segments before any handler sees them',
     },
     send: async (request) => rawResponse(await handle(webRequest(request))),
-    async follow(url, headers = []) {
-      if (url.startsWith('/v1/'))
-        return rawResponse(await handle(webRequest({ method: 'GET', path: url, headers })))
-      const request = { method: 'GET', url, headers: {}, expiresAt: '' } as const
-      return rawResponse(await blobs.send(request, { headers: Object.fromEntries(headers) }))
+    async follow(url, headers = [], { method, body } = { method: 'GET' }) {
+      const fields = Object.fromEntries(headers)
+      const request = { method: method === 'PUT' ? 'PUT' : 'GET', url, headers: fields, expiresAt: '' } as const
+      return rawResponse(await blobs.send(request, { headers: fields, ...(body && { body }) }))
     },
   }
 }

@@ -44,8 +44,11 @@ export interface Target {
   readonly cannotWitness: Readonly<Partial<Record<Witness, string>>>
   /** Sends a request whose path begins with `/v1`. */
   send(request: RawRequest): Promise<RawResponse>
-  /** Sends a request to where a redirect or a download resource points: an absolute URL, or a path on the front. */
-  follow(url: string, headers?: HeaderLines): Promise<RawResponse>
+  /**
+   * Sends a request to where a redirect, a download resource or an upload points: an absolute URL, or a path on the front.
+   * `GET` unless `more` says otherwise; only the given headers are sent.
+   */
+  follow(url: string, headers?: HeaderLines, more?: Pick<RawRequest, 'method' | 'body'>): Promise<RawResponse>
   /** Node server: milliseconds without a byte after which a sender has stalled. Give a short one, about 1,000. */
   readonly stallMs?: number
 }
@@ -77,10 +80,10 @@ export function socketTarget(
   return {
     ...options,
     send,
-    follow: (url, headers = []) => {
-      if (url.startsWith('/v1/')) return send({ method: 'GET', path: url, headers })
+    follow: (url, headers = [], more = { method: 'GET' }) => {
+      if (url.startsWith('/v1/')) return send({ ...more, path: url, headers })
       const absolute = new URL(url, origin)
-      return sendRaw(absolute, { method: 'GET', path: `${absolute.pathname}${absolute.search}`, headers })
+      return sendRaw(absolute, { ...more, path: `${absolute.pathname}${absolute.search}`, headers })
     },
   }
 }

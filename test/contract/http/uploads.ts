@@ -1,0 +1,37 @@
+/** The contract of uploads (docs/http-api.md, section 7), for fronts whose store takes presigned requests. */
+import { describe, expect, test } from 'vitest'
+import { expectProblem } from '#support/problem'
+import { header } from '#support/raw-http'
+import { freshRef, OTHER_DIGEST } from './requests.ts'
+import { needs, type TargetThunk } from './target.ts'
+import { uploadPath } from './upload-requests.ts'
+import { describeUploadBegin } from './uploads-begin.ts'
+import { describeUploadMultipart } from './uploads-multipart.ts'
+import { describeUploadSingle } from './uploads-single.ts'
+
+/** @param target called inside of hooks and tests only, as in `describeHttpApi`. */
+export function describeUploadApi(name: string, target: TargetThunk): void {
+  describe(`uploads: ${name}`, () => {
+    describeUploadBegin(target)
+    describeUploadSingle(target)
+    describeUploadMultipart(target)
+
+    test('an unknown method on an upload is 405 with Allow', async (context) => {
+      needs(context, target(), 'any-method')
+      const path = uploadPath(freshRef(), OTHER_DIGEST)
+      const methods = {
+        [path]: ['DELETE', 'GET', 'PUT'],
+        [`${path}/parts`]: ['POST'],
+        [`${path}/commit`]: ['POST'],
+      }
+      for (const [of, allowed] of Object.entries(methods)) {
+        const response = await target().send({ method: 'PATCH', path: of })
+        expectProblem(response, 'method_not_allowed')
+        const listed = (header(response, 'Allow') ?? '')
+          .split(/, ?/)
+          .filter((one) => !['HEAD', 'OPTIONS'].includes(one))
+        expect(listed.sort()).toEqual(allowed)
+      }
+    })
+  })
+}
