@@ -1,0 +1,144 @@
+/**
+ * The contract suites of the ports, and the HTTP contract suite over them, on the S3 and DynamoDB of an emulator.
+ * Takes the emulator from AWS_ENDPOINT_URL and makes an S3 bucket and a table of its own. The tables that the real stack
+ * makes have the same keys, which the infra tests assert.
+ */
+import { randomUUID } from 'node:crypto'
+import {
+  CreateTableCommand,
+  DeleteTableCommand,
+  type DynamoDBClient,
+  waitUntilTableExists,
+} from '@aws-sdk/client-dynamodb'
+import { CreateBucketCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import { afterAll, beforeAll } from 'vitest'
+import { createDynamoDbClient, createS3Client, SERVER_BLOB_LIMITS } from '#aws/clients'
+import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
+import { createS3BlobStore } from '#aws/s3-blob-store'
+import { createApi } from '#http/api'
+import { webHandler } from '#http/web'
+import { digestHex } from '#protocol/digest'
+import { formatRef } from '#protocol/identifiers'
+import { GIB, LAMBDA_MAX_INLINE_BYTES, MIB } from '#protocol/limits'
+import { LEDGER_KEY } from '#protocol/tables'
+import { createRepository } from '#repository/repository'
+import { framingHeaders, headerMap, type RawRequest, type RawResponse } from '#support/raw-http'
+import { describeBlobStore } from '../contract/blob-store.ts'
+import { describeHttpApi } from '../contract/http/api.ts'
+import { pathBelow, type Target } from '../contract/http/target.ts'
+import { describeLedger } from '../contract/ledger.ts'
+
+const endpoint = process.env.AWS_ENDPOINT_URL
+if (endpoint === undefined) throw new Error('AWS_ENDPOINT_URL names no emulator')
+// Whatever account this machine knows, the emulator's is meant.
+process.env.AWS_ACCESS_KEY_ID = 'test'
+process.env.AWS_SECRET_ACCESS_KEY = 'test'
+process.env.AWS_REGION = 'us-east-1'
+
+const s3: S3Client = createS3Client({ endpoint }, SERVER_BLOB_LIMITS)
+const dynamo: DynamoDBClient = createDynamoDbClient({ endpoint }, { ...SERVER_BLOB_LIMITS, attempts: 2 })
+afterAll(() => {
+  s3.destroy()
+  dynamo.destroy()
+})
+
+async function makeBucket(): Promise<string> {
+  const bucket = `blobs-${randomUUID()}`
+  await s3.send(new CreateBucketCommand({ Bucket: bucket }))
+  return bucket
+}
+
+async function makeTable(): Promise<string> {
+  const table = `ledger-${randomUUID()}`
+  const { partition, sort } = LEDGER_KEY
+  await dynamo.send(
+    new CreateTableCommand({
+      TableName: table,
+      BillingMode: 'PAY_PER_REQUEST',
+      KeySchema: [
+        { AttributeName: partition, KeyType: 'HASH' },
+        { AttributeName: sort, KeyType: 'RANGE' },
+      ],
+      AttributeDefinitions: [
+        { AttributeName: partition, AttributeType: 'S' },
+        { AttributeName: sort, AttributeType: 'S' },
+      ],
+    }),
+  )
+  await waitUntilTableExists({ client: dynamo, maxWaitTime: 30 }, { TableName: table })
+  return table
+}
+
+const blobStore = (bucket: string, maxBytes = 5 * GIB) =>
+  createS3BlobStore({ client: s3, bucket, endpoint, maxBytes })
+
+describeBlobStore('S3', async () => {
+  const bucket = await makeBucket()
+  return {
+    blobs: blobStore(bucket),
+    async plant({ ref, digest }, bytes) {
+      const Key = `blobs/${formatRef(ref)}/${digestHex(digest)}`
+      await s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body: bytes }))
+    },
+    send: ({ method, url, headers }, { headers: more = {}, body } = {}) =>
+      fetch(url, { method, headers: { ...headers, ...more }, body: body?.slice() ?? null }),
+    passTime: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+    close: async () => {},
+  }
+})
+
+describeLedger('DynamoDB', async () => {
+  const table = await makeTable()
+  return {
+    ledger: createDynamoDbLedger({ client: dynamo, table }),
+    reopen: async () => {
+      const client = createDynamoDbClient({ endpoint })
+      return createDynamoDbLedger({ client, table })
+    },
+    close: async () => {
+      await dynamo.send(new DeleteTableCommand({ TableName: table }))
+    },
+  }
+})
+
+let target: Target
+beforeAll(async () => {
+  const limits = { maxInlineBytes: LAMBDA_MAX_INLINE_BYTES, maxArtifactBytes: 8 * MIB }
+  const repository = createRepository({
+    blobs: blobStore(await makeBucket(), limits.maxArtifactBytes),
+    ledger: createDynamoDbLedger({ client: dynamo, table: await makeTable() }),
+    clock: Date.now,
+    ...limits,
+  })
+  const handle = webHandler(createApi({ repository, delivery: 'redirect', log: () => {} }))
+  const root = 'http://bucket.test/v1'
+  target = {
+    ...limits,
+    root,
+    front: 'in-process',
+    cannotWitness: {
+      'raw-path': 'a web-standard Request resolves dot segments before any handler sees them',
+    },
+    send: async (request) => rawResponse(await handle(webRequest(root, request))),
+    follow: async (url, headers = []) =>
+      rawResponse(
+        await fetch(url, { headers: new Headers([...headers].map(([name, value]) => [name, value])) }),
+      ),
+  }
+}, 60_000)
+
+describeHttpApi('in process, over S3 and DynamoDB', 'redirect', () => target)
+
+function webRequest(root: string, request: RawRequest): Request {
+  const headers = new Headers()
+  for (const [name, value] of [...(request.headers ?? []), ...framingHeaders(request)])
+    headers.append(name, value)
+  const url = new URL(pathBelow(root, request.path), root)
+  return new Request(url, { method: request.method, headers, body: request.body?.slice() ?? null })
+}
+
+const rawResponse = async (response: Response): Promise<RawResponse> => ({
+  status: response.status,
+  headers: headerMap(response.headers),
+  body: Buffer.from(await response.arrayBuffer()),
+})
