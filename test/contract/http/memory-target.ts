@@ -3,8 +3,12 @@
 import { createApi } from '#http/api'
 import { webHandler } from '#http/web'
 import { createRepository } from '#repository/repository'
+import type { VerificationQueue } from '#repository/upload-ports'
+import { verifyUpload } from '#repository/verify'
 import { fakeBlobStore } from '#support/fake-blob-store'
 import { fakeLedger } from '#support/fake-ledger'
+import { fakeStaging } from '#support/fake-staging'
+import { fakeUploads } from '#support/fake-uploads'
 import { framingHeaders, headerMap, type RawRequest, type RawResponse } from '#support/raw-http'
 import { type Delivery, pathBelow, type Target } from './target.ts'
 
@@ -15,8 +19,15 @@ export function memoryTarget(
   delivery: Delivery,
   options: Pick<Target, 'maxInlineBytes' | 'maxArtifactBytes'>,
 ): Target {
+  const clock = Date.now
   const blobs = fakeBlobStore()
-  const repository = createRepository({ blobs, ledger: fakeLedger(), clock: Date.now, ...options })
+  const staging = fakeStaging({ blobs, clock })
+  const queue: VerificationQueue = {
+    send: async (request) => void setImmediate(() => verifyUpload(dependencies, request)),
+  }
+  const ports = { blobs, staging, queue, ledger: fakeLedger(), uploads: fakeUploads(), clock }
+  const dependencies = { ...ports, ...options, presignedSeconds: 600 }
+  const repository = createRepository(dependencies)
   const handle = webHandler(createApi({ repository, delivery, log: () => {} }))
   return {
     ...options,
@@ -28,7 +39,16 @@ export function memoryTarget(
     send: async (request) => rawResponse(await handle(webRequest(request))),
     async follow(url, headers = [], { method, body } = { method: 'GET' }) {
       const fields = Object.fromEntries(headers)
-      const request = { method: method === 'PUT' ? 'PUT' : 'GET', url, headers: fields, expiresAt: '' } as const
+      const request = {
+        method: method === 'PUT' ? 'PUT' : 'GET',
+        url,
+        headers: fields,
+        expiresAt: '',
+      } as const
+      if (url.startsWith('https://staging.test/')) {
+        const status = await staging.send(request, body ?? new Uint8Array())
+        return { status, headers: new Map(), body: Buffer.alloc(0) }
+      }
       return rawResponse(await blobs.send(request, { headers: fields, ...(body && { body }) }))
     },
   }
