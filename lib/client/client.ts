@@ -39,8 +39,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What can be stored; a stream is read to its end first (docs of `put`). */
-export type PutSource = Blob | Uint8Array | ByteStream
+/** What can be stored. A stream is read to its end first; a `Source` of one's own is opened as often as needed, then disposed of. */
+export type PutSource = Blob | Uint8Array | ByteStream | Source
 
 export class BucketClient {
   /** The root of the API, without a trailing slash. */
@@ -128,6 +128,7 @@ export class BucketClient {
   private async sourceOf(source: PutSource, { onProgress, signal }: PutOptions): Promise<Source> {
     if (source instanceof Uint8Array) return bytesSource(source)
     if (source instanceof Blob) return blobSource(source)
+    if ('open' in source) return source
     return await this.platform.spool(source, onProgress, signal)
   }
 }

@@ -1,6 +1,6 @@
 /** The platform of Node: its own HTTP, its own SHA-256, temporaries on disk, the credentials that AWS tools find. */
-import { createHash } from 'node:crypto'
 import type { AwsCredentials } from './auth.ts'
+import { createSha256 } from './node-sha256.ts'
 import { nodeTransport } from './node-transport.ts'
 import type { Platform } from './platform.ts'
 import { spool } from './spool.ts'
@@ -9,10 +9,7 @@ export function nodePlatform(): Platform {
   let credentials: (() => Promise<AwsCredentials>) | undefined
   return {
     transport: nodeTransport(),
-    sha256() {
-      const hash = createHash('sha256')
-      return { update: (chunk) => void hash.update(chunk), hex: () => hash.digest('hex') }
-    },
+    sha256: createSha256,
     spool,
     async awsCredentials() {
       // Loaded late: nobody else should wait for it. The provider keeps what it found until that expires.

@@ -2,11 +2,11 @@
  * Keeps a stream in a temporary file, hashing as it passes. The file loses its name as soon as it is open, so that even
  * a killed process leaves nothing behind.
  */
-import { createHash } from 'node:crypto'
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { handleSource } from './handle-source.ts'
+import { createSha256 } from './node-sha256.ts'
 import type { OnProgress } from './progress.ts'
 import { type ByteStream, readStream, type Source } from './source.ts'
 
@@ -20,7 +20,7 @@ export async function spool(
   const removeFolder = () => rm(folder, { recursive: true, force: true })
   const handle = await open(join(folder, 'spooled'), 'wx+', 0o600).finally(removeFolder)
   try {
-    const hash = createHash('sha256')
+    const hash = createSha256()
     let bytes = 0
     for await (const chunk of readStream(stream)) {
       signal?.throwIfAborted()
@@ -30,7 +30,7 @@ export async function spool(
       onProgress?.({ phase: 'hashing', bytes, total: undefined })
     }
     const source = await handleSource(handle, 'the spooled stream', () => handle.close())
-    return { ...source, sha256: hash.digest('hex') }
+    return { ...source, sha256: hash.hex() }
   } catch (error) {
     await handle.close()
     throw error

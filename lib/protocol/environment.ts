@@ -25,6 +25,8 @@ export const CLI_ENVIRONMENT = {
   maxArtifactBytes: LAMBDA_ENVIRONMENT.maxArtifactBytes,
   blobBucket: LAMBDA_ENVIRONMENT.blobBucket,
   ledgerTable: LAMBDA_ENVIRONMENT.ledgerTable,
+  awsRegion: 'AWS_REGION',
+  awsDefaultRegion: 'AWS_DEFAULT_REGION',
 } as const
 
 /** What the Lambda handlers read, checked. */

@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+/**
+ * The command line: gives `lib/cli` its surroundings and ends the process with its exit code. What only one command
+ * needs is loaded by that command, so that the others start without it.
+ */
+import { readFileSync } from 'node:fs'
+import { Interrupted } from '#cli/failure'
+import { run } from '#cli/run'
+
+// Read by the AWS SDK, where a command loads it: its advice about Node versions is not for users of this program.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
+
+const stopped = new AbortController()
+for (const [signal, exit] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.on(signal, () => {
+    // Who asks twice does not want to wait.
+    if (stopped.signal.aborted) process.exit(exit)
+    stopped.abort(new Interrupted(signal))
+  })
+
+const exitCode = await run(process.argv.slice(2), {
+  environment: process.env,
+  stdin: () => process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: stopped.signal,
+  startServer: async (settings) => {
+    const { startFront } = await import('./serve.ts')
+    return await startFront(settings, process.env)
+  },
+  version: readVersion(),
+})
+// An open stdin or a connection kept for later would hold the process.
+process.exit(exitCode)
+
+/** From the package's own manifest, which is beside `bin/` in a checkout and above `dist/` in the package. */
+function readVersion(): string {
+  for (const path of ['../package.json', '../../package.json']) {
+    try {
+      return JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')).version
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    }
+  }
+  return 'unknown'
+}

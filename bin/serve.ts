@@ -1,0 +1,109 @@
+/** Wires a server for `bucket serve`: the rules over a folder, or over S3 and DynamoDB, behind the Node server. */
+import { UsageError } from '#cli/failure'
+import type { ServeSettings } from '#cli/serve-settings'
+import type { RunningServer } from '#cli/surroundings'
+import { createApi } from '#http/api'
+import type { Delivery } from '#http/fetch'
+import type { ApiRequest, ApiResponse } from '#http/message'
+import { type ServerOptions, startServer } from '#http/node/server'
+import { jsonLines } from '#http/operation-log'
+import { CLI_ENVIRONMENT } from '#protocol/environment'
+import type { BlobStore, Ledger } from '#repository/ports'
+import { createRepository } from '#repository/repository'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+interface Stores {
+  readonly blobs: BlobStore
+  readonly ledger: Ledger
+  readonly delivery: Delivery
+  readonly beside?: NonNullable<ServerOptions['beside']>
+  close(): Promise<void>
+}
+
+/** @throws UsageError when a setting is missing; the stores' own refusals; the system's error when it cannot listen. */
+export async function startFront(settings: ServeSettings, environment: Environment): Promise<RunningServer> {
+  const { host, port, maxArtifactBytes, publicUrl } = settings
+  const stores = settings.store === 'local' ? await openLocal(settings) : await openAws(settings, environment)
+  const { blobs, ledger, delivery, beside } = stores
+  const repository = createRepository({
+    blobs,
+    ledger,
+    clock: Date.now,
+    maxArtifactBytes,
+    maxInlineBytes: maxArtifactBytes,
+  })
+  try {
+    const server = await startServer({
+      api: createApi({ repository, delivery, log: jsonLines(process.stderr) }),
+      host,
+      port,
+      ...(publicUrl && { publicUrl }),
+      ...(beside && { beside }),
+    })
+    return {
+      url: server.url,
+      async stop() {
+        await server.stop()
+        await stores.close()
+      },
+    }
+  } catch (error) {
+    await stores.close()
+    throw error
+  }
+}
+
+async function openLocal({ dataDir }: ServeSettings): Promise<Stores> {
+  const { openFolder } = await import('#local/folder')
+  const folder = await openFolder(dataDir)
+  return { ...folder, delivery: 'direct', beside: besideApi(folder.blobEndpoint) }
+}
+
+async function openAws({ maxArtifactBytes }: ServeSettings, environment: Environment): Promise<Stores> {
+  const required = (name: string) => {
+    const value = environment[name]
+    if (value) return value
+    throw new UsageError(`--store aws needs ${name}`, `Set ${name}: the deployed stack's outputs name it.`)
+  }
+  const bucket = required(CLI_ENVIRONMENT.blobBucket)
+  const table = required(CLI_ENVIRONMENT.ledgerTable)
+  const [clients, { createS3BlobStore }, { createDynamoDbLedger }] = await Promise.all([
+    import('#aws/clients'),
+    import('#aws/s3-blob-store'),
+    import('#aws/dynamodb-ledger'),
+  ])
+  const endpoint = environment.AWS_ENDPOINT_URL_S3 || environment.AWS_ENDPOINT_URL || undefined
+  const s3 = clients.createS3Client({ endpoint }, clients.SERVER_BLOB_LIMITS)
+  const dynamoDb = clients.createDynamoDbClient({})
+  return {
+    blobs: createS3BlobStore({ client: s3, bucket, maxBytes: maxArtifactBytes, endpoint }),
+    ledger: createDynamoDbLedger({ client: dynamoDb, table }),
+    delivery: 'redirect',
+    async close() {
+      s3.destroy()
+      dynamoDb.destroy()
+    },
+  }
+}
+
+type WebEndpoint = (request: Request, info: { readonly rawPath: string }) => Promise<Response> | undefined
+
+/** The blob endpoint speaks web-standard requests, the server plain messages. It reads no other header than these. */
+const besideApi =
+  (endpoint: WebEndpoint) =>
+  (request: ApiRequest): Promise<ApiResponse> | undefined => {
+    const headers = new Headers()
+    for (const name of ['Range', 'If-Range']) {
+      const value = request.headers.get(name)
+      if (value !== null) headers.set(name, value)
+    }
+    const { method, target, origin, signal } = request
+    const init = { method, headers, ...(signal && { signal }) }
+    const [rawPath = ''] = target.split('?')
+    return endpoint(new Request(new URL(target, origin), init), { rawPath })?.then((response) => ({
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+      body: response.body,
+    }))
+  }

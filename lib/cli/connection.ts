@@ -1,0 +1,69 @@
+/** How the client's commands reach a Bucket: address, authorization, from options and environment. */
+import type { Command } from 'commander'
+import type { Auth } from '#client/auth'
+import type { BucketClient } from '#client/node'
+import { CLI_ENVIRONMENT } from '#protocol/environment'
+import { UsageError } from './failure.ts'
+import type { Surroundings } from './surroundings.ts'
+
+export interface ConnectionOptions {
+  readonly url?: string
+  readonly auth?: string
+}
+
+export const withConnection = (command: Command): Command =>
+  command
+    .option('--url <url>', `root of the API (env: ${CLI_ENVIRONMENT.url}, default: http://127.0.0.1:9470/v1)`)
+    .option(
+      '--auth <kind>',
+      `none, iam, bearer or api-key (env: ${CLI_ENVIRONMENT.auth}); the token comes from ${CLI_ENVIRONMENT.token} or ${CLI_ENVIRONMENT.apiKey}`,
+    )
+
+/** Loads the client only now: a command that needs none starts without it. */
+export async function connect(
+  options: ConnectionOptions,
+  { environment }: Surroundings,
+): Promise<BucketClient> {
+  const url = options.url ?? (environment[CLI_ENVIRONMENT.url] || undefined)
+  if (url !== undefined && !/^https?:\/\//.test(url && URL.canParse(url) ? url : ''))
+    throw new UsageError(
+      `${JSON.stringify(url)} is no http or https address`,
+      'Give the root of the API, as in http://127.0.0.1:9470/v1.',
+    )
+  const auth = readAuth(options.auth ?? (environment[CLI_ENVIRONMENT.auth] || undefined), environment)
+  const { BucketClient } = await import('#client/node')
+  try {
+    return new BucketClient({ url, auth })
+  } catch (error) {
+    if (error instanceof TypeError)
+      throw new UsageError(error.message, `Set ${CLI_ENVIRONMENT.awsRegion}, or use an execute-api address.`)
+    throw error
+  }
+}
+
+function readAuth(kind: string | undefined, environment: Surroundings['environment']): Auth | undefined {
+  const secret = (name: string) => {
+    const value = environment[name]
+    if (value) return value
+    throw new UsageError(`--auth ${kind} needs a secret, and ${name} is not set`, `Set ${name}.`)
+  }
+  switch (kind) {
+    case undefined:
+      return undefined
+    case 'none':
+      return { kind }
+    case 'bearer':
+      return { kind, token: secret(CLI_ENVIRONMENT.token) }
+    case 'api-key':
+      return { kind, key: secret(CLI_ENVIRONMENT.apiKey) }
+    case 'iam': {
+      const region = environment[CLI_ENVIRONMENT.awsRegion] || environment[CLI_ENVIRONMENT.awsDefaultRegion]
+      return { kind, ...(region && { region }) }
+    }
+    default:
+      throw new UsageError(
+        `${JSON.stringify(kind)} is no kind of authorization`,
+        'Use none, iam, bearer or api-key.',
+      )
+  }
+}

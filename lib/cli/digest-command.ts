@@ -1,0 +1,47 @@
+/** `bucket digest`: the digest of local bytes. It asks nobody, and loads nothing that could. */
+import type { Command } from 'commander'
+import { digestFromHex } from '#protocol/digest'
+import { createOutput, type OutputOptions, withOutput } from './output.ts'
+import type { Surroundings } from './surroundings.ts'
+
+export function addDigestCommand(program: Command, surroundings: Surroundings): void {
+  const command = program
+    .command('digest')
+    .description('print the digest of a file, as sha256sum would compute it')
+    .argument('<file>', 'the file, or - for stdin')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  bucket digest model.safetensors
+  bucket get prod-models/llama-3-8b/v3.1.0@$(bucket digest model.safetensors)`,
+    )
+    .action((file: string, options: OutputOptions) => digest(file, options, surroundings))
+  withOutput(command)
+}
+
+async function digest(file: string, options: OutputOptions, surroundings: Surroundings): Promise<void> {
+  const { stdin, signal } = surroundings
+  const [{ createReadStream }, { stat }, { createSha256 }] = await Promise.all([
+    import('node:fs'),
+    import('node:fs/promises'),
+    import('#client/node-sha256'),
+  ])
+  const output = createOutput(options, surroundings)
+  const hash = createSha256()
+  const total = file === '-' ? undefined : (await stat(file)).size || undefined
+  let size = 0
+  try {
+    const bytes = file === '-' ? stdin() : createReadStream(file, { highWaterMark: 512 * 1024 })
+    for await (const chunk of bytes) {
+      signal.throwIfAborted()
+      hash.update(chunk)
+      size += chunk.byteLength
+      output.onProgress?.({ phase: 'hashing', bytes: size, total })
+    }
+    const computed = digestFromHex(hash.hex())
+    await output.result(`${computed}\n`, { digest: computed, size })
+  } finally {
+    output.close()
+  }
+}

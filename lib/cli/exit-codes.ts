@@ -1,0 +1,73 @@
+/**
+ * What a command's exit says, once (the table in docs/cli.md). Scripts rely on it: a number never changes its meaning.
+ * Every error code of the API has one, and the compiler holds that.
+ */
+import { BucketError, type ErrorCode } from '#protocol/errors'
+
+export const EXIT = {
+  done: 0,
+  unexpected: 1,
+  usage: 2,
+  notFound: 3,
+  conflict: 4,
+  digestMismatch: 5,
+  tooLarge: 6,
+  unavailable: 7,
+  unauthorized: 8,
+} as const
+
+/** As shells count them: 128 and the number of the signal. */
+export const SIGNAL_EXIT = { SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const
+
+const BY_CODE: { readonly [C in ErrorCode]: number } = {
+  invalid_request: EXIT.usage,
+  digest_mismatch: EXIT.digestMismatch,
+  digest_differs: EXIT.digestMismatch,
+  unauthorized: EXIT.unauthorized,
+  forbidden: EXIT.unauthorized,
+  route_not_found: EXIT.notFound,
+  version_not_found: EXIT.notFound,
+  upload_not_found: EXIT.notFound,
+  method_not_allowed: EXIT.unexpected,
+  request_timeout: EXIT.unavailable,
+  version_exists: EXIT.conflict,
+  precondition_failed: EXIT.conflict,
+  upload_incomplete: EXIT.conflict,
+  upload_conflict: EXIT.conflict,
+  artifact_too_large: EXIT.tooLarge,
+  inline_too_large: EXIT.tooLarge,
+  uri_too_long: EXIT.usage,
+  headers_too_large: EXIT.usage,
+  unsupported_content_encoding: EXIT.unexpected,
+  range_not_satisfiable: EXIT.unexpected,
+  host_not_allowed: EXIT.unexpected,
+  throttled: EXIT.unavailable,
+  internal: EXIT.unexpected,
+  unavailable: EXIT.unavailable,
+  insufficient_storage: EXIT.unexpected,
+}
+
+/** Errors are told apart by name, so that a command that needs no client does not load one. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof BucketError) {
+    const refusal: BucketError = error
+    return BY_CODE[refusal.code]
+  }
+  if (!(error instanceof Error)) return EXIT.unexpected
+  switch (error.name) {
+    case 'UsageError':
+      return EXIT.usage
+    case 'Interrupted':
+      return error.message in SIGNAL_EXIT
+        ? SIGNAL_EXIT[error.message as keyof typeof SIGNAL_EXIT]
+        : EXIT.unexpected
+    case 'NetworkError':
+      return 'status' in error && error.status === 413 ? EXIT.tooLarge : EXIT.unavailable
+    case 'SourceChangedError':
+      return EXIT.digestMismatch
+    default:
+      return 'code' in error && (error.code === 'ENOENT' || error.code === 'EISDIR')
+        ? EXIT.usage
+        : EXIT.unexpected
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Errors in words. Whatever went wrong is told in three parts: what happened, why, and what to do next.
+ */
+import { BucketError, ERRORS, isBucketError } from '#protocol/errors'
+import { exitCodeOf } from './exit-codes.ts'
+
+/** The command line itself is wrong. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+  readonly next: string
+
+  constructor(message: string, next: string) {
+    super(message)
+    this.next = next
+  }
+}
+
+/** The user stopped the command; the message is the name of the signal. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+}
+
+export interface Failure {
+  readonly what: string
+  readonly why: readonly string[]
+  readonly next: string
+  /** The wire's code, where it was a refusal of Bucket's. */
+  readonly code?: string
+  readonly members?: unknown
+  readonly requestId?: string
+  readonly exit: number
+}
+
+export function describeFailure(error: unknown): Failure {
+  const exit = exitCodeOf(error)
+  if (error instanceof BucketError) return { ...describeRefusal(error), exit }
+  if (!(error instanceof Error)) return { ...UNEXPECTED, why: [String(error)], exit }
+  switch (error.name) {
+    case 'UsageError':
+      return { what: 'This is no command that can run', why: [error.message], next: nextOf(error), exit }
+    case 'NetworkError':
+      return { what: 'There is no answer from Bucket', why: [error.message], next: nextOf(error), exit }
+    case 'FolderRefused':
+      return { what: 'The server cannot start', why: [error.message], next: nextOf(error), exit }
+    case 'SourceChangedError':
+      return { what: 'Nothing was stored', why: [error.message], next: nextOf(error), exit }
+    default:
+      return 'code' in error && typeof error.code === 'string'
+        ? { ...describeSystemError(error, error.code), exit }
+        : { ...UNEXPECTED, why: [error.message], ...('next' in error && { next: nextOf(error) }), exit }
+  }
+}
+
+const UNEXPECTED = {
+  what: 'Something unexpected went wrong',
+  next: 'Try again; if it stays, report it with this message.',
+}
+
+function describeRefusal(error: BucketError): Omit<Failure, 'exit'> {
+  const { code, members, next, requestId } = error
+  const why = [error.message]
+  if (isBucketError(error, 'invalid_request') && Array.isArray(error.members.errors))
+    if (error.members.errors.length > 1)
+      why.push(...error.members.errors.map((fault) => `${fault.name} ${fault.detail}`))
+  if (isBucketError(error, 'digest_mismatch') && error.members.hint !== undefined)
+    why.push(error.members.hint)
+  if (isBucketError(error, 'version_exists'))
+    why.push(`stored is ${error.members.stored.digest}, yours is ${error.members.declared_digest}`)
+  if (requestId !== undefined) why.push(`request ${requestId}`)
+  return { what: ERRORS[code].title, why, next, code, members, ...(requestId !== undefined && { requestId }) }
+}
+
+const SYSTEM: { readonly [code: string]: readonly [what: string, next: string] } = {
+  ENOENT: ['There is no such file or folder', 'Check the path.'],
+  EISDIR: ['This is a folder, not a file', 'Name a file; a folder is stored as several artifacts.'],
+  EACCES: [
+    'The system does not allow this',
+    'Check the permissions, and the port: below 1024 needs privileges.',
+  ],
+  EPERM: ['The system does not allow this', 'Check the permissions.'],
+  ENOSPC: ['The disk is full', 'Free space, or choose another folder (TMPDIR for what comes from stdin).'],
+  EADDRINUSE: [
+    'The server cannot start',
+    'Stop what listens there, or choose another port: --port 0 takes any free one.',
+  ],
+  EADDRNOTAVAIL: ['The server cannot start', 'Name an address of this machine with --host.'],
+  ENOTFOUND: ['The server cannot start', 'Name an address of this machine with --host.'],
+}
+
+function describeSystemError(error: Error, code: string): Omit<Failure, 'exit'> {
+  const [what, next] = SYSTEM[code] ?? [UNEXPECTED.what, UNEXPECTED.next]
+  return { what, why: [error.message], next }
+}
+
+const nextOf = (error: Error): string =>
+  'next' in error && typeof error.next === 'string' ? error.next : UNEXPECTED.next
+
+/** For people, on stderr. */
+export const failureText = ({ what, why, next }: Failure): string =>
+  `error: ${what}\n${why.map((line, at) => `${at === 0 ? '  why:  ' : '        '}${line}\n`).join('')}  next: ${next}\n`
+
+/** For programs, with `--json`. */
+export const failureJson = ({ what, why, next, code, members, requestId, exit }: Failure) => ({
+  error: { what, why: why.join('; '), next, exit_code: exit, code, members, request_id: requestId },
+})

@@ -1,0 +1,91 @@
+/** `bucket get`: an artifact version becomes a file, or goes to stdout, always verified. */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import type { Command } from 'commander'
+import { type ArtifactRef, formatRef } from '#protocol/identifiers'
+import { type ConnectionOptions, connect, withConnection } from './connection.ts'
+import { UsageError } from './failure.ts'
+import { createOutput, type OutputOptions, withOutput } from './output.ts'
+import { parsePinnedRef } from './refs.ts'
+import { formatSize } from './sizes.ts'
+import type { Surroundings } from './surroundings.ts'
+
+interface GetOptions extends ConnectionOptions, OutputOptions {
+  readonly output?: string
+}
+
+export function addGetCommand(program: Command, surroundings: Surroundings): void {
+  const command = program
+    .command('get')
+    .description('fetch the bytes of a reference, verified by their SHA-256')
+    .argument('<ref>', 'bucket_id/artifact_id/version, with @sha256:… to accept no other digest')
+    .option(
+      '-o, --output <path>',
+      'a file, a folder, or - for stdout (default: artifact_id-version in the current folder)',
+    )
+    .addHelpText(
+      'after',
+      `
+A file has its name only after every byte came and the digest matched; otherwise nothing is left (exit 5).
+To stdout the last MiB is written only after that: smaller artifacts come whole or not at all.
+
+Examples:
+  bucket get prod-models/llama-3-8b/v3.1.0
+  bucket get prod-models/llama-3-8b/v3.1.0@sha256:9f86d0…  -o model.safetensors
+  bucket get datasets/snapshots/2026-11-23 -o - | tar xz`,
+    )
+    .action((text: string, options: GetOptions) => {
+      const { ref, digest } = parsePinnedRef(text)
+      return get(ref, digest, options, surroundings)
+    })
+  withOutput(withConnection(command))
+}
+
+async function get(
+  ref: ArtifactRef,
+  digest: string | undefined,
+  options: GetOptions,
+  surroundings: Surroundings,
+): Promise<void> {
+  const { signal, stdout } = surroundings
+  if (options.output === '-' && options.json)
+    throw new UsageError(
+      'stdout cannot carry both the bytes and a JSON document',
+      'Leave out --json, or -o -.',
+    )
+  const output = createOutput(options, surroundings)
+  const bucket = await connect(options, surroundings)
+  const asked = { digest, onProgress: output.onProgress, signal }
+  try {
+    if (options.output === '-') {
+      const stream = await bucket.get(ref, asked)
+      await pipeline(stream, stdout, { end: false })
+      output.remark(`${formatSize(stream.size)}, verified ${stream.digest}`)
+      return
+    }
+    const path = await targetPath(ref, options.output)
+    const fetched = await bucket.download(ref, path, asked)
+    await output.result(`${path}\n`, { path, ref: formatRef(ref), ...fetched })
+    output.remark(`${formatSize(fetched.size)}, verified ${fetched.digest}`)
+  } finally {
+    output.close()
+  }
+}
+
+/** The name that a browser would give the file, in the folder that is meant. */
+async function targetPath(ref: ArtifactRef, output: string | undefined): Promise<string> {
+  const name = `${ref.artifactId}-${ref.version}`
+  if (output === undefined) return name
+  return (await isFolder(output)) ? join(output, name) : output
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  if (path.endsWith('/')) return true
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
+}

@@ -1,0 +1,47 @@
+/** `bucket list`: all versions of one artifact. */
+import type { Command } from 'commander'
+import { type Entry, entryMessage } from '#protocol/entry'
+import { type ArtifactKey, formatArtifactKey, parseArtifactKey } from '#protocol/identifiers'
+import { type ConnectionOptions, connect, withConnection } from './connection.ts'
+import { createOutput, type OutputOptions, withOutput } from './output.ts'
+import { formatSize } from './sizes.ts'
+import type { Surroundings } from './surroundings.ts'
+
+type ListOptions = ConnectionOptions & OutputOptions
+
+export function addListCommand(program: Command, surroundings: Surroundings): void {
+  const command = program
+    .command('list')
+    .description(
+      'list all versions of an artifact with digest, size and time, in the byte order of their names',
+    )
+    .argument('<artifact>', 'bucket_id/artifact_id')
+    .addHelpText(
+      'after',
+      `
+The order says nothing about age or rank: which version is the right one, your own registry knows.
+
+Examples:
+  bucket list prod-models/llama-3-8b
+  bucket list prod-models/llama-3-8b --json | jq -r '.versions[].version'`,
+    )
+    .action((artifact: string, options: ListOptions) =>
+      list(parseArtifactKey(artifact), options, surroundings),
+    )
+  withOutput(withConnection(command))
+}
+
+async function list(key: ArtifactKey, options: ListOptions, surroundings: Surroundings): Promise<void> {
+  const output = createOutput(options, surroundings)
+  const bucket = await connect(options, surroundings)
+  const entries: Entry[] = []
+  for await (const entry of bucket.listVersions(key, surroundings)) {
+    entries.push(entry)
+    if (!options.json) await output.result(line(entry), undefined)
+  }
+  if (options.json) await output.result('', { versions: entries.map(entryMessage) })
+  if (entries.length === 0) output.remark(`${formatArtifactKey(key)} has no versions`)
+}
+
+const line = ({ digest, size, createdAt, ref }: Entry): string =>
+  `${digest}  ${formatSize(size).padStart(10)}  ${createdAt}  ${ref.version}\n`

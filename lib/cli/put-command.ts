@@ -1,0 +1,108 @@
+/** `bucket put`: a file, or stdin, becomes an artifact version. */
+import type { Command } from 'commander'
+import { entryMessage } from '#protocol/entry'
+import { type ArtifactKey, type ArtifactRef, artifactRef, formatRef } from '#protocol/identifiers'
+import { type ConnectionOptions, connect, withConnection } from './connection.ts'
+import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
+import { parseTarget } from './refs.ts'
+import { formatSize } from './sizes.ts'
+import type { Surroundings } from './surroundings.ts'
+
+interface PutOptions extends ConnectionOptions, OutputOptions {
+  readonly uploadedBy?: string
+  readonly provenanceSource?: string
+  readonly contentType?: string
+}
+
+/** A version made from content is its digest, this much of it: enough to be its own, short enough to be read. */
+const CONTENT_NAME_DIGITS = 12
+
+export function addPutCommand(program: Command, surroundings: Surroundings): void {
+  const command = program
+    .command('put')
+    .description('store a file under a reference, once and for ever')
+    .argument(
+      '<ref>',
+      'bucket_id/artifact_id/version; without a version it is named by content, sha256-<12 hex digits>',
+    )
+    .argument('<file>', 'the file, or - for stdin')
+    .option('--uploaded-by <text>', 'who stores it: opaque text, 1-256 characters')
+    .option('--provenance-source <text>', 'where it comes from: opaque text, 1-1024 characters')
+    .option('--content-type <type>', 'media type (default: application/octet-stream)')
+    .addHelpText(
+      'after',
+      `
+Storing the same bytes again is a success; other bytes under a stored version are refused (exit 4).
+
+Examples:
+  bucket put prod-models/llama-3-8b/v3.1.0 model.safetensors --uploaded-by training-cluster-5
+  bucket put evals/run-47 results.json          named by content: evals/run-47/sha256-…
+  tar cz snapshots | bucket put datasets/snapshots/2026-11-23 -`,
+    )
+    .action((target: string, file: string, options: PutOptions) =>
+      put(parseTarget(target), file, options, surroundings),
+    )
+  withOutput(withConnection(command))
+}
+
+async function put(
+  target: ArtifactRef | ArtifactKey,
+  file: string,
+  options: PutOptions,
+  surroundings: Surroundings,
+): Promise<void> {
+  const { uploadedBy, provenanceSource, contentType } = options
+  const { signal } = surroundings
+  const output = createOutput(options, surroundings)
+  const bucket = await connect(options, surroundings)
+  const { onProgress } = output
+  try {
+    const source = await openSource(file, output, surroundings)
+    try {
+      const named =
+        'version' in target ? { ref: target, source } : await nameByContent(target, source, output, signal)
+      const { entry, created } = await bucket.put(named.ref, named.source, {
+        uploadedBy,
+        provenanceSource,
+        contentType,
+        onProgress,
+        signal,
+      })
+      const pinned = `${formatRef(entry.ref)}@${entry.digest}`
+      await output.result(`${pinned}\n`, { created, entry: entryMessage(entry) })
+      output.remark(
+        created
+          ? `stored, ${formatSize(entry.size)}`
+          : `already stored, identical, ${formatSize(entry.size)}`,
+      )
+    } finally {
+      await source.dispose()
+    }
+  } finally {
+    output.close()
+  }
+}
+
+async function openSource(file: string, { onProgress }: Output, { stdin, signal }: Surroundings) {
+  if (file === '-') {
+    const { spool } = await import('#client/spool')
+    return await spool(stdin(), onProgress, signal)
+  }
+  const { fileSource } = await import('#client/file-source')
+  return await fileSource(file, onProgress, signal)
+}
+
+async function nameByContent(
+  key: ArtifactKey,
+  source: Awaited<ReturnType<typeof openSource>>,
+  { onProgress }: Output,
+  signal: AbortSignal,
+) {
+  const [{ hashSource }, { createSha256 }] = await Promise.all([
+    import('#client/source'),
+    import('#client/node-sha256'),
+  ])
+  const sha256 = await hashSource(source, createSha256(), onProgress, signal)
+  const version = `sha256-${sha256.slice(0, CONTENT_NAME_DIGITS)}`
+  return { ref: artifactRef({ ...key, version }), source: { ...source, sha256 } }
+}

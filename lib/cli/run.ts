@@ -1,0 +1,79 @@
+/** Runs one command line: parses it, does it, and turns whatever comes out into words and an exit code. */
+import { Command, CommanderError } from 'commander'
+import { addDigestCommand } from './digest-command.ts'
+import { EXIT, SIGNAL_EXIT } from './exit-codes.ts'
+import { describeFailure, failureJson, failureText, Interrupted, UsageError } from './failure.ts'
+import { addGetCommand } from './get-command.ts'
+import { addListCommand } from './list-command.ts'
+import { write } from './output.ts'
+import { addPutCommand } from './put-command.ts'
+import { addServeCommand } from './serve-command.ts'
+import { addShowCommand } from './show-command.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/**
+ * @param args the arguments after the name of the program.
+ * @returns the exit code; everything that was written has left.
+ */
+export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { signal, stdout, stderr } = surroundings
+  try {
+    await createProgram(surroundings).parseAsync(args, { from: 'user' })
+    return EXIT.done
+  } catch (thrown) {
+    // What breaks because the user stopped the command is no failure of its own.
+    const error = signal.aborted ? signal.reason : thrown
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done
+    if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage
+    if (isClosedPipe(error)) return SIGNAL_EXIT.SIGPIPE
+    const failure = describeFailure(error instanceof CommanderError ? usageError(error, args) : error)
+    if (error instanceof Interrupted) return failure.exit
+    stderr.write(failureText(failure))
+    if (args.includes('--json')) await write(stdout, `${JSON.stringify(failureJson(failure))}\n`)
+    return failure.exit
+  }
+}
+
+function createProgram(surroundings: Surroundings): Command {
+  const { stdout, stderr, version } = surroundings
+  const program = new Command('bucket')
+    .description('Store bytes once under an exact reference, fetch them verified, for ever the same.')
+    .version(version, '--version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      // The help for whoever gave no command.
+      writeErr: (text) => void stderr.write(text),
+      // Errors are told by `run`, in their three parts.
+      outputError: () => {},
+    })
+    .addHelpText(
+      'after',
+      `
+A reference is bucket_id/artifact_id/version. \`bucket COMMAND --help\` shows examples.
+
+Exit codes: 0 done, 1 unexpected, 2 usage, 3 not found, 4 conflict, 5 digest mismatch, 6 too large,
+7 no answer or unavailable, 8 not authorized.`,
+    )
+  addServeCommand(program, surroundings)
+  addPutCommand(program, surroundings)
+  addGetCommand(program, surroundings)
+  addShowCommand(program, surroundings)
+  addListCommand(program, surroundings)
+  addDigestCommand(program, surroundings)
+  return program
+}
+
+function usageError({ code, message }: CommanderError, args: readonly string[]): UsageError {
+  const [problem = '', suggestion] = message.replace(/^error: /, '').split('\n')
+  const [command = ''] = args
+  const help = `bucket ${/^[a-z]+$/.test(command) && code !== 'commander.unknownCommand' ? `${command} ` : ''}--help`
+  return new UsageError(
+    problem,
+    `${suggestion ? `${suggestion.replace(/^\(|\)$/g, '')} ` : ''}See \`${help}\`.`,
+  )
+}
+
+/** Whoever read stdout has had enough (`bucket list … | head`): no failure to talk about. */
+const isClosedPipe = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'EPIPE'

@@ -1,0 +1,52 @@
+/** `bucket serve`: a server until it is told to stop. The wiring is `bin/`'s; here are options, words and the end. */
+import { once } from 'node:events'
+import type { Command } from 'commander'
+import { CLI_ENVIRONMENT } from '#protocol/environment'
+import { createOutput, type OutputOptions, withOutput } from './output.ts'
+import { isLoopback, readServeSettings, type ServeOptions } from './serve-settings.ts'
+import type { Surroundings } from './surroundings.ts'
+
+export function addServeCommand(program: Command, surroundings: Surroundings): void {
+  const env = CLI_ENVIRONMENT
+  const command = program
+    .command('serve')
+    .description('run a server on a folder of this machine')
+    .option('--store <kind>', `local, or aws for S3 and DynamoDB (env: ${env.store}, default: local)`)
+    .option('--host <address>', `where to listen (env: ${env.host}, default: 127.0.0.1)`)
+    .option('--port <number>', `0 for any free one (env: ${env.port}, default: 9470)`)
+    .option('--data-dir <folder>', `where artifacts are kept (env: ${env.dataDir}, default: .bucket)`)
+    .option(
+      '--max-artifact-bytes <size>',
+      `the largest artifact (env: ${env.maxArtifactBytes}, default: 5GiB)`,
+    )
+    .option('--public-url <url>', `the address that a proxy in front has (env: ${env.publicUrl})`)
+    .addHelpText(
+      'after',
+      `
+One line on stdout says when it is ready and where; operations are logged on stderr, a line of JSON each.
+SIGTERM or Ctrl-C finishes running requests; a second one does not wait.
+
+Examples:
+  bucket serve
+  bucket serve --port 0 --data-dir /srv/bucket --max-artifact-bytes 20GiB
+  BUCKET_DATA_DIR=/srv/bucket bucket serve --public-url https://artifacts.example`,
+    )
+    .action((options: ServeOptions & OutputOptions) => serve(options, surroundings))
+  withOutput(command)
+}
+
+async function serve(options: ServeOptions & OutputOptions, surroundings: Surroundings): Promise<void> {
+  const { environment, signal, startServer } = surroundings
+  const output = createOutput(options, surroundings)
+  const settings = readServeSettings(options, environment)
+  if (!isLoopback(settings.host))
+    output.remark(
+      `warning: ${settings.host} is reachable from other machines, and this server knows no users and no TLS: put a proxy that does in front of it`,
+    )
+  const server = await startServer(settings)
+  const { url } = server
+  await output.result(`Bucket is ready at ${url}\n`, { url, store: settings.store })
+  if (!signal.aborted) await once(signal, 'abort')
+  output.remark('stopping: running requests are finished first')
+  await server.stop()
+}

@@ -1,0 +1,32 @@
+/** `bucket show`: what is remembered about one artifact version. */
+import type { Command } from 'commander'
+import { entryMessage } from '#protocol/entry'
+import { type ArtifactRef, parseRef } from '#protocol/identifiers'
+import { type ConnectionOptions, connect, withConnection } from './connection.ts'
+import { createOutput, type OutputOptions, withOutput } from './output.ts'
+import type { Surroundings } from './surroundings.ts'
+
+type ShowOptions = ConnectionOptions & OutputOptions
+
+export function addShowCommand(program: Command, surroundings: Surroundings): void {
+  const command = program
+    .command('show')
+    .description('show the entry of a reference: digest, size, who stored it and when')
+    .argument('<ref>', 'bucket_id/artifact_id/version')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  bucket show prod-models/llama-3-8b/v3.1.0
+  bucket show prod-models/llama-3-8b/v3.1.0 --json | jq -r .digest`,
+    )
+    .action((ref: string, options: ShowOptions) => show(parseRef(ref), options, surroundings))
+  withOutput(withConnection(command))
+}
+
+async function show(ref: ArtifactRef, options: ShowOptions, surroundings: Surroundings): Promise<void> {
+  const bucket = await connect(options, surroundings)
+  const message = entryMessage(await bucket.entry(ref, surroundings))
+  const lines = Object.entries(message).map(([name, value]) => `${name.padEnd(18)} ${value ?? '-'}\n`)
+  await createOutput(options, surroundings).result(lines.join(''), message)
+}

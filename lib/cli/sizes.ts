@@ -1,0 +1,39 @@
+/** Sizes as people write and read them. Binary units throughout, as the limits of Bucket have them. */
+import { faulty, type Parsed, parsed } from '#protocol/faults'
+
+const UNITS: { readonly [unit: string]: number } = {
+  '': 1,
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+  TIB: 2 ** 40,
+}
+
+/** @returns bytes: `5GiB`, `1.5 MiB`, `200MB`, `1024`. */
+export function parseSize(text: string): Parsed<number> {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim()) ?? []
+  const factor = UNITS[(unit ?? '').toUpperCase()]
+  const bytes = Number(number) * (factor ?? Number.NaN)
+  return Number.isSafeInteger(Math.round(bytes)) && bytes > 0
+    ? parsed(Math.round(bytes))
+    : faulty(`${JSON.stringify(text)} is no size: write 5GiB, 200MB, or a number of bytes`)
+}
+
+/** `1.5 MiB`; whole bytes below 1 KiB. */
+export function formatSize(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`
+  const steps = Math.min(4, Math.floor(Math.log2(bytes) / 10))
+  return `${(bytes / 2 ** (10 * steps)).toFixed(1)} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][steps]}`
+}
+
+/** `8 s`, `3 min`, `2 h 5 min`. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`
+  const minutes = Math.round(seconds / 60)
+  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}

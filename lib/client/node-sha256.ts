@@ -1,0 +1,8 @@
+/** SHA-256 in Node. */
+import { createHash } from 'node:crypto'
+import type { Sha256 } from './platform.ts'
+
+export function createSha256(): Sha256 {
+  const hash = createHash('sha256')
+  return { update: (chunk) => void hash.update(chunk), hex: () => hash.digest('hex') }
+}
