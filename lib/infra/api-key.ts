@@ -1,12 +1,9 @@
 /** One API key with a usage plan: it counts and slows its callers. It says who is billed, not who may do what: that is `access`. */
-
-import { CfnOutput } from 'aws-cdk-lib'
-import { Period, type RestApi } from 'aws-cdk-lib/aws-apigateway'
-import type { Construct } from 'constructs'
+import { type IApiKey, Period, type RestApi } from 'aws-cdk-lib/aws-apigateway'
 import type { Settings } from './settings.ts'
 
-/** Adds the key, its plan on the API's stage, and an output with the key's id (its value stays in API Gateway). */
-export function addApiKey(scope: Construct, api: RestApi, settings: Settings): void {
+/** Adds a key and its plan to the API's stage. The key's value stays in API Gateway, where it can be read by its id. */
+export function addApiKey(api: RestApi, settings: Settings): IApiKey {
   const quota = settings.apiKeyMonthlyQuota
   const plan = api.addUsagePlan('UsagePlan', {
     description: 'Callers of Bucket with an API key',
@@ -16,8 +13,5 @@ export function addApiKey(scope: Construct, api: RestApi, settings: Settings): v
   })
   const key = api.addApiKey('ApiKey', { description: 'Bucket' })
   plan.addApiKey(key)
-  new CfnOutput(scope, 'ApiKeyId', {
-    value: key.keyId,
-    description: 'aws apigateway get-api-key --include-value --api-key …',
-  })
+  return key
 }

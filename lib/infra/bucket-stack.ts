@@ -23,6 +23,7 @@ export class BucketStack extends Stack {
       ReadLogGroup: readFunction.logGroup.logGroupName,
       WriteLogGroup: writeFunction.logGroup.logGroupName,
       DomainTarget: api.domain?.target,
+      ApiKeyId: api.apiKeyId,
     }
     for (const [name, value] of Object.entries(outputs))
       if (value !== undefined) new CfnOutput(this, name, { value })

@@ -5,7 +5,7 @@
  */
 import { ResponseType, type RestApi } from 'aws-cdk-lib/aws-apigateway'
 import { ERRORS, type ErrorCode, type ProblemMembers } from '#protocol/errors'
-import { HEADERS } from '#protocol/headers'
+import { EXPOSED_HEADERS, HEADERS } from '#protocol/headers'
 import { LAMBDA_MAX_INLINE_BYTES } from '#protocol/limits'
 import { problemPath } from '#protocol/routes'
 import type { Settings } from './settings.ts'
@@ -99,7 +99,12 @@ function headers({ code, retryAfter }: Refusal, settings: Settings): Record<stri
       ? { 'WWW-Authenticate': settings.access === 'iam' ? 'AWS4-HMAC-SHA256' : 'Bearer' }
       : {}),
     // A fixed header can name one origin only: of several, none may read what the gateway itself refuses.
-    ...(origin !== undefined && others.length === 0 ? { 'Access-Control-Allow-Origin': origin } : {}),
+    ...(origin !== undefined && others.length === 0
+      ? {
+          'Access-Control-Allow-Origin': origin,
+          'Access-Control-Expose-Headers': EXPOSED_HEADERS.join(','),
+        }
+      : {}),
   }
   const quoted = Object.fromEntries(Object.entries(fixed).map(([name, value]) => [name, `'${value}'`]))
   return { ...quoted, [HEADERS.requestId]: 'context.requestId' }

@@ -60,6 +60,7 @@ export class BucketApi extends Construct {
   readonly restApi: RestApi
   readonly accessLog: LogGroup
   readonly domain: CustomDomain | undefined
+  readonly apiKeyId: string | undefined
   /** The API root, `https://…/v1`: what clients take as their URL. */
   readonly url: string
 
@@ -110,7 +111,7 @@ export class BucketApi extends Construct {
     const authorize = authorization(this, settings)
     addRoutes(this.restApi, { functions, authorize, openOptions: settings.corsOrigins.length > 0 })
     addGatewayResponses(this.restApi, settings)
-    if (settings.apiKey) addApiKey(this, this.restApi, settings)
+    this.apiKeyId = settings.apiKey ? addApiKey(this.restApi, settings).keyId : undefined
 
     const stage = this.restApi.deploymentStage
     this.domain = CustomDomain.forSettings(this, 'Domain', { settings, stage })

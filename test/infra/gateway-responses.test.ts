@@ -111,7 +111,10 @@ describe('a refusal of the gateway', () => {
 
   it('can be read by the web page of the one named origin', () => {
     const origin = 'https://app.example.com'
-    expect(answers({ corsOrigins: [origin] }).THROTTLED?.headers['Access-Control-Allow-Origin']).toBe(origin)
+    expect(answers({ corsOrigins: [origin] }).THROTTLED?.headers).toMatchObject({
+      'Access-Control-Allow-Origin': origin,
+      'Access-Control-Expose-Headers': expect.stringContaining('Retry-After'),
+    })
     expect(answers().THROTTLED?.headers).not.toHaveProperty('Access-Control-Allow-Origin')
   })
 })
