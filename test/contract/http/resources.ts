@@ -37,12 +37,12 @@ export function describeResources(target: TargetThunk): void {
 
     test('an unknown method on a known path is 405 with Allow', async (context) => {
       needs(context, target(), 'any-method')
-      for (const [path, methods] of known())
-        for (const method of ['DELETE', 'POST']) {
-          const response = await target().send({ method, path })
-          expectProblem(response, 'method_not_allowed')
-          expectAllow(header(response, 'Allow'), methods, path)
-        }
+      for (const [at, [path, methods]] of known().entries()) {
+        const method = at % 2 === 0 ? 'DELETE' : 'POST'
+        const response = await target().send({ method, path })
+        expectProblem(response, 'method_not_allowed')
+        expectAllow(header(response, 'Allow'), methods, path)
+      }
     })
 
     test.for(['PATCH', 'PUT'])('a list takes no %s', async (method, context) => {
