@@ -2,10 +2,10 @@
 import type { APIGatewayProxyResult } from 'aws-lambda'
 import { afterAll, beforeAll, beforeEach, vi } from 'vitest'
 import type { LambdaHandler } from '#http/lambda'
-import { LAMBDA_ENVIRONMENT } from '#protocol/environment'
 import { ROUTES } from '#protocol/routes'
 import { type AwsStandIn, startAwsStandIn } from '#support/aws-stand-in'
 import { type GatewayRequest, gatewayEvent } from '#support/gateway-event'
+import { lambdaEnvironment } from '#support/lambda-environment'
 
 export interface Lambdas {
   readonly aws: AwsStandIn
@@ -44,16 +44,3 @@ export function useLambdas(): Lambdas {
     },
   }
 }
-
-/** What a Lambda finds in its environment, with the stand-in where AWS would be. */
-export const lambdaEnvironment = (endpoint: string): Record<string, string> => ({
-  [LAMBDA_ENVIRONMENT.blobBucket]: 'blobs',
-  [LAMBDA_ENVIRONMENT.ledgerTable]: 'ledger',
-  [LAMBDA_ENVIRONMENT.maxArtifactBytes]: '5368709120',
-  [LAMBDA_ENVIRONMENT.corsOrigins]: '',
-  AWS_ENDPOINT_URL: endpoint,
-  AWS_REGION: 'eu-west-1',
-  AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
-  AWS_SECRET_ACCESS_KEY: 'secret',
-  AWS_SESSION_TOKEN: 'session',
-})

@@ -1,0 +1,14 @@
+/** What a Lambda finds in its environment, with a stand-in where AWS would be. */
+import { LAMBDA_ENVIRONMENT } from '#protocol/environment'
+
+export const lambdaEnvironment = (endpoint: string): Record<string, string> => ({
+  [LAMBDA_ENVIRONMENT.blobBucket]: 'blobs',
+  [LAMBDA_ENVIRONMENT.ledgerTable]: 'ledger',
+  [LAMBDA_ENVIRONMENT.maxArtifactBytes]: '5368709120',
+  [LAMBDA_ENVIRONMENT.corsOrigins]: '',
+  AWS_ENDPOINT_URL: endpoint,
+  AWS_REGION: 'eu-west-1',
+  AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
+  AWS_SECRET_ACCESS_KEY: 'secret',
+  AWS_SESSION_TOKEN: 'session',
+})

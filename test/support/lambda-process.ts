@@ -1,0 +1,116 @@
+/**
+ * A Lambda bundle in a process of its own, as the service runs it: the built file alone in a folder without node_modules,
+ * an environment with nothing but what the function is given, one event at a time.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
+import { type BuildResult, build } from 'esbuild'
+import { BUNDLE, handlerEntry } from '#infra/bundling'
+import type { Access } from '#protocol/routes'
+
+export interface Bundle {
+  readonly file: string
+  /** Bytes. */
+  readonly size: number
+  /** The modules of which something is in it. */
+  readonly modules: readonly string[]
+  remove(): Promise<void>
+}
+
+export async function buildBundle(access: Access): Promise<Bundle> {
+  const folder = await mkdtemp(join(tmpdir(), 'bucket-lambda-'))
+  const file = join(folder, 'index.js')
+  const { metafile }: BuildResult<{ metafile: true }> = await build({
+    ...BUNDLE,
+    entryPoints: [handlerEntry(access)],
+    outfile: file,
+    metafile: true,
+    logLevel: 'error',
+  })
+  await writeFile(join(folder, 'host.js'), HOST)
+  const outputs = Object.values(metafile.outputs)
+  return {
+    file,
+    size: outputs.reduce((sum, { bytes }) => sum + bytes, 0),
+    modules: outputs.flatMap(({ inputs }) =>
+      Object.entries(inputs)
+        .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+        .map(([name]) => name),
+    ),
+    remove: () => rm(folder, { recursive: true }),
+  }
+}
+
+/** Loads the bundle and answers events that come over the channel; like the runtime it parses and prints JSON. */
+const HOST = `
+const { handler } = require('./index.js')
+process.on('message', async (event) => {
+  process.send({ result: JSON.stringify(await handler(JSON.parse(event))) })
+})
+process.send({ version: process.version })
+`
+
+export interface LambdaProcess {
+  readonly nodeVersion: string
+  /** What it wrote to stdout so far. */
+  output(): string
+  invoke(event: APIGatewayProxyEvent | string): Promise<APIGatewayProxyResult>
+  stop(): Promise<void>
+}
+
+interface Message {
+  readonly version?: string
+  readonly result?: string
+}
+
+/**
+ * @param node the path of the Node binary.
+ * @throws Error with what it wrote when it ends before it is ready, as a Lambda does whose initialisation fails.
+ */
+export async function startLambda(
+  node: string,
+  bundle: Bundle,
+  env: Readonly<Record<string, string>>,
+): Promise<LambdaProcess> {
+  const folder = join(bundle.file, '..')
+  const child = spawn(node, [join(folder, 'host.js')], {
+    cwd: folder,
+    env: { ...env },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  })
+  let output = ''
+  let errors = ''
+  child.stdout?.on('data', (chunk) => {
+    output += String(chunk)
+  })
+  child.stderr?.on('data', (chunk) => {
+    errors += String(chunk)
+  })
+  const exited = once(child, 'close').then(() => {
+    throw new Error(`the Lambda process ended: ${errors}`)
+  })
+  exited.catch(() => {})
+  const next = async (): Promise<Message> => {
+    const [message] = (await Promise.race([once(child, 'message'), exited])) as [Message]
+    return message
+  }
+  const { version = '' } = await next()
+  return {
+    nodeVersion: version,
+    output: () => output,
+    async invoke(event) {
+      const answered = next()
+      child.send(typeof event === 'string' ? event : JSON.stringify(event))
+      const { result = '' } = await answered
+      return JSON.parse(result) as APIGatewayProxyResult
+    },
+    async stop() {
+      child.kill()
+      await exited.catch(() => {})
+    },
+  }
+}
