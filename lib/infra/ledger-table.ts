@@ -6,9 +6,7 @@ import { RemovalPolicy } from 'aws-cdk-lib'
 import { AttributeType, Billing, CfnGlobalTable, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
-
-/** The attributes of the ledger's primary key: `{bucket_id}/{artifact_id}` and `version`. */
-export const LEDGER_KEY = { partition: 'pk', sort: 'sk' } as const
+import { LEDGER_KEY } from '#protocol/tables'
 
 export interface LedgerTableProps {
   readonly key: IKey | undefined
