@@ -1,7 +1,8 @@
 /** A faulty configuration never reaches an account: it is refused at synth, with everything that is wrong with it. */
+import { readFileSync } from 'node:fs'
 import { Aws } from 'aws-cdk-lib'
 import { describe, expect, it } from 'vitest'
-import { DEFAULTS, readSettings, SettingsError } from '#infra/settings'
+import { DEFAULTS, readSettings, SETTING_NAMES, SettingsError } from '#infra/settings'
 import { ARNS, buildStack } from './synthesized.ts'
 
 function faults(values: Record<string, unknown>): readonly string[] {
@@ -86,6 +87,14 @@ describe('settings', () => {
     [{ objectLockDays: 5 }, 'objectLockMode'],
   ])('%j contradicts itself, and is refused', (values, about) => {
     expect(faults(values)).toEqual([expect.stringMatching(new RegExp(`^${about}`))])
+  })
+
+  it('are explained, each of them, in docs/deployment.md', () => {
+    const rows = readFileSync('docs/deployment.md', 'utf8').split('## Settings')[1]?.split('## ')[0] ?? ''
+    const explained = rows
+      .split('\n')
+      .flatMap((row) => (row.split('|')[1] ?? '').match(/(?<=`)\w+(?=`)/g) ?? [])
+    expect(explained.sort()).toEqual([...SETTING_NAMES, 'stackName'].sort())
   })
 
   it('may hold what is known only at deployment', () => {
