@@ -4,10 +4,10 @@ import type { ServeSettings } from '#cli/serve-settings'
 import type { RunningServer } from '#cli/surroundings'
 import { createApi } from '#http/api'
 import type { Delivery } from '#http/fetch'
-import type { ApiRequest, ApiResponse } from '#http/message'
 import { type ServerOptions, startServer } from '#http/node/server'
 import { jsonLines } from '#http/operation-log'
 import { CLI_ENVIRONMENT } from '#protocol/environment'
+import type { HttpRequest, HttpResponse } from '#protocol/http-message'
 import type { BlobStore, Ledger } from '#repository/ports'
 import { createRepository } from '#repository/repository'
 
@@ -92,7 +92,7 @@ type WebEndpoint = (request: Request, info: { readonly rawPath: string }) => Pro
 /** The blob endpoint speaks web-standard requests, the server plain messages. It reads no other header than these. */
 const besideApi =
   (endpoint: WebEndpoint) =>
-  (request: ApiRequest): Promise<ApiResponse> | undefined => {
+  (request: HttpRequest): Promise<HttpResponse> | undefined => {
     const headers = new Headers()
     for (const name of ['Range', 'If-Range']) {
       const value = request.headers.get(name)

@@ -4,6 +4,7 @@
  */
 import { BucketError } from '#protocol/errors'
 import { HEADERS } from '#protocol/headers'
+import type { HttpRequest, HttpResponse } from '#protocol/http-message'
 import type { Method, RouteName } from '#protocol/routes'
 import type { Repository } from '#repository/repository'
 import { corsHeaders } from './cors.ts'
@@ -11,7 +12,6 @@ import { type Delivery, download, fetchBytes, fetchEntry } from './fetch.ts'
 import { Inputs } from './inputs.ts'
 import { listVersions } from './list.ts'
 import { logged } from './logged-body.ts'
-import type { ApiRequest, ApiResponse } from './message.ts'
 import { Operation, type OperationLog } from './operation.ts'
 import { problemResponse } from './problem.ts'
 import { allow, matchPath } from './router.ts'
@@ -37,16 +37,16 @@ export interface ApiOptions {
 
 export interface Api {
   /** Answers one request; never rejects. */
-  handle(request: ApiRequest): Promise<ApiResponse>
+  handle(request: HttpRequest): Promise<HttpResponse>
   /** Answers a request that a front refuses before it can be read as one of the API. */
-  refuse(request: ApiRequest, error: BucketError): ApiResponse
+  refuse(request: HttpRequest, error: BucketError): HttpResponse
 }
 
 /** @see docs/http-api.md */
 export function createApi(options: ApiOptions): Api {
   const { repository, delivery, log, corsOrigins = [] } = options
 
-  async function answer(request: ApiRequest, operation: Operation): Promise<ApiResponse> {
+  async function answer(request: HttpRequest, operation: Operation): Promise<HttpResponse> {
     const [path = '', query = ''] = splitTarget(request.target)
     const match = matchPath(path)
     if (!match)
@@ -76,11 +76,11 @@ export function createApi(options: ApiOptions): Api {
 
   async function run(
     route: RouteName,
-    request: ApiRequest,
+    request: HttpRequest,
     inputs: Inputs,
     operation: Operation,
     params: Readonly<Record<string, string>>,
-  ): Promise<ApiResponse> {
+  ): Promise<HttpResponse> {
     switch (route) {
       case 'service':
         return service(repository, inputs)
@@ -116,7 +116,7 @@ export function createApi(options: ApiOptions): Api {
     }
   }
 
-  function finish(request: ApiRequest, operation: Operation, response: ApiResponse): ApiResponse {
+  function finish(request: HttpRequest, operation: Operation, response: HttpResponse): HttpResponse {
     const headers: Record<string, string> = {
       ...response.headers,
       [HEADERS.requestId]: request.requestId,

@@ -1,6 +1,6 @@
 /** Cross-origin access from browsers: none, but for the origins that a deployer names (docs/http-api.md, section 9). */
 import { EXPOSED_HEADERS, HEADERS } from '#protocol/headers'
-import type { ApiRequest } from './message.ts'
+import type { HttpRequest } from '#protocol/http-message'
 
 const ALLOWED_HEADERS = [
   HEADERS.artifactDigest,
@@ -22,7 +22,7 @@ const ALLOWED_HEADERS = [
 /** The headers that let a page of a named origin read an answer; none for any other. `allow` is given for a preflight. */
 export function corsHeaders(
   origins: readonly string[],
-  request: ApiRequest,
+  request: HttpRequest,
   allow?: string,
 ): Record<string, string> {
   if (origins.length === 0) return {}

@@ -2,11 +2,12 @@
 import { type Entry, entryMessage } from '#protocol/entry'
 import { BucketError } from '#protocol/errors'
 import { ARTIFACT_CACHE_CONTROL, contentDisposition, HEADERS } from '#protocol/headers'
+import type { HttpRequest, HttpResponse } from '#protocol/http-message'
 import { formatRef } from '#protocol/identifiers'
 import type { DownloadMessage } from '#protocol/messages'
 import type { Repository } from '#repository/repository'
 import type { Inputs } from './inputs.ts'
-import { type ApiRequest, type ApiResponse, json } from './message.ts'
+import { json } from './json.ts'
 import type { Operation } from './operation.ts'
 import { isNotModified, rangeStands, readPreconditions } from './preconditions.ts'
 import { problemResponse } from './problem.ts'
@@ -19,10 +20,10 @@ export type Delivery = 'direct' | 'redirect'
 export async function fetchBytes(
   repository: Repository,
   delivery: Delivery,
-  request: ApiRequest,
+  request: HttpRequest,
   inputs: Inputs,
   operation: Operation,
-): Promise<ApiResponse> {
+): Promise<HttpResponse> {
   const { headers } = request
   const isHead = request.method === 'HEAD'
   const conditions = readPreconditions(headers, inputs)
@@ -71,7 +72,7 @@ export async function fetchEntry(
   repository: Repository,
   inputs: Inputs,
   operation: Operation,
-): Promise<ApiResponse> {
+): Promise<HttpResponse> {
   inputs.query()
   const ref = inputs.required(inputs.ref())
   operation.about(ref)
@@ -80,10 +81,10 @@ export async function fetchEntry(
 
 export async function download(
   repository: Repository,
-  request: ApiRequest,
+  request: HttpRequest,
   inputs: Inputs,
   operation: Operation,
-): Promise<ApiResponse> {
+): Promise<HttpResponse> {
   const entry = await find(repository, inputs, operation)
   const { url, headers, expiresAt } = await repository.presignFetch(entry, operation)
   const message: DownloadMessage = {
@@ -111,9 +112,9 @@ async function find(repository: Repository, inputs: Inputs, operation: Operation
 async function redirect(
   repository: Repository,
   entry: Entry,
-  request: ApiRequest,
+  request: HttpRequest,
   operation: Operation,
-): Promise<ApiResponse> {
+): Promise<HttpResponse> {
   const { url } = await repository.presignFetch(entry, operation)
   const headers = {
     Location: new URL(url, request.origin).href,

@@ -7,8 +7,9 @@ import { parseText, TEXT_LIMITS } from '#protocol/description'
 import { type Digest, parseDigest, parseReprDigest } from '#protocol/digest'
 import { DEFAULT_CONTENT_TYPE, type Description } from '#protocol/entry'
 import { BucketError } from '#protocol/errors'
-import type { Fault, FaultPlace, Parsed } from '#protocol/faults'
+import { type Fault, type FaultPlace, type Parsed, parsed } from '#protocol/faults'
 import { HEADERS } from '#protocol/headers'
+import type { HeaderReader } from '#protocol/http-message'
 import {
   type ArtifactKey,
   type ArtifactRef,
@@ -16,7 +17,6 @@ import {
   parseBucketId,
   parseVersion,
 } from '#protocol/identifiers'
-import type { HeaderReader } from './message.ts'
 
 export class Inputs {
   readonly #faults: Fault[] = []
@@ -98,15 +98,17 @@ export class Inputs {
   declaredDigest(): Digest | undefined {
     const own = this.#headers.get(HEADERS.artifactDigest)
     const standard = this.#headers.get(HEADERS.reprDigest)
+    const parsedStandard = standard === null ? parsed(undefined) : parseReprDigest(standard)
+    const fromStandard = this.#take('header', HEADERS.reprDigest, parsedStandard)
+    const fromOwn = own === null ? undefined : this.#take('header', HEADERS.artifactDigest, parseDigest(own))
     if (own === null && standard === null)
       return this.fault(
         'header',
         HEADERS.artifactDigest,
-        `is missing: declare sha256:<hex> of the body, here or in ${HEADERS.reprDigest}`,
+        `is missing: declare sha256:<hex> of the body, here or as sha-256 in ${HEADERS.reprDigest}`,
       )
-    const fromOwn = own === null ? undefined : this.#take('header', HEADERS.artifactDigest, parseDigest(own))
-    const fromStandard =
-      standard === null ? undefined : this.#take('header', HEADERS.reprDigest, parseReprDigest(standard))
+    if (own === null && parsedStandard.ok && fromStandard === undefined)
+      return this.fault('header', HEADERS.reprDigest, 'has no sha-256 member: only that one is checked')
     if (fromOwn && fromStandard && fromOwn !== fromStandard)
       return this.fault(
         'header',

@@ -1,12 +1,13 @@
 /** The small JSON bodies of uploads: bounded, UTF-8, and with every fault of them told at once. */
+
+import type { HttpRequest } from '#protocol/http-message'
 import type { Inputs } from './inputs.ts'
-import type { ApiRequest } from './message.ts'
 
 /** Far above any legal body, in bytes. */
 const MAX_JSON_BYTES = 64 * 1024
 
 /** @returns the decoded body; undefined, and a fault noted, when there is none. */
-export async function readJson(request: ApiRequest, inputs: Inputs): Promise<unknown> {
+export async function readJson(request: HttpRequest, inputs: Inputs): Promise<unknown> {
   const tooLarge = () => inputs.fault('body', 'body', `has more than ${MAX_JSON_BYTES} bytes`)
   if ((request.size ?? 0) > MAX_JSON_BYTES) return tooLarge()
   const chunks: Uint8Array[] = []

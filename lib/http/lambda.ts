@@ -4,9 +4,9 @@
  * gateway decoded once, headers keep their values, and a body is decoded when, and only when, the event says that it is base64.
  */
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
+import type { HttpRequest } from '#protocol/http-message'
 import { API_ROOT } from '#protocol/routes'
 import type { Api } from './api.ts'
-import type { ApiRequest } from './message.ts'
 
 export type LambdaHandler = (event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult>
 
@@ -20,7 +20,7 @@ export const lambdaHandler =
     return { statusCode: status, headers, body: body ?? '', isBase64Encoded: false }
   }
 
-function apiRequest(event: APIGatewayProxyEvent): ApiRequest {
+function apiRequest(event: APIGatewayProxyEvent): HttpRequest {
   const body = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8')
   const headers = headersOf(event)
   return {

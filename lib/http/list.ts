@@ -1,18 +1,19 @@
 /** `GET V`: the versions of one artifact, page by page (docs/http-api.md, section 6). */
 import { entryMessage } from '#protocol/entry'
+import type { HttpResponse } from '#protocol/http-message'
 import { DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT } from '#protocol/limits'
 import { versionsPath } from '#protocol/routes'
 import type { Repository } from '#repository/repository'
 import { formatCursor, parseCursor } from './cursor.ts'
 import type { Inputs } from './inputs.ts'
-import { type ApiResponse, json } from './message.ts'
+import { json } from './json.ts'
 import type { Operation } from './operation.ts'
 
 export async function listVersions(
   repository: Repository,
   inputs: Inputs,
   operation: Operation,
-): Promise<ApiResponse> {
+): Promise<HttpResponse> {
   const parsedKey = inputs.artifactKey()
   const query = inputs.query('limit', 'cursor')
   const limit = readLimit(query.limit, inputs)

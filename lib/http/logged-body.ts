@@ -1,13 +1,13 @@
 /** Writes the operation's line when its answer is complete: at once, or when the last byte of the body was taken. */
-import type { ApiRequest, ApiResponse } from './message.ts'
+import type { HttpRequest, HttpResponse } from '#protocol/http-message'
 import type { Operation, OperationLog } from './operation.ts'
 
 export function logged(
-  response: ApiResponse,
-  request: ApiRequest,
+  response: HttpResponse,
+  request: HttpRequest,
   operation: Operation,
   log: OperationLog,
-): ApiResponse {
+): HttpResponse {
   const write = () =>
     log({
       time: new Date().toISOString(),

@@ -4,11 +4,11 @@
  */
 import type { Entry } from '#protocol/entry'
 import { BucketError } from '#protocol/errors'
+import type { HeaderReader } from '#protocol/http-message'
 import { formatRef } from '#protocol/identifiers'
 import { digestDiffers } from '#repository/fetch'
 import { type EntityTag, entityTag, parseEntityTags } from './entity-tag.ts'
 import type { Inputs } from './inputs.ts'
-import type { HeaderReader } from './message.ts'
 
 export interface Preconditions {
   readonly ifMatch: '*' | readonly EntityTag[] | undefined

@@ -1,18 +1,19 @@
 /** The resources about the API itself: service document, health, OpenAPI document, and what each error code means. */
 import { BucketError, ERRORS, type ErrorCode, isErrorCode } from '#protocol/errors'
+import type { HttpRequest, HttpResponse } from '#protocol/http-message'
 import { MAX_PAGE_LIMIT, MAX_PARTS_PER_REQUEST, MAX_SINGLE_BYTES } from '#protocol/limits'
 import type { ServiceMessage } from '#protocol/messages'
 import { API_ROOT, problemPath, ROUTES } from '#protocol/routes'
 import type { Repository } from '#repository/repository'
 import type { Inputs } from './inputs.ts'
-import { type ApiRequest, type ApiResponse, json } from './message.ts'
+import { json } from './json.ts'
 import { openApiDocument } from './openapi.ts'
 import type { Operation } from './operation.ts'
 
 /** What is about the API, not about artifacts, may be kept by anybody for a while. */
 const KEEP_AN_HOUR = { 'Cache-Control': 'public, max-age=3600' }
 
-export function service(repository: Repository, inputs: Inputs): ApiResponse {
+export function service(repository: Repository, inputs: Inputs): HttpResponse {
   inputs.query()
   inputs.throwIfAny()
   const message: ServiceMessage = {
@@ -42,7 +43,7 @@ export async function health(
   repository: Repository,
   inputs: Inputs,
   operation: Operation,
-): Promise<ApiResponse> {
+): Promise<HttpResponse> {
   inputs.query()
   inputs.throwIfAny()
   try {
@@ -55,21 +56,21 @@ export async function health(
 
 let openApiText: string | undefined
 
-export function openapi(inputs: Inputs): ApiResponse {
+export function openapi(inputs: Inputs): HttpResponse {
   inputs.query()
   inputs.throwIfAny()
   openApiText ??= JSON.stringify(openApiDocument())
   return { status: 200, headers: { 'Content-Type': 'application/json', ...KEEP_AN_HOUR }, body: openApiText }
 }
 
-export function problems(request: ApiRequest, inputs: Inputs): ApiResponse {
+export function problems(request: HttpRequest, inputs: Inputs): HttpResponse {
   inputs.query()
   inputs.throwIfAny()
   const pages = (Object.keys(ERRORS) as ErrorCode[]).map(problemPage)
   return page(request, { problems: pages }, pages)
 }
 
-export function problem(request: ApiRequest, inputs: Inputs, code: string): ApiResponse {
+export function problem(request: HttpRequest, inputs: Inputs, code: string): HttpResponse {
   inputs.query()
   inputs.throwIfAny()
   if (!isErrorCode(code))
@@ -85,7 +86,7 @@ function problemPage(code: ErrorCode) {
 }
 
 /** JSON for programs; a plain page for whoever follows the `type` of a problem in a browser. */
-function page(request: ApiRequest, message: unknown, pages: readonly Page[]): ApiResponse {
+function page(request: HttpRequest, message: unknown, pages: readonly Page[]): HttpResponse {
   const headers = { ...KEEP_AN_HOUR, Vary: 'Accept' }
   if (!/\btext\/html\b/.test(request.headers.get('Accept') ?? '')) return json(200, message, headers)
   const body = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">

@@ -3,11 +3,12 @@ import { formatReprDigest } from '#protocol/digest'
 import { type Entry, entryMessage } from '#protocol/entry'
 import { BucketError } from '#protocol/errors'
 import { HEADERS } from '#protocol/headers'
+import type { HttpRequest, HttpResponse } from '#protocol/http-message'
 import { versionPath } from '#protocol/routes'
 import type { Repository } from '#repository/repository'
 import { entityTag } from './entity-tag.ts'
 import type { Inputs } from './inputs.ts'
-import { type ApiRequest, type ApiResponse, json } from './message.ts'
+import { json } from './json.ts'
 import type { Operation } from './operation.ts'
 
 /** A store has one possible precondition; any other, or a part of a representation, would promise what nobody checks. */
@@ -21,10 +22,10 @@ const REFUSED_HEADERS = [
 
 export async function store(
   repository: Repository,
-  request: ApiRequest,
+  request: HttpRequest,
   inputs: Inputs,
   operation: Operation,
-): Promise<ApiResponse> {
+): Promise<HttpResponse> {
   const { headers, size } = request
   const ref = inputs.ref()
   const digest = inputs.declaredDigest()

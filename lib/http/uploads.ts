@@ -1,6 +1,7 @@
 /** The resources of an upload: begin, state, parts, commit, give up (docs/http-api.md, section 7). */
 import { DEFAULT_CONTENT_TYPE, entryMessage } from '#protocol/entry'
 import { BucketError, isBucketError } from '#protocol/errors'
+import type { HttpRequest, HttpResponse } from '#protocol/http-message'
 import {
   beginUploadBody,
   type PresignedRequestMessage,
@@ -12,8 +13,8 @@ import { uploadPath, versionPath } from '#protocol/routes'
 import type { Repository } from '#repository/repository'
 import type { UploadId } from '#repository/upload-ports'
 import type { Inputs } from './inputs.ts'
+import { json } from './json.ts'
 import { readJson } from './json-body.ts'
-import { type ApiRequest, type ApiResponse, json } from './message.ts'
 import type { Operation } from './operation.ts'
 import { digestHeaders, refuseCodings } from './store.ts'
 
@@ -22,10 +23,10 @@ const POLL_SECONDS = '1'
 
 export async function beginUpload(
   repository: Repository,
-  request: ApiRequest,
+  request: HttpRequest,
   inputs: Inputs,
   operation: Operation,
-): Promise<ApiResponse> {
+): Promise<HttpResponse> {
   const parsedId = readId(inputs)
   const body = await parsedJson(request, inputs, beginUploadBody)
   const { id, body: terms } = inputs.required(parsedId && body && { id: parsedId, body })
@@ -50,10 +51,10 @@ export async function beginUpload(
 
 export async function uploadState(
   repository: Repository,
-  request: ApiRequest,
+  request: HttpRequest,
   inputs: Inputs,
   operation: Operation,
-): Promise<ApiResponse> {
+): Promise<HttpResponse> {
   const id = inputs.required(readId(inputs))
   about(operation, id)
   return json(200, absolute(await repository.uploadState(id, operation), request.origin))
@@ -61,10 +62,10 @@ export async function uploadState(
 
 export async function uploadParts(
   repository: Repository,
-  request: ApiRequest,
+  request: HttpRequest,
   inputs: Inputs,
   operation: Operation,
-): Promise<ApiResponse> {
+): Promise<HttpResponse> {
   const parsedId = readId(inputs)
   const body = await parsedJson(request, inputs, uploadPartsBody)
   const { id, parts } = inputs.required(parsedId && body && { id: parsedId, parts: body.parts })
@@ -80,10 +81,10 @@ export async function uploadParts(
 
 export async function commitUpload(
   repository: Repository,
-  request: ApiRequest,
+  request: HttpRequest,
   inputs: Inputs,
   operation: Operation,
-): Promise<ApiResponse> {
+): Promise<HttpResponse> {
   const id = inputs.required(readId(inputs))
   about(operation, id)
   const result = await repository.commitUpload(id, operation)
@@ -102,7 +103,7 @@ export async function giveUpUpload(
   repository: Repository,
   inputs: Inputs,
   operation: Operation,
-): Promise<ApiResponse> {
+): Promise<HttpResponse> {
   const id = inputs.required(readId(inputs))
   about(operation, id)
   await repository.giveUpUpload(id, operation)
@@ -122,7 +123,7 @@ function about(operation: Operation, id: UploadId): void {
 }
 
 async function parsedJson<S extends Parameters<typeof parseBody>[0]>(
-  request: ApiRequest,
+  request: HttpRequest,
   inputs: Inputs,
   schema: S,
 ) {

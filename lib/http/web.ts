@@ -1,8 +1,8 @@
 /** The API as a web-standard `fetch` handler: for tests in process and for any runtime that speaks Request and Response. */
 import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
+import type { HttpResponse } from '#protocol/http-message'
 import type { Api } from './api.ts'
-import type { ApiResponse } from './message.ts'
 
 /**
  * @returns a handler of web-standard requests. A URL parser has resolved dot segments before it sees them; otherwise it answers
@@ -30,7 +30,7 @@ export function webHandler(api: Api): (request: Request) => Promise<Response> {
 async function* none(): AsyncGenerator<Uint8Array> {}
 
 /** A body that is cut off errors, it does not end. */
-const webBody = (body: ApiResponse['body']): BodyInit | null =>
+const webBody = (body: HttpResponse['body']): BodyInit | null =>
   // Node's own type of a web stream and the DOM's are one at run time.
   body === null || typeof body === 'string'
     ? body

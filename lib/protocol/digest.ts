@@ -51,8 +51,10 @@ export const formatReprDigest = (digest: Digest): string => `sha-256=:${digestBa
 /**
  * Reads a `Repr-Digest` field: the `sha-256` member; other algorithms beside it are ignored (RFC 9530, section 3).
  * The last of several equal keys wins, as RFC 8941 says of dictionaries.
+ *
+ * @returns the digest; undefined where the field holds other algorithms only, which say nothing to Bucket.
  */
-export function parseReprDigest(field: string): Parsed<Digest> {
+export function parseReprDigest(field: string): Parsed<Digest | undefined> {
   const example = 'expected sha-256=:<base64 of 32 bytes>:'
   let found: string | undefined
   for (const member of field.split(',')) {
@@ -61,7 +63,7 @@ export function parseReprDigest(field: string): Parsed<Digest> {
       return faulty(`${JSON.stringify(member.trim())} is no member of a digest field; ${example}`)
     if (key === 'sha-256') found = value
   }
-  if (found === undefined) return faulty(`has no sha-256 member; ${example}`)
+  if (found === undefined) return parsed(undefined)
   const hex = /^:.*:$/.test(found) ? base64ToHex(found.slice(1, -1)) : undefined
   return hex === undefined
     ? faulty(`sha-256 is not base64 of 32 bytes between colons; ${example}`)

@@ -36,7 +36,8 @@ export async function uploadState(
       state: 'failed',
       problem: problemMessage(versionExists(id.digest, entry), call.requestId),
     }
-  return uploadMessage(deps, record, call)
+  const { request: _, ...state } = await uploadMessage(deps, record, call)
+  return state
 }
 
 export const uploadNotFound = (id: UploadId): BucketError<'upload_not_found'> =>

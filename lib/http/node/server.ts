@@ -8,10 +8,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { BucketError } from '#protocol/errors'
+import type { HttpRequest, HttpResponse } from '#protocol/http-message'
 import { KIB } from '#protocol/limits'
 import { API_ROOT } from '#protocol/routes'
 import type { Api } from '../api.ts'
-import type { ApiRequest, ApiResponse } from '../message.ts'
 import { answerBrokenRequest } from './broken-request.ts'
 import { type AllowedHosts, allowedHosts, checkHost } from './host-check.ts'
 import { requestBody } from './request-body.ts'
@@ -29,7 +29,7 @@ export interface ServerOptions {
   readonly publicUrl?: URL
   readonly corsOrigins?: readonly string[]
   /** Answers paths beside the API (the local store's presigned requests); undefined for a path that is not its own. */
-  readonly beside?: (request: ApiRequest) => Promise<ApiResponse> | undefined
+  readonly beside?: (request: HttpRequest) => Promise<HttpResponse> | undefined
   readonly timeouts?: Partial<ServerTimeouts>
 }
 
@@ -96,7 +96,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await send(response, outgoing)
   }
 
-  const answer = async (request: ApiRequest, incoming: IncomingMessage): Promise<ApiResponse> => {
+  const answer = async (request: HttpRequest, incoming: IncomingMessage): Promise<HttpResponse> => {
     try {
       checkSizes(incoming)
       checkHost(allowed, hostsOf(incoming), incoming.headers.origin)
@@ -114,7 +114,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     answerBrokenRequest(api, error, socket as Socket, running.get(socket as Socket)),
   )
   // A receiver that takes no byte any more; senders have a limit of their own, and our own work is not theirs to be cut for.
-  server.setTimeout(timeouts.idle, (socket) => {
+  // Heads have the parser's limit, which answers; this one must not come before it.
+  server.setTimeout(Math.max(timeouts.idle, 2 * timeouts.headers), (socket) => {
     const outgoing = running.get(socket)
     if (!outgoing || outgoing.headersSent) socket.destroy()
   })
@@ -149,7 +150,7 @@ function apiRequest(
   signal: AbortSignal,
   publicUrl: URL | undefined,
   body: () => AsyncIterable<Uint8Array>,
-): ApiRequest {
+): HttpRequest {
   const { headers } = incoming
   const length = headers['content-length']
   const chunked = headers['transfer-encoding'] !== undefined
@@ -202,7 +203,7 @@ function checkSizes(incoming: IncomingMessage): void {
     )
 }
 
-async function send(response: ApiResponse, outgoing: ServerResponse): Promise<void> {
+async function send(response: HttpResponse, outgoing: ServerResponse): Promise<void> {
   outgoing.writeHead(response.status, response.headers)
   if (response.body === null || typeof response.body === 'string') {
     outgoing.end(response.body ?? undefined)
@@ -213,7 +214,7 @@ async function send(response: ApiResponse, outgoing: ServerResponse): Promise<vo
 }
 
 /** Lets a body that nobody will send end, so that what it holds is closed and its log line written. */
-async function closeBody({ body }: ApiResponse): Promise<void> {
+async function closeBody({ body }: HttpResponse): Promise<void> {
   if (body === null || typeof body === 'string') return
   const bytes = body[Symbol.asyncIterator]()
   await bytes.next().catch(() => undefined)

@@ -1,6 +1,6 @@
 /**
- * One request and one response as the API sees them, whatever front they came through: the Node server, a Lambda event,
- * a web-standard `Request`. The target stays raw, because a URL parser would resolve dot segments before anyone could refuse them.
+ * One request and one response, whatever front they came through: the Node server, a Lambda event, a web-standard
+ * `Request`; the API and the local blob endpoint both answer them. The target stays raw, because a URL parser would resolve dot segments before anyone could refuse them.
  */
 
 /** Header look-up without case; a web `Headers` is one. */
@@ -8,7 +8,7 @@ export interface HeaderReader {
   get(name: string): string | null
 }
 
-export interface ApiRequest {
+export interface HttpRequest {
   readonly method: string
   /** Path and query exactly as they were received, not decoded. */
   readonly target: string
@@ -23,18 +23,8 @@ export interface ApiRequest {
   readonly signal?: AbortSignal
 }
 
-export interface ApiResponse {
+export interface HttpResponse {
   readonly status: number
   readonly headers: Record<string, string>
   readonly body: string | AsyncIterable<Uint8Array> | null
 }
-
-export const json = (
-  status: number,
-  message: unknown,
-  headers: Record<string, string> = {},
-): ApiResponse => ({
-  status,
-  headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers },
-  body: JSON.stringify(message),
-})
