@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { BlobId, BlobStore, Clock } from '#repository/ports'
 import { blobFolder, blobName } from './blob-names.ts'
 import { readFile } from './blob-reader.ts'
-import { closeFile, createFile, openFile, removeTemporary, renameFile, sizeOfFile, syncFile } from './disk.ts'
+import { closeFile, openFile, removeTemporary, renameFile, sizeOfFile, syncFile } from './disk.ts'
 import { durableFolders } from './durable-folders.ts'
 import { presignedGet, presignedPut } from './presigned.ts'
 import { writeTemporary } from './temporary.ts'
@@ -86,8 +86,13 @@ export function folderBlobs(options: FolderBlobsOptions): BlobStore {
 
     async check() {
       const temporary = newTemporary()
-      await closeFile(await createFile(temporary))
+      await writeTemporary(temporary, probe(), undefined)
       await removeTemporary(temporary)
     },
   }
+}
+
+/** One byte: a full disk may still take an empty file. */
+async function* probe() {
+  yield new Uint8Array(1)
 }

@@ -10,11 +10,11 @@ import type { BlobStore, Clock, Ledger } from '#repository/ports'
 import { type BlobEndpoint, createBlobEndpoint } from './blob-endpoint.ts'
 import { syncFolder } from './disk.ts'
 import { folderBlobs } from './folder-blobs.ts'
-import { assureFormat, LAYOUT, writeDurably } from './folder-format.ts'
+import { assureFormat, FolderRefused, LAYOUT, writeDurably } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
 import { lmdbLedger } from './lmdb-ledger.ts'
 
-export { FolderRefused } from './folder-format.ts'
+export { FolderRefused }
 
 export interface Folder {
   readonly blobs: BlobStore
@@ -81,5 +81,10 @@ async function makeDataFolder(root: string): Promise<void> {
 async function folderSecret(root: string): Promise<Uint8Array> {
   const path = join(root, LAYOUT.secret)
   if (!existsSync(path)) await writeDurably(root, LAYOUT.secret, `${randomBytes(32).toString('hex')}\n`)
-  return Buffer.from(readFileSync(path, 'latin1').trim(), 'hex')
+  const secret = readFileSync(path, 'latin1')
+  if (/^[0-9a-f]{64}\n$/.test(secret)) return Buffer.from(secret.trim(), 'hex')
+  throw new FolderRefused(
+    `the secret in ${path} is damaged`,
+    'Remove that file: a new one is made, and presigned requests that were handed out before end.',
+  )
 }

@@ -22,7 +22,14 @@ export interface LmdbLedger extends Ledger {
 /** @param path of the database's file; its folder exists. */
 export function lmdbLedger(path: string): LmdbLedger {
   // 3 × 128 characters and two slashes are far below LMDB's 1,978 bytes for a key.
-  const rows = open<Row, Buffer>({ path, overlappingSync: false, keyEncoding: 'binary', encoding: 'json' })
+  const rows = open<Row, Buffer>({
+    path,
+    overlappingSync: false,
+    // With it, lmdb 3.5 keeps a promise of its own for each batch, which nobody can catch when the disk is full: the process would die.
+    eventTurnBatching: false,
+    keyEncoding: 'binary',
+    encoding: 'json',
+  })
   // Identifiers are ASCII without `/`: no artifact's keys begin with another's prefix, and versions keep their byte order.
   const key = (text: string) => Buffer.from(text, 'latin1')
 

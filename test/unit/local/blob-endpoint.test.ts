@@ -1,0 +1,157 @@
+/** The blob endpoint: gives what was signed, for as long as it was signed, and nothing else. */
+import { mkdtemp, rm, truncate, unlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { blobFolder, blobName } from '#local/blob-names'
+import { type Folder, openFolder } from '#local/folder'
+import { entryOf, inChunks, someBytes } from '#support/fake-artifacts'
+
+const SECOND = 1000
+let now = Date.parse('2026-11-23T04:00:00.000Z')
+let dataDir: string
+let folder: Folder
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'bucket-endpoint-'))
+  folder = await openFolder(dataDir, { clock: () => now })
+})
+afterAll(async () => {
+  await folder.close()
+  await rm(dataDir, { recursive: true })
+})
+
+const bytes = someBytes(1000)
+const entry = entryOf('b/Model:7B/v1', bytes, { contentType: 'text/html' })
+
+async function stored(of = entry, content = bytes) {
+  await folder.blobs.write(of, inChunks(content, 300), {
+    size: content.byteLength,
+    contentType: of.contentType,
+    signal: undefined,
+  })
+  return (await folder.blobs.presignGet(of, 60)).url
+}
+
+async function send(url: string, init: RequestInit = {}, rawPath?: string): Promise<Response> {
+  const target = new URL(url, 'http://127.0.0.1')
+  const response = await folder.blobEndpoint(new Request(target, init), {
+    rawPath: rawPath ?? target.pathname,
+  })
+  if (!response) throw new Error('the endpoint does not know the path')
+  return response
+}
+
+describe('the blob endpoint', () => {
+  it('leaves every other path to others', () => {
+    expect(folder.blobEndpoint(new Request('http://127.0.0.1/v1'), { rawPath: '/v1' })).toBeUndefined()
+  })
+
+  it('gives bytes that no browser runs', async () => {
+    const response = await send(await stored())
+    expect(Object.fromEntries(response.headers)).toEqual({
+      'accept-ranges': 'bytes',
+      'cache-control': 'private, max-age=31536000, immutable',
+      'content-disposition': 'attachment; filename="Model:7B-v1"',
+      'content-length': '1000',
+      'content-security-policy': 'sandbox',
+      'content-type': 'text/html',
+      'x-content-type-options': 'nosniff',
+    })
+  })
+
+  it('answers HEAD as GET, without the bytes', async () => {
+    const response = await send(await stored(), { method: 'HEAD', headers: { range: 'bytes=10-19' } })
+    expect([response.status, response.headers.get('content-length')]).toEqual([206, '10'])
+    expect(await response.text()).toBe('')
+  })
+
+  it.each([
+    ['the signature', (url: URL) => url.searchParams.set('signature', 'A'.repeat(43))],
+    ['no signature', (url: URL) => url.searchParams.delete('signature')],
+    ['a later expiry', (url: URL) => url.searchParams.set('expires', String(now + 3_600_000))],
+    ['another content type', (url: URL) => url.searchParams.set('content_type', 'text/javascript')],
+    ['another size', (url: URL) => url.searchParams.set('size', '999')],
+    [
+      'another version',
+      (url: URL) => {
+        url.pathname = url.pathname.replace('/v1/', '/v2/')
+      },
+    ],
+    [
+      'a broken path',
+      (url: URL) => {
+        url.pathname = '/blobs/b/%ff'
+      },
+    ],
+    [
+      'no path',
+      (url: URL) => {
+        url.pathname = '/blobs/'
+      },
+    ],
+  ])('refuses what was changed: %s', async (_, change) => {
+    const url = new URL(await stored(), 'http://127.0.0.1')
+    change(url)
+    const response = await send(url.href)
+    expect(response.status).toBe(403)
+    expect(await response.json()).toMatchObject({ code: 'access_denied' })
+  })
+
+  it('knows a path however its sender encodes it', async () => {
+    const url = await stored()
+    expect((await send(url.replace('Model%3A7B', 'M%6fdel:7B'))).status).toBe(200)
+  })
+
+  it('refuses dot segments before anything resolves them', async () => {
+    const url = await stored()
+    const raw = new URL(url, 'http://127.0.0.1').pathname.replace('/b/', '/b/../b/')
+    expect((await send(url, {}, raw)).status).toBe(403)
+  })
+
+  it('refuses a request that has expired', async () => {
+    const url = await stored()
+    now += 60 * SECOND
+    expect((await send(url)).status).toBe(403)
+  })
+
+  it('refuses to be written to with a signature for reading', async () => {
+    expect((await send(await stored(), { method: 'PUT', body: 'x' })).status).not.toBe(200)
+  })
+
+  it('gives zero bytes, and no range of them', async () => {
+    const empty = entryOf('b/empty/v1', someBytes(0))
+    const url = await stored(empty, someBytes(0))
+    expect((await (await send(url)).arrayBuffer()).byteLength).toBe(0)
+    const response = await send(url, { headers: { range: 'bytes=0-' } })
+    expect([response.status, response.headers.get('content-range')]).toEqual([416, 'bytes */0'])
+  })
+
+  it.each([
+    ['bytes=-100', 206, '100'],
+    ['bytes=-5000', 206, '1000'],
+    ['bytes=-0', 416, null],
+    ['bytes=5-2', 200, '1000'],
+    ['bytes=0-1,5-6', 200, '1000'],
+    ['lines=1-2', 200, '1000'],
+  ])('understands ranges as HTTP does: %s', async (range, status, length) => {
+    const response = await send(await stored(), { headers: { range } })
+    expect(response.status).toBe(status)
+    if (length !== null) expect(response.headers.get('content-length')).toBe(length)
+  })
+
+  it('gives the whole where If-Range names what it does not know', async () => {
+    const response = await send(await stored(), { headers: { range: 'bytes=0-1', 'if-range': '"x"' } })
+    expect(response.status).toBe(200)
+  })
+
+  it('says that the bytes cannot be read when the disk lost some, before it sends any', async () => {
+    const lost = entryOf('b/lost/v1', bytes)
+    const url = await stored(lost)
+    const path = join(blobFolder(join(dataDir, 'blobs'), lost), blobName(lost))
+    await truncate(path, 999)
+    expect((await send(url)).status).toBe(503)
+    await unlink(path)
+    expect((await send(url)).status).toBe(503)
+  })
+})

@@ -1,0 +1,134 @@
+/** The blob store in a folder: what is on disk under a final name, and what is not. */
+import { readdirSync, readlinkSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { blobFolder, blobName } from '#local/blob-names'
+import { type Folder, openFolder } from '#local/folder'
+import type { BlobId } from '#repository/ports'
+import { blobOf, collect, digestOf, inChunks, someBytes } from '#support/fake-artifacts'
+
+let dataDir: string
+let folder: Folder
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'bucket-blobs-'))
+  folder = await openFolder(dataDir)
+})
+afterEach(async () => {
+  await folder.close()
+  await rm(dataDir, { recursive: true })
+})
+
+const pathOf = (blob: BlobId) => join(blobFolder(join(dataDir, 'blobs'), blob), blobName(blob))
+const write = (blob: BlobId, bytes: AsyncIterable<Uint8Array>) =>
+  folder.blobs.write(blob, bytes, { size: undefined, contentType: 'text/plain', signal: undefined })
+const temporaries = () => readdir(join(dataDir, 'tmp'))
+
+describe('a final name', () => {
+  it('belongs to the verified bytes, whatever had it before', async () => {
+    const bytes = someBytes(1000)
+    const blob = blobOf('b/a/v', bytes)
+    await mkdir(dirname(pathOf(blob)), { recursive: true })
+    await writeFile(pathOf(blob), someBytes(1000, 2))
+    expect(await write(blob, inChunks(bytes, 100))).toBe('written')
+    expect(digestOf(await readFile(pathOf(blob)))).toBe(blob.digest)
+  })
+
+  it('is not taken when something that is no file has it, and the temporary is gone', async () => {
+    const bytes = someBytes(10)
+    const blob = blobOf('b/a/v', bytes)
+    await mkdir(pathOf(blob), { recursive: true })
+    await expect(write(blob, inChunks(bytes, 10))).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(folder.blobs.inspect(blob)).rejects.toMatchObject({ code: 'unavailable' })
+    expect(await temporaries()).toEqual([])
+  })
+
+  it('is read-only on disk', async () => {
+    const bytes = someBytes(10)
+    const blob = blobOf('b/a/v', bytes)
+    await write(blob, inChunks(bytes, 10))
+    expect((await stat(pathOf(blob))).mode & 0o222).toBe(0)
+  })
+
+  it('is vouched for only by the process that wrote it', async () => {
+    const bytes = someBytes(10)
+    const blob = blobOf('b/a/v', bytes)
+    await write(blob, inChunks(bytes, 10))
+    expect(await folder.blobs.inspect(blob)).toEqual({ found: true, size: 10, attested: true })
+    await folder.close()
+    folder = await openFolder(dataDir)
+    expect(await folder.blobs.inspect(blob)).toEqual({ found: true, size: 10, attested: false })
+  })
+
+  it('can be stored again after an operator moved the folder of its artifact away', async () => {
+    const [one, other] = [someBytes(10, 1), someBytes(10, 2)]
+    await write(blobOf('b/a/v1', one), inChunks(one, 10))
+    await rm(dirname(pathOf(blobOf('b/a/v1', one))), { recursive: true })
+    await expect(write(blobOf('b/a/v2', other), inChunks(other, 10))).rejects.toMatchObject({
+      code: 'unavailable',
+    })
+    expect(await write(blobOf('b/a/v2', other), inChunks(other, 10))).toBe('written')
+  })
+})
+
+describe('a temporary', () => {
+  it.each([10, 2_000_000])('is gone when the sender fails after %d bytes', async (size) => {
+    async function* broken() {
+      yield* inChunks(someBytes(size), 65_536)
+      throw new Error('broken')
+    }
+    await expect(write(blobOf('b/a/v', someBytes(1)), broken())).rejects.toThrow('broken')
+    expect(await temporaries()).toEqual([])
+    expect(await readdir(join(dataDir, 'blobs'))).toEqual([])
+  })
+})
+
+describe('reading', () => {
+  const openBlobs = () =>
+    readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith(join(dataDir, 'blobs'))
+      } catch {
+        return false // closed since it was listed
+      }
+    })
+  const stored = async (size: number) => {
+    const bytes = someBytes(size)
+    const blob = blobOf('b/a/v', bytes)
+    await write(blob, inChunks(bytes, 65_536))
+    return blob
+  }
+
+  it.runIf(process.platform === 'linux')('leaves no descriptor open, however it ends', async () => {
+    const blob = await stored(3_000_000)
+    const { blobs } = folder
+    await collect(await blobs.read(blob, undefined, undefined))
+    await blobs.read(blob, undefined, undefined) // never begun
+    await blobs.read(blob, { first: 0, last: 10 }, undefined)
+    for await (const _ of await blobs.read(blob, undefined, undefined)) break
+    for await (const _ of await blobs.read(blob, undefined, new AbortController().signal)) break
+    const failing = (async () => {
+      for await (const _ of await blobs.read(blob, undefined, undefined)) throw new Error('consumer')
+    })()
+    await expect(failing).rejects.toThrow('consumer')
+    expect(openBlobs()).toEqual([])
+
+    const controller = new AbortController()
+    const abandoned = (await blobs.read(blob, undefined, controller.signal))[Symbol.asyncIterator]()
+    await abandoned.next()
+    expect(openBlobs()).toHaveLength(1)
+    controller.abort()
+    await vi.waitFor(() => expect(openBlobs()).toEqual([]))
+  })
+
+  it('never ends early on a blob that lost bytes', async () => {
+    const blob = await stored(1_000_000)
+    await rm(pathOf(blob))
+    await writeFile(pathOf(blob), someBytes(999_999))
+    await expect(folder.blobs.read(blob, { first: 0, last: 999_999 }, undefined)).rejects.toMatchObject({
+      code: 'unavailable',
+    })
+  })
+})

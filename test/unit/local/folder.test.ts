@@ -1,0 +1,108 @@
+/** Opening a data folder: one server for each, nothing of an earlier one left over, nothing of anybody else touched. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { FolderRefused, openFolder } from '#local/folder'
+import { entryOf, someBytes } from '#support/fake-artifacts'
+
+let dataDir: string
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'bucket-folder-'))
+})
+afterEach(() => rm(dataDir, { recursive: true }))
+
+/** A server in another process that opened the folder and stays. */
+async function otherServer() {
+  const program = `
+    import { openFolder } from '#local/folder'
+    await openFolder(${JSON.stringify(dataDir)})
+    console.log('open')
+    setInterval(() => {}, 1000)`
+  const child = spawn(
+    process.execPath,
+    ['--conditions=source', '--import', 'tsx', '--input-type=module', '--eval', program],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  await once(child.stdout, 'data')
+  return child
+}
+
+describe('a data folder', () => {
+  it('is refused to a second server, with its name and the other process, and free at once when that is killed', async () => {
+    const child = await otherServer()
+    const refusal = await openFolder(dataDir).catch((error: unknown) => error)
+    expect(refusal).toBeInstanceOf(FolderRefused)
+    expect(refusal).toMatchObject({
+      message: `the folder ${dataDir} is in use by another server (process ${child.pid})`,
+    })
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    await (await openFolder(dataDir)).close()
+  })
+
+  it('is refused to a second opener in the same process', async () => {
+    const folder = await openFolder(dataDir)
+    await expect(openFolder(dataDir)).rejects.toThrow(`the folder ${dataDir} is in use`)
+    await folder.close()
+  })
+
+  it('is made when it is not there, for its owner only', async () => {
+    const deep = join(dataDir, 'a', 'b')
+    await (await openFolder(deep)).close()
+    expect((await stat(deep)).mode & 0o077).toBe(0)
+  })
+
+  it('loses the temporaries that a dead server left, and keeps everything else', async () => {
+    const first = await openFolder(dataDir)
+    const entry = entryOf('b/a/v', someBytes(3))
+    await first.ledger.append(entry, 'commit')
+    await first.close()
+    await writeFile(join(dataDir, 'tmp', '7'), 'half a blob')
+    await mkdir(join(dataDir, 'tmp', 'folder'))
+    const second = await openFolder(dataDir)
+    expect(await readdir(join(dataDir, 'tmp'))).toEqual([])
+    expect(await second.ledger.find(entry.ref)).toEqual(entry)
+    await second.close()
+  })
+
+  it('is refused when another format wrote it, and left as it was', async () => {
+    await writeFile(join(dataDir, 'format'), 'bucket-folder 2\n')
+    await expect(openFolder(dataDir)).rejects.toThrow(
+      `the folder ${dataDir} has the format "bucket-folder 2"; this server knows "bucket-folder 1"`,
+    )
+    expect((await readdir(dataDir)).sort()).toEqual(['format', 'lock'])
+  })
+
+  it('is refused when it holds anything else, and nothing in it is touched', async () => {
+    await mkdir(join(dataDir, 'tmp'))
+    await writeFile(join(dataDir, 'tmp', 'thesis.txt'), 'years of work')
+    await expect(openFolder(dataDir)).rejects.toThrow('is no Bucket folder')
+    expect(await readFile(join(dataDir, 'tmp', 'thesis.txt'), 'latin1')).toBe('years of work')
+  })
+
+  it('is taken up where a first start was cut short', async () => {
+    await writeFile(join(dataDir, 'lock'), '')
+    await writeFile(join(dataDir, 'format.new'), 'buck')
+    await (await openFolder(dataDir)).close()
+    expect(await readFile(join(dataDir, 'format'), 'latin1')).toBe('bucket-folder 1\n')
+  })
+
+  it('keeps a secret that only its owner can read, and that a restart does not change', async () => {
+    await (await openFolder(dataDir)).close()
+    const secret = await readFile(join(dataDir, 'secret'), 'latin1')
+    expect(secret).toMatch(/^[0-9a-f]{64}\n$/)
+    expect((await stat(join(dataDir, 'secret'))).mode & 0o777).toBe(0o600)
+    await (await openFolder(dataDir)).close()
+    expect(await readFile(join(dataDir, 'secret'), 'latin1')).toBe(secret)
+  })
+
+  it('refuses to sign with a secret that was cut short', async () => {
+    await (await openFolder(dataDir)).close()
+    await writeFile(join(dataDir, 'secret'), '')
+    await expect(openFolder(dataDir)).rejects.toThrow('secret')
+  })
+})

@@ -1,0 +1,117 @@
+/** A full disk: the store is refused as such, nothing is visible, and once there is room the next store works. */
+import { execFileSync } from 'node:child_process'
+import { closeSync, openSync, statfsSync, writeSync } from 'node:fs'
+import { mkdtemp, readdir, rm, unlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Folder, openFolder } from '#local/folder'
+import { blobOf, collect, digestOf, entryOf, inChunks, someBytes } from '#support/fake-artifacts'
+
+const MIB = 1024 * 1024
+
+/** Mounts a file system of 8 MiB, where this user may. */
+function mountSmall(folder: string): string | undefined {
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder], { stdio: 'pipe' })
+    return undefined
+  } catch (error) {
+    return `a small file system cannot be mounted here: ${error instanceof Error ? error.message.split('\n')[0] : ''}`
+  }
+}
+
+const mounted = await mkdtemp(join(tmpdir(), 'bucket-full-'))
+const cannotMount = mountSmall(mounted)
+
+describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => {
+  let folder: Folder
+  const dataDir = join(mounted, 'data')
+  const ballast = join(mounted, 'ballast')
+
+  beforeAll(async () => {
+    if (!cannotMount) folder = await openFolder(dataDir)
+  })
+  afterAll(async () => {
+    await folder?.close()
+    if (!cannotMount) execFileSync('umount', [mounted])
+    await rm(mounted, { recursive: true })
+  })
+
+  const write = (text: string, bytes: Uint8Array) =>
+    folder.blobs.write(blobOf(text, bytes), inChunks(bytes, 65_536), {
+      size: bytes.byteLength,
+      contentType: 'text/plain',
+      signal: undefined,
+    })
+  /** Takes every block there is. */
+  function fill() {
+    const fd = openSync(ballast, 'w')
+    try {
+      for (;;) writeSync(fd, Buffer.alloc(4096))
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ENOSPC' })
+    } finally {
+      closeSync(fd)
+    }
+    expect(statfsSync(mounted).bavail).toBe(0)
+  }
+
+  it.skipIf(cannotMount)(
+    'refuses a blob that does not fit, leaves nothing, and takes the next small one',
+    async () => {
+      const large = someBytes(20 * MIB)
+      await expect(write('b/a/large', large)).rejects.toMatchObject({
+        code: 'insufficient_storage',
+        status: 507,
+      })
+      expect(await folder.blobs.inspect(blobOf('b/a/large', large))).toEqual({ found: false })
+      expect(await readdir(join(dataDir, 'tmp'))).toEqual([])
+      const small = someBytes(1000)
+      expect(await write('b/a/small', small)).toBe('written')
+      expect(
+        digestOf(await collect(await folder.blobs.read(blobOf('b/a/small', small), undefined, undefined))),
+      ).toBe(digestOf(small))
+    },
+  )
+
+  it.skipIf(cannotMount)('refuses several at once, and nothing of any is left', async () => {
+    const large = someBytes(5 * MIB)
+    const results = await Promise.allSettled(
+      ['1', '2', '3', '4'].map((version) => write(`b/many/${version}`, large)),
+    )
+    const refused = results.filter(({ status }) => status === 'rejected')
+    expect(refused.length).toBeGreaterThanOrEqual(3)
+    for (const result of refused) expect(result).toMatchObject({ reason: { code: 'insufficient_storage' } })
+    expect(await readdir(join(dataDir, 'tmp'))).toEqual([])
+  })
+
+  it.skipIf(cannotMount)(
+    'refuses an entry that the ledger cannot write, keeps the old ones, and takes it once there is room',
+    async () => {
+      const before = entryOf('b/ledger/before', someBytes(1))
+      await folder.ledger.append(before, 'before')
+      fill()
+      const entries = Array.from({ length: 30 }, (_, index) =>
+        entryOf(`b/ledger/v${index}`, someBytes(index), { provenanceSource: 'p'.repeat(1024) }),
+      )
+      const results = await Promise.allSettled(entries.map((entry) => folder.ledger.append(entry, 'full')))
+      for (const result of results)
+        expect(result).toMatchObject({ status: 'rejected', reason: { code: 'insufficient_storage' } })
+      expect(await folder.ledger.find(before.ref)).toEqual(before)
+      for (const entry of entries) expect(await folder.ledger.find(entry.ref)).toBeUndefined()
+      await unlink(ballast)
+      for (const entry of entries) expect((await folder.ledger.append(entry, 'room')).appended).toBe(true)
+      const page = await folder.ledger.list(before.ref, undefined, 100)
+      expect(page.entries).toHaveLength(31)
+    },
+  )
+
+  it.skipIf(cannotMount)('fails the health check while it is full', async () => {
+    fill()
+    const full = await write('b/a/tiny', someBytes(1, 9)).catch((error: unknown) => error)
+    expect(full).toMatchObject({ code: 'insufficient_storage' })
+    await expect(folder.blobs.check()).rejects.toMatchObject({ code: 'insufficient_storage' })
+    await unlink(ballast)
+    await folder.blobs.check()
+  })
+})
