@@ -55,6 +55,17 @@ describe('a small blob of known size', () => {
     expect(aws.calls).toEqual([])
   })
 
+  test('is hashed by S3 against its digest too: bytes that nobody verified are not stored', async () => {
+    async function* unverified() {
+      yield Buffer.from('jello')
+    }
+    await expect(store.write(blobOf(small), unverified(), options(5))).rejects.toMatchObject({
+      code: 'unavailable',
+      cause: { name: 'BadDigest' },
+    })
+    expect(aws.objects.size).toBe(0)
+  })
+
   test('that brings more than it announced holds no more than that in memory, and stores nothing', async () => {
     async function* endless() {
       for (let sent = 0; sent < 64; sent += 1) yield Buffer.alloc(MIB)
