@@ -1,7 +1,7 @@
 /**
  * The API as a Lambda handler behind an API Gateway REST API with proxy integration.
- * Our own adapter, because what reaches a store must be what the client sent: the path is rebuilt from the parameters that the
- * gateway decoded once, headers keep their values, and a body is decoded when, and only when, the event says that it is base64.
+ * Our own adapter, because what reaches a store must be what the client sent: the path is the raw one and is decoded once, by the
+ * router, headers keep their values, and a body is decoded when, and only when, the event says that it is base64.
  */
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
 import type { HttpRequest } from '#protocol/http-message'
@@ -37,14 +37,15 @@ function apiRequest(event: APIGatewayProxyEvent): HttpRequest {
   }
 }
 
-/** `event.path` lacks the stage, which is the API's root; `event.resource` and the parameters say what was asked for. */
-function pathOf(event: APIGatewayProxyEvent): string {
-  const parameters = event.pathParameters ?? {}
-  if (event.resource.includes('+}')) return `${API_ROOT}${event.path}`
-  const path = event.resource.replace(/\{(\w+)\}/g, (_, name: string) =>
-    encodeURIComponent(parameters[name] ?? ''),
-  )
-  return `${API_ROOT}${path === '/' ? '' : path}`
+/**
+ * The path as the client sent it: a REST API gives `event.path` still encoded, while it is not dependable whether the values of
+ * `pathParameters` are. It lacks the stage, which is the API's root; behind a custom domain it begins with the base path that is
+ * mapped to the stage, and is then as deep as the path of the request context, which always has either.
+ */
+function pathOf({ path, requestContext }: APIGatewayProxyEvent): string {
+  if (path === '/') return API_ROOT
+  const depth = (text: string) => text.split('/').length
+  return depth(path) === depth(requestContext.path) ? path : `${API_ROOT}${path}`
 }
 
 function queryOf(event: APIGatewayProxyEvent): string {

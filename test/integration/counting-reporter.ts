@@ -9,6 +9,8 @@ export interface Counts {
   skipped: string[]
 }
 
+const NO_REASON = 'no reason given, or what its suite prepares failed'
+
 /** The file that the counts go to. */
 export const COUNTS_FILE = 'BUCKET_INTEGRATION_COUNTS'
 
@@ -16,19 +18,16 @@ export class CountingReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const file = process.env[COUNTS_FILE]
     if (file === undefined) return
-    // An error outside of tests, or a module that did not load, is a failure, too.
+    // An error outside of tests is a failure, too, and so is a module or suite that could not be set up.
     const counts: Counts = { passed: 0, failed: errors.length, skipped: [] }
     for (const module of modules) {
-      const broken = module.state() === 'failed' && [...module.children.allTests('failed')].length === 0
-      if (broken) counts.failed += 1
+      const broken = [module, ...module.children.allSuites()].filter((part) => part.errors().length > 0)
+      counts.failed += broken.length
       for (const test of module.children.allTests()) {
         const result = test.result()
         if (result.state === 'passed') counts.passed += 1
         else if (result.state === 'failed') counts.failed += 1
-        else if (!broken)
-          counts.skipped.push(
-            (result.state === 'skipped' && result.note) || `${test.fullName} says no reason`,
-          )
+        else counts.skipped.push((result.state === 'skipped' && result.note) || NO_REASON)
       }
     }
     writeFileSync(file, JSON.stringify(counts))

@@ -62,6 +62,12 @@ export async function gatewayProbes(endpoint: string): Promise<readonly Probe[]>
     }
     return true
   }
+  const codedArrives = (coding: string): Promise<Sight> =>
+    arrived(
+      echo('/echo/b', { method: 'PUT', headers: [['Content-Encoding', coding]], body: Buffer.from('x') }),
+      (event) => event.bodyBytes === 1 || `1 byte arrived as ${event.bodyBytes}`,
+    )
+
   const sentAs = (...paths: readonly string[]): Promise<Sight> =>
     all(
       paths.map((path) => async () => {
@@ -78,7 +84,7 @@ export async function gatewayProbes(endpoint: string): Promise<readonly Probe[]>
       sentAs('/echo/x/../y', '/echo/./y', '/echo/%2e%2e/y'),
     ),
     probe('empty-segment', 'empty segments and a slash at the end arrive as they were sent', () =>
-      sentAs('/echo//y', '/echo/y/'),
+      sentAs('/echo//y', '/echo/y/', '/one//y', '/one/y/'),
     ),
     probe('encoded-path', 'a path parameter is decoded exactly once', () =>
       all(
@@ -145,6 +151,12 @@ export async function gatewayProbes(endpoint: string): Promise<readonly Probe[]>
         (event) =>
           event.bodyBytes === 1000 || `it was read as text: 1000 bytes arrived as ${event.bodyBytes}`,
       ),
+    ),
+    probe('gzip-coding', 'a body that says it is coded with gzip arrives as it was sent', () =>
+      codedArrives('gzip'),
+    ),
+    probe('aws-chunked-coding', 'a body that says it is coded with aws-chunked arrives as it was sent', () =>
+      codedArrives('aws-chunked'),
     ),
     probe('body-limit', 'a body slightly above 4 MiB reaches the function', () =>
       arrived(

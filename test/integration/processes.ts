@@ -44,12 +44,15 @@ export function tail(file: string, lines: number): string {
   }
 }
 
+/** Inside of a suite a command joins the suite's own group, which the runner stops; else it leads a new one. */
+const LEADS = process.env.VITEST === undefined
+
 function launch(command: string, args: readonly string[], options: CommandOptions): ChildProcess {
   const log = options.output === 'inherit' ? undefined : openSync(options.output.file, 'a')
   const child = spawn(command, args, {
     cwd: options.cwd,
     env: options.env ?? process.env,
-    detached: true,
+    detached: LEADS,
     stdio: ['ignore', log ?? 'inherit', log ?? 'inherit'],
   })
   if (log !== undefined) closeSync(log)
@@ -67,7 +70,7 @@ function ended(child: ChildProcess): Promise<number | string> {
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return
   try {
-    process.kill(-child.pid, signal)
+    process.kill(LEADS ? -child.pid : child.pid, signal)
   } catch (error) {
     // The whole group is gone already.
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
@@ -122,7 +125,7 @@ export async function ask(
   limitMs: number,
 ): Promise<string | undefined> {
   const child = spawn(command, args, {
-    detached: true,
+    detached: LEADS,
     stdio: ['ignore', 'pipe', 'ignore'],
     env: process.env,
   })

@@ -1,5 +1,5 @@
 /** A deployment that is updated with other code keeps its URL and its artifacts, and gives no wrong answer meanwhile. */
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import {
   fetchBytes,
   freshRef,
@@ -13,8 +13,10 @@ import {
 import { deployedTarget } from './deployed-target.ts'
 import { changedProject, deploy, TITLE } from './deployment.ts'
 import { given } from './given.ts'
+import { stopEverything } from './processes.ts'
 
 const target = deployedTarget()
+afterAll(stopEverything)
 const title = async () => (json(await get(target, '/v1/no-such-resource')) as { title: string }).title
 
 test('changed code is deployed under load: the URL stays, artifacts stay, stores in between are all there', {
@@ -31,7 +33,8 @@ test('changed code is deployed under load: the URL stays, artifacts stay, stores
   const kept: { ref: Ref; body: string }[] = []
   const refused: number[] = []
   do {
-    expect((await get(target, versionPath(old.ref))).status).toBe(307)
+    const answer = await get(target, versionPath(old.ref))
+    expect(answer.status, answer.body.toString('utf8')).toBe(307)
     const body = `stored during the update: ${kept.length}`
     const ref = freshRef()
     const { status } = await put(target, ref, body)

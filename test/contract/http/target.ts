@@ -23,6 +23,10 @@ export type Witness =
   | 'repeated-query'
   /** A body without `Content-Length`. */
   | 'chunked'
+  /** A body that says it is coded with gzip arrives as it was sent. */
+  | 'gzip-coding'
+  /** A body that says it is coded with aws-chunked arrives as it was sent. */
+  | 'aws-chunked-coding'
   /** A body above the inline limit reaches the front. */
   | 'body-limit'
   /** Requests for which the front itself has no route (`OPTIONS`, unknown methods) reach it. */
