@@ -17,15 +17,18 @@ export interface CallLimits {
   readonly connectMs: number
   /** From sending to the headers of the answer, the time to send a body included. */
   readonly answerMs: number
-  /** Without a byte in either direction. */
+  /**
+   * Without a byte in either direction. From 6,000 on the SDK watches only calls that take long; below, it sets the limit
+   * on every socket, where it also ends the connections that wait for the next call.
+   */
   readonly idleMs: number
   readonly attempts: number
 }
 
 /** A ledger call takes milliseconds: whatever takes longer is better tried anew. */
-export const LEDGER_LIMITS: CallLimits = { connectMs: 1000, answerMs: 2000, idleMs: 2000, attempts: 3 }
+export const LEDGER_LIMITS: CallLimits = { connectMs: 1000, answerMs: 2000, idleMs: 6000, attempts: 3 }
 /** Inside a Lambda: one PUT of at most 4 MiB, and the gateway gives up after 29 s. */
-export const LAMBDA_BLOB_LIMITS: CallLimits = { connectMs: 1000, answerMs: 6000, idleMs: 5000, attempts: 2 }
+export const LAMBDA_BLOB_LIMITS: CallLimits = { connectMs: 1000, answerMs: 6000, idleMs: 6000, attempts: 2 }
 /** On a server of one's own: parts of 8 MiB and more over any line, and reads of any length. */
 export const SERVER_BLOB_LIMITS: CallLimits = {
   connectMs: 2000,
