@@ -22,10 +22,11 @@ Examples:
 
 async function digest(file: string, options: OutputOptions, surroundings: Surroundings): Promise<void> {
   const { stdin, signal } = surroundings
-  const [{ createReadStream }, { stat }, { createSha256 }] = await Promise.all([
+  const [{ createReadStream }, { stat }, { createSha256 }, { readStream }] = await Promise.all([
     import('node:fs'),
     import('node:fs/promises'),
     import('#client/node-sha256'),
+    import('#client/source'),
   ])
   const output = createOutput(options, surroundings)
   const hash = createSha256()
@@ -33,8 +34,7 @@ async function digest(file: string, options: OutputOptions, surroundings: Surrou
   let size = 0
   try {
     const bytes = file === '-' ? stdin() : createReadStream(file, { highWaterMark: 512 * 1024 })
-    for await (const chunk of bytes) {
-      signal.throwIfAborted()
+    for await (const chunk of readStream(bytes, signal)) {
       hash.update(chunk)
       size += chunk.byteLength
       output.onProgress?.({ phase: 'hashing', bytes: size, total })

@@ -64,8 +64,14 @@ function describeRefusal(error: BucketError): Omit<Failure, 'exit'> {
       why.push(...error.members.errors.map((fault) => `${fault.name} ${fault.detail}`))
   if (isBucketError(error, 'digest_mismatch') && error.members.hint !== undefined)
     why.push(error.members.hint)
-  if (isBucketError(error, 'version_exists'))
-    why.push(`stored is ${error.members.stored.digest}, yours is ${error.members.declared_digest}`)
+  const named = (what: string, digest: unknown) => {
+    if (typeof digest === 'string' && !error.message.includes(digest)) why.push(`${what} ${digest}`)
+  }
+  if (isBucketError(error, 'version_exists')) {
+    named('stored is', error.members.stored.digest)
+    named('yours is', error.members.declared_digest)
+  }
+  if (isBucketError(error, 'digest_differs')) named('stored is', error.members.stored_digest)
   if (requestId !== undefined) why.push(`request ${requestId}`)
   return { what: ERRORS[code].title, why, next, code, members, ...(requestId !== undefined && { requestId }) }
 }

@@ -19,8 +19,7 @@ export function browserPlatform(): Platform {
       const hash = createSha256()
       const parts: Blob[] = []
       let bytes = 0
-      for await (const chunk of readStream(stream)) {
-        signal?.throwIfAborted()
+      for await (const chunk of readStream(stream, signal)) {
         hash.update(chunk)
         parts.push(new Blob([new Uint8Array(chunk)]))
         bytes += chunk.byteLength

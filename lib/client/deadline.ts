@@ -14,6 +14,17 @@ export function within<T>(ms: number, wait: Promise<T>, expired: () => Error): P
   })
 }
 
+/** Waits for something that cannot be stopped; rejects at once with the signal's reason when it is aborted. */
+export function untilAborted<T>(wait: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return wait
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    wait.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+
 /** Waits; rejects at once with the signal's reason when it is aborted. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -2,6 +2,7 @@
  * Bytes to be stored. They are read at least twice (the digest goes ahead of them, and a broken attempt begins anew),
  * so a source can be opened again and again; a stream is therefore spooled first, by the platform.
  */
+import { untilAborted } from './deadline.ts'
 import type { Sha256 } from './platform.ts'
 import type { OnProgress } from './progress.ts'
 
@@ -51,9 +52,31 @@ export function blobSource(blob: Blob): Source {
   }
 }
 
-/** Reads a stream piece by piece; not every browser can iterate a web stream. */
-export async function* readStream(stream: ByteStream): AsyncGenerator<Uint8Array, void> {
-  if (!('getReader' in stream)) return yield* stream
+/**
+ * Reads a stream piece by piece; not every browser can iterate a web stream.
+ *
+ * @throws the reason of `signal` as soon as it is aborted, also while the stream gives nothing.
+ */
+export async function* readStream(
+  stream: ByteStream,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void> {
+  const chunks = 'getReader' in stream ? readWebStream(stream) : stream[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const next = await untilAborted(chunks.next(), signal)
+      if (next.done) return
+      yield next.value
+    }
+  } finally {
+    const returned = Promise.resolve(chunks.return?.())
+    // A stream that gives nothing does not end either: nobody waits for it.
+    if (signal?.aborted) returned.catch(() => {})
+    else await returned
+  }
+}
+
+async function* readWebStream(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   const reader = stream.getReader()
   try {
     for (;;) {

@@ -22,8 +22,7 @@ export async function spool(
   try {
     const hash = createSha256()
     let bytes = 0
-    for await (const chunk of readStream(stream)) {
-      signal?.throwIfAborted()
+    for await (const chunk of readStream(stream, signal)) {
       hash.update(chunk)
       await handle.writeFile(chunk)
       bytes += chunk.byteLength

@@ -1,6 +1,7 @@
 import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient, type Progress } from '#client/node'
 import { type PlayedFront, playFront, sendProblem, sha256, someBytes } from './played-front.ts'
@@ -156,6 +157,16 @@ describe('put', () => {
     await expect(bucket.put(REF, endless, { signal: given.signal })).rejects.toThrow('enough')
     const after = (await readdir(tmpdir())).filter((name) => name.startsWith('bucket-'))
     expect(after.filter((name) => !before.includes(name))).toEqual([])
+  })
+
+  it('stops when it is told to, also while the stream gives nothing', async () => {
+    const silent = [new ReadableStream<Uint8Array>(), new PassThrough()]
+    for (const stream of silent) {
+      const given = new AbortController()
+      const putting = bucket.put(REF, stream, { signal: given.signal })
+      setImmediate(() => given.abort(new Error('enough')))
+      await expect(putting).rejects.toThrow('enough')
+    }
   })
 
   it('stops in the middle of sending when it is told to', async () => {

@@ -1,0 +1,190 @@
+/** The command line as people run it: real processes, a real server, a real folder. */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { sha256, someBytes } from '../unit/client/played-front.ts'
+
+const PROGRAM = ['--conditions=source', '--import', 'tsx', resolve('bin/bucket.ts')]
+
+let folder: string
+let work: string
+let temporaries: string
+let server: ChildProcessWithoutNullStreams
+let url: string
+
+function start(args: string[], environment: Record<string, string> = {}): ChildProcessWithoutNullStreams {
+  const child = spawn(process.execPath, [...PROGRAM, ...args], {
+    env: { PATH: process.env.PATH, BUCKET_URL: url, TMPDIR: temporaries, ...environment },
+  })
+  child.stdin.on('error', () => {})
+  return child
+}
+
+async function finish(child: ChildProcessWithoutNullStreams) {
+  const out: Buffer[] = []
+  const err: Buffer[] = []
+  child.stdout.on('data', (chunk) => out.push(chunk))
+  child.stderr.on('data', (chunk) => err.push(chunk))
+  const [exit, signal] = await once(child, 'close')
+  const bytes = Buffer.concat(out)
+  return { exit, signal, bytes, stdout: bytes.toString(), stderr: Buffer.concat(err).toString() }
+}
+
+function bucket(args: string[], stdin?: Uint8Array) {
+  const child = start(args)
+  child.stdin.end(stdin)
+  return finish(child)
+}
+
+async function serve(dataDir: string) {
+  const child = start(['serve', '--port', '0', '--data-dir', dataDir])
+  child.stderr.resume()
+  const [line] = await once(child.stdout, 'data')
+  return { child, url: /http:\S+/.exec(String(line))?.[0] ?? '' }
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bucket-e2e-'))
+  temporaries = join(folder, 'temporaries')
+  await mkdir(temporaries)
+  const served = await serve(join(folder, 'data'))
+  server = served.child
+  url = served.url
+}, 30_000)
+beforeEach(async () => {
+  work = await mkdtemp(join(folder, 'work-'))
+})
+afterAll(async () => {
+  server.kill()
+  await once(server, 'close')
+  await rm(folder, { recursive: true })
+})
+const at = (name: string) => join(work, name)
+
+describe('the command line against a real server', { timeout: 60_000 }, () => {
+  it('stores a file, finds it there again, shows, lists and fetches it', async () => {
+    const bytes = someBytes(20_000_000)
+    await writeFile(at('model'), bytes)
+    const pinned = `b/tour/v1@${sha256(bytes)}`
+    expect(await bucket(['put', 'b/tour/v1', at('model')])).toMatchObject({ exit: 0, stdout: `${pinned}\n` })
+    expect((await bucket(['put', 'b/tour/v1', at('model')])).stderr).toContain('already stored, identical')
+    expect((await bucket(['show', 'b/tour/v1'])).stdout).toContain(sha256(bytes))
+    expect((await bucket(['list', 'b/tour'])).stdout).toContain('v1')
+    expect((await bucket(['get', pinned, '-o', at('copy')])).exit).toBe(0)
+    expect((await readFile(at('copy'))).equals(bytes)).toBe(true)
+    await writeFile(at('model'), 'other')
+    const refused = await bucket(['put', 'b/tour/v1', at('model')])
+    expect(refused.exit).toBe(4)
+    expect(refused.stderr).toContain('Choose a new version')
+  })
+
+  it('goes through pipes', async () => {
+    const bytes = someBytes(3_000_000)
+    const put = await bucket(['put', 'b/piped', '-', '--json'], bytes)
+    const { version } = JSON.parse(put.stdout).entry
+    expect((await bucket(['get', `b/piped/${version}`, '-o', '-'])).bytes.equals(bytes)).toBe(true)
+    expect((await bucket(['digest', '-'], bytes)).stdout).toBe(`${sha256(bytes)}\n`)
+  })
+
+  it('fetches through the download resource when it sends a secret', async () => {
+    const bytes = someBytes(2_000_000)
+    await bucket(['put', 'b/secret/v', '-'], bytes)
+    const child = start(['get', 'b/secret/v', '-o', '-', '--auth', 'api-key'], { BUCKET_API_KEY: 'k' })
+    expect((await finish(child)).bytes.equals(bytes)).toBe(true)
+  })
+
+  it('exits 5 and leaves nothing when a byte on the disk has turned', async () => {
+    const bytes = someBytes(5_000_000)
+    await bucket(['put', 'b/flipped/v', '-'], bytes)
+    const data = join(folder, 'data', 'blobs')
+    const names = await readdir(data, { recursive: true })
+    const hex = sha256(bytes).slice(7)
+    const name = names.find((path) => path.includes(hex) && !path.endsWith('/'))
+    const path = join(data, name ?? '')
+    expect((await stat(path)).size).toBe(5_000_000)
+    const file = await open(path, 'r+').catch(async () => {
+      const { chmod } = await import('node:fs/promises')
+      await chmod(path, 0o600)
+      return await open(path, 'r+')
+    })
+    await file.write(Buffer.from([(bytes[4_000_000] ?? 0) ^ 1]), 0, 1, 4_000_000)
+    await file.close()
+    const got = await bucket(['get', 'b/flipped/v', '-o', at('copy')])
+    expect(got.exit).toBe(5)
+    expect(await readdir(work)).toEqual([])
+  })
+
+  it('leaves nothing behind and exits 130 on Ctrl-C', async () => {
+    const bytes = someBytes(3_000_000)
+    // A front that stalls in the middle, so that the moment is certain.
+    const stalling = createServer((_, response) => {
+      response.writeHead(200, {
+        'content-length': bytes.byteLength,
+        'x-artifact-digest': sha256(bytes),
+        'x-artifact-size': bytes.byteLength,
+      })
+      response.write(bytes.subarray(0, 2_000_000))
+    }).listen(0, '127.0.0.1')
+    await once(stalling, 'listening')
+    const { port } = stalling.address() as AddressInfo
+    await mkdir(at('out'))
+    const child = start(['get', 'b/a/v', '-o', at('out/copy'), '--url', `http://127.0.0.1:${port}/v1`])
+    const finished = finish(child)
+    await expect
+      .poll(async () => {
+        const [name] = await readdir(at('out'))
+        return name === undefined ? 0 : (await stat(at(`out/${name}`))).size
+      })
+      .toBeGreaterThan(0)
+    child.kill('SIGINT')
+    expect(await finished).toMatchObject({ exit: 130, stdout: '' })
+    expect(await readdir(at('out'))).toEqual([])
+    stalling.closeAllConnections()
+    stalling.close()
+  })
+
+  it('leaves no spooled stdin behind on Ctrl-C', async () => {
+    const child = start(['put', 'b/a/spooled', '-'])
+    const finished = finish(child)
+    child.stdin.write(someBytes(1_000_000))
+    // Its temporary has no name while it is written: the process holding it open is what can be seen.
+    await expect
+      .poll(async () => (await openFiles(child.pid)).some((path) => path.includes('spooled')))
+      .toBe(true)
+    child.kill('SIGINT')
+    expect((await finished).exit).toBe(130)
+    expect((await readdir(temporaries)).filter((name) => name.startsWith('bucket-'))).toEqual([])
+    expect((await bucket(['show', 'b/a/spooled'])).exit).toBe(3)
+  })
+
+  it('refuses a second server on the same folder or address', async () => {
+    const second = await bucket(['serve', '--port', '0', '--data-dir', join(folder, 'data')])
+    expect(second.exit).toBe(1)
+    expect(second.stderr).toContain('in use')
+    const { port } = new URL(url)
+    const taken = await bucket(['serve', '--port', port, '--data-dir', at('other')])
+    expect(taken.exit).toBe(1)
+    expect(taken.stderr).toContain('--port 0')
+  })
+
+  it('stops a server on SIGTERM and SIGINT with 0, and its folder opens again', async () => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const { child } = await serve(at('again'))
+      const closed = once(child, 'close')
+      child.kill(signal)
+      expect(await closed).toEqual([0, null])
+    }
+  })
+})
+
+/** What a process of this system has open, as far as the system tells. */
+async function openFiles(pid: number | undefined): Promise<string[]> {
+  const { readlink } = await import('node:fs/promises')
+  const names = await readdir(`/proc/${pid}/fd`).catch(() => [])
+  return await Promise.all(names.map((name) => readlink(`/proc/${pid}/fd/${name}`).catch(() => '')))
+}

@@ -1,0 +1,46 @@
+/** Runs a command line in process, with streams that keep what was written. */
+import { Readable, Writable } from 'node:stream'
+import { run } from '#cli/run'
+import type { ServeSettings } from '#cli/serve-settings'
+import type { RunningServer, Surroundings } from '#cli/surroundings'
+
+export interface Ran {
+  readonly exit: number
+  readonly stdout: string
+  readonly bytes: Buffer
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly url?: string
+  readonly environment?: Surroundings['environment']
+  readonly stdin?: Uint8Array
+  readonly signal?: AbortSignal
+  readonly startServer?: (settings: ServeSettings) => Promise<RunningServer>
+}
+
+export async function bucket(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  const out: Buffer[] = []
+  let stderr = ''
+  const stdout = new Writable({
+    write(chunk, _, done) {
+      out.push(chunk)
+      done()
+    },
+  })
+  const exit = await run(args, {
+    environment: { BUCKET_URL: options.url, ...options.environment },
+    stdin: () => Readable.from(options.stdin ? [options.stdin] : []),
+    stdout,
+    stderr: {
+      write(text) {
+        stderr += text
+      },
+    },
+    signal: options.signal ?? new AbortController().signal,
+    startServer: options.startServer ?? (() => Promise.reject(new Error('no server here'))),
+    version: '1.2.3',
+  })
+  const bytes = Buffer.concat(out)
+  return { exit, stdout: bytes.toString(), bytes, stderr }
+}

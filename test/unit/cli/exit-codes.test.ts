@@ -1,0 +1,76 @@
+import { createServer } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ERRORS, type ErrorCode } from '#protocol/errors'
+import { type PlayedFront, playFront, sendProblem, sha256 } from '../client/played-front.ts'
+import { bucket } from './command-line.ts'
+
+let front: PlayedFront
+beforeEach(async () => {
+  front = await playFront()
+})
+afterEach(async () => await front.close())
+
+const show = () => bucket(['show', 'b/a/v'], { url: front.url })
+
+describe('the exit code', () => {
+  it.each<[ErrorCode, number]>([
+    ['version_not_found', 3],
+    ['route_not_found', 3],
+    ['version_exists', 4],
+    ['digest_mismatch', 5],
+    ['artifact_too_large', 6],
+    ['unauthorized', 8],
+    ['forbidden', 8],
+    ['host_not_allowed', 1],
+    ['insufficient_storage', 1],
+  ])('of %s is %i, and stderr says what, why and what next', async (code, exit) => {
+    front.misbehave = (_, response) =>
+      sendProblem(response, code, {
+        declared_digest: sha256(Buffer.from('x')),
+        stored: { digest: sha256(Buffer.from('y')) },
+      })
+    const ran = await show()
+    expect(ran.exit).toBe(exit)
+    expect(ran.stderr).toContain(`error: ${ERRORS[code].title}\n  why:  the played front says ${code}\n`)
+    expect(ran.stderr).toContain(`  next: ${ERRORS[code].next}\n`)
+  })
+
+  it('is 7 when a front stays unavailable, after retries', async () => {
+    front.misbehave = (_, response) => sendProblem(response, 'unavailable', {}, { 'retry-after': '0' })
+    expect((await show()).exit).toBe(7)
+    expect(front.received.length).toBeGreaterThan(1)
+  })
+
+  it('is 7 when nobody listens', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    const address = server.address()
+    const port = typeof address === 'object' && address ? address.port : 0
+    await new Promise((resolve) => server.close(resolve))
+    const ran = await bucket(['show', 'b/a/v', '--url', `http://127.0.0.1:${port}/v1`])
+    expect(ran.exit).toBe(7)
+    expect(ran.stderr).toContain('nothing listens there')
+  })
+
+  it('is 6 when a proxy refuses the size of a body', async () => {
+    front.misbehave = (_, response) => {
+      response.writeHead(413).end('<html>too large</html>')
+      return true
+    }
+    const ran = await bucket(['put', 'b/a/v', '-'], { url: front.url, stdin: Buffer.from('x') })
+    expect(ran.exit).toBe(6)
+  })
+
+  it('is 2 for a malformed reference or digest, and nothing is asked', async () => {
+    for (const args of [
+      ['show', 'b/a'],
+      ['show', 'b/a/_'],
+      ['get', 'b/a/v@sha256:ABC'],
+      ['put', 'b', 'file'],
+      ['put', 'b/a/v', '/does/not/exist'],
+      ['list', 'b/a/v'],
+    ])
+      expect(await bucket(args, { url: front.url })).toMatchObject({ exit: 2, stdout: '' })
+    expect(front.received).toEqual([])
+  })
+})

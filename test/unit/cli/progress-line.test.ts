@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest'
+import { progressLine } from '#cli/progress-line'
+
+function show(isTTY: boolean) {
+  let now = 0
+  let text = ''
+  const stream = { isTTY, columns: 70, write: (written: string) => (text += written) }
+  const line = progressLine(stream, () => now)
+  return {
+    line,
+    at(ms: number, bytes: number, phase: 'hashing' | 'uploading' | 'verifying' = 'uploading') {
+      now = ms
+      const before = text.length
+      line.report({ phase, bytes, total: 1024 ** 3 })
+      return text.slice(before)
+    },
+    clear() {
+      const before = text.length
+      line.clear()
+      return text.slice(before)
+    },
+  }
+}
+
+describe('progress', () => {
+  it('is a live line on a terminal, after a moment, with phase, bytes, rate and time left', () => {
+    const { at, clear } = show(true)
+    expect(at(0, 0)).toBe('')
+    const drawn = at(1000, 256 * 1024 ** 2)
+    expect(drawn).toMatch(/^\ruploading {3}256\.0 MiB of 1\.0 GiB {2}25 % {2}256\.0 MiB\/s {2}3 s left/)
+    expect(drawn.length).toBeLessThan(80)
+    expect(at(1050, 300 * 1024 ** 2)).toBe('')
+    expect(at(1060, 0, 'verifying')).toContain('verifying…')
+    expect(clear()).toBe('\r\x1b[K')
+  })
+
+  it('is a whole line every few seconds elsewhere, and nothing for what is short', () => {
+    const { at, clear } = show(false)
+    expect([at(0, 0), at(4000, 10)]).toEqual(['', ''])
+    expect(at(5000, 512 * 1024 ** 2, 'hashing')).toMatch(/^hashing .* 50 %.*\n$/)
+    expect(at(6000, 600 * 1024 ** 2, 'hashing')).toBe('')
+    expect(clear()).toBe('')
+  })
+})

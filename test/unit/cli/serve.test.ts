@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest'
+import { Interrupted } from '#cli/failure'
+import { readServeSettings, type ServeSettings } from '#cli/serve-settings'
+import { bucket } from './command-line.ts'
+
+describe('the settings of serve', () => {
+  it('are loopback, 9470, .bucket and 5 GiB unless told otherwise', () => {
+    expect(readServeSettings({}, {})).toEqual({
+      store: 'local',
+      host: '127.0.0.1',
+      port: 9470,
+      dataDir: '.bucket',
+      maxArtifactBytes: 5 * 1024 ** 3,
+      publicUrl: undefined,
+    })
+  })
+
+  it('come from the environment, and an option wins', () => {
+    const environment = {
+      BUCKET_STORE: 'aws',
+      BUCKET_HOST: '0.0.0.0',
+      BUCKET_PORT: '1',
+      BUCKET_DATA_DIR: 'd',
+      BUCKET_MAX_ARTIFACT_BYTES: '5MB',
+      BUCKET_PUBLIC_URL: 'https://artifacts.example',
+    }
+    expect(readServeSettings({ port: '0' }, environment)).toEqual({
+      store: 'aws',
+      host: '0.0.0.0',
+      port: 0,
+      dataDir: 'd',
+      maxArtifactBytes: 5_000_000,
+      publicUrl: new URL('https://artifacts.example'),
+    })
+  })
+
+  it('are refused all at once, by the name under which they were given', () => {
+    const read = () =>
+      readServeSettings(
+        { port: '65536', maxArtifactBytes: '-1' },
+        { BUCKET_STORE: 's3', BUCKET_PUBLIC_URL: 'ftp://x' },
+      )
+    for (const name of ['--port', '--max-artifact-bytes', 'BUCKET_STORE', 'BUCKET_PUBLIC_URL'])
+      expect(read).toThrow(name)
+  })
+})
+
+describe('bucket serve', () => {
+  async function serve(args: string[]) {
+    const given = new AbortController()
+    const asked: ServeSettings[] = []
+    let stopped = false
+    const ran = await bucket(['serve', ...args], {
+      signal: given.signal,
+      startServer: async (settings) => {
+        asked.push(settings)
+        setImmediate(() => given.abort(new Interrupted('SIGTERM')))
+        return {
+          url: 'http://127.0.0.1:4711/v1',
+          async stop() {
+            stopped = true
+          },
+        }
+      },
+    })
+    return { ran, asked, stopped }
+  }
+
+  it('prints one line with its address, stops when it is told to, and exits 0', async () => {
+    const { ran, stopped } = await serve([])
+    expect(ran).toMatchObject({ exit: 0, stdout: 'Bucket is ready at http://127.0.0.1:4711/v1\n' })
+    expect(stopped).toBe(true)
+    expect(ran.stderr).not.toContain('warning')
+  })
+
+  it('warns when other machines can reach it', async () => {
+    expect((await serve(['--host', '0.0.0.0'])).ran.stderr).toContain('warning: 0.0.0.0')
+    expect((await serve(['--host', '127.1.2.3'])).ran.stderr).not.toContain('warning')
+  })
+
+  it('says in three parts why it cannot start', async () => {
+    const refuse = (error: Error) => bucket(['serve'], { startServer: () => Promise.reject(error) })
+    const taken = Object.assign(new Error('listen EADDRINUSE: 127.0.0.1:9470'), { code: 'EADDRINUSE' })
+    const ran = await refuse(taken)
+    expect(ran.exit).toBe(1)
+    expect(ran.stderr).toMatch(/^error: The server cannot start\n {2}why: {2}.*9470\n {2}next: .*--port 0/)
+  })
+})

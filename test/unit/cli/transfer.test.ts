@@ -1,0 +1,150 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Interrupted } from '#cli/failure'
+import { type PlayedFront, playFront, sha256, someBytes } from '../client/played-front.ts'
+import { bucket } from './command-line.ts'
+
+let front: PlayedFront
+let folder: string
+beforeEach(async () => {
+  front = await playFront()
+  folder = await mkdtemp(join(tmpdir(), 'cli-'))
+})
+afterEach(async () => {
+  await front.close()
+  await rm(folder, { recursive: true })
+})
+const at = (name: string) => join(folder, name)
+const on = (...args: string[]) => bucket(args, { url: front.url })
+
+describe('bucket put', () => {
+  it('prints the pinned reference, and says whether it was there already', async () => {
+    const bytes = someBytes(100)
+    await writeFile(at('model'), bytes)
+    const first = await on(
+      'put',
+      'b/a/v',
+      at('model'),
+      '--uploaded-by',
+      'cluster 5',
+      '--provenance-source',
+      'run',
+    )
+    expect(first).toMatchObject({ exit: 0, stdout: `b/a/v@${sha256(bytes)}\n`, stderr: 'stored, 100 B\n' })
+    expect(front.stored.get('b/a/v')?.entry).toMatchObject({
+      uploaded_by: 'cluster 5',
+      provenance_source: 'run',
+    })
+    const again = await on('put', 'b/a/v', at('model'))
+    expect(again).toMatchObject({ exit: 0, stdout: first.stdout })
+    expect(again.stderr).toContain('already stored, identical')
+  })
+
+  it('names by content what has no version, from a file and from stdin', async () => {
+    const bytes = someBytes(100)
+    const version = `sha256-${sha256(bytes).slice(7, 19)}`
+    await writeFile(at('model'), bytes)
+    expect((await on('put', 'b/a', at('model'))).stdout).toBe(`b/a/${version}@${sha256(bytes)}\n`)
+    const piped = await bucket(['put', 'b/piped', '-', '--json'], { url: front.url, stdin: bytes })
+    expect(JSON.parse(piped.stdout)).toMatchObject({ created: true, entry: { version, size: 100 } })
+  })
+
+  it('refuses other bytes with 4, in three parts and as JSON', async () => {
+    front.put('b/a/v', Buffer.from('first'))
+    await writeFile(at('model'), 'other')
+    const ran = await on('put', 'b/a/v', at('model'), '--json')
+    expect(ran.exit).toBe(4)
+    expect(ran.stderr).toMatch(/^error: .+\n {2}why: {2}.+\n(?: {8}.+\n)*? {2}next: .+\n$/)
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      error: {
+        code: 'version_exists',
+        exit_code: 4,
+        members: { conflict: 'different', stored: { size: 5 } },
+      },
+    })
+  })
+
+  it('says nothing but results with --quiet', async () => {
+    await writeFile(at('model'), 'x')
+    expect((await on('put', 'b/a/v', at('model'), '--quiet')).stderr).toBe('')
+  })
+})
+
+describe('bucket get', () => {
+  const bytes = someBytes(2_000_000)
+  beforeEach(() => front.put('b/a/v', bytes))
+
+  it('writes a file, into a folder under its own name, or stdout', async () => {
+    expect(await on('get', 'b/a/v', '-o', at('model'))).toMatchObject({ exit: 0, stdout: `${at('model')}\n` })
+    expect((await readFile(at('model'))).equals(bytes)).toBe(true)
+    const json = await on('get', `b/a/v@${sha256(bytes)}`, '-o', folder, '--json')
+    expect(JSON.parse(json.stdout)).toEqual({
+      path: at('a-v'),
+      ref: 'b/a/v',
+      digest: sha256(bytes),
+      size: 2_000_000,
+    })
+    expect((await on('get', 'b/a/v', '-o', '-')).bytes.equals(bytes)).toBe(true)
+    expect((await readdir(folder)).sort()).toEqual(['a-v', 'model'])
+  })
+
+  it('exits 5 on wrong bytes and leaves nothing, to stdout never the whole', async () => {
+    const { entry } = front.put('b/a/v', bytes)
+    front.stored.set('b/a/v', { bytes: someBytes(2_000_000), entry })
+    const ran = await on('get', 'b/a/v', '-o', at('model'))
+    expect(ran.exit).toBe(5)
+    expect(ran.stderr).toContain('Do not use these bytes')
+    expect(await readdir(folder)).toEqual([])
+    const piped = await on('get', 'b/a/v', '-o', '-')
+    expect(piped.exit).toBe(5)
+    expect(piped.bytes.byteLength).toBeLessThan(1_000_000)
+  })
+
+  it('exits 5 when another digest is stored than the one asked for', async () => {
+    const ran = await on('get', `b/a/v@${sha256(Buffer.from('x'))}`, '-o', at('model'))
+    expect(ran.exit).toBe(5)
+    expect(ran.stderr).toContain(sha256(bytes))
+  })
+
+  it('leaves nothing behind and exits 130 when it is interrupted', async () => {
+    const given = new AbortController()
+    front.misbehave = (request, response) => {
+      response.writeHead(200, {
+        'content-length': bytes.byteLength,
+        'x-artifact-digest': sha256(bytes),
+        'x-artifact-size': bytes.byteLength,
+      })
+      response.write(bytes.subarray(0, 1_500_000), () => given.abort(new Interrupted('SIGINT')))
+      return request !== undefined
+    }
+    const ran = await bucket(['get', 'b/a/v', '-o', at('model')], { url: front.url, signal: given.signal })
+    expect(ran).toMatchObject({ exit: 130, stdout: '', stderr: '' })
+    expect(await readdir(folder)).toEqual([])
+  })
+})
+
+describe('bucket show, list and digest', () => {
+  it('tell of entries, for people and for programs', async () => {
+    const { entry } = front.put('b/a/v', Buffer.from('x'))
+    for (const version of ['w', 'x', 'y']) front.put(`b/a/${version}`, Buffer.from(version))
+    expect((await on('show', 'b/a/v')).stdout).toContain(`digest             ${entry.digest}\n`)
+    expect(JSON.parse((await on('show', 'b/a/v', '--json')).stdout)).toEqual(entry)
+    const lines = (await on('list', 'b/a')).stdout.trimEnd().split('\n')
+    expect(lines.map((line) => line.split(/\s+/).at(-1))).toEqual(['v', 'w', 'x', 'y'])
+    expect(JSON.parse((await on('list', 'b/a', '--json')).stdout).versions).toHaveLength(4)
+    expect(await on('list', 'b/none')).toMatchObject({
+      exit: 0,
+      stdout: '',
+      stderr: 'b/none has no versions\n',
+    })
+  })
+
+  it('compute the digest of a file and of stdin', async () => {
+    await writeFile(at('model'), 'hello')
+    expect((await on('digest', at('model'))).stdout).toBe(`${sha256(Buffer.from('hello'))}\n`)
+    const piped = await bucket(['digest', '-', '--json'], { stdin: Buffer.from('hello') })
+    expect(JSON.parse(piped.stdout)).toEqual({ digest: sha256(Buffer.from('hello')), size: 5 })
+  })
+})
