@@ -1,6 +1,9 @@
 /** The fakes keep the promises of the ports, so that a rule tested on them is tested on the truth. */
+import { describe, expect, it } from 'vitest'
+import { blobOf, collect, entryOf, inChunks, someBytes } from '#support/fake-artifacts'
 import { fakeBlobStore } from '#support/fake-blob-store'
 import { fakeLedger } from '#support/fake-ledger'
+import { faultyBlobStore, faultyLedger, numbered } from '#support/faulty-ports'
 import { describeBlobStore } from './blob-store.ts'
 import { describeLedger } from './ledger.ts'
 
@@ -23,3 +26,37 @@ describeLedger(
   async () => ({ ledger: fakeLedger(), reopen: async () => fakeLedger(), close: async () => undefined }),
   { cannotWitness: { reopen: 'a ledger in memory ends with its process' } },
 )
+
+describe('a faulty port', () => {
+  const entry = entryOf('b/a/v', someBytes(1))
+  const error = new Error('injected')
+
+  it.each([
+    ['before', undefined],
+    ['after', entry],
+  ] as const)('fails %s a call, and leaves what that means', async (when, left) => {
+    const ledger = fakeLedger()
+    const calls: string[] = []
+    const plan = numbered((call) => {
+      calls.push(`${call.number} ${call.method}`)
+      return call.method === 'append' ? { when, error } : undefined
+    })
+    const faulty = faultyLedger(ledger, plan)
+    await faulty.check()
+    await expect(faulty.append(entry, 'commit')).rejects.toBe(error)
+    expect(await ledger.find(entry.ref)).toEqual(left)
+    expect(calls).toEqual(['1 check', '2 append'])
+  })
+
+  it('passes everything on when nothing is to fail, whatever the port', async () => {
+    const blobs = faultyBlobStore(
+      fakeBlobStore(),
+      numbered(() => undefined),
+    )
+    const bytes = someBytes(100)
+    const blob = blobOf('b/a/v', bytes)
+    const options = { size: 100, contentType: 'text/plain', signal: undefined }
+    expect(await blobs.write(blob, inChunks(bytes, 30), options)).toBe('written')
+    expect(await collect(await blobs.read(blob, { first: 1, last: 5 }, undefined))).toEqual(bytes.slice(1, 6))
+  })
+})
