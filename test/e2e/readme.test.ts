@@ -1,0 +1,164 @@
+/**
+ * The README is true: its code blocks run, in order, as they are printed, against the server that it starts, in a folder that
+ * looks like a fresh checkout. The fence says what a block is: `sh serve`, `sh run`, `ts run FILE`, `python run FILE`; a block
+ * `… prints` is what the one before wrote to stdout, `…` standing for anything. Only the port differs: it may be in use.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const PRINTED_ORIGIN = '127.0.0.1:9470'
+const START_MS = 30_000
+const BLOCK_MS = 60_000
+/** Not part of a fresh checkout, or made by the blocks themselves. */
+const LEFT_OUT = new Set(['.git', '.bucket', '.cache', 'dist'])
+
+interface Block {
+  readonly language: string
+  readonly role: string
+  readonly file: string | undefined
+  readonly text: string
+  readonly line: number
+}
+
+const README = await readFile('README.md', 'utf8')
+
+const blocks: Block[] = [...README.matchAll(/^```(\w+) (serve|run|prints)(?: (\S+))?\n(.*?)^```$/gms)].map(
+  (found) => {
+    const [, language = '', role = '', file, text = ''] = found
+    return { language, role, file, text, line: README.slice(0, found.index).split('\n').length }
+  },
+)
+const runs = blocks.filter(({ role }) => role === 'run')
+/** What the block before a `prints` block must have written. */
+const printed = new Map(
+  blocks.flatMap((block, at) => (block.role === 'prints' ? [[blocks[at - 1], block.text]] : [])),
+)
+
+let folder: string
+let server: ChildProcess
+let origin: string
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const address = probe.address()
+  probe.close()
+  await once(probe, 'close')
+  if (address === null || typeof address === 'string') throw new Error('a port has an address')
+  return address.port
+}
+
+/** A checkout in a folder of its own: what a block writes lands there, and not in this one. */
+async function freshCheckout(): Promise<string> {
+  const copy = await mkdtemp(join(tmpdir(), 'bucket-readme-'))
+  for (const name of await readdir('.'))
+    if (!LEFT_OUT.has(name)) await symlink(resolve(name), join(copy, name))
+  return copy
+}
+
+/** Only what a person's shell would have. */
+const environment = () => ({
+  PATH: process.env.PATH,
+  HOME: process.env.HOME,
+  BUCKET_URL: `http://${origin}/v1`,
+})
+
+function start(command: string, args: readonly string[]) {
+  // A group of its own, so that npm's children can be stopped with it.
+  return spawn(command, args, {
+    cwd: folder,
+    env: environment(),
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+function stop(child: ChildProcess): void {
+  if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM')
+}
+
+async function runBlock({
+  language,
+  file,
+  text,
+}: Block): Promise<{ exit: unknown; stdout: string; stderr: string }> {
+  const source = text.replaceAll(PRINTED_ORIGIN, origin)
+  if (file !== undefined) await writeFile(join(folder, file), source)
+  const child =
+    language === 'ts'
+      ? start('node', ['--conditions=source', '--import', 'tsx', file ?? ''])
+      : language === 'python'
+        ? start('python3', [file ?? ''])
+        : start('bash', ['-euo', 'pipefail', '-c', source])
+  const timer = setTimeout(() => stop(child), BLOCK_MS)
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString('utf8')
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString('utf8')
+  })
+  const [exit] = await once(child, 'close')
+  clearTimeout(timer)
+  return { exit, stdout, stderr }
+}
+
+const patternOf = (text: string): RegExp =>
+  new RegExp(
+    `^${text
+      .trimEnd()
+      .split('…')
+      .map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
+      .join('.*')}$`,
+    's',
+  )
+
+beforeAll(async () => {
+  folder = await freshCheckout()
+  const [first] = blocks
+  expect(first, 'the first block starts the server').toMatchObject({
+    role: 'serve',
+    text: 'npm ci && npm start\n',
+  })
+  const port = await freePort()
+  origin = `127.0.0.1:${port}`
+  server = start('npm', ['start', '--', '--port', String(port)])
+  server.stderr?.resume()
+  if (!server.stdout) throw new Error('the server has no stdout')
+  for await (const line of createInterface({ input: server.stdout, signal: AbortSignal.timeout(START_MS) }))
+    if (line === `Bucket is ready at http://${origin}/v1`) return
+  throw new Error('the server did not print what the README says')
+}, START_MS)
+
+afterAll(async () => {
+  if (server) {
+    const exited = once(server, 'close')
+    stop(server)
+    await exited
+  }
+  await rm(folder, { recursive: true, force: true })
+})
+
+describe('the README', () => {
+  it('has blocks of every kind', () => {
+    expect(new Set(runs.map(({ language }) => language))).toEqual(new Set(['sh', 'ts', 'python']))
+  })
+
+  it.each(runs.map((block) => ({ block, name: `line ${block.line}, ${block.language}` })))(
+    'works as printed: $name',
+    async ({ block }) => {
+      const { exit, stdout, stderr } = await runBlock(block)
+      expect(exit, `${stdout}${stderr}`).toBe(0)
+      const expected = printed.get(block)
+      if (expected !== undefined) expect(stdout.trimEnd()).toMatch(patternOf(expected))
+    },
+    BLOCK_MS,
+  )
+})

@@ -1,0 +1,80 @@
+/** The documents say what the code does: links lead somewhere, and the tables of the contract are those of lib/protocol. */
+import { existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, join, normalize } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { EXIT } from '#cli/exit-codes'
+import { ERRORS } from '#protocol/errors'
+import { HEADERS } from '#protocol/headers'
+import { ROUTES } from '#protocol/routes'
+
+const names = (await readdir('docs', { recursive: true })).filter((name) => name.endsWith('.md'))
+const pages = ['README.md', 'CHANGELOG.md', ...names.map((name) => join('docs', name))]
+const texts = new Map(
+  await Promise.all(pages.map(async (page) => [page, await readFile(page, 'utf8')] as const)),
+)
+const contract = texts.get('docs/http-api.md') ?? ''
+
+/** As GitHub makes them. */
+const anchorOf = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-')
+
+const anchors = new Map(
+  [...texts].map(([page, text]) => [
+    page,
+    new Set([...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading))),
+  ]),
+)
+
+function deadLinks(page: string): string[] {
+  const links = [...(texts.get(page) ?? '').matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(
+    ([, link = '']) => link,
+  )
+  return links.filter((link) => {
+    const [path = '', anchor] = link.split('#')
+    const target = path === '' ? page : normalize(join(dirname(page), path))
+    return !existsSync(target) || (anchor !== undefined && !anchors.get(target)?.has(anchor))
+  })
+}
+
+describe('the documents', () => {
+  it.each(pages)('%s links to what is there', (page) => {
+    expect(deadLinks(page)).toEqual([])
+  })
+})
+
+describe('docs/http-api.md', () => {
+  const rows = contract.split('\n').filter((line) => line.startsWith('|'))
+
+  it.each(Object.entries(ERRORS))('tells the status of %s, and whether a retry helps', (code, rule) => {
+    const row = rows.find((line) => line.includes(`\`${code}\``) && line.startsWith(`| ${rule.status} |`))
+    expect(row?.split(' | ')[2]).toBe(rule.retryable ? 'yes' : 'no')
+  })
+
+  it('has every route, and which side answers it', () => {
+    const versions = ROUTES.listVersions.path
+    const written = Object.values(ROUTES).map(({ method, path, access }) => ({
+      text: `\`${method} ${path.startsWith(versions) ? `V${path.slice(versions.length)}` : `/v1${path}`}\``,
+      access,
+    }))
+    expect(
+      written.filter(
+        ({ text, access }) => !rows.some((row) => row.includes(text) && row.endsWith(`| ${access} |`)),
+      ),
+    ).toEqual([])
+  })
+
+  it('names every header that Bucket gives a meaning of its own', () => {
+    expect(Object.values(HEADERS).filter((name) => !contract.includes(`\`${name}`))).toEqual([])
+  })
+})
+
+describe('docs/cli.md', () => {
+  it('has every exit status', () => {
+    const text = texts.get('docs/cli.md') ?? ''
+    expect(Object.values(EXIT).filter((exit) => !text.includes(`\n| ${exit} |`))).toEqual([])
+  })
+})
