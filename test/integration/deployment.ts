@@ -55,10 +55,13 @@ export async function deploy(options: CdkOptions): Promise<Deployment> {
 export const destroy = (options: CdkOptions): Promise<void> =>
   cdk(options, ['destroy', ...stack(options), ...settings, '--force'])
 
-/** The title of a problem, as the sources have it, and as the changed sources have it. */
-export const TITLE = { before: 'There is no such resource', after: 'There is no such resource here' } as const
+/** A title that only the functions know: as the sources have it, and as the changed sources have it. */
+export const TITLE = {
+  before: 'This version is not stored',
+  after: 'This version is not stored here',
+} as const
 
-/** A copy of the project's sources with another title for `route_not_found`: a release whose code differs, visibly. */
+/** A copy of the project's sources with another title for `version_not_found`: a release whose code differs, visibly. */
 export function changedProject(work: string): string {
   const copy = join(work, 'changed')
   mkdirSync(copy)

@@ -45,13 +45,13 @@ export async function startLocalStack(work: string): Promise<Emulator> {
   const port = await freePort()
   const endpoint = `http://127.0.0.1:${port}`
   const temporary = join(work, 'localstack')
-  await mkdir(join(temporary, 'root'), { recursive: true })
+  await mkdir(temporary)
   const { logFile } = await serve(
     join(PLUGIN, 'start.sh'),
     [folder, String(port)],
     START_MS,
     {
-      env: { ...process.env, FILESYSTEM_ROOT: join(temporary, 'root'), TMPDIR: temporary },
+      env: { ...process.env, FILESYSTEM_ROOT: temporary },
       output: { file: join(work, 'localstack.log') },
     },
     () => answers(`${endpoint}/_localstack/health`),

@@ -5,9 +5,9 @@
 import { AwsClient } from 'aws4fetch'
 import { zipOf } from './zip.ts'
 
-/** Answers with its event; headers that the query parameter `headers` asks for come back, too. */
+/** Answers with its event, and with the status and headers that the query asks for. */
 const ECHO = `exports.handler = async (event) => ({
-  statusCode: 200,
+  statusCode: Number((event.queryStringParameters || {}).status || 200),
   headers: { 'Content-Type': 'application/json', ...JSON.parse((event.queryStringParameters || {}).headers || '{}') },
   body: JSON.stringify({ ...event, body: undefined, bodyBytes: Buffer.from(event.body || '', event.isBase64Encoded ? 'base64' : 'utf8').length }),
 })

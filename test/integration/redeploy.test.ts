@@ -17,7 +17,7 @@ import { stopEverything } from './processes.ts'
 
 const target = deployedTarget()
 afterAll(stopEverything)
-const title = async () => (json(await get(target, '/v1/no-such-resource')) as { title: string }).title
+const title = async () => (json(await get(target, versionPath(freshRef()))) as { title: string }).title
 
 test('changed code is deployed under load: the URL stays, artifacts stay, stores in between are all there', {
   timeout: 300_000,

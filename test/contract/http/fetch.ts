@@ -137,7 +137,11 @@ export function describeFetch(target: TargetThunk): void {
           const response = await get(target(), path(), [['If-None-Match', field()]], method)
           expect(response.status, method).toBe(304)
           expect(response.body, method).toHaveLength(0)
-          expectFetchHeaders(response, one)
+          // The other headers are still looked at where the way here loses this one.
+          const untyped = target().cannotWitness['type-of-304'] !== undefined
+          const type = untyped ? one.entry.content_type : header(response, 'Content-Type')
+          const headers = new Map(response.headers).set('content-type', type ?? '')
+          expectFetchHeaders({ ...response, headers }, one)
         }
       })
 
