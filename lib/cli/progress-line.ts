@@ -34,6 +34,8 @@ export function progressLine(
 
   return {
     report(progress) {
+      // The command's own last word says it.
+      if (progress.phase === 'committed') return
       const at = now()
       if (progress.phase !== phase) {
         phase = progress.phase
@@ -55,7 +57,7 @@ export function progressLine(
 }
 
 function describe({ phase, bytes, total }: Progress, seconds: number): string {
-  if (phase === 'committed' || phase === 'verifying') return `${phase}…`
+  if (phase === 'verifying') return `${phase}…`
   const rate = seconds > 0 ? bytes / seconds : 0
   const done = total === undefined ? formatSize(bytes) : `${formatSize(bytes)} of ${formatSize(total)}`
   const parts = [`${phase.padEnd(11)} ${done}`]

@@ -12,6 +12,9 @@ import { answerMs, type IncomingResponse, type OutgoingRequest, type Transport }
 /** Bodies above this ask first. */
 const EXPECT_BYTES = 1024 * 1024
 
+/** Small, so that a slow line still shows that it moves before the idle limit: 30 s allow for 2 KiB a second. */
+const WRITE_BYTES = 64 * 1024
+
 export function nodeTransport(): Transport {
   const agents = {
     'http:': new http.Agent({ keepAlive: true }),
@@ -129,17 +132,19 @@ async function sendBody(
 ): Promise<void> {
   let sent = 0
   for await (const chunk of markingFailures(body)) {
-    if (chunk.byteLength === 0) continue
-    // One turn of the event loop reads before it writes: an answer that is there already is seen before a write to a
-    // connection that its sender has closed can destroy it.
-    await new Promise((resolve) => setImmediate(resolve))
-    if (isAnswered()) return
-    const left = new Promise<void>((resolve, reject) => {
-      outgoing.write(chunk, (error) => (error ? reject(error) : resolve()))
-    })
-    await within(timeouts.idleMs, left, stalled('stopped taking the body'))
-    sent += chunk.byteLength
-    onSent?.(sent)
+    for (let at = 0; at < chunk.byteLength; at += WRITE_BYTES) {
+      const piece = chunk.subarray(at, at + WRITE_BYTES)
+      // One turn of the event loop reads before it writes: an answer that is there already is seen before a write to a
+      // connection that its sender has closed can destroy it.
+      await new Promise((resolve) => setImmediate(resolve))
+      if (isAnswered()) return
+      const left = new Promise<void>((resolve, reject) => {
+        outgoing.write(piece, (error) => (error ? reject(error) : resolve()))
+      })
+      await within(timeouts.idleMs, left, stalled('stopped taking the body'))
+      sent += piece.byteLength
+      onSent?.(sent)
+    }
   }
   outgoing.end()
 }

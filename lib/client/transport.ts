@@ -43,6 +43,12 @@ export interface Transport {
   send(request: OutgoingRequest): Promise<IncomingResponse>
 }
 
-/** A server hashes and syncs what it got before it answers: a second for every 16 MiB, on top of the idle limit. */
+/** What the system may still hold of a body when its last write has left, and how slow a line may be to carry it. */
+const BUFFERED_BYTES = 4 * 1024 * 1024
+const SLOW_BYTES_PER_MS = 32
+
+/** A server gets the last bytes, hashes and syncs before it answers: a second for every 16 MiB, on top of the idle limit. */
 export const answerMs = (timeouts: Timeouts, bodyBytes: number): number =>
-  timeouts.idleMs + Math.ceil(bodyBytes / (16 * 1024 * 1024)) * 1000
+  timeouts.idleMs +
+  Math.min(bodyBytes, BUFFERED_BYTES) / SLOW_BYTES_PER_MS +
+  Math.ceil(bodyBytes / (16 * 1024 * 1024)) * 1000
