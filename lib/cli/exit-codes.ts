@@ -63,6 +63,8 @@ export function exitCodeOf(error: unknown): number {
         : EXIT.unexpected
     case 'NetworkError':
       return 'status' in error && error.status === 413 ? EXIT.tooLarge : EXIT.unavailable
+    case 'CredentialsProviderError':
+      return EXIT.unauthorized
     case 'SourceChangedError':
       return EXIT.digestMismatch
     default:

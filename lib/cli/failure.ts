@@ -40,6 +40,13 @@ export function describeFailure(error: unknown): Failure {
       return { what: 'This is no command that can run', why: [error.message], next: nextOf(error), exit }
     case 'NetworkError':
       return { what: 'There is no answer from Bucket', why: [error.message], next: nextOf(error), exit }
+    case 'CredentialsProviderError':
+      return {
+        what: 'There are no AWS credentials to sign with',
+        why: [error.message],
+        next: 'Sign in as for other AWS tools (aws configure, AWS_PROFILE, aws sso login), or choose another --auth.',
+        exit,
+      }
     case 'FolderRefused':
       return { what: 'The server cannot start', why: [error.message], next: nextOf(error), exit }
     case 'SourceChangedError':

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describeFailure } from '#cli/failure'
 import { ERRORS, type ErrorCode } from '#protocol/errors'
 import { type PlayedFront, playFront, sendProblem, sha256 } from '../client/played-front.ts'
 import { bucket } from './command-line.ts'
@@ -50,6 +51,14 @@ describe('the exit code', () => {
     const ran = await bucket(['show', 'b/a/v', '--url', `http://127.0.0.1:${port}/v1`])
     expect(ran.exit).toBe(7)
     expect(ran.stderr).toContain('nothing listens there')
+  })
+
+  it('is 8 when there are no credentials to sign with', async () => {
+    // What the SDK throws, by the name that it gives it.
+    const error = Object.assign(new Error('Could not load credentials'), { name: 'CredentialsProviderError' })
+    const failure = describeFailure(error)
+    expect(failure).toMatchObject({ exit: 8, why: ['Could not load credentials'] })
+    expect(failure.next).toContain('AWS_PROFILE')
   })
 
   it('is 6 when a proxy refuses the size of a body', async () => {
