@@ -46,7 +46,10 @@ export async function beginUpload(
   const { created, record } = await retryWrites(async () => {
     const row = await call.time('uploads', deps.uploads.find(id))
     const existing = live(row, deps.clock())
-    if (existing && existing.state !== 'failed' && (await isUsable(deps, existing, call)))
+    if (existing?.state === 'committed') {
+      const entry = await call.time('ledger', deps.ledger.find(id.ref))
+      if (entry) throw versionExists(id.digest, entry)
+    } else if (existing && existing.state !== 'failed' && (await isUsable(deps, existing, call)))
       return { created: false, record: existing }
     return openNew(deps, { ...request, mode }, row, call)
   })

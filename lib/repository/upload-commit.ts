@@ -6,14 +6,23 @@
 import type { Entry } from '#protocol/entry'
 import { BucketError } from '#protocol/errors'
 import { formatRef } from '#protocol/identifiers'
-import { MAX_PARTS_PER_REQUEST, partCount, sizeOfPart, UPLOAD_SECONDS } from '#protocol/limits'
+import { MAX_PARTS_PER_REQUEST, partCount, sizeOfPart } from '#protocol/limits'
 import type { UploadMessage } from '#protocol/messages'
 import { versionExists } from './conflict.ts'
 import type { Call } from './ports.ts'
 import { retryWrites } from './retry-writes.ts'
 import type { ReceivedPart, UploadId, UploadRecord } from './upload-ports.ts'
-import { changed, committed, failed, live, QUEUE_LEASE_MS, type UploadDependencies } from './upload-record.ts'
-import { revive, uploadMessage, uploadNotFound } from './upload-view.ts'
+import {
+  changed,
+  committed,
+  entryOf,
+  failed,
+  isHeld,
+  live,
+  type UploadDependencies,
+  verifying,
+} from './upload-record.ts'
+import { committedMessage, revive, uploadMessage, uploadNotFound } from './upload-view.ts'
 
 export type CommitResult =
   /** This call made the artifact visible. */
@@ -33,15 +42,14 @@ export async function commitUpload(
 ): Promise<CommitResult> {
   const stored = await call.time('ledger', deps.ledger.find(id.ref))
   if (stored?.digest === id.digest) return { outcome: 'found', entry: stored }
+  if (stored) {
+    const error = versionExists(id.digest, stored)
+    // For whoever looks at the upload later; the refusal stands without it.
+    await call.time('uploads', endLost(deps, id, error)).catch(() => undefined)
+    throw error
+  }
   return retryWrites(async () => {
     const record = live(await call.time('uploads', deps.uploads.find(id)), deps.clock())
-    if (stored) {
-      const error = versionExists(id.digest, stored)
-      // For whoever looks at the upload later; the refusal stands without it.
-      if (record?.state === 'open')
-        await deps.uploads.write(failed(record, error), record).catch(() => undefined)
-      throw error
-    }
     if (!record) throw uploadNotFound(id)
     switch (record.state) {
       case 'failed':
@@ -49,13 +57,25 @@ export async function commitUpload(
       case 'committed':
         return found(deps, id, call)
       case 'verifying':
-        return verifyAgain(deps, record, call)
+        if (isHeld(record, deps.clock()))
+          return { outcome: 'verifying', upload: await uploadMessage(deps, record, call) }
+        // An earlier commit may have stopped anywhere: this one does all of it again.
+        return commitRecord(deps, record, call)
       case 'open':
-        return record.mode === 'single'
-          ? commitSingle(deps, record, call)
-          : commitMultipart(deps, record, call)
+        return commitRecord(deps, record, call)
     }
   })
+}
+
+const commitRecord = (deps: UploadDependencies, record: UploadRecord, call: Call) =>
+  record.mode === 'single' ? commitSingle(deps, record, call) : commitMultipart(deps, record, call)
+
+/** Other bytes took the version: an upload that is under way has lost, and what it staged is of no use. */
+async function endLost(deps: UploadDependencies, id: UploadId, error: BucketError): Promise<void> {
+  const record = live(await deps.uploads.find(id), deps.clock())
+  if (record?.state !== 'open' && record?.state !== 'verifying') return
+  if ((await deps.uploads.write(failed(record, error), record)) && record.mode === 'multipart')
+    await deps.staging.drop(record)
 }
 
 /** The row says committed, so the ledger must; it was read before the row. */
@@ -65,7 +85,10 @@ async function found(deps: UploadDependencies, id: UploadId, call: Call): Promis
   throw entry ? versionExists(id.digest, entry) : uploadNotFound(id)
 }
 
-/** S3, or the local blob endpoint, has checked the whole digest as the bytes arrived: an attested blob needs no second look. */
+/**
+ * S3, or the local blob endpoint, has checked the whole digest as the bytes arrived: an attested blob needs no second look.
+ * The row moves before the ledger, so that a commit that is late cannot append what was given up in the meantime.
+ */
 async function commitSingle(
   deps: UploadDependencies,
   record: UploadRecord,
@@ -73,7 +96,7 @@ async function commitSingle(
 ): Promise<CommitResult | undefined> {
   const { id, size } = record
   const blob = await call.time('blobs', deps.blobs.inspect(id))
-  if (!blob.found)
+  if (!blob.found && record.state === 'open')
     throw new BucketError(
       'upload_incomplete',
       `no bytes have arrived for ${formatRef(id.ref)}`,
@@ -82,7 +105,7 @@ async function commitSingle(
         next: 'Send the bytes with the request of the upload, then commit again.',
       },
     )
-  if (blob.size !== size) {
+  if (blob.found && blob.size !== size) {
     const error = new BucketError(
       'digest_mismatch',
       `${blob.size} bytes are stored where ${size} were announced`,
@@ -94,20 +117,16 @@ async function commitSingle(
     if (!(await call.time('uploads', deps.uploads.write(failed(record, error), record)))) return undefined
     throw error
   }
-  if (!blob.attested) return startVerification(deps, record, call)
+  if (!blob.found || !blob.attested) return startVerification(deps, record, call)
 
-  const entry: Entry = {
-    ref: id.ref,
-    digest: id.digest,
-    size,
-    ...record.description,
-    createdAt: new Date(deps.clock()).toISOString(),
-  }
-  const result = await call.time('ledger', deps.ledger.append(entry, call.requestId))
+  const moved = verifying(record, deps.clock())
+  if (!(await call.time('uploads', deps.uploads.write(moved, record)))) return undefined
+  if (deps.clock() >= moved.leaseUntil) return undefined
+  const result = await call.time('ledger', deps.ledger.append(entryOf(moved, deps.clock()), call.requestId))
   const isOurs = result.entry.digest === id.digest
-  const next = isOurs ? committed(record) : failed(record, versionExists(id.digest, result.entry))
+  const next = isOurs ? committed(moved) : failed(moved, versionExists(id.digest, result.entry))
   // The ledger has decided; the row only tells it to whoever looks.
-  await call.time('uploads', deps.uploads.write(next, record)).catch(() => undefined)
+  await call.time('uploads', deps.uploads.write(next, moved)).catch(() => undefined)
   if (!isOurs) throw versionExists(id.digest, result.entry)
   return { outcome: result.appended ? 'created' : 'found', entry: result.entry }
 }
@@ -117,10 +136,10 @@ async function commitMultipart(
   record: UploadRecord,
   call: Call,
 ): Promise<CommitResult | undefined> {
+  // Parts that are joined already, by a commit that raced with this one or never answered, are not there any more.
   const parts = await call.time('blobs', deps.staging.parts(record))
-  if (parts === undefined) throw uploadNotFound(record.id)
-  const missing = missingParts(record.size, parts)
-  if (missing.length > 0) throw uploadIncomplete(record, parts, missing)
+  const missing = parts && record.state === 'open' ? missingParts(record.size, parts) : []
+  if (parts && missing.length > 0) throw uploadIncomplete(record, parts, missing)
   return startVerification(deps, record, call, parts)
 }
 
@@ -141,44 +160,21 @@ const uploadIncomplete = (record: UploadRecord, parts: readonly ReceivedPart[], 
     },
   )
 
+/** @param parts to be joined; none when they are, or when there never were any. */
 async function startVerification(
   deps: UploadDependencies,
   record: UploadRecord,
   call: Call,
   parts?: readonly ReceivedPart[],
 ): Promise<CommitResult | undefined> {
-  const now = deps.clock()
-  const verifying = changed(record, {
-    state: 'verifying',
-    expiresAt: now + UPLOAD_SECONDS * 1000,
-    leaseUntil: now + QUEUE_LEASE_MS,
-  })
-  if (!(await call.time('uploads', deps.uploads.write(verifying, record)))) return undefined
-  if (parts && (await call.time('blobs', deps.staging.complete(verifying, parts))) === 'incomplete') {
-    await call.time(
-      'uploads',
-      deps.uploads.write(changed(verifying, { state: 'open', leaseUntil: 0 }), verifying),
-    )
-    throw uploadIncomplete(record, parts, [])
+  const moved = verifying(record, deps.clock())
+  if (!(await call.time('uploads', deps.uploads.write(moved, record)))) return undefined
+  if (parts && (await call.time('blobs', deps.staging.complete(moved, parts))) === 'incomplete') {
+    await call.time('uploads', deps.uploads.write(changed(moved, { state: 'open', leaseUntil: 0 }), moved))
+    throw uploadIncomplete(moved, parts, [])
   }
-  await call.time('uploads', deps.queue.send(verifying))
-  return { outcome: 'verifying', upload: await uploadMessage(deps, verifying, call) }
-}
-
-/** A commit of a verifying upload repeats what an earlier one may not have reached: joining the parts, and the message. */
-async function verifyAgain(
-  deps: UploadDependencies,
-  record: UploadRecord,
-  call: Call,
-): Promise<CommitResult | undefined> {
-  const isAtWork = record.leaseOwner !== null && record.leaseUntil > deps.clock()
-  if (!isAtWork) {
-    const parts =
-      record.mode === 'multipart' ? await call.time('blobs', deps.staging.parts(record)) : undefined
-    if (parts) await call.time('blobs', deps.staging.complete(record, parts))
-    await call.time('uploads', deps.queue.send(record))
-  }
-  return { outcome: 'verifying', upload: await uploadMessage(deps, record, call) }
+  await call.time('uploads', deps.queue.send(moved))
+  return { outcome: 'verifying', upload: await uploadMessage(deps, moved, call) }
 }
 
 /**
@@ -191,15 +187,15 @@ export async function giveUpUpload(deps: UploadDependencies, id: UploadId, call:
     const record = live(await call.time('uploads', deps.uploads.find(id)), deps.clock())
     if (!record) throw uploadNotFound(id)
     const stored = await call.time('ledger', deps.ledger.find(id.ref))
-    const isCommitted = record.state === 'committed' || stored?.digest === id.digest
-    const isVerifying = record.state === 'verifying' && record.leaseUntil > deps.clock()
-    if (isCommitted || isVerifying)
-      throw new BucketError(
-        'upload_conflict',
-        `the upload to ${formatRef(id.ref)} is ${isCommitted ? 'committed' : 'being verified'}`,
-        { upload: await uploadMessage(deps, record, call) },
-      )
+    if (stored?.digest === id.digest)
+      throw new BucketError('upload_conflict', `the upload to ${formatRef(id.ref)} is committed`, {
+        upload: committedMessage(stored, record),
+      })
+    if (record.state === 'verifying' && record.leaseUntil > deps.clock())
+      throw new BucketError('upload_conflict', `the upload to ${formatRef(id.ref)} is being verified`, {
+        upload: await uploadMessage(deps, record, call),
+      })
     return (await call.time('uploads', deps.uploads.remove(record))) ? record : undefined
   })
-  if (removed.stagingId !== null) await call.time('blobs', deps.staging.drop(removed))
+  if (removed.stagingId !== null) await call.time('blobs', deps.staging.drop(removed)).catch(() => undefined) // expires by itself
 }

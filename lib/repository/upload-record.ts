@@ -1,6 +1,6 @@
 /** Rows of uploads: what makes one live, and how one becomes the next. */
 import { randomUUID } from 'node:crypto'
-import type { Description } from '#protocol/entry'
+import type { Description, Entry } from '#protocol/entry'
 import type { BucketError } from '#protocol/errors'
 import { UPLOAD_SECONDS, type UploadMode } from '#protocol/limits'
 import type { BlobStore, Clock, Ledger } from './ports.ts'
@@ -25,7 +25,10 @@ export interface UploadDependencies {
   readonly presignedSeconds: number
 }
 
-/** How long a committed upload is left alone until a verifier takes it, in milliseconds: the delay of a busy queue. */
+/**
+ * How long an upload whose commit has begun is left alone until a verifier takes it, in milliseconds: longer than one request
+ * lasts, and the delay of a busy queue.
+ */
 export const QUEUE_LEASE_MS = 5 * 60_000
 
 export interface UploadTerms {
@@ -62,6 +65,28 @@ export const changed = (record: UploadRecord, change: Partial<UploadRecord>): Up
   ...record,
   ...change,
   revision: record.revision + 1,
+})
+
+/** The row of an upload whose commit has begun: nobody gives it up or begins it anew while the lease lasts. */
+export const verifying = (record: UploadRecord, now: number): UploadRecord =>
+  changed(record, {
+    state: 'verifying',
+    expiresAt: now + UPLOAD_SECONDS * 1000,
+    leaseOwner: null,
+    leaseUntil: now + QUEUE_LEASE_MS,
+  })
+
+/** Whether a verifier is at work, as far as anybody can know. */
+export const isHeld = (record: UploadRecord, now: number): boolean =>
+  record.leaseOwner !== null && record.leaseUntil > now
+
+/** What the ledger will say of an upload. */
+export const entryOf = ({ id, size, description }: UploadRecord, now: number): Entry => ({
+  ref: id.ref,
+  digest: id.digest,
+  size,
+  ...description,
+  createdAt: new Date(now).toISOString(),
 })
 
 export const failed = (record: UploadRecord, error: BucketError): UploadRecord =>

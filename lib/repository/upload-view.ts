@@ -23,11 +23,14 @@ export async function uploadState(
   id: UploadId,
   call: Call,
 ): Promise<UploadMessage> {
-  const [row, entry] = await Promise.all([
+  const [row, first] = await Promise.all([
     call.time('uploads', deps.uploads.find(id)),
     call.time('ledger', deps.ledger.find(id.ref)),
   ])
   const record = live(row, deps.clock())
+  // The ledger may have been read just before the commit that the row tells of.
+  const isLate = first === undefined && record?.state === 'committed'
+  const entry = isLate ? await call.time('ledger', deps.ledger.find(id.ref)) : first
   if (entry?.digest === id.digest) return committedMessage(entry, record)
   if (!record) throw uploadNotFound(id)
   if (entry && record.state !== 'failed')
@@ -36,15 +39,28 @@ export async function uploadState(
       state: 'failed',
       problem: problemMessage(versionExists(id.digest, entry), call.requestId),
     }
-  const { request: _, ...state } = await uploadMessage(deps, record, call)
-  return state
+  return stateMessage(deps, record, call)
 }
 
 export const uploadNotFound = (id: UploadId): BucketError<'upload_not_found'> =>
   new BucketError('upload_not_found', `no upload of ${id.digest} to ${formatRef(id.ref)} is under way`, {})
 
-/** A row as its caller sees it; for an open one the staging area, or the blob store, is asked what has arrived. */
+/** A row as the uploader sees it: while the bytes of a single upload are awaited, with the request that stores them. */
 export async function uploadMessage(
+  deps: UploadDependencies,
+  record: UploadRecord,
+  call: Call,
+): Promise<UploadMessage> {
+  const state = await stateMessage(deps, record, call)
+  if (record.state !== 'open' || record.mode !== 'single') return state
+  const { id, size, description } = record
+  const seconds = presignedSeconds(deps, record)
+  const request = await deps.blobs.presignPut(id, size, description.contentType, seconds)
+  return { ...state, request: presignedMessage(request) }
+}
+
+/** A row as anybody sees it; for an open one the staging area, or the blob store, is asked what has arrived. */
+async function stateMessage(
   deps: UploadDependencies,
   record: UploadRecord,
   call: Call,
@@ -59,20 +75,12 @@ export async function uploadMessage(
         : base
     case 'committed':
       return base
-    case 'open':
-      return record.mode === 'single'
-        ? openSingle(deps, record, base, call)
-        : openMultipart(deps, record, base, call)
+    case 'open': {
+      if (record.mode === 'multipart') return openMultipart(deps, record, base, call)
+      const blob = await call.time('blobs', deps.blobs.inspect(record.id))
+      return { ...base, received: blob.found }
+    }
   }
-}
-
-async function openSingle(deps: UploadDependencies, record: UploadRecord, base: UploadMessage, call: Call) {
-  const { id, size, description } = record
-  const [blob, request] = await Promise.all([
-    call.time('blobs', deps.blobs.inspect(id)),
-    deps.blobs.presignPut(id, size, description.contentType, presignedSeconds(deps, record)),
-  ])
-  return { ...base, received: blob.found, request: presignedMessage(request) }
 }
 
 async function openMultipart(
@@ -122,7 +130,7 @@ const baseMessage = (record: UploadRecord): UploadMessage => ({
 })
 
 /** An upload that the ledger knows: with its row while there is one, else from the entry alone. */
-function committedMessage(entry: Entry, record: UploadRecord | undefined): UploadMessage {
+export function committedMessage(entry: Entry, record: UploadRecord | undefined): UploadMessage {
   const { created_at, ...described } = entryMessage(entry)
   return {
     ...described,

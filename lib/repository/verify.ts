@@ -7,22 +7,31 @@ import { digestFromHex } from '#protocol/digest'
 import type { Entry } from '#protocol/entry'
 import { BucketError } from '#protocol/errors'
 import { formatRef } from '#protocol/identifiers'
-import { assureBlob } from './assure-blob.ts'
 import { versionExists } from './conflict.ts'
-import type { Promotion, StagedBytes, UploadRecord, VerificationRequest } from './upload-ports.ts'
-import { changed, committed, failed, live, type UploadDependencies } from './upload-record.ts'
+import type { BlobState } from './ports.ts'
+import type { StagedBytes, UploadRecord, VerificationRequest } from './upload-ports.ts'
+import {
+  changed,
+  committed,
+  entryOf,
+  failed,
+  isHeld,
+  live,
+  type UploadDependencies,
+} from './upload-record.ts'
 
 /** How long a verifier may be silent before another may take over, and how often it says that it is alive; milliseconds. */
 const LEASE_MS = 120_000
 const RENEW_MS = 5_000
 
-/** What a delivery led to: for logs and metrics, never for control. */
-export type VerificationOutcome = 'committed' | 'failed' | 'stale' | 'busy'
+/** What a delivery led to: for logs and metrics, never for control. The delivery is done with. */
+export type VerificationOutcome = 'committed' | 'failed' | 'stale'
 
 /**
  * Handles one delivery.
  *
- * @throws what the stores throw: the delivery is then to be repeated.
+ * @throws BucketError `unavailable` when another verifier holds the lease, and what the stores throw: the delivery is then to be
+ * repeated. It may be the only one left, because queues that deliver a message twice let either receiver remove it.
  */
 export async function verifyUpload(
   deps: UploadDependencies,
@@ -31,28 +40,35 @@ export async function verifyUpload(
 ): Promise<VerificationOutcome> {
   const row = live(await deps.uploads.find(request.id), deps.clock())
   if (row?.attempt !== request.attempt || row.state !== 'verifying') return 'stale'
-  // Whoever holds the lease has a delivery of its own, which comes again if it dies.
-  if (row.leaseOwner !== null && row.leaseUntil > deps.clock()) return 'busy'
+  if (isHeld(row, deps.clock())) throw atWork(row)
   const lease = await Lease.take(deps, row)
-  if (!lease) return 'busy'
+  if (!lease) throw atWork(row)
   try {
     return await verifyLeased(deps, lease, signal)
   } catch (error) {
-    if (error instanceof LeaseLost) return 'busy'
+    if (error instanceof LeaseLost) throw atWork(row, error)
     await lease.release()
     throw error
   }
 }
 
-/** Ends a verification that was delivered again and again in vain: the upload fails, and can be begun anew. */
+const atWork = ({ id }: UploadRecord, cause?: unknown) =>
+  BucketError.unavailable(`the upload to ${formatRef(id.ref)} is in the hands of another`, cause)
+
+/**
+ * Ends a verification that was delivered again and again in vain: the upload fails, and can be begun anew.
+ *
+ * @throws BucketError `unavailable` while a verifier is at work: ask again later.
+ */
 export async function abandonVerification(
   deps: UploadDependencies,
   request: VerificationRequest,
 ): Promise<void> {
   const row = await deps.uploads.find(request.id)
   if (row?.attempt !== request.attempt || row.state !== 'verifying') return
+  if (isHeld(row, deps.clock())) throw atWork(row)
   const error = BucketError.unavailable('the bytes could not be verified: the stores kept failing')
-  await deps.uploads.write(failed(row, error), row)
+  if (!(await deps.uploads.write(failed(row, error), row))) throw atWork(row)
 }
 
 async function verifyLeased(
@@ -65,14 +81,12 @@ async function verifyLeased(
   if (stored) return settle(deps, lease, stored)
 
   const blob = await deps.blobs.inspect(id)
-  const isThere = blob.found && blob.size === size
-  if (!(isThere && blob.attested)) {
-    // A verifier that died after its publish has moved what was staged: then the final name is what there is to verify.
-    const staged = mode === 'multipart' ? await openStaged(deps, lease.record) : undefined
+  const isPublished = blob.found && blob.attested && blob.size === size
+  if (!isPublished) {
     const problem =
-      staged || !isThere
-        ? await verifyStaged(deps, lease, staged, signal)
-        : await verifyInPlace(deps, lease, signal)
+      mode === 'single'
+        ? await verifyInPlace(deps, lease, blob, signal)
+        : await verifyStaged(deps, lease, blob, signal)
     if (problem) {
       await lease.end(failed(lease.record, problem))
       if (mode === 'multipart') await deps.staging.drop(lease.record)
@@ -80,13 +94,7 @@ async function verifyLeased(
     }
   }
   await lease.renew(size)
-  const entry: Entry = {
-    ref: id.ref,
-    digest: id.digest,
-    size,
-    ...lease.record.description,
-    createdAt: new Date(deps.clock()).toISOString(),
-  }
+  const entry = entryOf(lease.record, deps.clock())
   return settle(deps, lease, (await deps.ledger.append(entry, lease.record.attempt)).entry)
 }
 
@@ -99,35 +107,63 @@ async function settle(deps: UploadDependencies, lease: Lease, stored: Entry): Pr
   return isOurs ? 'committed' : 'failed'
 }
 
-async function verifyInPlace(deps: UploadDependencies, lease: Lease, signal: AbortSignal | undefined) {
-  return hashAll(lease, await deps.blobs.read(lease.record.id, undefined, signal))
+type Problem = BucketError<'digest_mismatch'> | BucketError<'unavailable'>
+
+async function verifyInPlace(
+  deps: UploadDependencies,
+  lease: Lease,
+  blob: BlobState,
+  signal: AbortSignal | undefined,
+): Promise<Problem | undefined> {
+  if (blob.found) return hashAll(lease, await deps.blobs.read(lease.record.id, undefined, signal))
+  return BucketError.unavailable(`the bytes of ${formatRef(lease.record.id.ref)} are gone`)
 }
 
 async function verifyStaged(
   deps: UploadDependencies,
   lease: Lease,
-  staged: StagedBytes | undefined,
+  blob: BlobState,
   signal: AbortSignal | undefined,
-) {
+): Promise<Problem | undefined> {
   const { record } = lease
-  if (!staged) return BucketError.unavailable(`the uploaded bytes of ${formatRef(record.id.ref)} are gone`)
-  const promotion = await staged.promote(record.id)
-  const problem = await hashAll(lease, staged.read(signal)).catch((error: unknown) =>
-    abandonAndThrow(promotion, error),
-  )
-  if (problem) {
-    await promotion.abandon()
-    return problem
+  const staged = await openStaged(deps, record)
+  if (!staged) {
+    // A verifier before may have published, by moving the bytes, and died before it could append.
+    const isThere = blob.found && !(await verifyInPlace(deps, lease, blob, signal))
+    return isThere
+      ? undefined
+      : BucketError.unavailable(`the parts of ${formatRef(record.id.ref)} are gone: begin anew`)
   }
-  // The final name is given only by whoever still holds the lease, so that a verifier given up for dead cannot come back with it.
-  await lease.renew(record.size).catch((error: unknown) => abandonAndThrow(promotion, error))
-  if ((await promotion.publish()) === 'exists') await assureBlob(deps.blobs, record.id, record.size, signal)
-  return undefined
+  const promotion = await staged.promote(record.id)
+  try {
+    const problem = await hashAll(lease, staged.read(signal))
+    if (problem) {
+      await promotion.abandon()
+      return problem
+    }
+    // The final name is given only by whoever still holds the lease, so that a verifier given up for dead cannot come back with it.
+    await lease.renew(record.size)
+    if ((await promotion.publish()) === 'written') return undefined
+  } catch (error) {
+    await promotion.abandon().catch(() => undefined) // what stays behind expires by itself
+    throw error
+  }
+  return verifyTaken(deps, lease, signal)
 }
 
-async function abandonAndThrow(promotion: Promotion, error: unknown): Promise<never> {
-  await promotion.abandon().catch(() => undefined) // what stays behind expires by itself
-  throw error
+/** Invariant I1, as in `assureBlob`, with the lease kept while the bytes are read. */
+async function verifyTaken(
+  deps: UploadDependencies,
+  lease: Lease,
+  signal: AbortSignal | undefined,
+): Promise<Problem | undefined> {
+  const { id, size } = lease.record
+  const blob = await deps.blobs.inspect(id)
+  if (blob.found && blob.attested && blob.size === size) return undefined
+  if (!(await verifyInPlace(deps, lease, blob, signal))) return undefined
+  return BucketError.unavailable(
+    `the name of the blob of ${formatRef(id.ref)} is taken by other bytes: an operator must remove them`,
+  )
 }
 
 /** The commit before may not have reached the joining of the parts. */
@@ -201,6 +237,8 @@ class Lease {
   async renew(verifiedBytes: number): Promise<void> {
     const now = this.#deps.clock()
     await this.end(changed(this.#record, { leaseUntil: now + LEASE_MS, verifiedBytes }))
+    // A renewal that took longer than the lease: others may have acted on its end already.
+    if (!isHeld(this.#record, this.#deps.clock())) throw new LeaseLost()
     this.#renewedAt = now
   }
 

@@ -3,10 +3,10 @@
 import { createApi } from '#http/api'
 import { webHandler } from '#http/web'
 import { createRepository } from '#repository/repository'
-import type { VerificationQueue } from '#repository/upload-ports'
 import { verifyUpload } from '#repository/verify'
 import { fakeBlobStore } from '#support/fake-blob-store'
 import { fakeLedger } from '#support/fake-ledger'
+import { deliveringQueue } from '#support/fake-queue'
 import { fakeStaging } from '#support/fake-staging'
 import { fakeUploads } from '#support/fake-uploads'
 import { framingHeaders, headerMap, type RawRequest, type RawResponse } from '#support/raw-http'
@@ -22,9 +22,7 @@ export function memoryTarget(
   const clock = Date.now
   const blobs = fakeBlobStore()
   const staging = fakeStaging({ blobs, clock })
-  const queue: VerificationQueue = {
-    send: async (request) => void setImmediate(() => verifyUpload(dependencies, request)),
-  }
+  const queue = deliveringQueue((request) => verifyUpload(dependencies, request))
   const ports = { blobs, staging, queue, ledger: fakeLedger(), uploads: fakeUploads(), clock }
   const dependencies = { ...ports, ...options, presignedSeconds: 600 }
   const repository = createRepository(dependencies)

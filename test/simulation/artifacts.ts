@@ -1,0 +1,200 @@
+/** Who stores what in the simulation: tiny artifacts, and the programs of those who store, upload and give up. */
+import { digestHex } from '#protocol/digest'
+import { DEFAULT_CONTENT_TYPE } from '#protocol/entry'
+import { isBucketError } from '#protocol/errors'
+import type { UploadMode } from '#protocol/limits'
+import type { BlobId } from '#repository/ports'
+import { store } from '#repository/store'
+import { beginUpload, uploadParts } from '#repository/upload-begin'
+import { commitUpload, giveUpUpload } from '#repository/upload-commit'
+import type { UploadDependencies } from '#repository/upload-record'
+import { blobOf, digestOf } from '#support/fake-artifacts'
+import type { Actor, Client, Stores } from './upload-world.ts'
+
+export interface Artifact {
+  readonly id: BlobId
+  readonly bytes: Uint8Array
+}
+
+const artifact = (text: string): Artifact => {
+  const bytes = new TextEncoder().encode(text)
+  return { id: blobOf('models/llama/v1', bytes), bytes }
+}
+
+/** Two artifacts that want the same name. */
+export const RIGHT = artifact('right')
+export const OTHER = artifact('other bytes')
+/** As long as `RIGHT`, which a store that looks at lengths only takes for it. */
+export const WRONG_BYTES = new TextEncoder().encode('wrong')
+
+const description = { contentType: DEFAULT_CONTENT_TYPE, uploadedBy: null, provenanceSource: null }
+const begin = ({ id, bytes }: Artifact, mode: UploadMode) => ({
+  id,
+  size: bytes.byteLength,
+  mode,
+  description,
+})
+
+/** Turns of begin, send and commit until an uploader loses patience: more than its rivals can spoil. */
+const TURNS = 12
+
+/**
+ * What a client program does: begins or finds the upload, sends what is missing, commits; begins anew where it must.
+ *
+ * @param bytes what it really sends, where that is not the artifact.
+ */
+export const uploads = (name: string, what: Artifact, mode: UploadMode, bytes = what.bytes): Actor => ({
+  name,
+  async script(client) {
+    for (let turn = 0; turn < TURNS; turn++) {
+      const end = await oneTurn(client, what, mode, bytes)
+      if (end === undefined) continue
+      client.note(end)
+      return
+    }
+    throw new Error(`${name} does not get to an end in ${TURNS} turns`)
+  },
+})
+
+async function oneTurn(client: Client, what: Artifact, mode: UploadMode, bytes: Uint8Array) {
+  try {
+    const { upload } = await client.again(() => beginUpload(client.deps, begin(what, mode), client.call))
+    if (upload.state === 'open') await sendBytes(client, what, upload.mode, bytes)
+    const result = await client.again(() => commitUpload(client.deps, what.id, client.call))
+    return result.outcome
+  } catch (error) {
+    if (isBucketError(error, 'upload_not_found') || isBucketError(error, 'upload_incomplete'))
+      return undefined
+    if (isBucketError(error, 'version_exists')) return `exists with ${error.members.conflict} bytes`
+    if (isBucketError(error, 'digest_mismatch')) return 'digest_mismatch'
+    throw error
+  }
+}
+
+async function sendBytes(client: Client, what: Artifact, mode: UploadMode, bytes: Uint8Array) {
+  const { deps, stores, call } = client
+  if (mode === 'single') {
+    const { contentType } = description
+    const request = await deps.blobs.presignPut(what.id, what.bytes.byteLength, contentType, 3600)
+    await client.outside('send the bytes', () => stores.blobs.send(request, { body: bytes }))
+    return
+  }
+  const part = { number: 1, sha256: digestHex(what.id.digest) }
+  try {
+    const { parts } = await client.again(() => uploadParts(deps, what.id, [part], call))
+    const [first] = parts
+    if (!first) throw new Error('a part has no request')
+    const { headers, expires_at: expiresAt, method, url } = first.request
+    await client.outside('send the part', () =>
+      stores.staging.send({ method, url, headers, expiresAt }, bytes),
+    )
+  } catch (error) {
+    // Somebody else has sent and committed it.
+    if (!isBucketError(error, 'upload_conflict')) throw error
+  }
+}
+
+/** Commits an upload that is there, once it is answered. */
+export const commits = (name: string, what: Artifact): Actor => ({
+  name,
+  async script(client) {
+    const result = await client.again(() => commitUpload(client.deps, what.id, client.call))
+    client.note(result.outcome)
+  },
+})
+
+export const givesUp = (name: string, what: Artifact): Actor => ({
+  name,
+  async script(client) {
+    await client.again(() => giveUpUpload(client.deps, what.id, client.call))
+    client.note('given up')
+  },
+})
+
+/** Gives up what is there, if it may, and uploads from the start. */
+export const startsOver = (name: string, what: Artifact, mode: UploadMode): Actor => ({
+  name,
+  async script(client) {
+    try {
+      await client.again(() => giveUpUpload(client.deps, what.id, client.call))
+      client.note('given up')
+    } catch (error) {
+      if (!isBucketError(error, 'upload_conflict') && !isBucketError(error, 'upload_not_found')) throw error
+    }
+    await uploads(name, what, mode).script(client)
+  },
+})
+
+/** Sends part 1 again, with other bytes, by a request of its own: the store takes them, for they are what was signed. */
+export const replacesPart = (name: string, what: Artifact, bytes: Uint8Array): Actor => ({
+  name,
+  async script(client) {
+    const part = { number: 1, sha256: digestHex(digestOf(bytes)) }
+    const { parts } = await client.again(() => uploadParts(client.deps, what.id, [part], client.call))
+    for (const { request } of parts) {
+      const { expires_at: expiresAt, ...rest } = request
+      await client.outside('send the part', () => client.stores.staging.send({ ...rest, expiresAt }, bytes))
+    }
+  },
+})
+
+/** One store in one request; after a crash or a failure it is sent again. */
+export const stores = (name: string, what: Artifact): Actor => ({
+  name,
+  async script(client) {
+    try {
+      await client.again(() =>
+        store(
+          { ...client.deps, maxInlineBytes: 1024 },
+          {
+            ref: what.id.ref,
+            digest: what.id.digest,
+            description,
+            size: what.bytes.byteLength,
+            onlyIfAbsent: false,
+            body: () => once(what.bytes),
+          },
+          client.call,
+        ),
+      )
+      client.note('created')
+    } catch (error) {
+      if (!isBucketError(error, 'version_exists')) throw error
+      client.note(`exists with ${error.members.conflict} bytes`)
+    }
+  },
+})
+
+async function* once(bytes: Uint8Array) {
+  yield bytes
+}
+
+/** An upload that is open, with all its bytes arrived. */
+export const arrived =
+  (what: Artifact, mode: UploadMode, bytes = what.bytes) =>
+  async (held: Stores, deps: UploadDependencies): Promise<void> => {
+    const call = { requestId: 'before', time: <T>(_: string, wait: Promise<T>) => wait }
+    await beginUpload(deps, begin(what, mode), call)
+    if (mode === 'single') {
+      const request = await deps.blobs.presignPut(
+        what.id,
+        what.bytes.byteLength,
+        description.contentType,
+        3600,
+      )
+      await held.blobs.send(request, { body: bytes })
+      return
+    }
+    const part = { number: 1, sha256: digestHex(what.id.digest) }
+    const { parts } = await uploadParts(deps, what.id, [part], call)
+    for (const { request } of parts)
+      await held.staging.send({ ...request, expiresAt: request.expires_at }, bytes)
+  }
+
+/** The same, with its commit answered and its message in the queue. */
+export const committing =
+  (what: Artifact, mode: UploadMode, bytes = what.bytes) =>
+  async (held: Stores, deps: UploadDependencies): Promise<void> => {
+    await arrived(what, mode, bytes)(held, deps)
+    await commitUpload(deps, what.id, { requestId: 'before', time: (_, wait) => wait })
+  }

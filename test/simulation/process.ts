@@ -1,0 +1,122 @@
+/**
+ * A process in the simulation: one run of a rule, whose calls of ports wait until they are let through.
+ * A call can be let through, fail before or after it took effect, or be the last that the process made.
+ */
+import { BucketError } from '#protocol/errors'
+
+/** How a waiting call goes on. The last four are faults: what happened, and whether the process survives to see it fail. */
+export const OUTCOMES = {
+  done: { applies: true, fault: undefined },
+  'fails before': { applies: false, fault: 'error' },
+  'fails after': { applies: true, fault: 'error' },
+  'dies before': { applies: false, fault: 'crash' },
+  'dies after': { applies: true, fault: 'crash' },
+} as const
+
+export type Outcome = keyof typeof OUTCOMES
+
+/** Calls that change nothing: whether they took effect cannot matter, and dying there is dying after the change before. */
+const READS: readonly string[] = [
+  'ledger.find',
+  'uploads.find',
+  'blobs.inspect',
+  'blobs.read',
+  'staging.parts',
+  'staging.open',
+]
+
+/** The faults of a call that differ in what they lead to. */
+export const faultsOf = (call: string): readonly Outcome[] =>
+  READS.includes(call) ? ['fails before'] : ['fails before', 'fails after', 'dies before', 'dies after']
+
+interface Waiting {
+  readonly call: string
+  readonly apply: () => Promise<unknown>
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** What a caller sees of a process that died: nothing, that is, a broken connection. */
+export class Crashed extends Error {}
+
+export class Process {
+  readonly name: string
+  readonly #now: () => number
+  readonly #onFault: (error: unknown) => void
+  readonly #waiting: Waiting[] = []
+  readonly #history: string[] = []
+  #crash: (error: Crashed) => void = () => undefined
+
+  /** @param onFault hears of every failure of a port that no port may have: a sign that it was misused. */
+  constructor(name: string, now: () => number, onFault: (error: unknown) => void) {
+    this.name = name
+    this.#now = now
+    this.#onFault = onFault
+  }
+
+  /** Runs one rule. @throws Crashed when the process dies on the way. */
+  run<T>(rule: () => Promise<T>): Promise<T> {
+    this.#history.length = 0
+    this.#note('begins')
+    return new Promise<T>((resolve, reject) => {
+      this.#crash = reject
+      rule().then(resolve, reject)
+    })
+  }
+
+  /** One call of a port: waits to be let through. */
+  gate<T>(call: string, apply: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ call, apply, resolve: (value) => resolve(value as T), reject })
+    })
+  }
+
+  /** The calls that wait, oldest first. */
+  get calls(): readonly string[] {
+    return this.#waiting.map(({ call }) => call)
+  }
+
+  /** Everything that the process has been told: with its program, what it will do next. */
+  get key(): string {
+    return `${this.name}(${this.#history.join(';')})[${this.calls.join(',')}]`
+  }
+
+  async letThrough(call: string, outcome: Outcome): Promise<void> {
+    const at = this.#waiting.findIndex((other) => other.call === call)
+    const waiting = this.#waiting[at]
+    if (!waiting) throw new Error(`${this.name} does not wait for ${call}`)
+    this.#waiting.splice(at, 1)
+    const { applies, fault } = OUTCOMES[outcome]
+    let settle = () => waiting.reject(BucketError.unavailable(`${call} ${outcome}`))
+    let told = outcome as string
+    if (applies)
+      try {
+        const value = await waiting.apply()
+        if (!fault) {
+          settle = () => waiting.resolve(value)
+          told = summary(value)
+        }
+      } catch (error) {
+        if (!(error instanceof BucketError)) this.#onFault(error)
+        if (!fault) {
+          settle = () => waiting.reject(error)
+          told = String(error)
+        }
+      }
+    if (fault === 'crash') {
+      this.#waiting.length = 0
+      this.#note('died')
+      this.#crash(new Crashed(`${this.name} died`))
+    } else {
+      this.#note(`${call}=${told}`)
+      settle()
+    }
+  }
+
+  #note(text: string): void {
+    this.#history.push(`${this.#now()}:${text}`)
+  }
+}
+
+/** What of an answer can make a difference to a rule; functions are gated themselves. */
+const summary = (value: unknown): string => JSON.stringify(value) ?? 'undefined'

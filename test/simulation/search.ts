@@ -1,0 +1,43 @@
+/**
+ * How the searches are run: small by default, so that they are part of every `npm test`; with `BUCKET_SIMULATION=deep` with
+ * more faults, delays and duplicates, which takes hours. A failure prints the steps that lead to it.
+ */
+import { expect, it } from 'vitest'
+import { exploreAll } from './explore.ts'
+import type { NamedScenario } from './scenarios.ts'
+import { UploadWorld } from './upload-world.ts'
+
+export const IS_DEEP = process.env.BUCKET_SIMULATION === 'deep'
+
+/** Far more than any search needs on a busy machine, in milliseconds: it bounds a search that does not end. */
+const LIMIT_MS = IS_DEEP ? 24 * 3600_000 : 120_000
+
+/** One test for each scenario: every state that it can get into keeps every promise. */
+export function searchAll(scenarios: readonly NamedScenario[]): void {
+  for (const { name, deep, ...scenario } of scenarios) {
+    const budget = IS_DEEP ? deep : scenario.budget
+    const { faults, delays, duplicates } = budget
+    it(
+      `${name} (${faults} faults, ${delays} delays, ${duplicates} duplicates)`,
+      async () => {
+        const found = await withoutStackTraces(() =>
+          exploreAll(() => UploadWorld.make({ ...scenario, budget })),
+        )
+        expect(found.isComplete).toBe(true)
+        expect(found.ends).toBeGreaterThan(0)
+      },
+      LIMIT_MS,
+    )
+  }
+}
+
+/** Errors are made by the thousand here, and most of their cost is the stack that nobody looks at. */
+export async function withoutStackTraces<T>(work: () => Promise<T>): Promise<T> {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return await work()
+  } finally {
+    Error.stackTraceLimit = limit
+  }
+}

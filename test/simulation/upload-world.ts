@@ -1,0 +1,427 @@
+/**
+ * The rules of uploads in a world where everything that can go wrong is a choice: which process goes on, which call fails or is
+ * a process's last, which message is delivered (again), how late it is. The stores are in memory; the rules are the real ones.
+ * One assumption is built in, because the adapters keep it: no append takes longer than a lease lasts.
+ */
+import { setImmediate as settled } from 'node:timers/promises'
+import type { Entry } from '#protocol/entry'
+import { BucketError, isBucketError } from '#protocol/errors'
+import { formatRef } from '#protocol/identifiers'
+import { UPLOAD_SECONDS } from '#protocol/limits'
+import type { BlobId, Call, Ledger } from '#repository/ports'
+import type { UploadRecord } from '#repository/upload-ports'
+import type { UploadDependencies } from '#repository/upload-record'
+import { uploadState } from '#repository/upload-view'
+import { abandonVerification, verifyUpload } from '#repository/verify'
+import { dishonestBlobStore } from '#support/dishonest-blob-store'
+import { collect, digestOf } from '#support/fake-artifacts'
+import { fakeBlobStore } from '#support/fake-blob-store'
+import { fakeLedger } from '#support/fake-ledger'
+import { fakeQueue, type Message } from '#support/fake-queue'
+import { fakeStaging } from '#support/fake-staging'
+import { fakeUploads } from '#support/fake-uploads'
+import type { World } from './explore.ts'
+import { gatedBlobs, gatedLedger, gatedQueue, gatedStaging, gatedUploads } from './gated-ports.ts'
+import { Crashed, faultsOf, type Outcome, Process } from './process.ts'
+
+/** How much may go wrong on one path. */
+export interface Budget {
+  /** Calls that fail or kill their process, before or after they took effect. */
+  readonly faults: number
+  /** Times that the clock jumps while somebody is in the middle of something. */
+  readonly delays: number
+  /** Deliveries of a message that is being handled, or was. */
+  readonly duplicates: number
+}
+
+export interface Actor {
+  readonly name: string
+  /** What somebody does; every step goes through `client`. */
+  script(client: Client): Promise<void>
+}
+
+export interface Scenario {
+  readonly budget: Budget
+  readonly isDishonest?: boolean
+  /** Brings the stores into the state in which the actors meet; nothing goes wrong here. */
+  prepare?(stores: Stores, deps: UploadDependencies): Promise<void>
+  readonly actors: readonly Actor[]
+  /** What must be true in the end, beside what must always be. */
+  end?(world: UploadWorld): void
+}
+
+/** Later than any process lives and any lease lasts, in milliseconds: as a queue's visibility time-out is. */
+const VISIBILITY_MS = 20 * 60_000
+/** Deliveries until a message goes to the dead letters. */
+const MAX_DELIVERIES = 4
+const SWEEP = 'expired rows are deleted'
+/** Marks steps that are no call of Bucket's: they cannot fail here, only be late. */
+const OUTSIDE = '~ '
+export const START = Date.parse('2026-11-23T04:00:00.000Z')
+
+export type Stores = ReturnType<typeof makeStores>
+
+function makeStores(clock: () => number, isDishonest: boolean) {
+  const blobs = isDishonest ? dishonestBlobStore({ clock }) : fakeBlobStore({ clock })
+  const staging = fakeStaging({ blobs, clock, ignoresChecksums: isDishonest })
+  return { blobs, ledger: fakeLedger(), uploads: fakeUploads(), staging, queue: fakeQueue() }
+}
+
+interface Delivery {
+  deliveries: number
+  underWay: number
+  visibleAt: number
+}
+
+/** One use of a rule by an actor, on ports of its own process. */
+export interface Client {
+  readonly deps: UploadDependencies
+  readonly call: Call
+  readonly stores: Stores
+  /** Runs a rule once. @throws Crashed when its process dies. */
+  once<T>(rule: () => Promise<T>): Promise<T>
+  /** Runs a rule again and again, until it is answered with anything but "try again". */
+  again<T>(rule: () => Promise<T>): Promise<T>
+  /** Something that happens outside of Bucket, in one step. */
+  outside<T>(step: string, happens: () => Promise<T>): Promise<T>
+  /** Writes down what happened, for the checks at the end. */
+  note(text: string): void
+  clock(): number
+}
+
+export class UploadWorld implements World {
+  #now = START
+  readonly #scenario: Scenario
+  readonly stores: Stores
+  readonly #processes = new Map<string, Process>()
+  readonly #actors = new Map<string, { isDone: boolean; readonly notes: string[] }>()
+  readonly #deliveries = new Map<number, Delivery>()
+  #verifiers = 0
+  #requests = 0
+  #budget: Budget
+  #violation: unknown
+  /** Entries as they were first seen: they never change. */
+  readonly #visible: Entry[] = []
+  readonly #knownBlobs = new Map<string, BlobId>()
+  /** Attempts that were given up, with the number of entries that there were. */
+  readonly #givenUp = new Set<string>()
+  readonly #attemptOf = new Map<string, string>()
+
+  private constructor(scenario: Scenario) {
+    this.#scenario = scenario
+    this.#budget = scenario.budget
+    this.stores = makeStores(this.clock, scenario.isDishonest ?? false)
+  }
+
+  static async make(scenario: Scenario): Promise<UploadWorld> {
+    const world = new UploadWorld(scenario)
+    await scenario.prepare?.(world.stores, world.#depsOf(world.stores))
+    for (const actor of scenario.actors) world.#start(actor)
+    await settled()
+    return world
+  }
+
+  readonly clock = (): number => this.#now
+
+  /** What an actor wrote down. */
+  notes(actor: string): readonly string[] {
+    return this.#actors.get(actor)?.notes ?? []
+  }
+
+  get allNotes(): readonly string[] {
+    return [...this.#actors].flatMap(([name, { notes }]) => notes.map((note) => `${name}: ${note}`))
+  }
+
+  #depsOf(ports: Pick<UploadDependencies, 'blobs' | 'ledger' | 'uploads' | 'staging' | 'queue'>) {
+    const { blobs, ledger, uploads, staging, queue } = ports
+    const deps: UploadDependencies = {
+      blobs,
+      ledger,
+      uploads,
+      staging,
+      queue,
+      clock: this.clock,
+      maxArtifactBytes: 1024,
+      presignedSeconds: 3600,
+    }
+    return deps
+  }
+
+  #gated(process: Process): UploadDependencies {
+    const { blobs, ledger, uploads, staging, queue } = this.stores
+    return this.#depsOf({
+      blobs: gatedBlobs(process, blobs),
+      ledger: gatedLedger(process, this.#watchedLedger(process, ledger)),
+      uploads: gatedUploads(process, {
+        ...uploads,
+        find: async (id) => {
+          this.#knownBlobs.set(`${formatRef(id.ref)}@${id.digest}`, id)
+          const row = await uploads.find(id)
+          if (row) this.#attemptOf.set(process.name, row.attempt)
+          return row
+        },
+        write: async (next, previous) => {
+          const isWritten = await uploads.write(next, previous)
+          if (isWritten) this.#attemptOf.set(process.name, next.attempt)
+          return isWritten
+        },
+        remove: async (previous) => {
+          const isRemoved = await uploads.remove(previous)
+          if (isRemoved) this.#givenUp.add(previous.attempt)
+          return isRemoved
+        },
+      }),
+      staging: gatedStaging(process, staging),
+      queue: gatedQueue(process, queue),
+    })
+  }
+
+  /** An attempt that was given up is never appended by whoever worked for it. */
+  #watchedLedger(process: Process, ledger: Ledger): Ledger {
+    return {
+      ...ledger,
+      append: async (entry, commitId) => {
+        const attempt = this.#attemptOf.get(process.name)
+        if (attempt !== undefined && this.#givenUp.has(attempt))
+          this.#violation ??= new Error(`${process.name} makes a given-up upload visible`)
+        return ledger.append(entry, commitId)
+      },
+    }
+  }
+
+  #process(name: string): Process {
+    const process = new Process(name, this.clock, (error) => {
+      this.#violation ??= error
+    })
+    this.#processes.set(name, process)
+    return process
+  }
+
+  #start({ name, script }: Actor): void {
+    const state = { isDone: false, notes: [] as string[] }
+    this.#actors.set(name, state)
+    const process = this.#process(name)
+    const deps = this.#gated(process)
+    const world = this
+    const client: Client = {
+      deps,
+      stores: this.stores,
+      clock: this.clock,
+      get call() {
+        return callOf(`${name}-${++world.#requests}`)
+      },
+      once: (rule) => {
+        world.#attemptOf.delete(name)
+        return process.run(rule)
+      },
+      async again(rule) {
+        for (;;)
+          try {
+            return await client.once(rule)
+          } catch (error) {
+            if (!(error instanceof Crashed) && !isBucketError(error, 'unavailable')) throw error
+          }
+      },
+      outside: (step, happens) => process.gate(`${OUTSIDE}${step}`, happens),
+      note: (text) => void state.notes.push(text),
+    }
+    script(client).then(
+      () => {
+        state.isDone = true
+      },
+      (error: unknown) => {
+        state.isDone = true
+        if (error instanceof BucketError) state.notes.push(error.code)
+        else this.#violation ??= error
+      },
+    )
+  }
+
+  choices(): readonly string[] {
+    const waiting = [...this.#processes.values()].flatMap(({ name, calls }) =>
+      calls.map((call) => ({ step: `${name}: ${call}`, call })),
+    )
+    const steps = waiting.map(({ step }) => step)
+    const fresh = this.#messages(
+      ({ deliveries, visibleAt, underWay }) =>
+        underWay === 0 && visibleAt <= this.#now && deliveries < MAX_DELIVERIES,
+    ).map((message) => `deliver ${message.number}`)
+    const dead = this.#messages(
+      ({ deliveries, visibleAt, underWay }) =>
+        underWay === 0 && visibleAt <= this.#now && deliveries >= MAX_DELIVERIES,
+    ).map((message) => `bury ${message.number}`)
+    const again =
+      this.#budget.duplicates > 0
+        ? this.#messages(({ underWay, visibleAt }) => underWay > 0 || visibleAt > this.#now).map(
+            (message) => `deliver ${message.number} again`,
+          )
+        : []
+    const faults =
+      this.#budget.faults > 0
+        ? waiting
+            .filter(({ call }) => !call.startsWith(OUTSIDE))
+            .flatMap(({ step, call }) => faultsOf(call).map((outcome) => `${step} ${outcome}`))
+        : []
+    const isSwept = this.stores.uploads.rows.some(({ expiresAt }) => expiresAt <= this.#now)
+    const sweep = isSwept && steps.length > 0 ? [SWEEP] : []
+    const time = this.#clockChoices(steps, fresh.length + dead.length > 0)
+    return [...steps, ...fresh, ...dead, ...again, ...faults, ...sweep, ...time]
+  }
+
+  #messages(isMeant: (delivery: Delivery) => boolean): readonly Message[] {
+    return this.stores.queue.messages.filter(({ number }) => isMeant(this.#deliveryOf(number)))
+  }
+
+  #deliveryOf(number: number): Delivery {
+    const known = this.#deliveries.get(number)
+    if (known) return known
+    const delivery = { deliveries: 0, underWay: 0, visibleAt: 0 }
+    this.#deliveries.set(number, delivery)
+    return delivery
+  }
+
+  /** Time passes by itself when nobody can do anything but wait; in the middle of things it is a choice that costs. */
+  #clockChoices(steps: readonly string[], isDeliverable: boolean): readonly string[] {
+    const next = this.#nextDeadline()
+    if (next === undefined || steps.some((step) => step.endsWith('ledger.append'))) return []
+    if (steps.length > 0 || isDeliverable) return this.#budget.delays > 0 ? ['time passes'] : []
+    return this.stores.queue.messages.length > 0 ? ['time passes while all wait'] : []
+  }
+
+  #nextDeadline(): number | undefined {
+    const rows = this.stores.uploads.rows.flatMap(({ leaseUntil, expiresAt }) => [leaseUntil, expiresAt])
+    const hidden = [...this.#deliveries.values()].map(({ visibleAt }) => visibleAt)
+    const ahead = [...rows, ...hidden].filter((time) => time > this.#now)
+    return ahead.length > 0 ? Math.min(...ahead) : undefined
+  }
+
+  async perform(choice: string): Promise<void> {
+    this.#act(choice)
+    const step = /^([^:]+): (.+?)(?: ((?:fails|dies) (?:before|after)))?$/.exec(choice)
+    if (step) {
+      const [, name = '', call = '', outcome = 'done'] = step
+      if (outcome !== 'done') this.#budget = { ...this.#budget, faults: this.#budget.faults - 1 }
+      await this.#processes.get(name)?.letThrough(call, outcome as Outcome)
+    }
+    await settled()
+  }
+
+  #act(choice: string): void {
+    if (choice.startsWith('time passes')) {
+      this.#now = this.#nextDeadline() ?? this.#now
+      if (choice === 'time passes') this.#budget = { ...this.#budget, delays: this.#budget.delays - 1 }
+    }
+    if (choice === SWEEP) this.stores.uploads.sweep(this.#now)
+    const [, what, number, again] = /^(deliver|bury) (\d+)( again)?$/.exec(choice) ?? []
+    if (what === undefined) return
+    if (again) this.#budget = { ...this.#budget, duplicates: this.#budget.duplicates - 1 }
+    const message = this.stores.queue.messages.find((other) => other.number === Number(number))
+    if (message) this.#deliver(message, what === 'bury')
+  }
+
+  #deliver(message: Message, isDead: boolean): void {
+    const delivery = this.#deliveryOf(message.number)
+    delivery.deliveries += 1
+    delivery.underWay += 1
+    delivery.visibleAt = this.#now + VISIBILITY_MS
+    const name = `${isDead ? 'undertaker' : 'verifier'} ${++this.#verifiers}`
+    const process = this.#process(name)
+    const deps = this.#gated(process)
+    const rule: () => Promise<unknown> = () =>
+      isDead ? abandonVerification(deps, message.request) : verifyUpload(deps, message.request)
+    process
+      .run(rule)
+      .then(
+        // Whoever acknowledges a message takes it from everybody: so do the queues that we know.
+        () => this.stores.queue.acknowledge(message),
+        (error: unknown) => {
+          if (!(error instanceof Crashed) && !(error instanceof BucketError)) this.#violation ??= error
+        },
+      )
+      .finally(() => {
+        delivery.underWay -= 1
+        this.#processes.delete(name)
+      })
+  }
+
+  async key(): Promise<string> {
+    const blobs = await Promise.all(
+      [...this.#knownBlobs].map(async ([name, blob]) => [name, await this.stores.blobs.inspect(blob)]),
+    )
+    const text = JSON.stringify([
+      this.#now,
+      this.#budget,
+      this.stores.ledger.entries,
+      this.stores.uploads.rows,
+      blobs,
+      this.stores.staging.summary,
+      [...this.#givenUp],
+      this.stores.queue.messages.map((message) => [message, this.#deliveries.get(message.number)]),
+      [...this.#actors],
+      [...this.#processes.values()].filter(({ calls }) => calls.length > 0).map(({ key }) => key),
+    ])
+    return withoutChance(text)
+  }
+
+  async check(): Promise<void> {
+    if (this.#violation !== undefined) throw this.#violation
+    const { entries } = this.stores.ledger
+    for (const [at, entry] of this.#visible.entries())
+      if (JSON.stringify(entries[at]) !== JSON.stringify(entry))
+        throw new Error(`the entry of ${formatRef(entry.ref)} changed or vanished`)
+    for (const entry of entries.slice(this.#visible.length)) {
+      const bytes = await collect(await this.stores.blobs.read(entry, undefined, undefined))
+      if (digestOf(bytes) !== entry.digest || bytes.byteLength !== entry.size)
+        throw new Error(`readers of ${formatRef(entry.ref)} see other bytes than those of ${entry.digest}`)
+      if (this.#visible.some(({ ref }) => formatRef(ref) === formatRef(entry.ref)))
+        throw new Error(`${formatRef(entry.ref)} has two entries`)
+      this.#visible.push(structuredClone(entry))
+    }
+    const winners = this.allNotes.filter((note) => note.endsWith(': created'))
+    if (winners.length > entries.length) throw new Error(`created was said twice: ${winners.join(', ')}`)
+  }
+
+  async checkEnd(): Promise<void> {
+    for (const [name, { isDone, notes }] of this.#actors)
+      if (!isDone) throw new Error(`${name} waits for ever (${notes.join(', ')})`)
+    for (const row of this.stores.uploads.rows) await this.#checkEnded(row)
+    // Each process that died may have left one, which expires by itself.
+    const faults = this.#scenario.budget.faults - this.#budget.faults
+    if (this.stores.staging.promotions > faults) throw new Error('a promotion was left behind')
+    this.#scenario.end?.(this)
+  }
+
+  /** Nobody does anything any more: an upload that is being verified would stay so until it expires. */
+  async #checkEnded(row: UploadRecord): Promise<void> {
+    if (row.state === 'committed' && !this.isStored(row.id))
+      throw new Error('a row says committed, and the ledger has no entry')
+    if (row.expiresAt <= this.#now) return
+    const { state } = await uploadState(this.#depsOf(this.stores), row.id, callOf('at the end'))
+    if (state === 'verifying')
+      throw new Error(`the upload of ${row.id.digest.slice(7, 15)} stays verifying, and nobody verifies it`)
+  }
+
+  /** Whether so much time has passed that an upload may have expired. */
+  get isLate(): boolean {
+    return this.#now >= START + UPLOAD_SECONDS * 1000
+  }
+
+  isStored = (id: BlobId): boolean =>
+    this.stores.ledger.entries.some(
+      ({ ref, digest }) => formatRef(ref) === formatRef(id.ref) && digest === id.digest,
+    )
+}
+
+const callOf = (requestId: string): Call => ({ requestId, time: (_, wait) => wait })
+
+const CHANCE = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
+
+/** Names made by chance are equal when they stand in the same places. */
+function withoutChance(text: string): string {
+  const names = new Map<string, string>()
+  return text.replace(CHANCE, (name) => {
+    const known = names.get(name) ?? `#${names.size}`
+    names.set(name, known)
+    return known
+  })
+}

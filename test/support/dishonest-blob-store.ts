@@ -1,0 +1,30 @@
+/**
+ * A blob store that ignores checksums and lengths: it keeps whatever is sent under any name, vouches for nothing that it did not
+ * write through Bucket, and is otherwise well-behaved. Over it no rule may make a wrong byte visible.
+ */
+import type { Clock } from '#repository/ports'
+import { type FakeBlobStore, fakeBlobStore } from './fake-blob-store.ts'
+
+export function dishonestBlobStore(options: { readonly clock: Clock }): FakeBlobStore {
+  const honest = fakeBlobStore(options)
+  const meant = new Map<string, Parameters<FakeBlobStore['plant']>[0]>()
+  return {
+    ...honest,
+    get count() {
+      return honest.count
+    },
+    async presignPut(blob, size, contentType, seconds) {
+      const request = await honest.presignPut(blob, size, contentType, seconds)
+      meant.set(request.url, blob)
+      return request
+    },
+    async send(request, sent) {
+      const blob = meant.get(request.url)
+      if (!blob || request.method !== 'PUT') return honest.send(request, sent)
+      const { found } = await honest.inspect(blob)
+      if (found) return new Response(null, { status: 412 })
+      honest.plant(blob, sent?.body ?? new Uint8Array())
+      return new Response(null, { status: 200 })
+    },
+  }
+}

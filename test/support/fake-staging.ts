@@ -1,0 +1,175 @@
+/**
+ * A staging area in memory that keeps the port's promises: parts checked as they arrive, joined once, read and promoted as
+ * the same bytes, promoted create-only onto a blob store. What it holds disappears after nine days, as a lifecycle rule has it.
+ */
+import { hexToBase64 } from '#protocol/digest'
+import { formatRef } from '#protocol/identifiers'
+import type { BlobStore, Clock, PresignedRequest } from '#repository/ports'
+import type { ReceivedPart, StagedBytes, StagedUpload, Staging } from '#repository/upload-ports'
+import { digestOf } from './fake-artifacts.ts'
+
+/** Longer than an upload and its verification live, in milliseconds. */
+export const STAGING_MS = 9 * 24 * 3600 * 1000
+
+export interface FakeStaging extends Staging {
+  /** Sends the request of a part as a client would. @returns the status that the store answers. */
+  send(request: PresignedRequest, bytes: Uint8Array): Promise<number>
+  /** The attempts of which something is left. */
+  readonly attempts: readonly string[]
+  /** Promotions begun, and neither published nor abandoned. */
+  readonly promotions: number
+  /** All that it holds, for whoever compares two states. */
+  readonly summary: string
+}
+
+export interface FakeStagingOptions {
+  readonly blobs: BlobStore
+  readonly clock: Clock
+  /** Takes whatever arrives as a part, and says that it is what was announced. */
+  readonly ignoresChecksums?: boolean
+}
+
+interface Part extends ReceivedPart {
+  readonly bytes: Uint8Array
+}
+
+interface Place {
+  readonly attempt: string
+  readonly expiresAt: number
+  readonly parts: Map<number, Part>
+  joined: Uint8Array | undefined
+}
+
+interface Signed {
+  readonly place: string
+  readonly number: number
+  readonly size: number
+  readonly sha256: string
+  readonly expiresAt: number
+}
+
+export function fakeStaging({ blobs, clock, ignoresChecksums = false }: FakeStagingOptions): FakeStaging {
+  const places = new Map<string, Place>()
+  const signed = new Map<string, Signed>()
+  let promotions = 0
+
+  const nameOf = (upload: Pick<StagedUpload, 'id' | 'attempt'>) =>
+    `${formatRef(upload.id.ref)}@${upload.id.digest}/${upload.attempt}`
+
+  function find(name: string): Place | undefined {
+    const place = places.get(name)
+    if (place && place.expiresAt <= clock()) places.delete(name)
+    return places.get(name)
+  }
+  const sorted = (place: Place) => [...place.parts.values()].sort((one, other) => one.number - other.number)
+  const isSame = (parts: readonly ReceivedPart[], held: readonly Part[]) =>
+    parts.length === held.length &&
+    parts.every((part, at) => part.number === held[at]?.number && part.sha256 === held[at].sha256)
+
+  return {
+    async begin(id, attempt) {
+      const name = nameOf({ id, attempt })
+      if (places.has(name)) throw new Error(`the attempt ${name} comes again`)
+      places.set(name, { attempt, expiresAt: clock() + STAGING_MS, parts: new Map(), joined: undefined })
+      return `staged-${attempt}`
+    },
+
+    async presignPart(upload, number, size, sha256, seconds) {
+      const url = `https://staging.test/${encodeURIComponent(nameOf(upload))}/${number}?signature=${signed.size}`
+      const expiresAt = clock() + seconds * 1000
+      signed.set(url, { place: nameOf(upload), number, size, sha256, expiresAt })
+      const headers = { 'content-length': String(size), 'x-amz-checksum-sha256': hexToBase64(sha256) }
+      return { method: 'PUT', url, headers, expiresAt: new Date(expiresAt).toISOString() }
+    },
+
+    async parts(upload) {
+      const place = find(nameOf(upload))
+      if (!place || place.joined) return undefined
+      return sorted(place).map(({ number, size, sha256 }) => ({ number, size, sha256 }))
+    },
+
+    async complete(upload, parts) {
+      const place = find(nameOf(upload))
+      if (!place) return 'incomplete'
+      if (place.joined) return 'complete'
+      const held = sorted(place)
+      if (!isSame(parts, held)) return 'incomplete'
+      place.joined = new Uint8Array(Buffer.concat(held.map(({ bytes }) => bytes)))
+      place.parts.clear()
+      return 'complete'
+    },
+
+    async open(upload): Promise<StagedBytes | undefined> {
+      const bytes = find(nameOf(upload))?.joined
+      if (!bytes) return undefined
+      return {
+        size: bytes.byteLength,
+        read: (signal) => pieces(bytes, signal),
+        async promote(blob) {
+          promotions += 1
+          let isOver = false
+          const end = () => {
+            if (!isOver) promotions -= 1
+            isOver = true
+          }
+          return {
+            async publish() {
+              if (isOver) throw new Error('a promotion that is over is published')
+              const options = { size: bytes.byteLength, contentType: '', signal: undefined }
+              const result = await blobs.write(blob, pieces(bytes, undefined), options)
+              end()
+              return result
+            },
+            async abandon() {
+              end()
+            },
+          }
+        },
+      }
+    },
+
+    async drop(upload) {
+      places.delete(nameOf(upload))
+    },
+
+    async send(request, bytes) {
+      const known = signed.get(request.url)
+      if (!known || known.expiresAt <= clock()) return 403
+      const place = find(known.place)
+      if (!place || place.joined) return 404
+      const { number, size, sha256 } = known
+      if (!ignoresChecksums && bytes.byteLength !== size) return 403
+      if (!ignoresChecksums && digestOf(bytes) !== `sha256:${sha256}`) return 400
+      place.parts.set(number, { number, size, sha256, bytes: bytes.slice() })
+      return 200
+    },
+
+    get attempts() {
+      for (const name of places.keys()) find(name)
+      return [...places.values()].map(({ attempt }) => attempt)
+    },
+
+    get promotions() {
+      return promotions
+    },
+
+    get summary() {
+      const held = [...places.values()].map(({ attempt, expiresAt, parts, joined }) => [
+        attempt,
+        expiresAt,
+        [...parts.values()].map(({ number, bytes }) => [number, digestOf(bytes)]),
+        joined && digestOf(joined),
+      ])
+      return JSON.stringify([held, promotions])
+    },
+  }
+}
+
+const PIECE_BYTES = 64 * 1024
+
+async function* pieces(bytes: Uint8Array, signal: AbortSignal | undefined) {
+  for (let at = 0; at < bytes.byteLength; at += PIECE_BYTES) {
+    signal?.throwIfAborted()
+    yield bytes.subarray(at, at + PIECE_BYTES)
+  }
+}

@@ -1,0 +1,45 @@
+/** A table of upload rows in memory that keeps the port's promises: compare-and-set on attempt and revision, nothing else. */
+import { formatRef } from '#protocol/identifiers'
+import type { UploadId, UploadRecord, Uploads } from '#repository/upload-ports'
+
+export interface FakeUploads extends Uploads {
+  /** Every row, expired ones too. */
+  readonly rows: readonly UploadRecord[]
+  /** Deletes rows that have expired, as the table's own clean-up does, at its leisure. */
+  sweep(now: number): void
+}
+
+export function fakeUploads(): FakeUploads {
+  const rows = new Map<string, UploadRecord>()
+  const name = ({ ref, digest }: UploadId) => `${formatRef(ref)}@${digest}`
+  const isStill = (previous: UploadRecord) => {
+    const row = rows.get(name(previous.id))
+    return row?.attempt === previous.attempt && row.revision === previous.revision
+  }
+  return {
+    find: async (id) => rows.get(name(id)),
+
+    async write(next, previous) {
+      if (previous && name(previous.id) !== name(next.id))
+        throw new Error(`a write moves the row ${name(previous.id)} to ${name(next.id)}`)
+      if (previous && next.attempt === previous.attempt && next.revision === previous.revision)
+        throw new Error(`a write of ${name(next.id)} changes the row without a new revision`)
+      if (previous ? !isStill(previous) : rows.has(name(next.id))) return false
+      rows.set(name(next.id), Object.freeze({ ...next }))
+      return true
+    },
+
+    async remove(previous) {
+      if (!isStill(previous)) return false
+      return rows.delete(name(previous.id))
+    },
+
+    get rows() {
+      return [...rows.values()]
+    },
+
+    sweep(now) {
+      for (const [key, row] of rows) if (row.expiresAt <= now) rows.delete(key)
+    },
+  }
+}
