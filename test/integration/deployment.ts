@@ -29,7 +29,7 @@ async function cdk({ project, work, env }: CdkOptions, args: readonly string[]):
 }
 
 export const bootstrap = (options: CdkOptions): Promise<void> =>
-  cdk(options, ['bootstrap', 'aws://000000000000/us-east-1', '--quiet'])
+  cdk(options, ['bootstrap', 'aws://000000000000/us-east-1'])
 
 const stack = ({ work }: CdkOptions) => [STACK, '--output', join(work, 'cdk.out')]
 const settings = ['--context', 'access=none', '--context', 'local=true']

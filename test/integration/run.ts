@@ -85,8 +85,12 @@ async function main(name: EmulatorName, work: string, tally: Tally): Promise<voi
 const name = emulatorName()
 const tally = new Tally()
 const work = await mkdtemp(join(tmpdir(), 'bucket-integration-'))
+// A terminal and npm may each pass the same signal on: the first one counts, the others change nothing.
+let stopping = false
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.once(signal, () => {
+  process.on(signal, () => {
+    if (stopping) return
+    stopping = true
     console.log(`${signal}: stopping what was started`)
     void stopEverything()
       .then(() => rm(work, { recursive: true, force: true }))
