@@ -71,6 +71,14 @@ export async function gatewayProbes(endpoint: string): Promise<readonly Probe[]>
         return typeof event === 'number' || event.path === path || `${path} arrived as ${event.path}`
       }),
     )
+  const keeps = async (status: number, headers: Readonly<Record<string, string>>): Promise<Sight> => {
+    const query = new URLSearchParams({ status: String(status), headers: JSON.stringify(headers) })
+    const response = await send(`/echo/r?${query}`)
+    const lost = Object.entries(headers).filter(([name, value]) => header(response, name) !== value)
+    return (
+      lost.length === 0 || lost.map(([name]) => `${name} arrived as ${header(response, name)}`).join('; ')
+    )
+  }
   const codedArrives = (coding: string): Promise<Sight> =>
     arrived(
       echo('/echo/b', { method: 'PUT', headers: [['Content-Encoding', coding]], body: Buffer.from('x') }),
@@ -93,7 +101,7 @@ export async function gatewayProbes(endpoint: string): Promise<readonly Probe[]>
       sentAs('/echo/x/../y', '/echo/./y', '/echo/%2e%2e/y'),
     ),
     probe('empty-segment', 'empty segments and a slash at the end arrive as they were sent', () =>
-      all([() => sentAs('/echo//y', '/echo/y/'), () => leadsNowhere('/one//y', '/one/y/')]),
+      all([() => sentAs('/echo//y', '/echo/y/', '//echo/y'), () => leadsNowhere('/one//y', '/one/y/')]),
     ),
     probe('encoded-path', 'a path parameter with encoded characters arrives as it was sent', () =>
       all(
@@ -177,8 +185,8 @@ export async function gatewayProbes(endpoint: string): Promise<readonly Probe[]>
         }),
       ),
     ),
-    probe('response-headers', 'headers of the function reach the client as they were sent', async () => {
-      const asked = {
+    probe('response-headers', 'headers of the function reach the client as they were sent', () =>
+      keeps(200, {
         ETag: '"sha256:0"',
         Allow: 'GET, HEAD',
         Link: '</v1/x>; rel="next"',
@@ -188,19 +196,16 @@ export async function gatewayProbes(endpoint: string): Promise<readonly Probe[]>
         'Content-Disposition': 'attachment; filename="a-b"',
         'Cache-Control': 'no-store',
         'Accept-Ranges': 'bytes',
-      }
-      const response = await send(`/echo/r?headers=${encodeURIComponent(JSON.stringify(asked))}`)
-      const lost = Object.entries(asked).filter(([name, value]) => header(response, name) !== value)
-      return (
-        lost.length === 0 || lost.map(([name]) => `${name} arrived as ${header(response, name)}`).join('; ')
-      )
-    }),
-    probe('type-of-304', 'Content-Type of a 304 arrives', async () => {
-      const asked = encodeURIComponent(JSON.stringify({ 'Content-Type': 'text/plain', ETag: '"e"' }))
-      const response = await send(`/echo/r?status=304&headers=${asked}`)
-      const type = header(response, 'Content-Type')
-      return type === 'text/plain' || `it arrived as ${type}`
-    }),
+      }),
+    ),
+    probe('headers-of-304', 'headers of a 304 reach the client as they were sent', () =>
+      keeps(304, {
+        ETag: '"sha256:0"',
+        'Content-Type': 'text/plain',
+        'Last-Modified': 'Mon, 23 Nov 2026 04:00:00 GMT',
+        'Content-Disposition': 'attachment; filename="a-b"',
+      }),
+    ),
     probe('concurrency', `${CONCURRENT} requests at the same time are all answered`, async () => {
       const seen = await Promise.all(Array.from({ length: CONCURRENT }, () => send('/echo/c')))
       const failed = seen.filter((response) => response.status !== 200)

@@ -137,11 +137,9 @@ export function describeFetch(target: TargetThunk): void {
           const response = await get(target(), path(), [['If-None-Match', field()]], method)
           expect(response.status, method).toBe(304)
           expect(response.body, method).toHaveLength(0)
-          // The other headers are still looked at where the way here loses this one.
-          const untyped = target().cannotWitness['type-of-304'] !== undefined
-          const type = untyped ? one.entry.content_type : header(response, 'Content-Type')
-          const headers = new Map(response.headers).set('content-type', type ?? '')
-          expectFetchHeaders({ ...response, headers }, one)
+          // Where the way here takes headers from a 304, the one that it is about is still looked at.
+          if (target().cannotWitness['headers-of-304'] === undefined) expectFetchHeaders(response, one)
+          else expect(header(response, 'ETag')).toBe(one.etag)
         }
       })
 

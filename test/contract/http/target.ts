@@ -33,8 +33,8 @@ export type Witness =
   | 'any-method'
   /** Response headers arrive as they were sent. */
   | 'response-headers'
-  /** `Content-Type` of a 304 arrives. */
-  | 'type-of-304'
+  /** Every header of a 304 arrives. */
+  | 'headers-of-304'
   /** Many requests at the same time. */
   | 'concurrency'
 
