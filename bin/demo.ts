@@ -6,25 +6,24 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createCipheriv, createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { type IncomingHttpHeaders, request } from 'node:http'
+import { createWriteStream, rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { BucketClient } from 'bucket-v1/client'
+import { type Ask, MAX_ARTIFACT_BYTES, refusals } from './demo-refusals.ts'
 
 const MIB = 1024 * 1024
 const FILE_BYTES = 384 * MIB
-const MAX_ARTIFACT_BYTES = 512 * MIB
 const START_MS = 20_000
 const ANSWER_MS = 10_000
 const COMMAND = ['--conditions=source', '--import', 'tsx', resolve(import.meta.dirname, 'bucket.ts')]
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
-const sha256 = (bytes: Uint8Array | string) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 const short = (digest: string) => `${digest.slice(0, 19)}…`
 
 let broken = 0
@@ -61,17 +60,6 @@ async function readyUrl(server: ChildProcess): Promise<string> {
   throw new Error(`the server did not say that it is ready within ${START_MS / 1000} s`)
 }
 
-interface Ask {
-  readonly what: string
-  readonly method?: string
-  readonly path: string
-  readonly headers?: Record<string, string>
-  readonly body?: string
-  readonly expect: readonly [status: number, code?: string]
-  /** What to show of the answer, and what else must hold; nothing when it does not. */
-  readonly shows?: (problem: Record<string, unknown>, headers: IncomingHttpHeaders) => string | undefined
-}
-
 /** One request over `node:http`: the path goes out as it stands here, dot segments and all. */
 async function send(root: URL, { method = 'GET', path, headers = {}, body }: Ask) {
   const outgoing = request({
@@ -104,119 +92,6 @@ async function ask(root: URL, question: Ask): Promise<void> {
   const kept =
     answer.status === status && problem.code === code && shown !== undefined && !answer.askedForBody
   check(question.what, `${answer.status} ${String(problem.code ?? '')}${shown ? ` · ${shown}` : ''}`, kept)
-}
-
-const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
-
-/** Every way in which the server says no, but for those that need a broken disk or a gateway. */
-function refusals(versions: string, digest: string, size: number): Ask[] {
-  const stored = `${versions}/step-1000`
-  const fresh = `${versions}/step-2000`
-  const put = (path: string, body: string, headers: Record<string, string> = {}) => ({
-    method: 'PUT',
-    path,
-    body,
-    headers: { 'X-Artifact-Digest': sha256(body), ...headers },
-  })
-  return [
-    {
-      what: 'store with three faults at once',
-      ...put(`${versions}/-x`, 'a', { 'X-Artifact-Digest': 'ABC', 'X-Uploaded-By': '' }),
-      expect: [400, 'invalid_request'],
-      shows: ({ errors }) =>
-        Array.isArray(errors) && errors.length === 3
-          ? errors.map(({ name }: { name: string }) => name).join(', ')
-          : undefined,
-    },
-    {
-      what: 'store with an MD5 for a digest',
-      ...put(fresh, 'a', { 'X-Artifact-Digest': createHash('md5').update('a').digest('hex') }),
-      expect: [400, 'invalid_request'],
-      shows: ({ detail }) => /looks like MD5/.exec(String(detail))?.[0],
-    },
-    {
-      what: 'store bytes that lost their newline',
-      ...put(fresh, 'weights', { 'X-Artifact-Digest': sha256('weights\n') }),
-      expect: [400, 'digest_mismatch'],
-      shows: ({ hint }) => text(hint)?.replace(/^.*?: /, ''),
-    },
-    {
-      what: 'fetch what was just refused',
-      path: fresh,
-      expect: [404, 'version_not_found'],
-    },
-    {
-      what: 'store the same bytes again',
-      method: 'PUT',
-      path: stored,
-      headers: { 'X-Artifact-Digest': digest, 'Content-Length': String(size), Expect: '100-continue' },
-      expect: [409, 'version_exists'],
-      shows: ({ conflict }) =>
-        conflict === 'identical' ? 'identical: treat it as done; no byte was sent' : undefined,
-    },
-    {
-      what: 'store other bytes under the same version',
-      ...put(stored, 'other'),
-      expect: [409, 'version_exists'],
-      shows: ({ conflict }) => (conflict === 'different' ? 'different: choose a new version' : undefined),
-    },
-    {
-      what: 'the same with If-None-Match: *',
-      ...put(stored, 'other', { 'If-None-Match': '*' }),
-      expect: [412, 'precondition_failed'],
-    },
-    {
-      what: 'store more than the limit',
-      method: 'PUT',
-      path: fresh,
-      headers: {
-        'X-Artifact-Digest': sha256('x'),
-        'Content-Length': String(MAX_ARTIFACT_BYTES + 1),
-        Expect: '100-continue',
-      },
-      expect: [413, 'artifact_too_large'],
-      shows: (_, headers) => text(headers['upload-limit'])?.concat('; no byte was sent'),
-    },
-    {
-      what: 'store with Content-Encoding: gzip',
-      ...put(fresh, 'a', { 'Content-Encoding': 'gzip' }),
-      expect: [415, 'unsupported_content_encoding'],
-    },
-    {
-      what: 'fetch, but only with another digest',
-      path: `${stored}?digest=${sha256('other')}`,
-      expect: [412, 'digest_differs'],
-    },
-    {
-      what: 'a range behind the end',
-      path: stored,
-      headers: { Range: `bytes=${size}-` },
-      expect: [416, 'range_not_satisfiable'],
-      shows: (_, headers) => text(headers['content-range']),
-    },
-    { what: 'fetch "latest"', path: `${versions}/latest`, expect: [404, 'version_not_found'] },
-    { what: 'list all artifacts', path: '/v1/buckets/demo/artifacts', expect: [404, 'route_not_found'] },
-    {
-      what: 'delete',
-      method: 'DELETE',
-      path: stored,
-      expect: [405, 'method_not_allowed'],
-      shows: (_, headers) => text(headers.allow),
-    },
-    {
-      what: 'a filter that does not exist',
-      path: `${versions}?uploaded_by=me`,
-      expect: [400, 'invalid_request'],
-    },
-    { what: 'a path with dots', path: `${versions}/%2e%2e`, expect: [400, 'invalid_request'] },
-    {
-      what: 'a page that rebinds its name to us',
-      path: '/v1',
-      headers: { Host: 'evil.example' },
-      expect: [421, 'host_not_allowed'],
-    },
-    { what: 'still there, as stored', method: 'HEAD', path: stored, expect: [200] },
-  ]
 }
 
 async function tour(url: string, folder: string): Promise<void> {
@@ -279,6 +154,10 @@ const server = spawn(
   [
     ...COMMAND,
     'serve',
+    '--store',
+    'local',
+    '--host',
+    '127.0.0.1',
     '--port',
     '0',
     '--data-dir',
@@ -293,6 +172,20 @@ server.stderr.on('data', (chunk: Buffer) => {
   serverLog = (serverLog + chunk.toString('utf8')).slice(-4000)
 })
 const stopped = once(server, 'exit')
+
+function cleanUp(): void {
+  server.kill('SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
+}
+for (const [signal, exit] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.on(signal, () => {
+    cleanUp()
+    process.exit(exit)
+  })
+
 try {
   const url = await readyUrl(server)
   say(`A server on ${url}, over a temporary folder`)
@@ -305,8 +198,7 @@ try {
   broken += 1
   say(`\nThe tour broke off: ${error instanceof Error ? error.stack : String(error)}\n${serverLog}`)
 } finally {
-  server.kill('SIGKILL')
-  await rm(folder, { recursive: true, force: true })
+  cleanUp()
 }
 say(broken === 0 ? '\nEverything was as promised.' : `\n${broken} answers were not as promised.`)
 process.exitCode = broken === 0 ? 0 : 1
