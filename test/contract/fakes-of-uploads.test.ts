@@ -1,0 +1,28 @@
+/** The fakes of the ports of uploads keep their promises, so that a rule tested on them is tested on the truth. */
+import { fakeBlobStore } from '#support/fake-blob-store'
+import { fakeStaging } from '#support/fake-staging'
+import { fakeUploads } from '#support/fake-uploads'
+import { describeStaging } from './staging.ts'
+import { describeUploads } from './uploads-table.ts'
+
+describeUploads(
+  'in memory',
+  async () => ({ uploads: fakeUploads(), reopen: async () => fakeUploads(), close: async () => undefined }),
+  { cannotWitness: { reopen: 'a table in memory ends with its process' } },
+)
+
+describeStaging('in memory', async () => {
+  let now = Date.parse('2026-11-23T04:00:00.000Z')
+  const clock = () => now
+  const blobs = fakeBlobStore({ clock })
+  const staging = fakeStaging({ blobs, clock })
+  return {
+    staging,
+    blobs,
+    send: staging.send,
+    passTime: async (milliseconds) => {
+      now += milliseconds
+    },
+    close: async () => undefined,
+  }
+})

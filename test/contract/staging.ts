@@ -1,0 +1,347 @@
+/**
+ * What every staging area promises, as one suite that each implementation passes (lib/repository/upload-ports.ts).
+ * It begins with honesty probes: an area that takes wrong parts, or parts after the joining, or gives unpublished bytes a final
+ * name, fails before anything else counts. Artifacts have two parts, of 16 MiB and of a few bytes: the least that there is.
+ */
+import { createHash, randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
+import { digestHex } from '#protocol/digest'
+import { MIB, partCount, sizeOfPart } from '#protocol/limits'
+import type { BlobStore, PresignedRequest } from '#repository/ports'
+import type { StagedBytes, StagedUpload, Staging } from '#repository/upload-ports'
+import { blobOf, collect, digestOf, inChunks, someBytes } from '#support/fake-artifacts'
+
+export interface StagingUnderTest {
+  readonly staging: Staging
+  /** Where it promotes to. */
+  readonly blobs: BlobStore
+  /** Sends a presigned request verbatim with these bytes. @returns the status of the answer. */
+  send(request: PresignedRequest, bytes: Uint8Array): Promise<number>
+  /** Makes the time that the area's signatures are checked against pass. */
+  passTime(milliseconds: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** What an implementation, or an emulator of it, may be unable to show. */
+export type StagingProbe = 'wrong bytes' | 'wrong length' | 'expiry' | 'replaced parts'
+
+export interface StagingSuiteOptions {
+  /** Why a probe cannot be made here; its tests are then skipped, counted, and say so. */
+  readonly cannotWitness?: Readonly<Partial<Record<StagingProbe, string>>>
+  /** Milliseconds that one test may take. */
+  readonly timeout?: number
+}
+
+const SIZE = 16 * MIB + 5
+const PARTS = [1, 2] as const
+
+/** @param makeStaging is called once and gives an empty area. */
+export function describeStaging(
+  name: string,
+  makeStaging: () => Promise<StagingUnderTest>,
+  { cannotWitness = {}, timeout = 60_000 }: StagingSuiteOptions = {},
+): void {
+  describe(`staging: ${name}`, { timeout }, () => {
+    let under: StagingUnderTest
+    let staging: Staging
+    let blobs: BlobStore
+    let count = 0
+    const whole = someBytes(SIZE)
+    const other = someBytes(SIZE, 2)
+
+    beforeAll(async () => {
+      under = await makeStaging()
+      staging = under.staging
+      blobs = under.blobs
+    }, timeout)
+    afterAll(() => under?.close())
+
+    const needs = (context: TestContext, probe: StagingProbe) =>
+      context.skip(cannotWitness[probe] !== undefined, cannotWitness[probe])
+
+    const begun = async (bytes = whole): Promise<StagedUpload> => {
+      const id = blobOf(`contract/artifact:1/v+${count++}-${process.pid}`, bytes)
+      return anotherAttempt(id, bytes.byteLength)
+    }
+    const anotherAttempt = async (id: StagedUpload['id'], size: number): Promise<StagedUpload> => {
+      const attempt = randomUUID()
+      return { id, attempt, size, stagingId: await staging.begin(id, attempt, size) }
+    }
+
+    const partOf = (bytes: Uint8Array, number: number) => {
+      const [first = 0, size] = [(number - 1) * sizeOfPart(SIZE, 1), sizeOfPart(SIZE, number)]
+      return bytes.subarray(first, first + size)
+    }
+    const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+    const received = (bytes: Uint8Array, number: number) => {
+      const part = partOf(bytes, number)
+      return { number, size: part.byteLength, sha256: sha256(part) }
+    }
+    const presign = (upload: StagedUpload, bytes: Uint8Array, number: number, seconds = 600) => {
+      const part = partOf(bytes, number)
+      return staging.presignPart(upload, number, part.byteLength, sha256(part), seconds)
+    }
+    const sendPart = async (upload: StagedUpload, bytes: Uint8Array, number: number) =>
+      under.send(await presign(upload, bytes, number), partOf(bytes, number))
+    const sent = async (upload: StagedUpload, bytes = whole, numbers: readonly number[] = PARTS) => {
+      for (const number of numbers) expect(await sendPart(upload, bytes, number)).toBe(200)
+      return upload
+    }
+    const all = (bytes = whole) => PARTS.map((number) => received(bytes, number))
+    const joined = async (bytes = whole) => {
+      const upload = await sent(await begun(bytes), bytes)
+      expect(await staging.complete(upload, all(bytes))).toBe('complete')
+      return upload
+    }
+    const opened = async (upload: StagedUpload): Promise<StagedBytes> => {
+      const bytes = await staging.open(upload)
+      if (!bytes) throw new Error('the joined bytes are not there')
+      return bytes
+    }
+    const digestOfStaged = async (upload: StagedUpload) =>
+      digestOf(await collect((await opened(upload)).read(undefined)))
+    const refused = (status: number) => expect([400, 403, 404, 409, 412]).toContain(status)
+
+    describe('honesty probes', () => {
+      it('refuses other bytes than those that a request is for', async (context) => {
+        needs(context, 'wrong bytes')
+        const upload = await begun()
+        refused(await under.send(await presign(upload, whole, 2), partOf(other, 2)))
+        expect(await staging.parts(upload)).toEqual([])
+      })
+
+      it('refuses more and fewer bytes than those that a request is for', async (context) => {
+        needs(context, 'wrong length')
+        const upload = await begun()
+        const part = partOf(whole, 2)
+        for (const bytes of [part.subarray(1), new Uint8Array([...part, 0])]) {
+          const status = await under.send(await presign(upload, whole, 2), bytes).catch(() => 'cut off')
+          expect(status).not.toBe(200)
+        }
+        expect(await staging.parts(upload)).toEqual([])
+      })
+
+      it('takes no part after the joining', async () => {
+        const upload = await sent(await begun())
+        const late = await presign(upload, other, 2)
+        expect(await staging.complete(upload, all())).toBe('complete')
+        refused(await under.send(late, partOf(other, 2)))
+        expect(await digestOfStaged(upload)).toBe(digestOf(whole))
+      })
+
+      it('gives nothing a final name before it is published', async () => {
+        const upload = await joined()
+        const promotion = await (await opened(upload)).promote(upload.id)
+        expect(await blobs.inspect(upload.id)).toEqual({ found: false })
+        await promotion.abandon()
+        expect(await blobs.inspect(upload.id)).toEqual({ found: false })
+      })
+    })
+
+    describe('parts', () => {
+      it('are none at first', async () => {
+        expect(partCount(SIZE)).toBe(PARTS.length)
+        expect(await staging.parts(await begun())).toEqual([])
+      })
+
+      it('are told by number, with their size and their SHA-256, however they came', async () => {
+        const upload = await begun()
+        await sent(upload, whole, [2])
+        expect(await staging.parts(upload)).toEqual([received(whole, 2)])
+        await sent(upload, whole, [1])
+        expect(await staging.parts(upload)).toEqual(all())
+      })
+
+      it('can be sent again, the same or others', async (context) => {
+        needs(context, 'replaced parts')
+        const upload = await begun()
+        await sent(upload, whole, [2, 2])
+        await sent(upload, other, [2])
+        expect(await staging.parts(upload)).toEqual([received(other, 2)])
+      })
+
+      it('are those of one attempt only', async () => {
+        const upload = await sent(await begun(), whole, [2])
+        const again = await anotherAttempt(upload.id, SIZE)
+        expect(await staging.parts(again)).toEqual([])
+        await staging.drop(again)
+        expect(await staging.parts(upload)).toEqual([received(whole, 2)])
+      })
+
+      it('cannot be sent with a request that has expired', async (context) => {
+        needs(context, 'expiry')
+        const upload = await begun()
+        const request = await presign(upload, whole, 2, 1)
+        await under.passTime(2_000)
+        expect(await under.send(request, partOf(whole, 2))).toBe(403)
+        expect(await staging.parts(upload)).toEqual([])
+        await sent(upload, whole, [2])
+      })
+
+      it('are none any more once they are joined, or dropped', async () => {
+        expect(await staging.parts(await joined())).toBeUndefined()
+        const upload = await sent(await begun(), whole, [2])
+        await staging.drop(upload)
+        expect(await staging.parts(upload)).toBeUndefined()
+      })
+    })
+
+    describe('the joining', () => {
+      it('puts the parts in order, however they came', async () => {
+        const upload = await begun()
+        await sent(upload, whole, [2, 1])
+        expect(await staging.complete(upload, all())).toBe('complete')
+        expect((await opened(upload)).size).toBe(SIZE)
+        expect(await digestOfStaged(upload)).toBe(digestOf(whole))
+      })
+
+      it('done again is the same', async () => {
+        const upload = await joined()
+        expect(await staging.complete(upload, all())).toBe('complete')
+        expect(await digestOfStaged(upload)).toBe(digestOf(whole))
+      })
+
+      it('done twice at once is done', async () => {
+        const upload = await sent(await begun())
+        const results = await Promise.allSettled([
+          staging.complete(upload, all()),
+          staging.complete(upload, all()),
+        ])
+        // A store may not know the outcome of one of the two; it may not call it incomplete.
+        for (const result of results) if (result.status === 'fulfilled') expect(result.value).toBe('complete')
+        expect(await staging.complete(upload, all())).toBe('complete')
+        expect(await digestOfStaged(upload)).toBe(digestOf(whole))
+      })
+
+      it('of parts that were replaced meanwhile is refused, and loses none', async (context) => {
+        needs(context, 'replaced parts')
+        const upload = await sent(await begun())
+        const listed = await staging.parts(upload)
+        await sent(upload, other, [2])
+        expect(await staging.complete(upload, listed ?? [])).toBe('incomplete')
+        expect(await staging.open(upload)).toBeUndefined()
+        expect(await staging.parts(upload)).toEqual([received(whole, 1), received(other, 2)])
+        await sent(upload, whole, [2])
+        expect(await staging.complete(upload, all())).toBe('complete')
+      })
+
+      it('of parts that never came is refused', async () => {
+        const upload = await sent(await begun(), whole, [1])
+        expect(await staging.complete(upload, all())).toBe('incomplete')
+        expect(await staging.parts(upload)).toEqual([received(whole, 1)])
+      })
+
+      it('of what was dropped is refused', async () => {
+        const upload = await sent(await begun())
+        await staging.drop(upload)
+        expect(await staging.complete(upload, all())).toBe('incomplete')
+        expect(await staging.open(upload)).toBeUndefined()
+      })
+    })
+
+    describe('joined bytes', () => {
+      it('are not there before the joining', async () => {
+        expect(await staging.open(await sent(await begun()))).toBeUndefined()
+      })
+
+      it('can be read by two at once', async () => {
+        const bytes = await opened(await joined())
+        const [one, two] = await Promise.all([collect(bytes.read(undefined)), collect(bytes.read(undefined))])
+        expect([digestOf(one), digestOf(two)]).toEqual([digestOf(whole), digestOf(whole)])
+      })
+
+      it('are read no further when the reader is told to stop', async () => {
+        const bytes = await opened(await joined())
+        const stopped = AbortSignal.abort(new Error('stop'))
+        await expect(collect(bytes.read(stopped))).rejects.toThrow()
+      })
+
+      it('are exact, or an error, when they are dropped under the hands of a reader', async () => {
+        const upload = await joined()
+        const bytes = await opened(upload)
+        await staging.drop(upload)
+        const digest = await collect(bytes.read(undefined)).then(digestOf, () => 'an error')
+        expect([digestOf(whole), 'an error']).toContain(digest)
+        expect(await staging.open(upload)).toBeUndefined()
+      })
+    })
+
+    describe('a promotion', () => {
+      const promoted = async (upload: StagedUpload) => (await opened(upload)).promote(upload.id)
+      const stored = async (upload: StagedUpload) =>
+        digestOf(await collect(await blobs.read(upload.id, undefined, undefined)))
+
+      it('gives the bytes their final name when it is published, attested', async () => {
+        const upload = await joined()
+        const promotion = await promoted(upload)
+        expect(digestHex(await digestOfStaged(upload))).toBe(digestHex(upload.id.digest))
+        expect(await promotion.publish()).toBe('written')
+        expect(await blobs.inspect(upload.id)).toEqual({ found: true, size: SIZE, attested: true })
+        expect(await stored(upload)).toBe(upload.id.digest)
+      })
+
+      it('leaves the bytes of another there, or puts the same in their place', async () => {
+        const upload = await joined()
+        const options = { size: SIZE, contentType: 'text/plain', signal: undefined }
+        expect(await blobs.write(upload.id, inChunks(whole, MIB), options)).toBe('written')
+        expect(['written', 'exists']).toContain(await (await promoted(upload)).publish())
+        expect(await stored(upload)).toBe(upload.id.digest)
+      })
+
+      it('that is abandoned leaves another of the same bytes alone', async () => {
+        const upload = await joined()
+        const [one, two] = [await promoted(upload), await promoted(upload)]
+        await one.abandon()
+        expect(await two.publish()).toBe('written')
+        expect(await stored(upload)).toBe(upload.id.digest)
+      })
+
+      it('that is published twice over is one blob', async () => {
+        const upload = await joined()
+        const [one, two] = [await promoted(upload), await promoted(upload)]
+        expect(await one.publish()).toBe('written')
+        // The bytes may have moved with the first: then the second fails, and the blob is there all the same.
+        await two.publish().catch(() => two.abandon())
+        expect(await stored(upload)).toBe(upload.id.digest)
+      })
+
+      it('leaves a published blob alone when it is abandoned afterwards', async () => {
+        const upload = await joined()
+        const promotion = await promoted(upload)
+        await promotion.publish()
+        await promotion.abandon()
+        expect(await stored(upload)).toBe(upload.id.digest)
+      })
+
+      it('has nothing to do with what is staged once it is published', async () => {
+        const upload = await joined()
+        await (await promoted(upload)).publish()
+        await staging.drop(upload)
+        expect(await stored(upload)).toBe(upload.id.digest)
+      })
+    })
+
+    describe('dropping', () => {
+      it('drops parts that came and those that come', async () => {
+        const upload = await sent(await begun(), whole, [2])
+        const late = await presign(upload, whole, 2)
+        await staging.drop(upload)
+        refused(await under.send(late, partOf(whole, 2)))
+        expect(await staging.parts(upload)).toBeUndefined()
+      })
+
+      it('drops joined bytes', async () => {
+        const upload = await joined()
+        await staging.drop(upload)
+        expect(await staging.open(upload)).toBeUndefined()
+      })
+
+      it('done again, or where nothing ever was, is fine', async () => {
+        const upload = await begun()
+        await staging.drop(upload)
+        await staging.drop(upload)
+        await staging.drop({ ...upload, attempt: randomUUID() })
+      })
+    })
+  })
+}
