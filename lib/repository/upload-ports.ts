@@ -1,6 +1,6 @@
 /**
  * What the rules of uploads ask of the world: a table of upload rows, a staging area for parts, and a queue of verifications.
- * Rows change only by compare-and-set; the row moves first, then the staging area, then the queue (docs/architecture.md, races).
+ * Rows change only by compare-and-set; the row moves first, then the staging area, then the queue (docs/races.md).
  */
 
 import type { Description } from '#protocol/entry'
@@ -108,7 +108,7 @@ export interface StagedBytes {
 export interface Promotion {
   /** Gives the bytes their final name, durably, create-only. Called only when their digest is known to be right. */
   publish(): Promise<'written' | 'exists'>
-  /** Stops, and removes what was moved. */
+  /** Stops, and removes what was moved; once the bytes have their final name, it leaves them alone. */
   abandon(): Promise<void>
 }
 
