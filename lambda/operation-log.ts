@@ -2,8 +2,9 @@
  * The operation log of a Lambda: one line of JSON per operation on stdout, where the runtime passes it on as it is.
  * Not `console`, which would wrap the line in another object.
  */
-import type { OperationLog } from '#http/operation'
+import type { DeliveryRecord } from '#aws/sqs-deliveries'
+import type { OperationRecord } from '#http/operation'
 
-export const log: OperationLog = (record) => {
+export const log = (record: OperationRecord | DeliveryRecord): void => {
   process.stdout.write(`${JSON.stringify(record)}\n`)
 }

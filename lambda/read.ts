@@ -1,26 +1,28 @@
-/** The Lambda behind every route of `read` access. It has no S3 client: it hands out links that it signs itself. */
+/** The Lambda behind every route of `read` access. It has no S3 client: what it says to S3, it signs itself. */
 import { createDynamoDbClient } from '#aws/clients'
 import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
+import { createDynamoDbUploads } from '#aws/dynamodb-uploads'
 import { createLinkStore } from '#aws/s3-links'
+import { createStagingView } from '#aws/s3-parts'
 import { createApi } from '#http/api'
 import { lambdaHandler } from '#http/lambda'
 import { readLambdaEnvironment } from '#protocol/environment'
-import { LAMBDA_MAX_INLINE_BYTES } from '#protocol/limits'
+import { LAMBDA_MAX_INLINE_BYTES, PRESIGNED_SECONDS } from '#protocol/limits'
 import { createRepository } from '#repository/repository'
 import { log } from './operation-log.ts'
 
-const environment = readLambdaEnvironment(process.env)
+const environment = readLambdaEnvironment(process.env, 'read')
 const client = createDynamoDbClient({})
+const access = { endpoint: environment.s3Endpoint, signing: client.config }
 const repository = createRepository({
-  blobs: createLinkStore({
-    bucket: environment.blobBucket,
-    endpoint: environment.s3Endpoint,
-    signing: client.config,
-  }),
+  blobs: createLinkStore({ ...access, bucket: environment.blobBucket }),
   ledger: createDynamoDbLedger({ client, table: environment.ledgerTable }),
+  uploads: createDynamoDbUploads({ client, table: environment.uploadsTable }),
+  staging: createStagingView({ ...access, bucket: environment.stagingBucket }),
   clock: Date.now,
   maxArtifactBytes: environment.maxArtifactBytes,
   maxInlineBytes: LAMBDA_MAX_INLINE_BYTES,
+  presignedSeconds: PRESIGNED_SECONDS,
 })
 
 export const handler = lambdaHandler(

@@ -1,27 +1,32 @@
 /** The Lambda behind every route of `write` access. */
-import { createDynamoDbClient, createS3Client, LAMBDA_BLOB_LIMITS } from '#aws/clients'
+import { createDynamoDbClient, createS3Client, createSqsClient, LAMBDA_BLOB_LIMITS } from '#aws/clients'
 import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
+import { createDynamoDbUploads } from '#aws/dynamodb-uploads'
 import { createS3BlobStore } from '#aws/s3-blob-store'
+import { createS3Staging } from '#aws/s3-staging'
+import { createSqsVerificationQueue } from '#aws/sqs-verification-queue'
 import { createApi } from '#http/api'
 import { lambdaHandler } from '#http/lambda'
 import { readLambdaEnvironment } from '#protocol/environment'
-import { LAMBDA_MAX_INLINE_BYTES } from '#protocol/limits'
+import { LAMBDA_MAX_INLINE_BYTES, PRESIGNED_SECONDS } from '#protocol/limits'
 import { createRepository } from '#repository/repository'
 import { log } from './operation-log.ts'
 
-const environment = readLambdaEnvironment(process.env)
-const endpoint = environment.s3Endpoint
+const environment = readLambdaEnvironment(process.env, 'write')
+const { blobBucket, stagingBucket, s3Endpoint: endpoint, maxArtifactBytes } = environment
+const s3 = createS3Client({ endpoint }, LAMBDA_BLOB_LIMITS)
+const dynamoDb = createDynamoDbClient({})
+const blobs = createS3BlobStore({ client: s3, bucket: blobBucket, endpoint, maxBytes: maxArtifactBytes })
 const repository = createRepository({
-  blobs: createS3BlobStore({
-    client: createS3Client({ endpoint }, LAMBDA_BLOB_LIMITS),
-    bucket: environment.blobBucket,
-    endpoint,
-    maxBytes: environment.maxArtifactBytes,
-  }),
-  ledger: createDynamoDbLedger({ client: createDynamoDbClient({}), table: environment.ledgerTable }),
+  blobs,
+  ledger: createDynamoDbLedger({ client: dynamoDb, table: environment.ledgerTable }),
+  uploads: createDynamoDbUploads({ client: dynamoDb, table: environment.uploadsTable }),
+  staging: createS3Staging({ client: s3, bucket: stagingBucket, blobBucket, blobs, endpoint }),
+  queue: createSqsVerificationQueue({ client: createSqsClient({}), url: environment.verificationQueueUrl }),
   clock: Date.now,
-  maxArtifactBytes: environment.maxArtifactBytes,
+  maxArtifactBytes,
   maxInlineBytes: LAMBDA_MAX_INLINE_BYTES,
+  presignedSeconds: PRESIGNED_SECONDS,
 })
 
 export const handler = lambdaHandler(

@@ -5,6 +5,7 @@
  */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
+import { SQSClient } from '@aws-sdk/client-sqs'
 
 export interface AwsOptions {
   readonly region?: string | undefined
@@ -36,6 +37,15 @@ export const SERVER_BLOB_LIMITS: CallLimits = {
   idleMs: 20_000,
   attempts: 4,
 }
+/** Inside of the verifier, which has minutes: a copy of 64 MiB within S3 answers when it is done. */
+export const VERIFIER_BLOB_LIMITS: CallLimits = {
+  connectMs: 2000,
+  answerMs: 60_000,
+  idleMs: 20_000,
+  attempts: 5,
+}
+/** A message is a few hundred bytes. */
+export const QUEUE_LIMITS: CallLimits = { connectMs: 1000, answerMs: 3000, idleMs: 6000, attempts: 3 }
 
 const bounded = ({ connectMs, answerMs, idleMs, attempts }: CallLimits) => ({
   maxAttempts: attempts,
@@ -57,6 +67,9 @@ export const createDynamoDbClient = (
   options: AwsOptions,
   limits: CallLimits = LEDGER_LIMITS,
 ): DynamoDBClient => new DynamoDBClient({ ...located(options), ...bounded(limits) })
+
+export const createSqsClient = (options: AwsOptions, limits: CallLimits = QUEUE_LIMITS): SQSClient =>
+  new SQSClient({ ...located(options), ...bounded(limits) })
 
 /**
  * Checksums only where we ask for them: by default the SDK would add a CRC32 to presigned requests, of an empty body.

@@ -19,6 +19,23 @@ export const isSimultaneous = (error: unknown): boolean => hasStatus(error, 409)
 export const isUploadGone = (error: unknown): boolean =>
   error instanceof S3ServiceException && error.name === 'NoSuchUpload'
 
+/**
+ * S3 looked at the parts and refused to join them: one is missing, replaced, out of order or too small. It says so with a 400,
+ * or inside of a 200, which the SDK turns into an error of the same name.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+ */
+export const isRefusedJoin = (error: unknown): boolean =>
+  error instanceof S3ServiceException && REFUSED_JOINS.has(error.name)
+
+const REFUSED_JOINS = new Set([
+  'InvalidPart',
+  'InvalidPartOrder',
+  'EntityTooSmall',
+  'EntityTooLarge',
+  'BadDigest',
+])
+
 /** HEAD has no body to name its error: the SDK calls it `NotFound`. */
 export const isMissing = (error: unknown): boolean =>
   error instanceof S3ServiceException && error.name === 'NotFound' && hasStatus(error, 404)

@@ -18,10 +18,11 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { FilterPattern, type LogGroup, MetricFilter } from 'aws-cdk-lib/aws-logs'
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
+import type { LambdaSide } from '#protocol/environment'
 import { ERRORS } from '#protocol/errors'
-import type { Access } from '#protocol/routes'
-import { TIMEOUT_SECONDS } from './api-function.ts'
+import { TIMEOUT_SECONDS } from './service-function.ts'
 import type { Settings } from './settings.ts'
+import type { VerificationQueue } from './verification-queue.ts'
 
 const PERIOD = Duration.minutes(5)
 
@@ -35,6 +36,9 @@ export const ALARM_KINDS = [
   'lambda-duration',
   'dynamodb-throttles',
   'dynamodb-errors',
+  'verification-delayed',
+  'verification-abandoned',
+  'dead-letters',
 ] as const
 export type AlarmKind = (typeof ALARM_KINDS)[number]
 
@@ -52,8 +56,10 @@ export interface AlarmsProps {
   readonly settings: Settings
   readonly restApi: RestApi
   readonly accessLog: LogGroup
-  readonly functions: { readonly [A in Access]: IFunction }
-  readonly table: TableV2
+  readonly functions: { readonly [S in LambdaSide]: IFunction }
+  readonly ledger: TableV2
+  readonly uploads: TableV2
+  readonly queue: VerificationQueue
 }
 
 export class Alarms extends Construct {
@@ -66,7 +72,13 @@ export class Alarms extends Construct {
       alarmTopicArn === undefined
         ? undefined
         : new SnsAction(Topic.fromTopicArn(this, 'Topic', alarmTopicArn))
-    this.alarms = [...this.apiRules(props), ...functionRules(props), ...tableRules(props)].map((rule) => {
+    const rules = [
+      ...this.apiRules(props),
+      ...functionRules(props),
+      ...tableRules(props),
+      ...verificationRules(props),
+    ]
+    this.alarms = rules.map((rule) => {
       const alarm = new Alarm(this, rule.id, {
         alarmDescription: `${rule.says} See docs/operations.md#alarm-${rule.kind}`,
         metric: rule.metric,
@@ -124,13 +136,14 @@ export class Alarms extends Construct {
 }
 
 function functionRules({ functions }: AlarmsProps): AlarmRule[] {
-  return (Object.entries(functions) as [Access, IFunction][]).flatMap(([access, handler]) => {
-    const name = access === 'read' ? 'Read' : 'Write'
+  return (Object.entries(functions) as [LambdaSide, IFunction][]).flatMap(([side, handler]) => {
+    const name = { read: 'Read', write: 'Write', verify: 'Verify' }[side]
+    const seconds = TIMEOUT_SECONDS[side]
     return [
       {
         id: `${name}Errors`,
         kind: 'lambda-errors' as const,
-        says: `The ${access} function crashed or ran out of time.`,
+        says: `The ${side} function crashed or ran out of time.`,
         metric: handler.metricErrors({ statistic: Stats.SUM, period: PERIOD }),
         above: 0,
         periods: 1,
@@ -138,7 +151,7 @@ function functionRules({ functions }: AlarmsProps): AlarmRule[] {
       {
         id: `${name}Throttles`,
         kind: 'lambda-throttles' as const,
-        says: `Lambda started no more environments for the ${access} function.`,
+        says: `Lambda started no more environments for the ${side} function.`,
         metric: handler.metricThrottles({ statistic: Stats.SUM, period: PERIOD }),
         above: 0,
         periods: 2,
@@ -146,28 +159,35 @@ function functionRules({ functions }: AlarmsProps): AlarmRule[] {
       {
         id: `${name}Duration`,
         kind: 'lambda-duration' as const,
-        says: `One call in a hundred of the ${access} function used four fifths of its ${TIMEOUT_SECONDS} seconds for 15 minutes.`,
+        says: `One call in a hundred of the ${side} function used four fifths of its ${seconds} seconds for 15 minutes.`,
         metric: handler.metricDuration({ statistic: Stats.percentile(99), period: PERIOD }),
-        above: TIMEOUT_SECONDS * 1000 * 0.8,
+        above: seconds * 1000 * 0.8,
         periods: 3,
       },
     ]
   })
 }
 
-function tableRules({ table }: AlarmsProps): AlarmRule[] {
+function tableRules({ ledger, uploads }: AlarmsProps): AlarmRule[] {
+  return [
+    ...rulesOfTable('Ledger', ledger, [Operation.GET_ITEM, Operation.QUERY, Operation.PUT_ITEM]),
+    ...rulesOfTable('Uploads', uploads, [Operation.GET_ITEM, Operation.PUT_ITEM, Operation.DELETE_ITEM]),
+  ]
+}
+
+function rulesOfTable(name: string, table: TableV2, operations: readonly Operation[]): AlarmRule[] {
   const throttles = (['Read', 'Write'] as const).map((side) => ({
-    id: `Ledger${side}Throttles`,
+    id: `${name}${side}Throttles`,
     kind: 'dynamodb-throttles' as const,
-    says: `DynamoDB throttled ${side.toLowerCase()}s of the ledger for 10 minutes.`,
+    says: `DynamoDB throttled ${side.toLowerCase()}s of the ${name.toLowerCase()} for 10 minutes.`,
     metric: table.metric(`${side}ThrottleEvents`, { statistic: Stats.SUM, period: PERIOD }),
     above: 0,
     periods: 2,
   }))
-  const errors = [Operation.GET_ITEM, Operation.QUERY, Operation.PUT_ITEM].map((operation) => ({
-    id: `Ledger${operation}Errors`,
+  const errors = operations.map((operation) => ({
+    id: `${name}${operation}Errors`,
     kind: 'dynamodb-errors' as const,
-    says: `DynamoDB failed ${operation} on the ledger by itself for 10 minutes.`,
+    says: `DynamoDB failed ${operation} on the ${name.toLowerCase()} by itself for 10 minutes.`,
     metric: new Metric({
       namespace: 'AWS/DynamoDB',
       metricName: 'SystemErrors',
@@ -179,4 +199,37 @@ function tableRules({ table }: AlarmsProps): AlarmRule[] {
     periods: 2,
   }))
   return [...throttles, ...errors]
+}
+
+function verificationRules({ queue: { queue, deadLetters } }: AlarmsProps): AlarmRule[] {
+  return [
+    {
+      id: 'VerificationDelayed',
+      kind: 'verification-delayed',
+      says: 'An upload has waited for its verification for 30 minutes.',
+      metric: queue.metricApproximateAgeOfOldestMessage({ statistic: Stats.MAXIMUM, period: PERIOD }),
+      above: 1800,
+      periods: 1,
+    },
+    {
+      id: 'VerificationAbandoned',
+      kind: 'verification-abandoned',
+      says: 'A verification failed again and again and was given up: its uploader must begin anew.',
+      // What SQS moves there by itself is not counted as sent, but it is received, by the verifier.
+      metric: deadLetters.metricNumberOfMessagesReceived({ statistic: Stats.SUM, period: PERIOD }),
+      above: 0,
+      periods: 1,
+    },
+    {
+      id: 'DeadLetters',
+      kind: 'dead-letters',
+      says: 'A verification that kept failing could not even be given up for 15 minutes.',
+      metric: deadLetters.metricApproximateNumberOfMessagesVisible({
+        statistic: Stats.MAXIMUM,
+        period: PERIOD,
+      }),
+      above: 0,
+      periods: 3,
+    },
+  ]
 }

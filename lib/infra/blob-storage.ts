@@ -10,12 +10,11 @@ import {
   BlockPublicAccess,
   Bucket,
   BucketEncryption,
-  HttpMethods,
   ObjectLockRetention,
   ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
-import { EXPOSED_HEADERS } from '#protocol/headers'
+import { fetchFromPages, storeFromPages } from './cross-origin.ts'
 import type { Settings } from './settings.ts'
 
 /** Every blob's key begins with this; the roles reach nothing else in the S3 bucket. */
@@ -55,7 +54,7 @@ export class BlobStorage extends Construct {
         },
       ],
       ...(retention ? { objectLockEnabled: true, objectLockDefaultRetention: retention } : {}),
-      cors: corsRules(settings),
+      cors: [...fetchFromPages(settings), ...storeFromPages(settings)],
     })
     this.blobsArn = this.bucket.arnForObjects(`${BLOB_PREFIX}*`)
     for (const statement of this.guards(settings.breakGlassRoleArn))
@@ -88,7 +87,7 @@ export class BlobStorage extends Construct {
         conditions,
       })
     return [
-      // The second condition leaves out UploadPart, which cannot carry the header: completing the upload does.
+      // The second condition leaves out UploadPart, which cannot carry the header, nor UploadPartCopy: completing the upload does.
       deny('CreateOnly', ['s3:PutObject'], objects, {
         Null: { 's3:if-none-match': 'true' },
         Bool: { 's3:ObjectCreationOperation': 'true' },
@@ -120,18 +119,4 @@ function objectLockRetention({ objectLockMode, objectLockDays }: Settings): Obje
   return objectLockMode === 'compliance'
     ? ObjectLockRetention.compliance(duration)
     : ObjectLockRetention.governance(duration)
-}
-
-/** The pages that may call the API may also read what its presigned URLs give. */
-function corsRules({ corsOrigins }: Settings) {
-  if (corsOrigins.length === 0) return []
-  return [
-    {
-      allowedOrigins: [...corsOrigins],
-      allowedMethods: [HttpMethods.GET, HttpMethods.HEAD],
-      allowedHeaders: ['Range'],
-      exposedHeaders: [...EXPOSED_HEADERS],
-      maxAge: 3600,
-    },
-  ]
 }

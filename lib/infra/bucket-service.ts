@@ -1,16 +1,19 @@
 /**
- * The whole service as one construct, for a stack of one's own: storage, ledger, two functions, the API, and its watch.
+ * The whole service as one construct, for a stack of one's own: storage, ledger, uploads, three functions, the API, and its watch.
  * Everything that holds data outlives the stack; everything else can be made again.
  */
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
 import { Alarms } from './alarms.ts'
-import { ApiFunction } from './api-function.ts'
 import { BlobStorage } from './blob-storage.ts'
 import { addDashboard } from './dashboard.ts'
 import { LedgerTable } from './ledger-table.ts'
 import { BucketApi } from './rest-api.ts'
+import { ServiceFunction } from './service-function.ts'
 import { type BucketServiceProps, readSettings } from './settings.ts'
+import { StagingStorage } from './staging-storage.ts'
+import { UploadsTable } from './uploads-table.ts'
+import { VerificationQueue } from './verification-queue.ts'
 
 /**
  * @example
@@ -20,8 +23,12 @@ export class BucketService extends Construct {
   readonly api: BucketApi
   readonly blobs: BlobStorage
   readonly ledger: LedgerTable
-  readonly readFunction: ApiFunction
-  readonly writeFunction: ApiFunction
+  readonly staging: StagingStorage
+  readonly uploads: UploadsTable
+  readonly queue: VerificationQueue
+  readonly readFunction: ServiceFunction
+  readonly writeFunction: ServiceFunction
+  readonly verifyFunction: ServiceFunction
 
   /** @throws SettingsError with every fault of `props` (docs/deployment.md, Settings). */
   constructor(scope: Construct, id: string, props: BucketServiceProps = {}) {
@@ -31,22 +38,26 @@ export class BucketService extends Construct {
 
     const blobs = new BlobStorage(this, 'Blobs', { settings, key })
     const ledger = new LedgerTable(this, 'Ledger', { key })
-    const shared = { settings, blobs, ledger, key }
-    this.readFunction = new ApiFunction(this, 'Read', { ...shared, access: 'read' })
-    this.writeFunction = new ApiFunction(this, 'Write', { ...shared, access: 'write' })
-    const functions = { read: this.readFunction.function, write: this.writeFunction.function }
-    this.api = new BucketApi(this, 'Api', { settings, functions })
+    const staging = new StagingStorage(this, 'Staging', { settings, key })
+    const uploads = new UploadsTable(this, 'Uploads', { key })
+    const queue = new VerificationQueue(this, 'Verification', { key })
+    const parts = { settings, blobs, staging, ledger, uploads, queue, key }
+    this.readFunction = new ServiceFunction(this, 'Read', { ...parts, side: 'read' })
+    this.writeFunction = new ServiceFunction(this, 'Write', { ...parts, side: 'write' })
+    this.verifyFunction = new ServiceFunction(this, 'Verify', { ...parts, side: 'verify' })
+    queue.feed(this.verifyFunction, settings)
+    const apiFunctions = { read: this.readFunction.function, write: this.writeFunction.function }
+    this.api = new BucketApi(this, 'Api', { settings, functions: apiFunctions })
     this.blobs = blobs
     this.ledger = ledger
+    this.staging = staging
+    this.uploads = uploads
+    this.queue = queue
 
     const { restApi, accessLog } = this.api
-    const { alarms } = new Alarms(this, 'Alarms', {
-      settings,
-      restApi,
-      accessLog,
-      functions,
-      table: ledger.table,
-    })
-    addDashboard(this, { restApi, functions, table: ledger.table, alarms })
+    const functions = { ...apiFunctions, verify: this.verifyFunction.function }
+    const watched = { restApi, functions, ledger: ledger.table, uploads: uploads.table, queue }
+    const { alarms } = new Alarms(this, 'Alarms', { ...watched, settings, accessLog })
+    addDashboard(this, { ...watched, alarms })
   }
 }

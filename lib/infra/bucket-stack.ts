@@ -13,15 +13,20 @@ export class BucketStack extends Stack {
   constructor(scope: Construct, id: string, { service: settings, ...props }: BucketStackProps) {
     super(scope, id, { description: 'Bucket: a storage-only artifact repository', ...props })
     const service = new BucketService(this, 'Service', settings)
-    const { api, blobs, ledger, readFunction, writeFunction } = service
+    const { api, blobs, staging, ledger, uploads, queue } = service
     const outputs: Readonly<Record<string, string | undefined>> = {
       ApiUrl: api.url,
       RestApiId: api.restApi.restApiId,
       BlobBucketName: blobs.bucket.bucketName,
+      StagingBucketName: staging.bucket.bucketName,
       LedgerTableName: ledger.table.tableName,
+      UploadsTableName: uploads.table.tableName,
+      VerificationQueueUrl: queue.queue.queueUrl,
+      DeadLetterQueueUrl: queue.deadLetters.queueUrl,
       AccessLogGroup: api.accessLog.logGroupName,
-      ReadLogGroup: readFunction.logGroup.logGroupName,
-      WriteLogGroup: writeFunction.logGroup.logGroupName,
+      ReadLogGroup: service.readFunction.logGroup.logGroupName,
+      WriteLogGroup: service.writeFunction.logGroup.logGroupName,
+      VerifyLogGroup: service.verifyFunction.logGroup.logGroupName,
       DomainTarget: api.domain?.target,
       ApiKeyId: api.apiKeyId,
     }

@@ -4,7 +4,7 @@
  * This module imports no CDK, so that a bench can read it without paying for it.
  */
 import { fileURLToPath } from 'node:url'
-import type { Access } from '#protocol/routes'
+import type { LambdaSide } from '#protocol/environment'
 
 /** The extension of our own modules: `.ts` in a checkout, `.js` in the built package. */
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
@@ -42,6 +42,6 @@ export const BUNDLE = {
   ] as string[],
 } as const
 
-/** The handler's source file, absolute: `lambda/read` or `lambda/write`. */
-export const handlerEntry = (access: Access): string =>
-  fileURLToPath(new URL(`../../lambda/${access}.${extension}`, import.meta.url))
+/** The handler's source file, absolute: `lambda/read`, `lambda/write` or `lambda/verify`. */
+export const handlerEntry = (side: LambdaSide): string =>
+  fileURLToPath(new URL(`../../lambda/${side}.${extension}`, import.meta.url))

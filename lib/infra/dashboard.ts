@@ -1,25 +1,28 @@
-/** One page that shows whether the service is well: requests, refusals, waits, the functions, the ledger, and the alarms. */
+/** One page that shows whether the service is well: requests, refusals, waits, the functions, verifications, the tables, and the alarms. */
 import { Duration } from 'aws-cdk-lib'
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway'
 import { type Alarm, AlarmStatusWidget, Dashboard, GraphWidget, Stats } from 'aws-cdk-lib/aws-cloudwatch'
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
-import type { Access } from '#protocol/routes'
+import type { LambdaSide } from '#protocol/environment'
+import type { VerificationQueue } from './verification-queue.ts'
 
 export interface DashboardProps {
   readonly restApi: RestApi
-  readonly functions: { readonly [A in Access]: IFunction }
-  readonly table: TableV2
+  readonly functions: { readonly [S in LambdaSide]: IFunction }
+  readonly ledger: TableV2
+  readonly uploads: TableV2
+  readonly queue: VerificationQueue
   readonly alarms: readonly Alarm[]
 }
 
 export function addDashboard(
   scope: Construct,
-  { restApi, functions, table, alarms }: DashboardProps,
+  { restApi, functions, ledger, uploads, queue, alarms }: DashboardProps,
 ): Dashboard {
   const stage = restApi.deploymentStage
-  const { read, write } = functions
+  const { read, write, verify } = functions
   const sum = { statistic: Stats.SUM, period: Duration.minutes(1) }
   const percentile = (percent: number) => ({
     statistic: Stats.percentile(percent),
@@ -54,14 +57,31 @@ export function addDashboard(
         ]),
       ],
       [
+        graph('Verifications', [
+          verify.metricInvocations(sum),
+          verify.metricErrors(sum),
+          queue.queue.metricApproximateNumberOfMessagesVisible(),
+          queue.deadLetters.metricApproximateNumberOfMessagesVisible(),
+        ]),
+        graph('Oldest verification waiting (s)', [queue.queue.metricApproximateAgeOfOldestMessage()]),
+        graph('Verification, p99 (ms)', [verify.metricDuration(percentile(99))]),
+      ],
+      [
         graph('Ledger capacity', [
-          table.metricConsumedReadCapacityUnits(sum),
-          table.metricConsumedWriteCapacityUnits(sum),
+          ledger.metricConsumedReadCapacityUnits(sum),
+          ledger.metricConsumedWriteCapacityUnits(sum),
         ]),
-        graph('Ledger throttles', [
-          table.metric('ReadThrottleEvents', sum),
-          table.metric('WriteThrottleEvents', sum),
+        graph('Uploads capacity', [
+          uploads.metricConsumedReadCapacityUnits(sum),
+          uploads.metricConsumedWriteCapacityUnits(sum),
         ]),
+        graph(
+          'Table throttles',
+          [ledger, uploads].flatMap((table) => [
+            table.metric('ReadThrottleEvents', sum),
+            table.metric('WriteThrottleEvents', sum),
+          ]),
+        ),
       ],
     ],
   })

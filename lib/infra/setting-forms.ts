@@ -42,6 +42,14 @@ export const whole =
       : faulty(`${shown(value)} is no whole number from ${least} to ${most}`)
   }
 
+/** A number that `form` takes and that is no more than `most`; `why` says what stands in the way of more. */
+export const atMost =
+  (most: number, why: string, form: Form<number>): Form<number> =>
+  (value) => {
+    const result = form(value)
+    return result.ok && result.value > most ? faulty(`${shown(value)} ${why}`) : result
+  }
+
 /** One of a service's fixed numbers. */
 export const numberOf =
   (choices: readonly number[]): Form<number> =>

@@ -4,8 +4,8 @@
  * so that nobody believes that a mistyped protection is on.
  */
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
-import { DEFAULT_MAX_ARTIFACT_BYTES, MAX_SINGLE_BYTES } from '#protocol/limits'
-import { type Form, flag, list, numberOf, oneOf, text, whole } from './setting-forms.ts'
+import { DEFAULT_MAX_ARTIFACT_BYTES, DEPLOYED_MAX_ARTIFACT_BYTES, GIB } from '#protocol/limits'
+import { atMost, type Form, flag, list, numberOf, oneOf, text, whole } from './setting-forms.ts'
 
 const arn = (service: string, resource: string, example: string) =>
   text(new RegExp(`^arn:aws[a-z-]*:${service}:[a-z0-9-]*:\\d{12}:${resource}$`), example)
@@ -51,8 +51,12 @@ const FORMS = {
   truststoreVersion: text(/^\S+$/, 'the version id of an S3 object'),
   /** Web pages that may call from a browser. */
   corsOrigins: list(text(/^https?:\/\/[a-z0-9.-]+(:\d{1,5})?$/, 'an origin such as https://app.example.com')),
-  maxArtifactBytes: whole(1, MAX_SINGLE_BYTES),
-  /** A symmetric customer-managed key for the S3 bucket and the table; without it, the keys that AWS manages. */
+  maxArtifactBytes: atMost(
+    DEPLOYED_MAX_ARTIFACT_BYTES,
+    `is more than the verifier of uploads can read in the 15 minutes that Lambda gives it: at most ${DEPLOYED_MAX_ARTIFACT_BYTES} (${DEPLOYED_MAX_ARTIFACT_BYTES / GIB} GiB)`,
+    whole(1, Number.MAX_SAFE_INTEGER),
+  ),
+  /** A symmetric customer-managed key for the S3 buckets, the tables and the queues; without it, the keys that AWS manages. */
   kmsKeyArn: arn('kms', 'key/.+', 'arn:aws:kms:eu-west-1:123456789012:key/id'),
   /** The only role that the S3 bucket's policy lets delete, overwrite, or change versioning and lifecycle. */
   breakGlassRoleArn: arn('iam', 'role/.+', 'arn:aws:iam::123456789012:role/name'),
@@ -63,9 +67,11 @@ const FORMS = {
       (days): days is RetentionDays => typeof days === 'number' && days !== RetentionDays.INFINITE,
     ),
   ),
-  /** Lambda environments kept for, and allowed to, each function; without it the account's pool is shared. */
+  /** Lambda environments kept for, and allowed to, each function of the API; without it the account's pool is shared. */
   readConcurrency: whole(1, 100_000),
   writeConcurrency: whole(1, 100_000),
+  /** Verifications that run at once, at most. */
+  verifyConcurrency: whole(2, 1000),
   alarmTopicArn: arn('sns', '[A-Za-z0-9_-]+', 'arn:aws:sns:eu-west-1:123456789012:name'),
   /** Sets the account's role with which API Gateway writes logs; off where the account has one already. */
   gatewayLogRole: flag,

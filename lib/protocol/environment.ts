@@ -6,10 +6,25 @@
 /** What the Lambda handlers are told by the stack. */
 export const LAMBDA_ENVIRONMENT = {
   blobBucket: 'BUCKET_BLOB_BUCKET',
+  stagingBucket: 'BUCKET_STAGING_BUCKET',
   ledgerTable: 'BUCKET_LEDGER_TABLE',
+  uploadsTable: 'BUCKET_UPLOADS_TABLE',
+  verificationQueueUrl: 'BUCKET_VERIFICATION_QUEUE_URL',
+  deadLetterQueueArn: 'BUCKET_DEAD_LETTER_QUEUE_ARN',
   maxArtifactBytes: 'BUCKET_MAX_ARTIFACT_BYTES',
   corsOrigins: 'BUCKET_CORS_ORIGINS',
 } as const
+
+const STORES = ['blobBucket', 'stagingBucket', 'ledgerTable', 'uploadsTable', 'maxArtifactBytes'] as const
+
+/** Which of it each handler is told. */
+export const LAMBDA_VARIABLES = {
+  read: [...STORES, 'corsOrigins'],
+  write: [...STORES, 'verificationQueueUrl', 'corsOrigins'],
+  verify: [...STORES, 'verificationQueueUrl', 'deadLetterQueueArn'],
+} as const satisfies Record<string, readonly (keyof typeof LAMBDA_ENVIRONMENT)[]>
+
+export type LambdaSide = keyof typeof LAMBDA_VARIABLES
 
 /** What the command line reads beside its options. */
 export const CLI_ENVIRONMENT = {
@@ -30,20 +45,31 @@ export const CLI_ENVIRONMENT = {
 } as const
 
 /** What the Lambda handlers read, checked. */
-export interface LambdaEnvironment {
+interface LambdaValues {
   readonly blobBucket: string
+  readonly stagingBucket: string
   readonly ledgerTable: string
+  readonly uploadsTable: string
+  readonly verificationQueueUrl: string
+  readonly deadLetterQueueArn: string
   /** Bytes. */
   readonly maxArtifactBytes: number
   readonly corsOrigins: readonly string[]
+}
+
+export type LambdaEnvironment<S extends LambdaSide> = Pick<
+  LambdaValues,
+  (typeof LAMBDA_VARIABLES)[S][number]
+> & {
   /** Set by an emulator: what stands in for S3, and is reached by the same URL from outside. */
   readonly s3Endpoint: string | undefined
 }
 
-/** @throws Error that names every variable that is missing or malformed. */
-export function readLambdaEnvironment(
+/** @throws Error that names every variable of this side that is missing or malformed. */
+export function readLambdaEnvironment<S extends LambdaSide>(
   environment: Readonly<Record<string, string | undefined>>,
-): LambdaEnvironment {
+  side: S,
+): LambdaEnvironment<S> {
   const faults: string[] = []
   const required = (name: string): string => {
     const value = environment[name]
@@ -57,13 +83,21 @@ export function readLambdaEnvironment(
       faults.push(`${name} is ${JSON.stringify(value)}, not a number of bytes`)
     return number
   }
-  const result = {
-    blobBucket: required(LAMBDA_ENVIRONMENT.blobBucket),
-    ledgerTable: required(LAMBDA_ENVIRONMENT.ledgerTable),
-    maxArtifactBytes: bytes(LAMBDA_ENVIRONMENT.maxArtifactBytes),
-    corsOrigins: (environment[LAMBDA_ENVIRONMENT.corsOrigins] ?? '').split(',').filter(Boolean),
-    s3Endpoint: environment.AWS_ENDPOINT_URL_S3 || environment.AWS_ENDPOINT_URL || undefined,
+  const read: { readonly [V in keyof LambdaValues]: (name: string) => LambdaValues[V] } = {
+    blobBucket: required,
+    stagingBucket: required,
+    ledgerTable: required,
+    uploadsTable: required,
+    verificationQueueUrl: required,
+    deadLetterQueueArn: required,
+    maxArtifactBytes: bytes,
+    corsOrigins: (name) => (environment[name] ?? '').split(',').filter(Boolean),
   }
+  const values = Object.fromEntries(
+    LAMBDA_VARIABLES[side].map((variable) => [variable, read[variable](LAMBDA_ENVIRONMENT[variable])]),
+  )
   if (faults.length > 0) throw new Error(`the environment is not complete: ${faults.join('; ')}`)
-  return result
+  const s3Endpoint = environment.AWS_ENDPOINT_URL_S3 || environment.AWS_ENDPOINT_URL || undefined
+  // Each value was read by the reader of its name; which names there are, the table says.
+  return { ...values, s3Endpoint } as LambdaEnvironment<S>
 }

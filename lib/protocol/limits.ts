@@ -6,6 +6,14 @@ export const GIB = 1024 * MIB
 
 /** The largest artifact unless a deployment says otherwise. */
 export const DEFAULT_MAX_ARTIFACT_BYTES = 5 * GIB
+/**
+ * The largest artifact that a deployment may allow. The verifier of uploads is a Lambda function, which runs for 15 minutes at
+ * most, and reads every byte once: 14 of them (one is kept for its start, the last copies and an orderly end) at 50 MiB/s, which
+ * is about half of what several ranges in flight give a function of its memory, are 41 GiB.
+ *
+ * @see docs/deployment.md, Settings
+ */
+export const DEPLOYED_MAX_ARTIFACT_BYTES = 40 * GIB
 /** What one request body may hold behind API Gateway and Lambda: base64 in an event of 6,291,556 bytes. */
 export const LAMBDA_MAX_INLINE_BYTES = 4 * MIB
 /** The largest body of one S3 PUT, and so of an upload in single mode. */

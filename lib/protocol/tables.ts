@@ -2,3 +2,8 @@
 
 /** One row for each artifact version: `pk` is `bucket_id/artifact_id`, `sk` the version. */
 export const LEDGER_KEY = { partition: 'pk', sort: 'sk' } as const
+
+/** One row for each upload that is under way: `pk` is `bucket_id/artifact_id/version`, `sk` the digest. */
+export const UPLOADS_KEY = { partition: 'pk', sort: 'sk' } as const
+/** When DynamoDB may delete a row of the uploads, in seconds since the epoch. */
+export const UPLOADS_TTL = 'ttl'

@@ -14,7 +14,7 @@ export async function coldStarts(): Promise<void> {
   console.log('\n| bundle | KB | loaded in ms (median) | least | most |\n|---|---|---|---|---|')
   const folder = mkdtempSync(join(tmpdir(), 'bucket-bundles-'))
   const environment = Object.fromEntries(Object.values(LAMBDA_ENVIRONMENT).map((name) => [name, '1']))
-  for (const access of ['read', 'write'] as const) {
+  for (const access of ['read', 'write', 'verify'] as const) {
     const outfile = join(folder, `${access}.cjs`)
     await build({ ...BUNDLE, entryPoints: [handlerEntry(access)], outfile, logLevel: 'error' })
     const times = Array.from({ length: RUNS }, () =>

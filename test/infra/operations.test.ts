@@ -1,16 +1,17 @@
 /** How the functions run, what they are told, what is logged and for how long, and who is woken when something breaks. */
 import { describe, expect, it } from 'vitest'
 import { ALARM_KINDS } from '#infra/alarms'
-import { LAMBDA_ENVIRONMENT, readLambdaEnvironment } from '#protocol/environment'
+import { LAMBDA_ENVIRONMENT, LAMBDA_VARIABLES, readLambdaEnvironment } from '#protocol/environment'
 import { DEFAULT_MAX_ARTIFACT_BYTES } from '#protocol/limits'
 import { ARNS, synthesize } from './synthesized.ts'
 
-const SIDES = ['Read', 'Write'] as const
+const API_SIDES = ['Read', 'Write'] as const
+const SIDES = [...API_SIDES, 'Verify'] as const
 const lambda = (side: (typeof SIDES)[number], ...args: Parameters<typeof synthesize>) =>
   synthesize(...args).resource('AWS::Lambda::Function', `Service${side}Function`).Properties
 
 describe('the functions', () => {
-  it.each(SIDES)(
+  it.each(API_SIDES)(
     '%s runs on Node 24 on arm64, with one vCPU, and ends before the gateway gives up',
     (side) => {
       expect(lambda(side)).toMatchObject({
@@ -23,17 +24,33 @@ describe('the functions', () => {
     },
   )
 
-  it.each(SIDES)('%s is told what its handler reads, and nothing else', (side) => {
-    const { Variables } = lambda(side, { corsOrigins: ['https://a.example.com', 'https://b.example.com'] })
+  it('Verify runs as they do, for as long as Lambda lets it', () => {
+    expect(lambda('Verify')).toMatchObject({
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
+      MemorySize: 1769,
+      Timeout: 900,
+      Handler: 'index.handler',
+    })
+  })
+
+  it.each([
+    ['Read', 'read'],
+    ['Write', 'write'],
+    ['Verify', 'verify'],
+  ] as const)('%s is told what its handler reads, and nothing else', (name, side) => {
+    const { Variables } = lambda(name, { corsOrigins: ['https://a.example.com', 'https://b.example.com'] })
       .Environment as { Variables: Record<string, unknown> }
-    expect(Object.keys(Variables).sort()).toEqual(Object.values(LAMBDA_ENVIRONMENT).sort())
-    const filled = Object.entries(Variables).map(([name, value]) => [
-      name,
+    expect(Object.keys(Variables).sort()).toEqual(
+      LAMBDA_VARIABLES[side].map((variable) => LAMBDA_ENVIRONMENT[variable]).sort(),
+    )
+    const filled = Object.entries(Variables).map(([variable, value]) => [
+      variable,
       typeof value === 'string' ? value : 'name',
     ])
-    expect(readLambdaEnvironment(Object.fromEntries(filled))).toMatchObject({
+    expect(readLambdaEnvironment(Object.fromEntries(filled), side)).toMatchObject({
       maxArtifactBytes: DEFAULT_MAX_ARTIFACT_BYTES,
-      corsOrigins: ['https://a.example.com', 'https://b.example.com'],
+      ...(side === 'verify' ? {} : { corsOrigins: ['https://a.example.com', 'https://b.example.com'] }),
     })
   })
 
@@ -62,7 +79,7 @@ describe('logs', () => {
       [365, { logRetentionDays: 365 }],
     ] as const) {
       const groups = Object.values(synthesize(service).resources('AWS::Logs::LogGroup'))
-      expect(groups).toHaveLength(3)
+      expect(groups).toHaveLength(4)
       for (const group of groups)
         expect(group).toMatchObject({ DeletionPolicy: 'Retain', Properties: { RetentionInDays: days } })
     }
@@ -89,11 +106,17 @@ describe('alarms', () => {
   it.each([
     ['api-5xx', ['5XXError']],
     ['api-latency', ['Latency']],
-    ['lambda-errors', ['Errors', 'Errors']],
-    ['lambda-throttles', ['Throttles', 'Throttles']],
-    ['lambda-duration', ['Duration', 'Duration']],
-    ['dynamodb-throttles', ['ReadThrottleEvents', 'WriteThrottleEvents']],
-    ['dynamodb-errors', ['SystemErrors', 'SystemErrors', 'SystemErrors']],
+    ['lambda-errors', ['Errors', 'Errors', 'Errors']],
+    ['lambda-throttles', ['Throttles', 'Throttles', 'Throttles']],
+    ['lambda-duration', ['Duration', 'Duration', 'Duration']],
+    [
+      'dynamodb-throttles',
+      ['ReadThrottleEvents', 'WriteThrottleEvents', 'ReadThrottleEvents', 'WriteThrottleEvents'],
+    ],
+    ['dynamodb-errors', Array<string>(6).fill('SystemErrors')],
+    ['verification-delayed', ['ApproximateAgeOfOldestMessage']],
+    ['verification-abandoned', ['NumberOfMessagesReceived']],
+    ['dead-letters', ['ApproximateNumberOfMessagesVisible']],
   ])('%s watches %j', (kind, metrics) => {
     expect(linked(kind).map(({ MetricName }) => MetricName)).toEqual(metrics)
   })
@@ -130,9 +153,14 @@ describe('the stack', () => {
       'AccessLogGroup',
       'ApiUrl',
       'BlobBucketName',
+      'DeadLetterQueueUrl',
       'LedgerTableName',
       'ReadLogGroup',
       'RestApiId',
+      'StagingBucketName',
+      'UploadsTableName',
+      'VerificationQueueUrl',
+      'VerifyLogGroup',
       'WriteLogGroup',
     ])
   })

@@ -1,10 +1,13 @@
-/** Each side of the API may do exactly what its handler calls, and neither can delete or change what is stored. */
+/** Each side may do exactly what its handler calls, and none can delete or change what is stored. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { BLOB_PREFIX } from '#infra/blob-storage'
+import { STAGING_PREFIX } from '#infra/staging-storage'
 import { ARNS, actionsOf, statements, synthesize } from './synthesized.ts'
 
-const permissions = (side: 'Read' | 'Write', ...args: Parameters<typeof synthesize>) =>
+const SIDES = ['Read', 'Write', 'Verify'] as const
+
+const permissions = (side: (typeof SIDES)[number], ...args: Parameters<typeof synthesize>) =>
   Object.fromEntries(
     statements(
       synthesize(...args).resource('AWS::IAM::Policy', `Service${side}Policy`).Properties.PolicyDocument,
@@ -17,33 +20,77 @@ const permissions = (side: 'Read' | 'Write', ...args: Parameters<typeof synthesi
 const ledgerArn = { 'Fn::GetAtt': [expect.stringMatching(/^ServiceLedgerTable/), 'Arn'] }
 const bucketArn = { 'Fn::GetAtt': [expect.stringMatching(/^ServiceBlobsBucket/), 'Arn'] }
 const blobsArn = { 'Fn::Join': ['', [bucketArn, '/blobs/*']] }
+const uploadsArn = { 'Fn::GetAtt': [expect.stringMatching(/^ServiceUploadsTable/), 'Arn'] }
+const stagingBucketArn = { 'Fn::GetAtt': [expect.stringMatching(/^ServiceStagingBucket/), 'Arn'] }
+const stagingArn = { 'Fn::Join': ['', [stagingBucketArn, '/uploads/*']] }
+const queueArn = { 'Fn::GetAtt': [expect.stringMatching(/^ServiceVerificationQueue/), 'Arn'] }
+const deadLettersArn = { 'Fn::GetAtt': [expect.stringMatching(/^ServiceVerificationDeadLetters/), 'Arn'] }
+const STAGE = [
+  's3:PutObject',
+  's3:GetObject',
+  's3:ListMultipartUploadParts',
+  's3:AbortMultipartUpload',
+  's3:DeleteObject',
+]
+const STORE = ['s3:PutObject', 's3:GetObject', 's3:AbortMultipartUpload']
+const CONSUME = [
+  'sqs:ReceiveMessage',
+  'sqs:DeleteMessage',
+  'sqs:GetQueueAttributes',
+  'sqs:ChangeMessageVisibility',
+]
 const logs = (side: string) => ({
   actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
   resource: { 'Fn::GetAtt': [expect.stringMatching(new RegExp(`^Service${side}Logs`)), 'Arn'] },
 })
 
 describe('the role of the read side', () => {
-  it('reads the ledger, and signs reads of blobs', () => {
+  it('reads the ledger and the uploads, signs reads of blobs, and lists the parts of an upload', () => {
     expect(permissions('Read')).toEqual({
       Ledger: { actions: ['dynamodb:GetItem', 'dynamodb:Query'], resource: ledgerArn },
+      Uploads: { actions: ['dynamodb:GetItem'], resource: uploadsArn },
       Blobs: { actions: ['s3:GetObject'], resource: blobsArn },
+      Staging: { actions: ['s3:ListMultipartUploadParts'], resource: stagingArn },
       Logs: logs('Read'),
     })
   })
 })
 
 describe('the role of the write side', () => {
-  it('reads and puts ledger rows, puts and inspects blobs, and tells a missing blob from a forbidden one', () => {
+  it('reads and puts ledger rows, keeps uploads, puts and inspects blobs, and tells a missing one from a forbidden one', () => {
     expect(permissions('Write')).toEqual({
       Ledger: { actions: ['dynamodb:GetItem', 'dynamodb:PutItem'], resource: ledgerArn },
-      Blobs: { actions: ['s3:PutObject', 's3:GetObject', 's3:AbortMultipartUpload'], resource: blobsArn },
+      Uploads: {
+        actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
+        resource: uploadsArn,
+      },
+      Blobs: { actions: STORE, resource: blobsArn },
       BlobBucket: { actions: ['s3:ListBucket'], resource: bucketArn },
+      Staging: { actions: STAGE, resource: stagingArn },
+      StagingBucket: { actions: ['s3:ListBucket'], resource: stagingBucketArn },
+      Queue: { actions: ['sqs:SendMessage'], resource: queueArn },
       Logs: logs('Write'),
     })
   })
 })
 
-describe('both roles', () => {
+describe('the role of the verifier', () => {
+  it('takes verifications, reads and joins what is staged, puts blobs, and puts rows', () => {
+    expect(permissions('Verify')).toEqual({
+      Ledger: { actions: ['dynamodb:GetItem', 'dynamodb:PutItem'], resource: ledgerArn },
+      Uploads: { actions: ['dynamodb:GetItem', 'dynamodb:PutItem'], resource: uploadsArn },
+      Blobs: { actions: STORE, resource: blobsArn },
+      BlobBucket: { actions: ['s3:ListBucket'], resource: bucketArn },
+      Staging: { actions: STAGE, resource: stagingArn },
+      StagingBucket: { actions: ['s3:ListBucket'], resource: stagingBucketArn },
+      Queue: { actions: CONSUME, resource: queueArn },
+      DeadLetters: { actions: CONSUME, resource: deadLettersArn },
+      Logs: logs('Verify'),
+    })
+  })
+})
+
+describe('all roles', () => {
   it('use the deployer’s key, where there is one, and only what reading or writing with it takes', () => {
     expect(permissions('Read', { kmsKeyArn: ARNS.key }).Key).toEqual({
       actions: ['kms:Decrypt', 'kms:DescribeKey'],
@@ -55,24 +102,36 @@ describe('both roles', () => {
   it('have no other policy: none of AWS’s, none inline', () => {
     const { resources } = synthesize({ gatewayLogRole: false })
     const roles = Object.values(resources('AWS::IAM::Role'))
-    expect(roles).toHaveLength(2)
+    expect(roles).toHaveLength(3)
     for (const { Properties } of roles) {
       expect(Properties).not.toHaveProperty('ManagedPolicyArns')
       expect(Properties).not.toHaveProperty('Policies')
     }
-    expect(Object.keys(resources('AWS::IAM::Policy'))).toHaveLength(2)
+    expect(Object.keys(resources('AWS::IAM::Policy'))).toHaveLength(3)
   })
 
-  it('have no wildcard in an action, and nothing that deletes or updates', () => {
-    for (const side of ['Read', 'Write'] as const)
+  it('have no wildcard in an action', () => {
+    for (const side of SIDES)
       for (const { actions } of Object.values(permissions(side, { kmsKeyArn: ARNS.key })))
-        for (const action of actions)
-          expect(action).not.toMatch(/\*|Delete|Update|BatchWrite|Tagging|Retention/)
+        for (const action of actions) expect(action).not.toContain('*')
+  })
+
+  it('have nothing that deletes or updates what is stored', () => {
+    for (const side of SIDES)
+      for (const [sid, { actions }] of Object.entries(permissions(side)))
+        if (['Ledger', 'Blobs', 'BlobBucket'].includes(sid))
+          for (const action of actions)
+            expect(action).not.toMatch(/Delete|Update|BatchWrite|Tagging|Retention/)
+  })
+
+  it('reach staged objects and blobs in S3 buckets of their own', () => {
+    const { StagingBucket, BlobBucket } = permissions('Verify')
+    expect(StagingBucket?.resource).not.toEqual(BlobBucket?.resource)
   })
 
   it('reach the keys that the adapter writes', () => {
     const sources = readdirSync('lib/aws').map((name) => readFileSync(`lib/aws/${name}`, 'utf8'))
-    expect(sources.join('\n')).toContain(`\`${BLOB_PREFIX}$`)
+    for (const prefix of [BLOB_PREFIX, STAGING_PREFIX]) expect(sources.join('\n')).toContain(`\`${prefix}$`)
   })
 
   it('cover every AWS call of the adapters', () => {
@@ -86,11 +145,17 @@ describe('both roles', () => {
       HeadObject: 's3:GetObject',
       HeadBucket: 's3:ListBucket',
       PutObject: 's3:PutObject',
+      CreateMultipartUpload: 's3:PutObject',
+      UploadPartCopy: 's3:PutObject',
+      CompleteMultipartUpload: 's3:PutObject',
+      AbortMultipartUpload: 's3:AbortMultipartUpload',
+      DeleteObject: 's3:DeleteObject',
+      DeleteItem: 'dynamodb:DeleteItem',
+      SendMessage: 'sqs:SendMessage',
+      ChangeMessageVisibility: 'sqs:ChangeMessageVisibility',
     }
     const granted = new Set(
-      (['Read', 'Write'] as const).flatMap((side) =>
-        Object.values(permissions(side)).flatMap(({ actions }) => actions),
-      ),
+      SIDES.flatMap((side) => Object.values(permissions(side)).flatMap(({ actions }) => actions)),
     )
     for (const command of called) expect(granted, command).toContain(needs[command])
   })

@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { Aws } from 'aws-cdk-lib'
 import { describe, expect, it } from 'vitest'
+import { TIMEOUT_SECONDS } from '#infra/service-function'
 import { DEFAULTS, readSettings, SETTING_NAMES, SettingsError } from '#infra/settings'
+import { DEPLOYED_MAX_ARTIFACT_BYTES, GIB, MIB } from '#protocol/limits'
 import { ARNS, buildStack } from './synthesized.ts'
 
 function faults(values: Record<string, unknown>): readonly string[] {
@@ -48,7 +50,7 @@ describe('settings', () => {
       kmsKeyArn: 'alias/mine',
       corsOrigins: ['https://app.example.com/', '*'],
       vpcEndpointIds: 'vpc-1',
-      maxArtifactBytes: 5 * 1024 ** 3 + 1,
+      maxArtifactBytes: 40 * GIB + 1,
       objectLockMode: 'governance',
     })
     expect(found.map((fault) => fault.slice(0, fault.indexOf(':')))).toEqual([
@@ -64,6 +66,7 @@ describe('settings', () => {
       'maxArtifactBytes',
       'objectLockMode, objectLockDays',
     ])
+    expect(found.find((fault) => fault.startsWith('maxArtifactBytes'))).toMatch(/15 minutes.*40 GiB/)
     expect(found.find((fault) => fault.startsWith('corsOrigins'))).toMatch(/example\.com\/".*"\*"/)
   })
 
@@ -87,6 +90,12 @@ describe('settings', () => {
     [{ objectLockDays: 5 }, 'objectLockMode'],
   ])('%j contradicts itself, and is refused', (values, about) => {
     expect(faults(values)).toEqual([expect.stringMatching(new RegExp(`^${about}`))])
+  })
+
+  it('allow artifacts of any size that the verifier can read in its time', () => {
+    expect(readSettings({ maxArtifactBytes: DEPLOYED_MAX_ARTIFACT_BYTES }).maxArtifactBytes).toBe(40 * GIB)
+    const seconds = TIMEOUT_SECONDS.verify - 60
+    expect(DEPLOYED_MAX_ARTIFACT_BYTES / seconds).toBeLessThan(50 * MIB)
   })
 
   it('are explained, each of them, in docs/deployment.md', () => {

@@ -4,9 +4,9 @@ import { EXPOSED_HEADERS } from '#protocol/headers'
 import { ARNS, actionsOf, statements, synthesize } from './synthesized.ts'
 
 const blobBucket = (...args: Parameters<typeof synthesize>) =>
-  synthesize(...args).resource('AWS::S3::Bucket').Properties
+  synthesize(...args).resource('AWS::S3::Bucket', 'ServiceBlobs').Properties
 const guards = (...args: Parameters<typeof synthesize>) =>
-  statements(synthesize(...args).resource('AWS::S3::BucketPolicy').Properties.PolicyDocument)
+  statements(synthesize(...args).resource('AWS::S3::BucketPolicy', 'ServiceBlobs').Properties.PolicyDocument)
 const guard = (sid: string, ...args: Parameters<typeof synthesize>) =>
   guards(...args).find((statement) => statement.Sid === sid)
 
@@ -25,7 +25,7 @@ describe('the S3 bucket of the blobs', () => {
 
   it('keeps versions and is kept when the stack goes', () => {
     expect(blobBucket()).toMatchObject({ VersioningConfiguration: { Status: 'Enabled' } })
-    expect(synthesize().resource('AWS::S3::Bucket')).toMatchObject({
+    expect(synthesize().resource('AWS::S3::Bucket', 'ServiceBlobs')).toMatchObject({
       DeletionPolicy: 'Retain',
       UpdateReplacePolicy: 'Retain',
     })
@@ -121,7 +121,7 @@ describe('the S3 bucket of the blobs', () => {
     })
   })
 
-  it('lets only the named web pages read, with the headers of a fetch', () => {
+  it('lets only the named web pages read, with the headers of a fetch, and store what they have a request for', () => {
     expect(blobBucket()).not.toHaveProperty('CorsConfiguration')
     expect(blobBucket({ corsOrigins: ['https://app.example.com'] })).toMatchObject({
       CorsConfiguration: {
@@ -130,6 +130,11 @@ describe('the S3 bucket of the blobs', () => {
             AllowedOrigins: ['https://app.example.com'],
             AllowedMethods: ['GET', 'HEAD'],
             ExposedHeaders: [...EXPOSED_HEADERS],
+          },
+          {
+            AllowedOrigins: ['https://app.example.com'],
+            AllowedMethods: ['PUT'],
+            AllowedHeaders: ['Content-Type', 'If-None-Match', 'x-amz-checksum-sha256'],
           },
         ],
       },
@@ -143,7 +148,7 @@ describe('the S3 bucket of the blobs', () => {
 
 describe('the ledger table', () => {
   const table = (...args: Parameters<typeof synthesize>) =>
-    synthesize(...args).resource('AWS::DynamoDB::GlobalTable').Properties
+    synthesize(...args).resource('AWS::DynamoDB::GlobalTable', 'ServiceLedger').Properties
   const [replica] = table().Replicas as Record<string, unknown>[]
 
   it('can be restored to any second, and is not deleted by mistake or with the stack', () => {
@@ -151,7 +156,7 @@ describe('the ledger table', () => {
       PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
       DeletionProtectionEnabled: true,
     })
-    expect(synthesize().resource('AWS::DynamoDB::GlobalTable')).toMatchObject({
+    expect(synthesize().resource('AWS::DynamoDB::GlobalTable', 'ServiceLedger')).toMatchObject({
       DeletionPolicy: 'Retain',
       UpdateReplacePolicy: 'Retain',
     })

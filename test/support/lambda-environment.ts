@@ -3,7 +3,11 @@ import { LAMBDA_ENVIRONMENT } from '#protocol/environment'
 
 export const lambdaEnvironment = (endpoint: string): Record<string, string> => ({
   [LAMBDA_ENVIRONMENT.blobBucket]: 'blobs',
+  [LAMBDA_ENVIRONMENT.stagingBucket]: 'staging',
   [LAMBDA_ENVIRONMENT.ledgerTable]: 'ledger',
+  [LAMBDA_ENVIRONMENT.uploadsTable]: 'uploads',
+  [LAMBDA_ENVIRONMENT.verificationQueueUrl]: `${endpoint}/queue`,
+  [LAMBDA_ENVIRONMENT.deadLetterQueueArn]: 'arn:aws:sqs:eu-west-1:123456789012:dead',
   [LAMBDA_ENVIRONMENT.maxArtifactBytes]: '5368709120',
   [LAMBDA_ENVIRONMENT.corsOrigins]: '',
   AWS_ENDPOINT_URL: endpoint,

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
 import { type BuildResult, build } from 'esbuild'
 import { BUNDLE, handlerEntry } from '#infra/bundling'
-import type { Access } from '#protocol/routes'
+import type { LambdaSide } from '#protocol/environment'
 
 export interface Bundle {
   readonly file: string
@@ -21,12 +21,12 @@ export interface Bundle {
   remove(): Promise<void>
 }
 
-export async function buildBundle(access: Access): Promise<Bundle> {
+export async function buildBundle(side: LambdaSide): Promise<Bundle> {
   const folder = await mkdtemp(join(tmpdir(), 'bucket-lambda-'))
   const file = join(folder, 'index.js')
   const { metafile }: BuildResult<{ metafile: true }> = await build({
     ...BUNDLE,
-    entryPoints: [handlerEntry(access)],
+    entryPoints: [handlerEntry(side)],
     outfile: file,
     metafile: true,
     logLevel: 'error',

@@ -1,0 +1,180 @@
+/**
+ * Staged bytes on their way to their final key, copied inside of S3: not one of them passes through here. The copies are pinned
+ * to the object that is hashed meanwhile, and nothing has the final key before `publish` (invariant I1): until then there are
+ * only parts of a multipart upload, which carries the mark for the moment when it is completed.
+ */
+import {
+  AbortMultipartUploadCommand,
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  type S3Client,
+  UploadPartCopyCommand,
+} from '@aws-sdk/client-s3'
+import { digestHex } from '#protocol/digest'
+import { MIB } from '#protocol/limits'
+import type { BlobId } from '#repository/ports'
+import type { Promotion } from '#repository/upload-ports'
+import { blobKey, MARK } from './blob-object.ts'
+import { failed, isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
+import type { PinnedObject } from './s3-ranges.ts'
+import { copySource } from './staged-object.ts'
+
+/** S3 takes 5 MiB to 5 GiB to a part, and 10,000 parts. */
+const COPY_BYTES = 64 * MIB
+const MAX_COPIES = 9000
+const COPIES_AT_ONCE = 4
+/** How often a promotion begins anew because another create-only write of the same key was under way. */
+const TRIES = 3
+
+const PROMOTING = 'the blob could not be promoted'
+
+export interface PromotionTarget {
+  readonly client: S3Client
+  /** The S3 bucket of the blobs. */
+  readonly bucket: string
+  isThere(blob: BlobId): Promise<boolean>
+}
+
+/** The size of one copy in bytes, in whole MiB: at least 64, and never more than 9,000 copies. */
+export const copyBytes = (size: number): number =>
+  Math.max(COPY_BYTES, Math.ceil(size / MAX_COPIES / MIB) * MIB)
+
+export async function startPromotion(
+  source: PinnedObject,
+  target: PromotionTarget,
+  blob: BlobId,
+): Promise<Promotion> {
+  let move = await startMove(source, target, blob)
+  return {
+    async publish() {
+      for (let attempt = 1; ; attempt += 1) {
+        const parts = await move.parts
+        const outcome = await complete(target, blob, move.uploadId, parts)
+        if (outcome !== 'simultaneous') {
+          // What was copied in vain is removed by whoever abandons nothing any more.
+          if (outcome === 'exists') await move.end().catch(() => undefined)
+          return outcome
+        }
+        await move.end().catch(() => undefined) // what stays behind expires by itself
+        if (attempt === TRIES) return failed(PROMOTING)(new Error('others keep writing the same key'))
+        move = await startMove(source, target, blob)
+      }
+    },
+    abandon: () => move.end(),
+  }
+}
+
+/** One multipart upload on the final key, with its copies under way. */
+interface Move {
+  readonly uploadId: string
+  /** Rejects as soon as one copy failed for good. */
+  readonly parts: Promise<CompletedPart[]>
+  /** Stops the copies and removes them. */
+  end(): Promise<void>
+}
+
+async function startMove(
+  source: PinnedObject,
+  { client, bucket }: PromotionTarget,
+  blob: BlobId,
+): Promise<Move> {
+  const at = { Bucket: bucket, Key: blobKey(blob) }
+  const { UploadId } = await client
+    .send(
+      new CreateMultipartUploadCommand({
+        ...at,
+        ChecksumAlgorithm: 'SHA256',
+        Metadata: { [MARK]: digestHex(blob.digest) },
+      }),
+    )
+    .catch(failed(PROMOTING))
+  if (UploadId === undefined) throw new Error('S3 named no multipart upload')
+  const stop = new AbortController()
+  const parts = copyAll(source, client, { ...at, UploadId }, stop)
+  // Seen by `publish`; one that fails while the bytes are still being hashed must not end the process.
+  parts.catch(() => {})
+  return {
+    uploadId: UploadId,
+    parts,
+    async end() {
+      stop.abort()
+      // A copy that is still under way could outlive the abort of its upload.
+      await parts.catch(() => {})
+      await client
+        .send(new AbortMultipartUploadCommand({ ...at, UploadId }))
+        .catch((error) =>
+          isUploadGone(error) ? undefined : failed('a promotion could not be stopped')(error),
+        )
+    },
+  }
+}
+
+/** All copies, a few at a time; resolves or rejects only when none is under way any more. */
+async function copyAll(
+  source: PinnedObject,
+  client: S3Client,
+  to: { readonly Bucket: string; readonly Key: string; readonly UploadId: string },
+  stop: AbortController,
+): Promise<CompletedPart[]> {
+  const bytes = copyBytes(source.size)
+  const count = Math.ceil(source.size / bytes)
+  const done: CompletedPart[] = []
+  let next = 1
+  async function copyNext(): Promise<void> {
+    for (let number = next++; number <= count; number = next++) {
+      const first = (number - 1) * bytes
+      const last = Math.min(first + bytes, source.size) - 1
+      const { CopyPartResult } = await client.send(
+        new UploadPartCopyCommand({
+          ...to,
+          PartNumber: number,
+          CopySource: copySource(source.bucket, source.key),
+          CopySourceIfMatch: source.etag,
+          CopySourceRange: `bytes=${first}-${last}`,
+        }),
+        { abortSignal: stop.signal },
+      )
+      done[number - 1] = {
+        PartNumber: number,
+        ETag: CopyPartResult?.ETag,
+        ChecksumSHA256: CopyPartResult?.ChecksumSHA256,
+      }
+    }
+  }
+  const lanes = Array.from({ length: Math.min(COPIES_AT_ONCE, count) }, () =>
+    copyNext().catch((error) => {
+      stop.abort(error)
+      throw error
+    }),
+  )
+  const results = await Promise.allSettled(lanes)
+  // The reason of the abort is what went wrong first; the other lanes only tell of the abort.
+  return results.some(({ status }) => status === 'rejected') ? failed(PROMOTING)(stop.signal.reason) : done
+}
+
+/** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html */
+async function complete(
+  { client, bucket, isThere }: PromotionTarget,
+  blob: BlobId,
+  uploadId: string,
+  parts: CompletedPart[],
+): Promise<'written' | 'exists' | 'simultaneous'> {
+  const command = new CompleteMultipartUploadCommand({
+    Bucket: bucket,
+    Key: blobKey(blob),
+    UploadId: uploadId,
+    MultipartUpload: { Parts: parts },
+    IfNoneMatch: '*',
+  })
+  try {
+    await client.send(command)
+    return 'written'
+  } catch (error) {
+    if (isNameTaken(error)) return 'exists'
+    if (isSimultaneous(error)) return 'simultaneous'
+    // An earlier try of the SDK, whose answer was lost, may have completed it: who asks then looks at what is there.
+    if (isUploadGone(error) && (await isThere(blob))) return 'exists'
+    return failed(PROMOTING)(error)
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * All bytes of one S3 object, in order and as one version of it, faster than one connection gives them: several ranges are on
+ * their way at once. Memory is bounded by `RANGE_BYTES * RANGES_AT_ONCE` and the range that is being read. A range is fetched
+ * whole before it is given on, so a slow reader never lets a connection stall, and one that breaks is fetched again.
+ */
+import { Readable } from 'node:stream'
+import { setTimeout as wait } from 'node:timers/promises'
+import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import { MIB } from '#protocol/limits'
+import { failed, isMissing, isNameTaken } from './s3-errors.ts'
+import { watchedBytes } from './watched-bytes.ts'
+
+export const RANGE_BYTES = 8 * MIB
+export const RANGES_AT_ONCE = 4
+/** The SDK tries again until an answer begins; a body that breaks off is ours to fetch again. */
+const TRIES = 4
+const PAUSE_MS = 200
+
+/** One version of an S3 object. */
+export interface PinnedObject {
+  readonly client: S3Client
+  readonly bucket: string
+  readonly key: string
+  readonly etag: string
+  /** Bytes. */
+  readonly size: number
+}
+
+/** @throws BucketError `unavailable` when the object changes or goes away, or keeps failing; the reason of the signal. */
+export async function* readRanges(
+  object: PinnedObject,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const given = new AbortController()
+  const ending = signal ? AbortSignal.any([signal, given.signal]) : given.signal
+  const underWay: Promise<Uint8Array>[] = []
+  let next = 0
+  const start = () => {
+    if (next >= object.size) return
+    const range = fetchRange(object, next, Math.min(next + RANGE_BYTES, object.size) - 1, ending)
+    // Seen where it is awaited; one that fails while an earlier one is read must not end the process.
+    range.catch(() => {})
+    underWay.push(range)
+    next += RANGE_BYTES
+  }
+  for (let at = 0; at < RANGES_AT_ONCE; at += 1) start()
+  try {
+    for (let range = underWay.shift(); range; range = underWay.shift()) {
+      const bytes = await range
+      start()
+      yield bytes
+    }
+  } finally {
+    // Whoever stops reading leaves nothing on its way.
+    given.abort()
+  }
+}
+
+async function fetchRange(
+  object: PinnedObject,
+  first: number,
+  last: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await fetchOnce(object, first, last, signal)
+    } catch (error) {
+      const isOver = signal.aborted || isNameTaken(error) || isMissing(error)
+      if (isOver || attempt === TRIES) return failed('the staged bytes could not be read', signal)(error)
+      await wait(Math.random() * PAUSE_MS * 2 ** attempt)
+    }
+  }
+}
+
+/** 412 where the object is no longer the one that was pinned. */
+async function fetchOnce(
+  { client, bucket, key, etag }: PinnedObject,
+  first: number,
+  last: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const command = new GetObjectCommand({
+    Bucket: bucket,
+    Key: key,
+    Range: `bytes=${first}-${last}`,
+    IfMatch: etag,
+  })
+  const { Body } = await client.send(command, { abortSignal: signal })
+  if (!(Body instanceof Readable)) throw new Error('the SDK gave no readable stream')
+  const size = last - first + 1
+  const bytes = Buffer.allocUnsafeSlow(size)
+  let filled = 0
+  for await (const chunk of watchedBytes(Body, signal)) {
+    if (filled + chunk.byteLength > size) throw new Error('a range has more bytes than were asked for')
+    bytes.set(chunk, filled)
+    filled += chunk.byteLength
+  }
+  if (filled !== size) throw new Error(`a range of ${size} bytes ended after ${filled}`)
+  return bytes
+}

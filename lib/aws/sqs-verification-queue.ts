@@ -1,0 +1,47 @@
+/**
+ * Verifications on their way through an SQS queue, which delivers each at least once, in any order. A message names the attempt
+ * and nothing more: all else is in the row, which decides what a late or second delivery may still do.
+ */
+import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
+import { parseDigest } from '#protocol/digest'
+import { formatRef, parseRef } from '#protocol/identifiers'
+import type { VerificationQueue, VerificationRequest } from '#repository/upload-ports'
+import { serviceFailure } from './sdk-failure.ts'
+
+export interface SqsQueue {
+  readonly client: SQSClient
+  readonly url: string
+}
+
+export const createSqsVerificationQueue = ({ client, url }: SqsQueue): VerificationQueue => ({
+  async send(request) {
+    await client
+      .send(new SendMessageCommand({ QueueUrl: url, MessageBody: formatVerification(request) }))
+      .catch((error) => {
+        throw serviceFailure(error, 'the verification could not be queued')
+      })
+  },
+})
+
+export const formatVerification = ({ id, attempt }: VerificationRequest): string =>
+  JSON.stringify({ ref: formatRef(id.ref), digest: id.digest, attempt })
+
+/** As `newAttempt` makes them. */
+const ATTEMPT = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/**
+ * Reads a message's body. Whoever may send to the queue could have written it: nothing of it is used unchecked.
+ *
+ * @throws Error when it is none of ours; BucketError `invalid_request` when its reference is none.
+ */
+export function parseVerification(body: string): VerificationRequest {
+  const message: unknown = JSON.parse(body)
+  if (typeof message !== 'object' || message === null) throw new Error('a verification is no JSON object')
+  const { ref, digest, attempt } = message as Readonly<Record<string, unknown>>
+  if (typeof ref !== 'string' || typeof digest !== 'string' || typeof attempt !== 'string')
+    throw new Error('a verification names no ref, digest and attempt')
+  const parsed = parseDigest(digest)
+  if (!parsed.ok) throw new Error(`the digest of a verification ${parsed.detail}`)
+  if (!ATTEMPT.test(attempt)) throw new Error('the attempt of a verification is none')
+  return { id: { ref: parseRef(ref), digest: parsed.value }, attempt }
+}

@@ -1,0 +1,20 @@
+/**
+ * An upload's attempt as an S3 object: its key in the staging S3 bucket, which is not the one of the blobs. The attempt is in
+ * the key, so that nothing late of an earlier attempt can touch a later one. At most 496 bytes long; S3 takes 1,024.
+ */
+import { digestHex } from '#protocol/digest'
+import { formatRef } from '#protocol/identifiers'
+import type { StagedUpload, UploadId } from '#repository/upload-ports'
+
+export const stagingKey = ({ ref, digest }: UploadId, attempt: string): string =>
+  `uploads/${formatRef(ref)}/${digestHex(digest)}/${attempt}`
+
+/** What S3 calls the place for this attempt's parts. */
+export function multipartId({ stagingId }: Pick<StagedUpload, 'stagingId'>): string {
+  if (stagingId === null) throw new Error('an upload in single mode has no parts')
+  return stagingId
+}
+
+/** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html — the SDK does not encode a copy's source. */
+export const copySource = (bucket: string, key: string): string =>
+  [bucket, ...key.split('/')].map(encodeURIComponent).join('/')

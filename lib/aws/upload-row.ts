@@ -1,0 +1,104 @@
+/**
+ * The shape of a row of the uploads table, written and read only here. Attribute values are typed by hand: no marshaller decides
+ * what an empty string or a large number becomes.
+ */
+import type { AttributeValue } from '@aws-sdk/client-dynamodb'
+import { formatRef } from '#protocol/identifiers'
+import { UPLOADS_KEY, UPLOADS_TTL } from '#protocol/tables'
+import type { StoredProblem, UploadId, UploadRecord } from '#repository/upload-ports'
+
+export type Row = Record<string, AttributeValue>
+
+/** Attributes beside the keys and the time to live. `write_id` names the write that the row comes from. */
+export const ATTRIBUTES = {
+  attempt: 'attempt',
+  revision: 'revision',
+  mode: 'mode',
+  size: 'size',
+  contentType: 'content_type',
+  uploadedBy: 'uploaded_by',
+  provenanceSource: 'provenance_source',
+  state: 'state',
+  expiresAt: 'expires_at',
+  stagingId: 'staging_id',
+  leaseOwner: 'lease_owner',
+  leaseUntil: 'lease_until',
+  verifiedBytes: 'verified_bytes',
+  problem: 'problem',
+  writeId: 'write_id',
+} as const
+
+/**
+ * How long a row that has expired, and so counts as absent, may be looked at by an operator before DynamoDB deletes it, in
+ * seconds. DynamoDB deletes late, never early: nothing rests on when.
+ */
+const KEPT_SECONDS = 2 * 24 * 3600
+
+export const rowKey = ({ ref, digest }: UploadId): Row => ({
+  [UPLOADS_KEY.partition]: { S: formatRef(ref) },
+  [UPLOADS_KEY.sort]: { S: digest },
+})
+
+const string = (value: string): AttributeValue => ({ S: value })
+const number = (value: number): AttributeValue => ({ N: String(value) })
+const optional = (name: string, value: string | null): Row =>
+  value === null ? {} : { [name]: string(value) }
+
+export const rowOf = (record: UploadRecord, writeId: string): Row => ({
+  ...rowKey(record.id),
+  [ATTRIBUTES.attempt]: string(record.attempt),
+  [ATTRIBUTES.revision]: number(record.revision),
+  [ATTRIBUTES.mode]: string(record.mode),
+  [ATTRIBUTES.size]: number(record.size),
+  [ATTRIBUTES.contentType]: string(record.description.contentType),
+  ...optional(ATTRIBUTES.uploadedBy, record.description.uploadedBy),
+  ...optional(ATTRIBUTES.provenanceSource, record.description.provenanceSource),
+  [ATTRIBUTES.state]: string(record.state),
+  [ATTRIBUTES.expiresAt]: number(record.expiresAt),
+  ...optional(ATTRIBUTES.stagingId, record.stagingId),
+  ...optional(ATTRIBUTES.leaseOwner, record.leaseOwner),
+  [ATTRIBUTES.leaseUntil]: number(record.leaseUntil),
+  [ATTRIBUTES.verifiedBytes]: number(record.verifiedBytes),
+  ...optional(ATTRIBUTES.problem, record.problem && JSON.stringify(record.problem)),
+  [ATTRIBUTES.writeId]: string(writeId),
+  [UPLOADS_TTL]: number(Math.ceil(record.expiresAt / 1000) + KEPT_SECONDS),
+})
+
+/** @throws Error when the row is none that this module wrote: better no answer than a wrong one. */
+export const recordOf = (id: UploadId, row: Row): UploadRecord => ({
+  id,
+  attempt: text(row, ATTRIBUTES.attempt),
+  revision: count(row, ATTRIBUTES.revision),
+  mode: oneOf(row, ATTRIBUTES.mode, ['single', 'multipart']),
+  size: count(row, ATTRIBUTES.size),
+  description: {
+    contentType: text(row, ATTRIBUTES.contentType),
+    uploadedBy: row[ATTRIBUTES.uploadedBy]?.S ?? null,
+    provenanceSource: row[ATTRIBUTES.provenanceSource]?.S ?? null,
+  },
+  state: oneOf(row, ATTRIBUTES.state, ['open', 'verifying', 'committed', 'failed']),
+  expiresAt: count(row, ATTRIBUTES.expiresAt),
+  stagingId: row[ATTRIBUTES.stagingId]?.S ?? null,
+  leaseOwner: row[ATTRIBUTES.leaseOwner]?.S ?? null,
+  leaseUntil: count(row, ATTRIBUTES.leaseUntil),
+  verifiedBytes: count(row, ATTRIBUTES.verifiedBytes),
+  problem: problemOf(row),
+})
+
+/** Code and members went in together, so they come out together. */
+const problemOf = (row: Row): StoredProblem | null =>
+  row[ATTRIBUTES.problem] === undefined ? null : (JSON.parse(text(row, ATTRIBUTES.problem)) as StoredProblem)
+
+const text = (row: Row, name: string): string => row[name]?.S ?? broken(name)
+
+function count(row: Row, name: string): number {
+  const value = Number(row[name]?.N ?? broken(name))
+  return Number.isSafeInteger(value) ? value : broken(name)
+}
+
+const oneOf = <const T extends string>(row: Row, name: string, choices: readonly T[]): T =>
+  choices.find((choice) => choice === text(row, name)) ?? broken(name)
+
+function broken(name: string): never {
+  throw new Error(`a row of the uploads has no ${name}`)
+}

@@ -1,0 +1,156 @@
+/**
+ * One Lambda function of the service, with a role and a log group of its own. Its side decides which handler runs and what it may
+ * do: a fault in the read path cannot write, whatever it tries.
+ */
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
+import { Effect, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
+import { Architecture, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda'
+import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
+import { LogGroup } from 'aws-cdk-lib/aws-logs'
+import { Construct } from 'constructs'
+import { LAMBDA_ENVIRONMENT, LAMBDA_VARIABLES, type LambdaSide } from '#protocol/environment'
+import { BLOB_PREFIX, type BlobStorage } from './blob-storage.ts'
+import { BUNDLE, handlerEntry } from './bundling.ts'
+import type { LedgerTable } from './ledger-table.ts'
+import { PERMISSIONS, type Resource } from './permissions.ts'
+import type { Settings } from './settings.ts'
+import { STAGING_PREFIX, type StagingStorage } from './staging-storage.ts'
+import type { UploadsTable } from './uploads-table.ts'
+import type { VerificationQueue } from './verification-queue.ts'
+
+/** The memory at which Lambda gives one full vCPU. @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html */
+const MEMORY_MIB = 1769
+
+/**
+ * How long one call may take. The API: below the 29 seconds after which the gateway gives up, so that a slow call still ends in
+ * our own words. The verifier: as long as Lambda lets a function run, which bounds the largest artifact.
+ */
+export const TIMEOUT_SECONDS = { read: 28, write: 28, verify: 900 } as const satisfies Record<
+  LambdaSide,
+  number
+>
+
+/** All that the functions work with. */
+export interface ServiceParts {
+  readonly settings: Settings
+  readonly blobs: BlobStorage
+  readonly staging: StagingStorage
+  readonly ledger: LedgerTable
+  readonly uploads: UploadsTable
+  readonly queue: VerificationQueue
+  readonly key: IKey | undefined
+}
+
+export interface ServiceFunctionProps extends ServiceParts {
+  readonly side: LambdaSide
+}
+
+export class ServiceFunction extends Construct {
+  readonly function: NodejsFunction
+  readonly logGroup: LogGroup
+  /** What must be there before the function is called. */
+  readonly policy: Policy
+
+  constructor(scope: Construct, id: string, props: ServiceFunctionProps) {
+    super(scope, id)
+    const { side, settings } = props
+    this.logGroup = new LogGroup(this, 'Logs', {
+      retention: settings.logRetentionDays,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+    const reserved = { read: settings.readConcurrency, write: settings.writeConcurrency, verify: undefined }[
+      side
+    ]
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      description: `What the ${side} side of Bucket may do`,
+    })
+    this.function = new NodejsFunction(this, 'Function', {
+      description: `Bucket: ${side}`,
+      entry: handlerEntry(side),
+      handler: 'handler',
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      memorySize: MEMORY_MIB,
+      timeout: Duration.seconds(TIMEOUT_SECONDS[side]),
+      role,
+      logGroup: this.logGroup,
+      loggingFormat: LoggingFormat.JSON,
+      ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
+      environment: environment(props),
+      bundling: {
+        format: OutputFormat.CJS,
+        target: BUNDLE.target,
+        minify: BUNDLE.minify,
+        mainFields: [...BUNDLE.mainFields],
+        bundleAwsSDK: true,
+        logLevel: LogLevel.WARNING,
+        externalModules: [...BUNDLE.external],
+        esbuildArgs: { '--conditions': BUNDLE.conditions.join(',') },
+      },
+    })
+    this.policy = this.allow(role, props)
+  }
+
+  private allow(
+    role: Role,
+    { side, blobs, staging, ledger, uploads, queue, key }: ServiceFunctionProps,
+  ): Policy {
+    const arns: { readonly [R in Resource]: string } = {
+      ledger: ledger.table.tableArn,
+      uploads: uploads.table.tableArn,
+      blobs: blobs.blobsArn,
+      blobBucket: blobs.bucket.bucketArn,
+      staging: staging.stagedArn,
+      stagingBucket: staging.bucket.bucketArn,
+      queue: queue.queue.queueArn,
+      deadLetters: queue.deadLetters.queueArn,
+      key: key?.keyArn ?? '',
+    }
+    const allowed = Object.entries(PERMISSIONS[side]) as [Resource, readonly string[]][]
+    const grants = [
+      ...allowed
+        .filter(([resource]) => resource !== 'key' || key !== undefined)
+        .map(([resource, actions]) => [resource, actions, arns[resource]] as const),
+      ['logs', ['logs:CreateLogStream', 'logs:PutLogEvents'], this.logGroup.logGroupArn] as const,
+    ]
+    const policy = new Policy(this, 'Policy', {
+      roles: [role],
+      statements: grants.map(
+        ([sid, actions, resource]) =>
+          new PolicyStatement({
+            sid: `${sid.charAt(0).toUpperCase()}${sid.slice(1)}`,
+            effect: Effect.ALLOW,
+            actions: [...actions],
+            resources: [resource],
+          }),
+      ),
+    })
+    for (const pattern of [
+      `${blobs.bucketLogicalId}.Arn>/${BLOB_PREFIX}*`,
+      `${staging.bucketLogicalId}.Arn>/${STAGING_PREFIX}*`,
+    ])
+      Validations.of(policy).acknowledge({
+        id: `AwsSolutions-IAM5[Resource::<${pattern}]`,
+        reason:
+          'A blob, and an upload, has a key of its own, so the role names all of them by one pattern; the actions are listed one by one.',
+      })
+    return policy
+  }
+}
+
+function environment({ side, settings, blobs, staging, ledger, uploads, queue }: ServiceFunctionProps) {
+  const values: { readonly [V in keyof typeof LAMBDA_ENVIRONMENT]: string } = {
+    blobBucket: blobs.bucket.bucketName,
+    stagingBucket: staging.bucket.bucketName,
+    ledgerTable: ledger.table.tableName,
+    uploadsTable: uploads.table.tableName,
+    verificationQueueUrl: queue.queue.queueUrl,
+    deadLetterQueueArn: queue.deadLetters.queueArn,
+    maxArtifactBytes: String(settings.maxArtifactBytes),
+    corsOrigins: settings.corsOrigins.join(','),
+  }
+  const told = LAMBDA_VARIABLES[side].filter((variable) => values[variable] !== '')
+  return Object.fromEntries(told.map((variable) => [LAMBDA_ENVIRONMENT[variable], values[variable]]))
+}

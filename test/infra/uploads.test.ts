@@ -1,0 +1,150 @@
+/** Where uploads live until they end: everything in it goes away by itself, and nothing fails in silence. */
+import { describe, expect, it } from 'vitest'
+import { UPLOAD_SECONDS } from '#protocol/limits'
+import { UPLOADS_TTL } from '#protocol/tables'
+import { ARNS, statements, synthesize } from './synthesized.ts'
+
+type Given = Parameters<typeof synthesize>
+
+describe('the S3 bucket for parts', () => {
+  const bucket = (...args: Given) =>
+    synthesize(...args).resource('AWS::S3::Bucket', 'ServiceStaging').Properties
+
+  it('is private and answers only over TLS 1.2 or later', () => {
+    expect(bucket()).toMatchObject({
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+      OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
+    })
+    const policy = synthesize().resource('AWS::S3::BucketPolicy', 'ServiceStaging').Properties
+    expect(statements(policy.PolicyDocument).map(({ Effect, Condition }) => [Effect, Condition])).toEqual([
+      ['Deny', { Bool: { 'aws:SecureTransport': 'false' } }],
+      ['Deny', { NumericLessThan: { 's3:TlsVersion': 1.2 } }],
+    ])
+  })
+
+  it('lets everything expire, later than any upload', () => {
+    expect(bucket().LifecycleConfiguration).toEqual({
+      Rules: [
+        {
+          Id: 'expire-everything',
+          Status: 'Enabled',
+          ExpirationInDays: 9,
+          AbortIncompleteMultipartUpload: { DaysAfterInitiation: 9 },
+        },
+      ],
+    })
+    expect(9 * 24 * 3600).toBeGreaterThan(UPLOAD_SECONDS + 24 * 3600)
+  })
+
+  it('keeps no versions and no locks, which would hold what is to go', () => {
+    const locked = bucket({ objectLockMode: 'governance', objectLockDays: 30 })
+    expect(locked).not.toHaveProperty('VersioningConfiguration')
+    expect(locked).not.toHaveProperty('ObjectLockEnabled')
+  })
+
+  it('is encrypted, with the key that the deployer names', () => {
+    const rule = (...args: Given) => JSON.stringify(bucket(...args).BucketEncryption)
+    expect(rule()).toContain('AES256')
+    expect(rule({ kmsKeyArn: ARNS.key })).toContain(ARNS.key)
+  })
+
+  it('lets only the named web pages send parts', () => {
+    expect(bucket()).not.toHaveProperty('CorsConfiguration')
+    expect(bucket({ corsOrigins: ['https://app.example.com'] })).toMatchObject({
+      CorsConfiguration: {
+        CorsRules: [{ AllowedOrigins: ['https://app.example.com'], AllowedMethods: ['PUT'] }],
+      },
+    })
+  })
+})
+
+describe('the table of uploads', () => {
+  const resource = (...args: Given) =>
+    synthesize(...args).resource('AWS::DynamoDB::GlobalTable', 'ServiceUploads')
+
+  it('lets rows expire, pays per request, and goes with the stack', () => {
+    expect(resource().Properties).toMatchObject({
+      TimeToLiveSpecification: { AttributeName: UPLOADS_TTL, Enabled: true },
+      BillingMode: 'PAY_PER_REQUEST',
+    })
+    expect(resource()).toMatchObject({ DeletionPolicy: 'Delete' })
+  })
+
+  it('is encrypted with a key of KMS, the deployer’s where one is named', () => {
+    expect(resource().Properties.SSESpecification).toEqual({ SSEEnabled: true, SSEType: 'KMS' })
+    expect(resource({ kmsKeyArn: ARNS.key }).Properties.Replicas).toMatchObject([
+      { SSESpecification: { KMSMasterKeyId: ARNS.key } },
+    ])
+  })
+})
+
+describe('the queue of verifications', () => {
+  const queue = (name: string, ...args: Given) =>
+    synthesize(...args).resource('AWS::SQS::Queue', `ServiceVerification${name}`).Properties
+  const mapping = (name: string, ...args: Given) =>
+    synthesize(...args).resource('AWS::Lambda::EventSourceMapping', `ServiceVerifyFunction${name}`).Properties
+
+  it('hides a message for longer than the verifier runs', () => {
+    const { Timeout } = synthesize().resource('AWS::Lambda::Function', 'ServiceVerify').Properties
+    for (const name of ['Queue', 'DeadLetters'])
+      expect(queue(name).VisibilityTimeout).toBeGreaterThan(Number(Timeout))
+  })
+
+  it('gives a message that keeps failing to the dead letters, and drops none', () => {
+    expect(queue('Queue').RedrivePolicy).toEqual({
+      maxReceiveCount: 8,
+      deadLetterTargetArn: {
+        'Fn::GetAtt': [expect.stringMatching(/^ServiceVerificationDeadLetters/), 'Arn'],
+      },
+    })
+    expect(queue('Queue').MessageRetentionPeriod).toBeGreaterThanOrEqual(UPLOAD_SECONDS)
+    expect(queue('DeadLetters').MessageRetentionPeriod).toBe(14 * 24 * 3600)
+  })
+
+  it.each(['Queue', 'DeadLetters'])('%s is encrypted, with the key that the deployer names', (name) => {
+    expect(queue(name)).toMatchObject({ SqsManagedSseEnabled: true })
+    expect(queue(name, { kmsKeyArn: ARNS.key })).toMatchObject({ KmsMasterKeyId: ARNS.key })
+  })
+
+  it.each(['Queue', 'DeadLetters'])('%s answers only over TLS', (name) => {
+    const policy = synthesize().resource('AWS::SQS::QueuePolicy', `ServiceVerification${name}`).Properties
+    expect(statements(policy.PolicyDocument)).toEqual([
+      expect.objectContaining({
+        Effect: 'Deny',
+        Action: 'sqs:*',
+        Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+      }),
+    ])
+  })
+
+  it('feeds the verifier one message at a time, each of which fails by itself', () => {
+    expect(mapping('Queue')).toMatchObject({
+      BatchSize: 1,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      EventSourceArn: { 'Fn::GetAtt': [expect.stringMatching(/^ServiceVerificationQueue/), 'Arn'] },
+    })
+    expect(mapping('Queue')).not.toHaveProperty('ScalingConfig')
+    expect(mapping('Queue', { verifyConcurrency: 5 })).toMatchObject({
+      ScalingConfig: { MaximumConcurrency: 5 },
+    })
+  })
+
+  it('feeds it the dead letters as well, so that their uploads end', () => {
+    expect(mapping('DeadLetters')).toMatchObject({
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      EventSourceArn: { 'Fn::GetAtt': [expect.stringMatching(/^ServiceVerificationDeadLetters/), 'Arn'] },
+    })
+  })
+
+  it('feeds it only once its role may take messages', () => {
+    for (const [, { DependsOn }] of Object.entries(
+      synthesize().resources('AWS::Lambda::EventSourceMapping') as Record<string, { DependsOn?: string[] }>,
+    ))
+      expect(DependsOn).toContainEqual(expect.stringMatching(/^ServiceVerifyPolicy/))
+  })
+})
