@@ -4,18 +4,25 @@ import type { ServeSettings } from '#cli/serve-settings'
 import type { RunningServer } from '#cli/surroundings'
 import { createApi } from '#http/api'
 import type { Delivery } from '#http/fetch'
+import { loggedBeside } from '#http/node/logged-beside'
 import { type ServerOptions, startServer } from '#http/node/server'
 import { jsonLines } from '#http/operation-log'
 import { CLI_ENVIRONMENT } from '#protocol/environment'
-import type { HttpRequest, HttpResponse } from '#protocol/http-message'
-import type { BlobStore, Ledger } from '#repository/ports'
-import { createRepository } from '#repository/repository'
+import { PRESIGNED_SECONDS } from '#protocol/limits'
+import { createRepository, type RepositoryDependencies } from '#repository/repository'
+
+const log = jsonLines(process.stderr)
 
 type Environment = Readonly<Record<string, string | undefined>>
 
+/** What stands behind the rules. */
+type Ports = Omit<
+  RepositoryDependencies,
+  'clock' | 'maxArtifactBytes' | 'maxInlineBytes' | 'presignedSeconds'
+>
+
 interface Stores {
-  readonly blobs: BlobStore
-  readonly ledger: Ledger
+  readonly ports: Ports
   readonly delivery: Delivery
   readonly beside?: NonNullable<ServerOptions['beside']>
   close(): Promise<void>
@@ -25,17 +32,17 @@ interface Stores {
 export async function startFront(settings: ServeSettings, environment: Environment): Promise<RunningServer> {
   const { host, port, maxArtifactBytes, publicUrl } = settings
   const stores = settings.store === 'local' ? await openLocal(settings) : await openAws(settings, environment)
-  const { blobs, ledger, delivery, beside } = stores
+  const { ports, delivery, beside } = stores
   const repository = createRepository({
-    blobs,
-    ledger,
+    ...ports,
     clock: Date.now,
     maxArtifactBytes,
     maxInlineBytes: maxArtifactBytes,
+    presignedSeconds: PRESIGNED_SECONDS,
   })
   try {
     const server = await startServer({
-      api: createApi({ repository, delivery, log: jsonLines(process.stderr) }),
+      api: createApi({ repository, delivery, log }),
       host,
       port,
       ...(publicUrl && { publicUrl }),
@@ -56,8 +63,13 @@ export async function startFront(settings: ServeSettings, environment: Environme
 
 async function openLocal({ dataDir }: ServeSettings): Promise<Stores> {
   const { openFolder } = await import('#local/folder')
-  const folder = await openFolder(dataDir)
-  return { ...folder, delivery: 'direct', beside: besideApi(folder.blobEndpoint) }
+  const { blobs, ledger, uploads, staging, queue, ...folder } = await openFolder(dataDir, { log })
+  return {
+    ports: { blobs, ledger, uploads, staging, queue },
+    delivery: 'direct',
+    beside: loggedBeside(folder.blobEndpoint, log),
+    close: folder.close,
+  }
 }
 
 async function openAws({ maxArtifactBytes }: ServeSettings, environment: Environment): Promise<Stores> {
@@ -77,8 +89,10 @@ async function openAws({ maxArtifactBytes }: ServeSettings, environment: Environ
   const s3 = clients.createS3Client({ endpoint }, clients.SERVER_BLOB_LIMITS)
   const dynamoDb = clients.createDynamoDbClient({})
   return {
-    blobs: createS3BlobStore({ client: s3, bucket, maxBytes: maxArtifactBytes, endpoint }),
-    ledger: createDynamoDbLedger({ client: dynamoDb, table }),
+    ports: {
+      blobs: createS3BlobStore({ client: s3, bucket, maxBytes: maxArtifactBytes, endpoint }),
+      ledger: createDynamoDbLedger({ client: dynamoDb, table }),
+    },
     delivery: 'redirect',
     async close() {
       s3.destroy()
@@ -86,24 +100,3 @@ async function openAws({ maxArtifactBytes }: ServeSettings, environment: Environ
     },
   }
 }
-
-type WebEndpoint = (request: Request, info: { readonly rawPath: string }) => Promise<Response> | undefined
-
-/** The blob endpoint speaks web-standard requests, the server plain messages. It reads no other header than these. */
-const besideApi =
-  (endpoint: WebEndpoint) =>
-  (request: HttpRequest): Promise<HttpResponse> | undefined => {
-    const headers = new Headers()
-    for (const name of ['Range', 'If-Range']) {
-      const value = request.headers.get(name)
-      if (value !== null) headers.set(name, value)
-    }
-    const { method, target, origin, signal } = request
-    const init = { method, headers, ...(signal && { signal }) }
-    const [rawPath = ''] = target.split('?')
-    return endpoint(new Request(new URL(target, origin), init), { rawPath })?.then((response) => ({
-      status: response.status,
-      headers: Object.fromEntries(response.headers),
-      body: response.body,
-    }))
-  }

@@ -1,4 +1,5 @@
 /** `GET` and `HEAD V/{version}`, its `/entry` and its `/download` (docs/http-api.md, section 5). */
+import { parseRange } from '#protocol/byte-range'
 import { type Entry, entryMessage } from '#protocol/entry'
 import { BucketError } from '#protocol/errors'
 import { ARTIFACT_CACHE_CONTROL, contentDisposition, HEADERS } from '#protocol/headers'
@@ -11,7 +12,6 @@ import { json } from './json.ts'
 import type { Operation } from './operation.ts'
 import { isNotModified, rangeStands, readPreconditions } from './preconditions.ts'
 import { problemResponse } from './problem.ts'
-import { parseRange } from './range.ts'
 import { digestHeaders } from './store.ts'
 
 /** Whether a fetch is answered with the bytes, or with where they are. */

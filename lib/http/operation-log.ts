@@ -1,8 +1,7 @@
 /** Writes the operation log as JSON lines, many of them in one write when requests come fast. */
-import type { OperationLog } from './operation.ts'
 
 /** @param stream where the lines go: stderr of a server, so that stdout stays free for its ready line. */
-export function jsonLines(stream: NodeJS.WritableStream): OperationLog {
+export function jsonLines(stream: NodeJS.WritableStream): (record: object) => void {
   let lines = ''
   const flush = () => {
     stream.write(lines)

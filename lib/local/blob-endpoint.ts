@@ -1,108 +1,233 @@
 /**
- * The blob endpoint: stands where S3 stands, and answers presigned requests on `/blobs/…` with the bytes.
- * It knows no ledger and no caller: what is not signed for exactly this request is refused.
+ * The blob endpoint: stands where S3 stands, and answers presigned requests on `/blobs/…` and `/parts/…`.
+ * It knows no ledger and no caller: what is not signed for exactly this request is refused, before its body is asked for.
  */
-import { BucketError } from '#protocol/errors'
-import type { BlobId, BlobStore, ByteRange, Clock } from '#repository/ports'
-import { BLOB_ROOT, parseBlobPath, type SignedGet, verifyGet } from './presigned.ts'
+import { parseRange, wholeRange } from '#protocol/byte-range'
+import { digestFromHex } from '#protocol/digest'
+import { BucketError, type ErrorCode } from '#protocol/errors'
+import { ARTIFACT_CACHE_CONTROL, contentDisposition } from '#protocol/headers'
+import type { HttpRequest, HttpResponse } from '#protocol/http-message'
+import type { BlobId, BlobStore, Clock } from '#repository/ports'
+import { verifiedStream } from '#repository/verified-stream'
+import type { FolderStaging } from './folder-staging.ts'
+import {
+  BLOB_ROOT,
+  PART_ROOT,
+  type PartId,
+  parseBlobPath,
+  parsePartPath,
+  type SignedGet,
+  type SignedPut,
+  verifyBlobPut,
+  verifyGet,
+  verifyPartPut,
+} from './presigned.ts'
+
+type PartReceiver = Pick<FolderStaging, 'receive' | 'uploadOf'>
 
 export interface BlobEndpointOptions {
   readonly blobs: BlobStore
+  readonly staging: PartReceiver
   /** The secret that signed the requests. */
   readonly secret: Uint8Array
   readonly clock: Clock
 }
 
-/** @param info `rawPath` is the path as it was sent, before anything decoded or normalised it. */
-export type BlobEndpoint = (
-  request: Request,
-  info: { readonly rawPath: string },
-) => Promise<Response> | undefined
+/** What the operation log may say of a request, filled in while it is answered. */
+export interface BlobRequestNotes {
+  bucket_id?: string
+  artifact_id?: string
+  version?: string
+  digest?: string
+  /** Bytes. */
+  size?: number
+  aborted?: true
+  /** For the operator only. */
+  error?: string
+}
 
-/** The endpoint's own errors, as S3's are its own (docs/http-api.md, section 5). */
+/** @returns nothing for a path that is none of its own. The answer never rejects. */
+export type BlobEndpoint = (
+  request: HttpRequest,
+  notes?: BlobRequestNotes,
+) => Promise<HttpResponse> | undefined
+
+/** The endpoint's own errors, as S3's are its own (docs/http-api.md, sections 5 and 7.1). */
 const FAILURES = {
   access_denied: [
     403,
     'the request is not signed for this, was changed, or has expired: ask for a fresh one',
   ],
+  bad_digest: [400, 'these are not the bytes of the digest'],
+  no_such_upload: [404, 'no part can arrive here any more'],
   method_not_allowed: [405, 'a presigned request is sent with its own method'],
+  operation_aborted: [409, 'another sender is at this part: send the request again'],
+  precondition_failed: [412, 'the bytes are there already'],
   invalid_range: [416, 'the range begins behind the last byte'],
-  slow_down: [503, 'the bytes cannot be read now: send the request again'],
+  internal_error: [500, 'the request failed for a reason that is in the log: send it again'],
+  slow_down: [503, 'the request cannot be answered now: send it again'],
+  insufficient_storage: [507, 'the disk is full: free space, then send the request again'],
 } as const
+type Failure = keyof typeof FAILURES
+
+/** How a failure of the store is told here. */
+const FAILURE_OF: { readonly [C in ErrorCode]?: Failure } = {
+  digest_mismatch: 'bad_digest',
+  invalid_request: 'bad_digest',
+  request_timeout: 'slow_down',
+  unavailable: 'slow_down',
+  insufficient_storage: 'insufficient_storage',
+}
 
 const guards = { 'X-Content-Type-Options': 'nosniff', 'Content-Security-Policy': 'sandbox' }
 
-function failure(code: keyof typeof FAILURES, headers: Record<string, string> = {}): Response {
+function failure(code: Failure, headers: Record<string, string> = {}): HttpResponse {
   const [status, message] = FAILURES[code]
-  return Response.json(
-    { code, message },
-    { status, headers: { ...guards, 'Cache-Control': 'no-store', ...headers } },
-  )
+  const body = JSON.stringify({ code, message })
+  const length = String(Buffer.byteLength(body))
+  const all = { ...guards, 'Cache-Control': 'no-store', 'Content-Type': 'application/json', ...headers }
+  return { status, headers: { ...all, 'Content-Length': length }, body }
 }
 
-/** @returns a handler that answers every path below `/blobs/`, and nothing else. */
-export function createBlobEndpoint({ blobs, secret, clock }: BlobEndpointOptions): BlobEndpoint {
-  async function answer(request: Request, rawPath: string): Promise<Response> {
+const stored = (): HttpResponse => ({
+  status: 200,
+  headers: { ...guards, 'Cache-Control': 'no-store', 'Content-Length': '0' },
+  body: null,
+})
+
+/** @returns a handler that answers every path below `/blobs/` and `/parts/`, and nothing else. */
+export function createBlobEndpoint({ blobs, staging, secret, clock }: BlobEndpointOptions): BlobEndpoint {
+  async function answerBlob(
+    request: HttpRequest,
+    path: string,
+    query: URLSearchParams,
+    notes: BlobRequestNotes,
+  ) {
     const { method } = request
-    if (method !== 'GET' && method !== 'HEAD') return failure('method_not_allowed', { Allow: 'GET, HEAD' })
-    const blob = parseBlobPath(rawPath)
-    const signed = blob && verifyGet(secret, blob, new URL(request.url).searchParams, clock())
-    return blob && signed ? give(blobs, blob, signed, request) : failure('access_denied')
+    if (method !== 'GET' && method !== 'HEAD' && method !== 'PUT')
+      return failure('method_not_allowed', { Allow: 'GET, HEAD, PUT' })
+    const blob = parseBlobPath(path)
+    if (!blob) return failure('access_denied')
+    note(notes, blob)
+    if (method === 'PUT') {
+      const signed = verifyBlobPut(secret, blob, query, request.headers, clock())
+      return signed ? take(blobs, blob, signed, request, notes) : failure('access_denied')
+    }
+    const signed = verifyGet(secret, blob, query, clock())
+    return signed ? give(blobs, blob, signed, request) : failure('access_denied')
   }
-  return (request, { rawPath }) => (rawPath.startsWith(BLOB_ROOT) ? answer(request, rawPath) : undefined)
+
+  async function answerPart(
+    request: HttpRequest,
+    path: string,
+    query: URLSearchParams,
+    notes: BlobRequestNotes,
+  ) {
+    if (request.method !== 'PUT') return failure('method_not_allowed', { Allow: 'PUT' })
+    const part = parsePartPath(path)
+    const signed = part && verifyPartPut(secret, part, query, request.headers, clock())
+    return signed ? takePart(staging, part, signed, request, notes) : failure('access_denied')
+  }
+
+  return (request, notes = {}) => {
+    const [path = '', query = ''] = request.target.split(/\?(.*)/s)
+    const answer = path.startsWith(BLOB_ROOT)
+      ? answerBlob
+      : path.startsWith(PART_ROOT)
+        ? answerPart
+        : undefined
+    return answer?.(request, path, new URLSearchParams(query), notes)
+      .catch((error: unknown) => explain(error, request, notes))
+      .then((response) => (request.method === 'HEAD' ? { ...response, body: null } : response))
+  }
 }
 
-async function give(blobs: BlobStore, blob: BlobId, signed: SignedGet, request: Request): Promise<Response> {
+async function give(
+  blobs: BlobStore,
+  blob: BlobId,
+  signed: SignedGet,
+  request: HttpRequest,
+): Promise<HttpResponse> {
   const { size } = signed
   // A validator that is not ours never matches: then the whole is sent (RFC 9110, section 13.1.5).
-  const asked = request.headers.has('If-Range') ? null : request.headers.get('Range')
+  const asked = request.headers.get('If-Range') === null ? request.headers.get('Range') : null
   const range = parseRange(asked, size)
   if (range === 'unsatisfiable') return failure('invalid_range', { 'Content-Range': `bytes */${size}` })
-  const { first, last } = range ?? { first: 0, last: size - 1 }
-  const headers = new Headers({
+  const headers: Record<string, string> = {
     ...guards,
     'Content-Type': signed.contentType,
-    'Content-Length': String(last - first + 1),
-    'Content-Disposition': `attachment; filename="${blob.ref.artifactId}-${blob.ref.version}"`,
-    'Cache-Control': 'private, max-age=31536000, immutable',
+    'Content-Length': String(range ? range.last - range.first + 1 : size),
+    'Content-Disposition': contentDisposition(blob.ref),
+    'Cache-Control': ARTIFACT_CACHE_CONTROL,
     'Accept-Ranges': 'bytes',
-  })
-  if (range) headers.set('Content-Range', `bytes ${first}-${last}/${size}`)
+  }
+  if (range) headers['Content-Range'] = `bytes ${range.first}-${range.last}/${size}`
   const status = range ? 206 : 200
-  if (request.method === 'HEAD') return new Response(null, { status, headers })
-  try {
-    // A range also for the whole: a file that lost bytes is then noticed before the first is sent.
-    const bytes = await blobs.read(blob, size === 0 ? undefined : { first, last }, request.signal)
-    return new Response(streamOf(bytes), { status, headers })
-  } catch (error) {
-    if (error instanceof BucketError) return failure('slow_down', { 'Retry-After': '1' })
-    throw error
+  if (request.method === 'HEAD') return { status, headers, body: null }
+  // A range also for the whole: a file that lost bytes is then noticed before the first is sent.
+  const body = await blobs.read(blob, range ?? wholeRange(size), request.signal)
+  return { status, headers, body }
+}
+
+/** The bytes of a single upload: create-only, but a blob that nobody vouches for is replaced by one that is verified. */
+async function take(
+  blobs: BlobStore,
+  blob: BlobId,
+  { size, sha256 }: SignedPut,
+  request: HttpRequest,
+  notes: BlobRequestNotes,
+): Promise<HttpResponse> {
+  notes.size = size
+  const state = await blobs.inspect(blob)
+  if (state.found && state.attested && state.size === size) return failure('precondition_failed')
+  const bytes = verifiedStream(request.body(), {
+    digest: digestFromHex(sha256),
+    size,
+    maxBytes: size,
+    tooLarge: () => BucketError.invalidRequest([{ in: 'body', name: 'body', detail: 'is too long' }]),
+  })
+  await blobs.write(blob, bytes, { size, contentType: '', signal: request.signal })
+  return stored()
+}
+
+async function takePart(
+  staging: PartReceiver,
+  part: PartId,
+  signed: SignedPut,
+  request: HttpRequest,
+  notes: BlobRequestNotes,
+): Promise<HttpResponse> {
+  note(notes, staging.uploadOf(part))
+  notes.size = signed.size
+  switch (await staging.receive(part, signed, request.body, request.signal)) {
+    case 'received':
+      return stored()
+    case 'busy':
+      return failure('operation_aborted')
+    case 'gone':
+      return failure('no_such_upload')
   }
 }
 
-function streamOf(bytes: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
-  const iterator = bytes[Symbol.asyncIterator]()
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        const { done, value } = await iterator.next()
-        if (done) controller.close()
-        else controller.enqueue(value)
-      },
-      async cancel() {
-        await iterator.return?.()
-      },
-    },
-    { highWaterMark: 0 },
-  )
+function note(notes: BlobRequestNotes, blob: BlobId | undefined): void {
+  if (!blob) return
+  notes.bucket_id = blob.ref.bucketId
+  notes.artifact_id = blob.ref.artifactId
+  notes.version = blob.ref.version
+  notes.digest = blob.digest
 }
 
-/** One range of RFC 9110, section 14.1.2; any other form is ignored, as the section allows. */
-function parseRange(field: string | null, size: number): ByteRange | 'unsatisfiable' | undefined {
-  const [, from, to] = /^bytes=(\d*)-(\d*)$/.exec(field?.replace(/\s/g, '') ?? '') ?? []
-  if (from === undefined || to === undefined || from + to === '') return undefined
-  if (from !== '' && to !== '' && Number(to) < Number(from)) return undefined
-  const first = from === '' ? Math.max(0, size - Number(to)) : Number(from)
-  const last = from === '' || to === '' ? size - 1 : Math.min(Number(to), size - 1)
-  return first > last ? 'unsatisfiable' : { first, last }
+function explain(error: unknown, request: HttpRequest, notes: BlobRequestNotes): HttpResponse {
+  const refusal: BucketError | undefined = error instanceof BucketError ? error : undefined
+  const known = refusal && FAILURE_OF[refusal.code]
+  if (request.signal?.aborted) notes.aborted = true
+  else if (!known || known === 'slow_down' || known === 'insufficient_storage') notes.error = reasonOf(error)
+  const code = known ?? (request.signal?.aborted ? 'slow_down' : 'internal_error')
+  return failure(code, code === 'slow_down' ? { 'Retry-After': '1' } : {})
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (!(error instanceof BucketError)) return error.stack ?? error.message
+  return error.cause instanceof Error ? error.cause.message : error.message
 }

@@ -8,8 +8,10 @@ import { BucketError } from '#protocol/errors'
 
 const open = promisify(fs.open)
 const close = promisify(fs.close)
+const fchmod = promisify(fs.fchmod)
 const fsync = promisify(fs.fsync)
 const fdatasync = promisify(fs.fdatasync)
+const ftruncate = promisify(fs.ftruncate)
 const mkdir = promisify(fs.mkdir)
 const rename = promisify(fs.rename)
 const unlink = promisify(fs.unlink)
@@ -40,10 +42,25 @@ const translate = (error: unknown): never => {
 /** Opens a new file for writing. Its mode lets nobody write to it again, once this descriptor is closed. */
 export const createFile = (path: string): Promise<number> => open(path, 'wx', 0o444).catch(translate)
 
-/** Opens a file for reading; nothing when there is none. */
-export async function openFile(path: string): Promise<number | undefined> {
+/** Makes a file of `size` bytes that occupies nothing yet, durably but for its name; its owner may write into it. */
+export async function createSparseFile(path: string, size: number): Promise<void> {
   try {
-    return await open(path, 'r')
+    const fd = await open(path, 'wx', 0o600)
+    try {
+      await ftruncate(fd, size)
+      await fsync(fd)
+    } finally {
+      await close(fd)
+    }
+  } catch (error) {
+    throw diskError(error)
+  }
+}
+
+/** Opens a file for reading, or for writing into what it holds; nothing when there is none. */
+export async function openFile(path: string, flags: 'r' | 'r+' = 'r'): Promise<number | undefined> {
+  try {
+    return await open(path, flags)
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined
     throw diskError(error)
@@ -63,21 +80,38 @@ export function sizeOfFile(fd: number): number {
   throw BucketError.unavailable('the name of a blob is taken by something that is no file')
 }
 
-/** Writes all of `pieces` behind what is written already: a file system may take fewer bytes than it was given. */
-export async function append(fd: number, pieces: readonly Uint8Array[]): Promise<void> {
+/**
+ * Writes all of `pieces`: a file system may take fewer bytes than it was given.
+ *
+ * @param position where in the file; undefined for behind what this descriptor has written.
+ */
+export async function writeAll(
+  fd: number,
+  pieces: readonly Uint8Array[],
+  position: number | undefined,
+): Promise<void> {
   let rest = pieces.filter(({ byteLength }) => byteLength > 0)
+  let at = position
   try {
-    while (rest.length > 0) rest = without(rest, await writeSome(fd, rest))
+    while (rest.length > 0) {
+      const written = await writeSome(fd, rest, at ?? null)
+      rest = without(rest, written)
+      if (at !== undefined) at += written
+    }
   } catch (error) {
     throw diskError(error)
   }
 }
 
-const writeSome = (fd: number, pieces: readonly Uint8Array[]): number | Promise<number> =>
+const writeSome = (
+  fd: number,
+  pieces: readonly Uint8Array[],
+  position: number | null,
+): number | Promise<number> =>
   pieces.reduce((sum, { byteLength }) => sum + byteLength, 0) <= DIRECT_BYTES
-    ? fs.writevSync(fd, pieces)
+    ? fs.writevSync(fd, pieces, position ?? undefined)
     : new Promise((resolve, reject) => {
-        fs.writev(fd, pieces, (error, written) => (error ? reject(error) : resolve(written)))
+        fs.writev(fd, pieces, position, (error, written) => (error ? reject(error) : resolve(written)))
       })
 
 /** What is left of `pieces` behind their first `bytes`. */
@@ -92,6 +126,21 @@ function without(pieces: readonly Uint8Array[], bytes: number): Uint8Array[] {
 
 /** Makes the bytes of an open file durable, and what is needed to read them again. */
 export const syncFile = (fd: number): Promise<void> => fdatasync(fd).catch(translate)
+
+/** Lets nobody write to a file again, and makes it durable. */
+export async function sealFile(path: string): Promise<void> {
+  try {
+    const fd = await open(path, 'r')
+    try {
+      await fchmod(fd, 0o444)
+      await fsync(fd)
+    } finally {
+      await close(fd)
+    }
+  } catch (error) {
+    throw diskError(error)
+  }
+}
 
 /** Reads up to `length` bytes at `position` into a buffer of their own; fewer only at the end of the file. */
 export async function readAt(fd: number, position: number, length: number): Promise<Uint8Array> {

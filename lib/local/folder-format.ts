@@ -13,6 +13,8 @@ export const LAYOUT = {
   lock: 'lock',
   secret: 'secret',
   ledger: 'ledger.mdb',
+  uploads: 'uploads.mdb',
+  staging: 'staging',
   blobs: 'blobs',
   temporaries: 'tmp',
 } as const

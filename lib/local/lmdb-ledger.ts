@@ -2,12 +2,12 @@
  * The ledger in LMDB: one row for each reference, keyed by `bucket/artifact/version`, created if absent and never touched again.
  * Without overlapping sync a row is on disk before anybody can see it.
  */
-import { constants } from 'node:os'
 import { open } from 'lmdb'
 import { type EntryMessage, entryFromMessage, entryMessage } from '#protocol/entry'
 import { BucketError } from '#protocol/errors'
 import { formatArtifactKey, formatRef } from '#protocol/identifiers'
 import type { Ledger } from '#repository/ports'
+import { lmdbError } from './lmdb-failure.ts'
 
 interface Row {
   readonly entry: EntryMessage
@@ -48,7 +48,7 @@ export function lmdbLedger(path: string): LmdbLedger {
           rows.put(at, row).catch(() => undefined) // it fails with the condition's own promise
         })
         .catch(async (error: unknown) => {
-          throw await appendError(error)
+          throw await lmdbError('the ledger', error)
         })
       if (appended) return { appended, entry }
       const winner = rows.get(at)
@@ -74,26 +74,4 @@ export function lmdbLedger(path: string): LmdbLedger {
 
     close: () => rows.close(),
   }
-}
-
-/** LMDB passes the operating system's numbers on. */
-const NO_SPACE: readonly unknown[] = [constants.errno.ENOSPC, constants.errno.EDQUOT]
-
-/** A failed commit leaves the database as it was, and usable; the reason comes in a promise of its own. */
-async function appendError(error: unknown): Promise<BucketError> {
-  const reason =
-    error instanceof Error && 'commitError' in error && error.commitError instanceof Promise
-      ? await error.commitError.then(
-          () => error,
-          (commitError: unknown) => commitError,
-        )
-      : error
-  if (reason instanceof Error && 'code' in reason && NO_SPACE.includes(reason.code))
-    return new BucketError(
-      'insufficient_storage',
-      'the disk of the ledger is full, or its quota exhausted',
-      {},
-      { cause: reason },
-    )
-  return BucketError.unavailable('the ledger failed', reason)
 }

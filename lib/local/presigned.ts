@@ -3,20 +3,35 @@
  * that is fixed. Only who holds the secret of the folder can make one; a change of method, path or any fixed value breaks it.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { digestBase64, digestFromHex, digestHex, HEX_PATTERN } from '#protocol/digest'
+import {
+  base64ToHex,
+  digestBase64,
+  digestFromHex,
+  digestHex,
+  HEX_PATTERN,
+  hexToBase64,
+} from '#protocol/digest'
 import type { Entry } from '#protocol/entry'
+import type { HeaderReader } from '#protocol/http-message'
 import { parseArtifactId, parseBucketId, parseVersion } from '#protocol/identifiers'
 import type { BlobId, PresignedRequest } from '#repository/ports'
 
-/** Where the blob endpoint stands. */
+/** Where the blob endpoint stands: blobs under their final names, and the parts of uploads. */
 export const BLOB_ROOT = '/blobs/'
+export const PART_ROOT = '/parts/'
 const hex64 = new RegExp(HEX_PATTERN)
 
-/** What a signature holds fast beside method and path. */
-type Fixed = readonly string[]
+/** One part of one attempt of an upload. */
+export interface PartId {
+  readonly stagingId: string
+  /** From 1. */
+  readonly number: number
+}
 
 const blobPath = ({ ref, digest }: BlobId): string =>
   BLOB_ROOT + [ref.bucketId, ref.artifactId, ref.version, digestHex(digest)].map(encodeURIComponent).join('/')
+
+const partPath = ({ stagingId, number }: PartId): string => `${PART_ROOT}${stagingId}/${number}`
 
 /** @returns the blob that a path names, also where it is encoded otherwise than `blobPath` does it. */
 export function parseBlobPath(path: string): BlobId | undefined {
@@ -41,53 +56,96 @@ function decodeSegment(segment: string): string {
   }
 }
 
-/** JSON keeps the values apart, whatever they contain. */
-const sign = (secret: Uint8Array, method: string, blob: BlobId, expires: string, fixed: Fixed): string =>
-  createHmac('sha256', secret)
-    .update(JSON.stringify([method, blobPath(blob), expires, ...fixed]))
-    .digest('base64url')
+/** @returns the part that a path names; staging ids and numbers need no encoding. */
+export function parsePartPath(path: string): PartId | undefined {
+  const [, stagingId, number] = /^([0-9a-f-]+)\/([1-9]\d{0,5})$/.exec(path.slice(PART_ROOT.length)) ?? []
+  return stagingId === undefined ? undefined : { stagingId, number: Number(number) }
+}
 
-function presigned(
+type Headers = PresignedRequest['headers']
+
+/** JSON keeps the values apart, whatever they contain. */
+const sign = (
   secret: Uint8Array,
   method: PresignedRequest['method'],
-  blob: BlobId,
-  expiresAt: number,
-  request: { readonly fixed: Fixed; query: Record<string, string>; headers: PresignedRequest['headers'] },
-): PresignedRequest {
+  path: string,
+  expires: string,
+  fixed: Headers,
+): string =>
+  createHmac('sha256', secret)
+    .update(JSON.stringify([method, path, expires, ...Object.values(fixed)]))
+    .digest('base64url')
+
+/** @param expiresAt milliseconds since the epoch, as for all below. */
+export function presignedGet(secret: Uint8Array, entry: Entry, expiresAt: number): PresignedRequest {
+  const fixed = { content_type: entry.contentType, size: String(entry.size) }
   const expires = String(expiresAt)
-  const signature = sign(secret, method, blob, expires, request.fixed)
-  const query = new URLSearchParams({ ...request.query, expires, signature })
+  const signature = sign(secret, 'GET', blobPath(entry), expires, fixed)
+  const query = new URLSearchParams({ ...fixed, expires, signature })
   return {
-    method,
-    url: `${blobPath(blob)}?${query}`,
-    headers: request.headers,
+    method: 'GET',
+    url: `${blobPath(entry)}?${query}`,
+    headers: {},
     expiresAt: new Date(expiresAt).toISOString(),
   }
 }
 
-/** @param expiresAt milliseconds since the epoch. */
-export function presignedGet(secret: Uint8Array, entry: Entry, expiresAt: number): PresignedRequest {
-  const query = { content_type: entry.contentType, size: String(entry.size) }
-  return presigned(secret, 'GET', entry, expiresAt, { fixed: Object.values(query), query, headers: {} })
+/** A PUT says everything that is fixed in its headers. Their names are S3's: a client sees one kind of request everywhere. */
+function presignedPut(
+  secret: Uint8Array,
+  path: string,
+  headers: Headers,
+  expiresAt: number,
+): PresignedRequest {
+  const expires = String(expiresAt)
+  const query = new URLSearchParams({ expires, signature: sign(secret, 'PUT', path, expires, headers) })
+  return { method: 'PUT', url: `${path}?${query}`, headers, expiresAt: new Date(expiresAt).toISOString() }
 }
 
-/** The names are S3's, so that a client sees one kind of request whatever stands behind it. */
-const putHeaders = (blob: BlobId, size: string, contentType: string) => ({
-  'content-length': size,
-  'content-type': contentType,
-  'if-none-match': '*',
-  'x-amz-checksum-sha256': digestBase64(blob.digest),
-})
-
-/** @param expiresAt milliseconds since the epoch. */
-export function presignedPut(
+export const presignedBlob = (
   secret: Uint8Array,
   blob: BlobId,
   body: { readonly size: number; readonly contentType: string },
   expiresAt: number,
-): PresignedRequest {
-  const headers = putHeaders(blob, String(body.size), body.contentType)
-  return presigned(secret, 'PUT', blob, expiresAt, { fixed: Object.values(headers), query: {}, headers })
+): PresignedRequest => {
+  const headers = blobHeaders(String(body.size), body.contentType, '*', digestBase64(blob.digest))
+  return presignedPut(secret, blobPath(blob), headers, expiresAt)
+}
+
+export const presignedPart = (
+  secret: Uint8Array,
+  part: PartId,
+  body: { readonly size: number; readonly sha256: string },
+  expiresAt: number,
+): PresignedRequest =>
+  presignedPut(secret, partPath(part), partHeaders(String(body.size), hexToBase64(body.sha256)), expiresAt)
+
+/** Makes the fixed headers of a blob's PUT, or reads them from a request: one order for both. */
+const blobHeaders = (size: string, contentType: string, ifNoneMatch: string, checksum: string) => ({
+  'content-length': size,
+  'content-type': contentType,
+  'if-none-match': ifNoneMatch,
+  'x-amz-checksum-sha256': checksum,
+})
+
+const partHeaders = (size: string, checksum: string) => ({
+  'content-length': size,
+  'x-amz-checksum-sha256': checksum,
+})
+
+/** The signature of a request is that of exactly these values, and it has not expired. */
+function isGenuine(
+  secret: Uint8Array,
+  method: PresignedRequest['method'],
+  path: string,
+  query: URLSearchParams,
+  fixed: Headers,
+  now: number,
+): boolean {
+  const expires = query.get('expires') ?? ''
+  const expected = Buffer.from(sign(secret, method, path, expires, fixed))
+  const given = Buffer.from(query.get('signature') ?? '')
+  return given.byteLength === expected.byteLength && timingSafeEqual(given, expected) && now < Number(expires)
 }
 
 /** What a presigned GET promises about the bytes. */
@@ -97,6 +155,14 @@ export interface SignedGet {
   readonly size: number
 }
 
+/** What a presigned PUT fixes about the bytes. */
+export interface SignedPut {
+  /** Bytes. */
+  readonly size: number
+  /** 64 hex digits. */
+  readonly sha256: string
+}
+
 /** @returns what the request may have, or nothing when it is forged, changed or expired at `now` (milliseconds since the epoch). */
 export function verifyGet(
   secret: Uint8Array,
@@ -104,11 +170,42 @@ export function verifyGet(
   query: URLSearchParams,
   now: number,
 ): SignedGet | undefined {
-  const contentType = query.get('content_type') ?? ''
-  const size = query.get('size') ?? ''
-  const expires = query.get('expires') ?? ''
-  const expected = Buffer.from(sign(secret, 'GET', blob, expires, [contentType, size]))
-  const given = Buffer.from(query.get('signature') ?? '')
-  const genuine = given.byteLength === expected.byteLength && timingSafeEqual(given, expected)
-  return genuine && now < Number(expires) ? { contentType, size: Number(size) } : undefined
+  const fixed = { content_type: query.get('content_type') ?? '', size: query.get('size') ?? '' }
+  if (!isGenuine(secret, 'GET', blobPath(blob), query, fixed, now)) return undefined
+  return { contentType: fixed.content_type, size: Number(fixed.size) }
+}
+
+/** As `verifyGet`, for the request of a blob. */
+export function verifyBlobPut(
+  secret: Uint8Array,
+  blob: BlobId,
+  query: URLSearchParams,
+  headers: HeaderReader,
+  now: number,
+): SignedPut | undefined {
+  const given = (name: string) => headers.get(name) ?? ''
+  const fixed = blobHeaders(
+    given('content-length'),
+    given('content-type'),
+    given('if-none-match'),
+    given('x-amz-checksum-sha256'),
+  )
+  return isGenuine(secret, 'PUT', blobPath(blob), query, fixed, now) ? signedPut(fixed) : undefined
+}
+
+/** As `verifyGet`, for the request of a part. */
+export function verifyPartPut(
+  secret: Uint8Array,
+  part: PartId,
+  query: URLSearchParams,
+  headers: HeaderReader,
+  now: number,
+): SignedPut | undefined {
+  const fixed = partHeaders(headers.get('content-length') ?? '', headers.get('x-amz-checksum-sha256') ?? '')
+  return isGenuine(secret, 'PUT', partPath(part), query, fixed, now) ? signedPut(fixed) : undefined
+}
+
+const signedPut = (fixed: ReturnType<typeof partHeaders>): SignedPut | undefined => {
+  const sha256 = base64ToHex(fixed['x-amz-checksum-sha256'])
+  return sha256 === undefined ? undefined : { size: Number(fixed['content-length']), sha256 }
 }

@@ -1,4 +1,5 @@
 /** Finding an artifact version by its exact reference, and handing out its bytes: one ledger read decides everything. */
+import { wholeRange } from '#protocol/byte-range'
 import type { Digest } from '#protocol/digest'
 import type { Entry } from '#protocol/entry'
 import { BucketError } from '#protocol/errors'
@@ -32,13 +33,14 @@ export const digestDiffers = (entry: Entry, expected: string): BucketError<'dige
     },
   )
 
-/** The bytes of an entry, or one range within them. */
+/** The bytes of an entry, or one range within them. The whole is a range too: a blob that lost bytes is noticed before any is sent. */
 export const readBytes = (
   deps: { readonly blobs: BlobStore },
   entry: Entry,
   range: ByteRange | undefined,
   call: Call,
-): Promise<AsyncIterable<Uint8Array>> => call.time('blobs', deps.blobs.read(entry, range, call.signal))
+): Promise<AsyncIterable<Uint8Array>> =>
+  call.time('blobs', deps.blobs.read(entry, range ?? wholeRange(entry.size), call.signal))
 
 /** Where the bytes of an entry can be fetched for a while, without credentials. */
 export const presignFetch = (

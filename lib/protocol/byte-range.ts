@@ -1,5 +1,10 @@
 /** The `Range` of a fetch (RFC 9110, section 14): one range of bytes, or none that we act on. */
-import type { ByteRange } from '#repository/ports'
+
+/** `first` and `last` are byte positions, both inclusive, as in HTTP (RFC 9110, section 14.1.2). */
+export interface ByteRange {
+  readonly first: number
+  readonly last: number
+}
 
 /**
  * @param size of the artifact in bytes.
@@ -19,3 +24,7 @@ export function parseRange(field: string | null, size: number): ByteRange | 'uns
   if (to !== '' && Number(to) < first) return undefined
   return first >= size ? 'unsatisfiable' : { first, last }
 }
+
+/** Every byte; nothing where there is none. */
+export const wholeRange = (size: number): ByteRange | undefined =>
+  size === 0 ? undefined : { first: 0, last: size - 1 }

@@ -1,0 +1,74 @@
+/**
+ * The final names of blobs, below the folder of all blobs. Only a file that is complete, verified and on disk is renamed to one,
+ * over whatever has the name: what stood there was not vouched for, and these bytes have the digest that the name says.
+ */
+import { join } from 'node:path'
+import type { BlobId, BlobState } from '#repository/ports'
+import { blobFolder, blobName } from './blob-names.ts'
+import { closeFile, openFile, renameFile, sizeOfFile, syncFile } from './disk.ts'
+import { durableFolders } from './durable-folders.ts'
+
+/** Blobs whose durable write this process remembers; an older one is hashed again when it must be proven. */
+const ATTESTED = 10_000
+
+export interface FinalNames {
+  pathOf(blob: BlobId): string
+  /**
+   * Gives a durable file, on the same file system, the name of a blob, durably.
+   *
+   * @param file its bytes were verified to have the blob's digest; on failure it is left where it is.
+   */
+  give(blob: BlobId, file: string): Promise<void>
+  /** As `BlobStore.inspect`; what it finds cannot vanish any more. */
+  inspect(blob: BlobId): Promise<BlobState>
+}
+
+/** @param root the folder of all blobs; exists durably. */
+export function finalNames(root: string): FinalNames {
+  const folders = durableFolders(root)
+  const attested = new Set<string>()
+
+  const attest = (path: string) => {
+    attested.add(path)
+    for (const oldest of attested) {
+      if (attested.size <= ATTESTED) break
+      attested.delete(oldest)
+    }
+  }
+  const place = (blob: BlobId) => {
+    const folder = blobFolder(root, blob)
+    return { folder, path: join(folder, blobName(blob)) }
+  }
+
+  return {
+    pathOf: (blob) => place(blob).path,
+
+    async give(blob, file) {
+      const { folder, path } = place(blob)
+      try {
+        await folders.ensure(folder)
+        await renameFile(file, path)
+      } catch (error) {
+        folders.forget(folder)
+        throw error
+      }
+      await folders.sync(folder)
+      attest(path)
+    },
+
+    async inspect(blob) {
+      const { folder, path } = place(blob)
+      const fd = await openFile(path)
+      if (fd === undefined) return { found: false }
+      try {
+        // Whoever wrote it may have died before its syncs: what is found must not vanish after it was counted on.
+        await syncFile(fd)
+        await folders.ensure(folder)
+        await folders.sync(folder)
+        return { found: true, size: sizeOfFile(fd), attested: attested.has(path) }
+      } finally {
+        await closeFile(fd)
+      }
+    },
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * The staging area in a folder: one sparse file for each attempt, into which every part is written where it belongs, so that giving
+ * the whole its final name is a rename. A part counts only when its bytes had their SHA-256 and are on disk (see parts-table.ts).
+ */
+import { randomUUID } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { digestFromHex } from '#protocol/digest'
+import { BucketError } from '#protocol/errors'
+import { partSize } from '#protocol/limits'
+import type { Clock } from '#repository/ports'
+import type { StagedBytes, StagedUpload, Staging, UploadId } from '#repository/upload-ports'
+import { verifiedStream } from '#repository/verified-stream'
+import { abortable } from './abortable.ts'
+import { readFile } from './blob-reader.ts'
+import {
+  closeFile,
+  createSparseFile,
+  openFile,
+  removeTemporary,
+  sealFile,
+  sizeOfFile,
+  syncFolder,
+} from './disk.ts'
+import type { FinalNames } from './final-names.ts'
+import type { PartsTable } from './parts-table.ts'
+import { type PartId, presignedPart, type SignedPut } from './presigned.ts'
+import { streamToFile } from './stream-to-file.ts'
+
+export interface FolderStaging extends Staging {
+  /**
+   * Takes the bytes of one part.
+   *
+   * @param body asks for the bytes, once nothing speaks against them.
+   * @returns `busy` while another sender is at this part, `gone` when its place takes no parts any more.
+   * @throws BucketError `digest_mismatch`, `insufficient_storage`, `unavailable`; what the body throws.
+   */
+  receive(
+    part: PartId,
+    signed: SignedPut,
+    body: () => AsyncIterable<Uint8Array>,
+    signal: AbortSignal | undefined,
+  ): Promise<'received' | 'busy' | 'gone'>
+  /** The upload that a part belongs to, while it has a place. */
+  uploadOf(part: PartId): UploadId | undefined
+  /** Removes files that belong to no place. Only while nobody begins an upload. */
+  removeStrangers(): Promise<void>
+}
+
+export interface FolderStagingOptions {
+  /** The folder of staging files, on the file system of the final names; nobody else writes there. */
+  readonly folder: string
+  readonly table: PartsTable
+  readonly names: FinalNames
+  readonly secret: Uint8Array
+  readonly clock: Clock
+}
+
+export function folderStaging(options: FolderStagingOptions): FolderStaging {
+  const { folder, table, names, secret, clock } = options
+  const fileOf = (stagingId: string) => join(folder, stagingId)
+  const receiving = new Set<string>()
+
+  async function receivePart(
+    { stagingId, number }: PartId,
+    { size, sha256 }: SignedPut,
+    body: () => AsyncIterable<Uint8Array>,
+    signal: AbortSignal | undefined,
+  ): Promise<'received' | 'gone'> {
+    const place = table.find(stagingId)
+    if (place?.isComplete !== false) return 'gone'
+    const bytes = () =>
+      verifiedStream(body(), {
+        digest: digestFromHex(sha256),
+        size,
+        maxBytes: size,
+        tooLarge: () => BucketError.invalidRequest([{ in: 'body', name: 'body', detail: 'is too long' }]),
+      })
+    const known = table.part(stagingId, number)
+    if (known?.sha256 === sha256) {
+      // The same bytes again, from a sender who missed the answer: what is there stays, whatever becomes of these.
+      for await (const _ of abortable(bytes(), signal));
+      return 'received'
+    }
+    // While a part does not stand in the table, its place cannot be completed: nobody reads what is being written.
+    if (known && !(await table.forget(stagingId, number))) return 'gone'
+    const open = async () => {
+      const fd = await openFile(fileOf(stagingId), 'r+')
+      if (fd === undefined) throw new PlaceGone()
+      return fd
+    }
+    try {
+      await streamToFile(open, (number - 1) * partSize(place.size), bytes(), signal)
+    } catch (error) {
+      if (error instanceof PlaceGone) return 'gone'
+      throw error
+    }
+    return (await table.record(stagingId, { number, size, sha256 })) ? 'received' : 'gone'
+  }
+
+  return {
+    async begin(id, attempt, size) {
+      const stagingId = randomUUID()
+      await createSparseFile(fileOf(stagingId), size)
+      await syncFolder(folder)
+      await table.open(stagingId, { id, attempt, size, createdAt: clock() })
+      return stagingId
+    },
+
+    async presignPart(upload, number, size, sha256, seconds) {
+      const part = { stagingId: idOf(upload), number }
+      return presignedPart(secret, part, { size, sha256 }, clock() + seconds * 1000)
+    },
+
+    async parts(upload) {
+      const stagingId = idOf(upload)
+      return table.find(stagingId)?.isComplete === false ? table.parts(stagingId) : undefined
+    },
+
+    complete: async (upload, parts) =>
+      (await table.complete(idOf(upload), parts)) ? 'complete' : 'incomplete',
+
+    async open(upload): Promise<StagedBytes | undefined> {
+      const stagingId = idOf(upload)
+      if (table.find(stagingId)?.isComplete !== true) return undefined
+      const path = fileOf(stagingId)
+      const fd = await openFile(path)
+      if (fd === undefined) return undefined
+      try {
+        const size = sizeOfFile(fd)
+        return {
+          size,
+          read: (signal) => readAll(path, size, signal),
+          promote: async (blob) => promotion(blob, path, size),
+        }
+      } finally {
+        await closeFile(fd)
+      }
+    },
+
+    async drop(upload) {
+      const stagingId = idOf(upload)
+      await table.drop(stagingId)
+      await removeTemporary(fileOf(stagingId))
+    },
+
+    async receive(part, signed, body, signal) {
+      const name = `${part.stagingId}/${part.number}`
+      if (receiving.has(name)) return 'busy'
+      receiving.add(name)
+      try {
+        return await receivePart(part, signed, body, signal)
+      } finally {
+        receiving.delete(name)
+      }
+    },
+
+    uploadOf: ({ stagingId }) => table.find(stagingId)?.id,
+
+    async removeStrangers() {
+      for (const name of await readdir(folder)) if (!table.find(name)) await removeTemporary(fileOf(name))
+    },
+  }
+
+  /** Nothing moves before the digest is known: the file is on the file system of the final names already. */
+  function promotion(blob: Parameters<StagedBytes['promote']>[0], path: string, size: number) {
+    return {
+      async publish() {
+        const state = await names.inspect(blob)
+        if (state.found && state.attested && state.size === size) return 'exists' as const
+        await sealFile(path)
+        await names.give(blob, path)
+        return 'written' as const
+      },
+      async abandon() {},
+    }
+  }
+}
+
+/** An upload without a staging id has no place. */
+const idOf = ({ stagingId }: StagedUpload): string => stagingId ?? ''
+
+async function* readAll(path: string, size: number, signal: AbortSignal | undefined) {
+  yield* await readFile(path, { first: 0, last: size - 1 }, signal)
+}
+
+/** The file was dropped, or has become a blob. */
+class PlaceGone extends Error {}

@@ -1,0 +1,41 @@
+/** The rows of uploads in LMDB: compared and set in one transaction, so that of any number of changes at once one wins. */
+import type { UploadRecord, Uploads } from '#repository/upload-ports'
+import { type UploadTables, uploadKey } from './upload-tables.ts'
+
+export interface LmdbUploads extends Uploads {
+  /** Every row, expired ones too. */
+  all(): Iterable<UploadRecord>
+}
+
+export function lmdbUploads({ rows, transact }: UploadTables): LmdbUploads {
+  /** To be asked inside of a transaction. */
+  const isStill = (key: Buffer, previous: UploadRecord | undefined): boolean => {
+    const row = rows.get(key)
+    return row?.attempt === previous?.attempt && row?.revision === previous?.revision
+  }
+  return {
+    find: async (id) => rows.get(uploadKey(id)),
+
+    write(next, previous) {
+      const key = uploadKey(next.id)
+      return transact(() => {
+        if (!isStill(key, previous)) return false
+        rows.putSync(key, next)
+        return true
+      })
+    },
+
+    remove(previous) {
+      const key = uploadKey(previous.id)
+      return transact(() => {
+        if (!isStill(key, previous)) return false
+        rows.removeSync(key)
+        return true
+      })
+    },
+
+    *all() {
+      for (const { value } of rows.getRange()) yield value
+    },
+  }
+}

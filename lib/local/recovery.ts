@@ -1,0 +1,21 @@
+/**
+ * Verifications that the process before did not finish. Whoever holds the lock of the folder knows that their verifiers are dead,
+ * so that their leases need not run out.
+ */
+import type { Clock } from '#repository/ports'
+import type { VerificationQueue } from '#repository/upload-ports'
+import { changed } from '#repository/upload-record'
+import type { LmdbUploads } from './lmdb-uploads.ts'
+
+/** To be called once, before anybody else can take a lease. */
+export async function takeUpVerifications(
+  uploads: LmdbUploads,
+  queue: VerificationQueue,
+  clock: Clock,
+): Promise<void> {
+  for (const row of uploads.all()) {
+    if (row.state !== 'verifying' || row.expiresAt <= clock()) continue
+    if (row.leaseOwner !== null) await uploads.write(changed(row, { leaseOwner: null }), row)
+    await queue.send(row)
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The LMDB environment of uploads: their rows, the places for their parts, and the parts that arrived. It is beside the ledger's,
+ * because rows here change and go away, and a ledger's never do. A change is one transaction, on disk before anybody can see it.
+ */
+import { type Database, open } from 'lmdb'
+import { digestHex } from '#protocol/digest'
+import { formatRef } from '#protocol/identifiers'
+import type { ReceivedPart, UploadId, UploadRecord } from '#repository/upload-ports'
+import { lmdbError } from './lmdb-failure.ts'
+
+/** Where the parts of one attempt are collected. */
+export interface PlaceRow {
+  readonly id: UploadId
+  readonly attempt: string
+  /** Bytes of the whole. */
+  readonly size: number
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  /** No part arrives any more. */
+  readonly isComplete: boolean
+}
+
+export interface UploadTables {
+  readonly rows: Database<UploadRecord, Buffer>
+  readonly places: Database<PlaceRow, Buffer>
+  readonly parts: Database<ReceivedPart, Buffer>
+  /**
+   * Reads and writes (the `…Sync` functions) as one transaction.
+   *
+   * @throws BucketError `insufficient_storage`, `unavailable`; nothing has changed then.
+   */
+  transact<T>(work: () => T): Promise<T>
+  /** Waits for transactions that are under way. */
+  close(): Promise<void>
+}
+
+/** @param path of the environment's file; its folder exists. */
+export function openUploadTables(path: string): UploadTables {
+  const encoding = { keyEncoding: 'binary', encoding: 'json' } as const
+  // As for the ledger: durable before visible, and no promise of a batch that nobody can catch.
+  const root = open({ path, overlappingSync: false, eventTurnBatching: false, ...encoding })
+  return {
+    rows: root.openDB({ name: 'rows', ...encoding }),
+    places: root.openDB({ name: 'places', ...encoding }),
+    parts: root.openDB({ name: 'parts', ...encoding }),
+    transact: (work) =>
+      root.transaction(work).catch(async (error: unknown) => {
+        throw await lmdbError('the table of uploads', error)
+      }),
+    close: () => root.close(),
+  }
+}
+
+/** Everything in a key is ASCII. */
+export const keyOf = (text: string): Buffer => Buffer.from(text, 'latin1')
+
+/** One reference may have uploads of several digests. */
+export const uploadKey = ({ ref, digest }: UploadId): Buffer =>
+  keyOf(`${formatRef(ref)}/${digestHex(digest)}`)
