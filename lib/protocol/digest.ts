@@ -78,10 +78,19 @@ const OTHER_HASHES: Record<number, string> = {
   128: 'SHA-512',
 }
 
+/** Also the base64 of URLs, and without its padding. */
+function looseBase64ToHex(text: string): string | undefined {
+  const standard = text.replaceAll('-', '+').replaceAll('_', '/')
+  return base64ToHex(standard.endsWith('=') ? standard : `${standard}=`)
+}
+
 function describeMalformed(text: string): string {
   const expected = 'expected sha256: and 64 lower-case hex digits'
   const looks = (what: string) => `${what}; ${expected}`
   if (text === '') return looks('is empty')
+  // First, because the = at its end would make everything before it look like the name of a hash.
+  const whole = looseBase64ToHex(text)
+  if (whole !== undefined) return looks(`is base64: in hex it is ${PREFIX}${whole}`)
   const [, prefix, rest] = /^([A-Za-z0-9-]+)[:=](.*)$/.exec(text) ?? [undefined, undefined, text]
   const body = rest ?? text
   const isSha256 = prefix === undefined || /^sha-?256$/i.test(prefix)
@@ -95,8 +104,7 @@ function describeMalformed(text: string): string {
       return looks(`has upper-case hex digits: write ${PREFIX}${body.toLowerCase()}`)
     return looks(`has the prefix ${prefix} instead of sha256:`)
   }
-  const unwrapped = body.replace(/^:|:$/g, '').replaceAll('-', '+').replaceAll('_', '/')
-  const hex = base64ToHex(unwrapped.endsWith('=') ? unwrapped : `${unwrapped}=`)
+  const hex = looseBase64ToHex(body.replace(/^:|:$/g, ''))
   if (hex !== undefined) return looks(`is base64: in hex it is ${PREFIX}${hex}`)
   return looks('is no digest')
 }

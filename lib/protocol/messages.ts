@@ -17,17 +17,18 @@ const sha256Hex = z
 const bytes = z.number().check(z.int('is no safe integer'), z.gte(0, 'is negative'))
 const time = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/))
 
-const text = (limit: number) =>
-  z.string().check(
-    z.minLength(1),
-    z.maxLength(limit),
-    z.refine((value) => parseText(value, limit).ok, {
-      error: (issue) => {
-        const result = parseText(String(issue.input), limit)
-        return result.ok ? '' : result.detail
-      },
-    }),
+/** The lengths stand in the schema for the OpenAPI document; a text that breaks several rules is told of one. */
+function text(limit: number) {
+  const error = (issue: { readonly input?: unknown }) => {
+    const result = parseText(String(issue.input), limit)
+    return result.ok ? '' : result.detail
+  }
+  return z.string().check(
+    z.minLength(1, { error, abort: true }),
+    z.maxLength(limit, { error, abort: true }),
+    z.refine((value) => parseText(value, limit).ok, { error }),
   )
+}
 const optionalText = (limit: number) => z.optional(z.nullable(text(limit)))
 
 /** The body of a begin (docs/http-api.md, section 7.1). */

@@ -1,0 +1,90 @@
+/** The closed list of codes, written down a second time: a change of status or retryability is a change of the contract. */
+import { describe, expect, it } from 'vitest'
+import { BucketError, ERRORS, isBucketError, isErrorCode } from '#protocol/errors'
+import { problemMessage } from '#protocol/problem'
+
+/** docs/http-api.md, section 8. */
+const CONTRACT = {
+  invalid_request: [400, false],
+  digest_mismatch: [400, false],
+  unauthorized: [401, false],
+  forbidden: [403, false],
+  route_not_found: [404, false],
+  version_not_found: [404, false],
+  upload_not_found: [404, false],
+  method_not_allowed: [405, false],
+  request_timeout: [408, true],
+  version_exists: [409, false],
+  upload_incomplete: [409, false],
+  upload_conflict: [409, false],
+  digest_differs: [412, false],
+  precondition_failed: [412, false],
+  artifact_too_large: [413, false],
+  inline_too_large: [413, false],
+  uri_too_long: [414, false],
+  unsupported_content_encoding: [415, false],
+  range_not_satisfiable: [416, false],
+  host_not_allowed: [421, false],
+  throttled: [429, true],
+  headers_too_large: [431, false],
+  internal: [500, true],
+  unavailable: [503, true],
+  insufficient_storage: [507, false],
+}
+
+describe('the table of errors', () => {
+  it('has the codes of the contract, with their status and whether to try again', () => {
+    const table = Object.entries(ERRORS).map(([code, rule]) => [code, [rule.status, rule.retryable]])
+    expect(Object.fromEntries(table)).toEqual(CONTRACT)
+  })
+
+  it.each(Object.entries(ERRORS))('says of %s what it means and what to do, in sentences', (_, rule) => {
+    expect(rule.title).toMatch(/^[A-Z][^.]+$/)
+    expect(rule.meaning).toMatch(/^[A-Z].+\.$/)
+    expect(rule.next).toMatch(/^[A-Z].+\.$/)
+  })
+
+  it('knows its own codes only', () => {
+    expect(isErrorCode('version_exists')).toBe(true)
+    for (const text of ['', 'toString', 'constructor', 'VERSION_EXISTS'])
+      expect(isErrorCode(text)).toBe(false)
+  })
+})
+
+describe('a BucketError', () => {
+  it('takes its status, and whether to try again, from the table', () => {
+    const error = BucketError.unavailable('the ledger does not answer', new Error('socket'), 3)
+    expect(error).toMatchObject({
+      status: 503,
+      retryable: true,
+      retryAfter: 3,
+      next: ERRORS.unavailable.next,
+    })
+    expect(error.cause).toEqual(new Error('socket'))
+    expect(isBucketError(error, 'unavailable')).toBe(true)
+    expect(isBucketError(error, 'internal')).toBe(false)
+    expect(isBucketError(new Error('unavailable'), 'unavailable')).toBe(false)
+  })
+
+  it('names one fault in full, and several by name', () => {
+    const fault = (name: string) => ({ in: 'header' as const, name, detail: 'is odd' })
+    expect(BucketError.invalidRequest([fault('A')]).message).toBe('header A is odd')
+    expect(BucketError.invalidRequest([fault('A'), fault('B')]).message).toBe('2 inputs are faulty: A, B')
+  })
+
+  it('becomes a problem with the members that all have, and those of its code', () => {
+    const error = new BucketError('inline_too_large', 'too much', { size: 9, max_inline_bytes: 8 })
+    expect(problemMessage(error, 'r-1')).toEqual({
+      type: '/v1/problems/inline_too_large',
+      title: ERRORS.inline_too_large.title,
+      status: 413,
+      detail: 'too much',
+      code: 'inline_too_large',
+      retryable: false,
+      next: ERRORS.inline_too_large.next,
+      request_id: 'r-1',
+      size: 9,
+      max_inline_bytes: 8,
+    })
+  })
+})

@@ -1,0 +1,93 @@
+/** Bodies are refused with every fault at once, each under its JSON path and in words that say what is expected. */
+import { describe, expect, it } from 'vitest'
+import { MAX_PARTS_PER_REQUEST } from '#protocol/limits'
+import { beginUploadBody, parseBody, uploadPartsBody } from '#protocol/messages'
+
+const SHA256 = 'a'.repeat(64)
+const parts = (count: number) =>
+  Array.from({ length: count }, (_, at) => ({ number: at + 1, sha256: SHA256 }))
+
+const faultsOf = (schema: Parameters<typeof parseBody>[0], body: unknown) => {
+  const result = parseBody(schema, body)
+  return result.ok ? [] : result.faults.map(({ in: place, name, detail }) => `${place} ${name} ${detail}`)
+}
+
+describe('the body of a begin', () => {
+  it.each([
+    [{ size: 0 }],
+    [{ size: 2 ** 53 - 1, mode: 'multipart' }],
+    [{ size: 1, mode: null, content_type: null, uploaded_by: null, provenance_source: null }],
+    [{ size: 1, content_type: 'a'.repeat(255), uploaded_by: 'a', provenance_source: 'a b'.repeat(341) }],
+  ])('may be %j', (body) => {
+    expect(parseBody(beginUploadBody, body)).toEqual({ ok: true, value: body })
+  })
+
+  it.each([
+    [{}, ['body size is missing or not a number']],
+    [{ size: '1' }, ['body size is missing or not a number']],
+    [{ size: 1.5 }, ['body size is no safe integer']],
+    [{ size: 2 ** 53 }, ['body size is no safe integer']],
+    [{ size: -1 }, ['body size is negative']],
+    [{ size: 1, mode: 'both' }, ['body mode is none of "single", "multipart"']],
+    [
+      { size: 1, uploaded_by: '' },
+      ['body uploaded_by is empty: leave it out, or give at least one character'],
+    ],
+    [
+      { size: 1, uploaded_by: 'a'.repeat(257) },
+      ['body uploaded_by has 257 characters: at most 256 are stored'],
+    ],
+    [
+      { size: 1, content_type: 'a'.repeat(256) },
+      ['body content_type has 256 characters: at most 255 are stored'],
+    ],
+    [
+      { size: 1, provenance_source: 'a  b' },
+      ['body provenance_source has characters other than visible ASCII with single inner spaces'],
+    ],
+    [
+      { size: 1, latest: true, force: true },
+      ['body latest is not a member of this body', 'body force is not a member of this body'],
+    ],
+    [
+      { size: -1, mode: 1, x: 1 },
+      [
+        'body size is negative',
+        'body mode is none of "single", "multipart"',
+        'body x is not a member of this body',
+      ],
+    ],
+  ])('%j is told %j', (body, faults) => {
+    expect(faultsOf(beginUploadBody, body).sort()).toEqual([...faults].sort())
+  })
+
+  it.each([null, 3, 'text', [[]]])('is an object, not %j', (body) => {
+    expect(faultsOf(beginUploadBody, body)).toHaveLength(1)
+  })
+})
+
+describe('the body of a request for parts', () => {
+  it('may name up to 100 different parts, in any order', () => {
+    const body = { parts: parts(MAX_PARTS_PER_REQUEST).reverse() }
+    expect(parseBody(uploadPartsBody, body)).toEqual({ ok: true, value: body })
+  })
+
+  it.each([
+    ['no part', [], ['body parts is empty: name at least one part']],
+    ['101 parts', parts(101), ['body parts has more than 100 parts']],
+    ['a part twice', [...parts(2), ...parts(1)], ['body parts names a part number twice']],
+    [
+      'parts that are none',
+      [{ number: 0, sha256: SHA256 }, { number: 1, sha256: SHA256.toUpperCase(), size: 1 }, { number: 1.5 }],
+      [
+        'body parts[0].number is below 1',
+        'body parts[1].sha256 is not 64 lower-case hex digits of a SHA-256',
+        'body parts[1].size is not a member of this body',
+        'body parts[2].number is no safe integer',
+        'body parts[2].sha256 is missing or not a string',
+      ],
+    ],
+  ])('of %s is told all that is wrong', (_, given, faults) => {
+    expect(faultsOf(uploadPartsBody, { parts: given })).toEqual(faults)
+  })
+})

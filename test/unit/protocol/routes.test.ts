@@ -1,0 +1,51 @@
+/** Paths are made from the one table, each identifier as one percent-encoded segment (docs/http-api.md, sections 1 and 2). */
+import { describe, expect, it } from 'vitest'
+import { EMPTY_DIGEST } from '#protocol/digest'
+import { parseRef } from '#protocol/identifiers'
+import {
+  commitPath,
+  downloadPath,
+  entryPath,
+  problemPath,
+  ROUTES,
+  servicePath,
+  uploadPartsPath,
+  uploadPath,
+  versionPath,
+  versionsPath,
+} from '#protocol/routes'
+
+const ref = parseRef('prod-models/llama:3+8b/v3.1.0')
+const VERSIONS = '/v1/buckets/prod-models/artifacts/llama%3A3%2B8b/versions'
+const UPLOAD = `${VERSIONS}/v3.1.0/uploads/${encodeURIComponent(EMPTY_DIGEST)}`
+
+describe('the path', () => {
+  it.each([
+    ['of the service', servicePath, '/v1'],
+    ['of a problem', problemPath('version_exists'), '/v1/problems/version_exists'],
+    ['of the versions', versionsPath(ref), VERSIONS],
+    ['of a version', versionPath(ref), `${VERSIONS}/v3.1.0`],
+    ['of its entry', entryPath(ref), `${VERSIONS}/v3.1.0/entry`],
+    ['of its download', downloadPath(ref), `${VERSIONS}/v3.1.0/download`],
+    ['of an upload', uploadPath(ref, EMPTY_DIGEST), UPLOAD],
+    ['of its parts', uploadPartsPath(ref, EMPTY_DIGEST), `${UPLOAD}/parts`],
+    ['of its commit', commitPath(ref, EMPTY_DIGEST), `${UPLOAD}/commit`],
+  ])('%s is %s', (_, path, expected) => expect(path).toBe(expected))
+})
+
+describe('the table of routes', () => {
+  it('has no method and path twice', () => {
+    const all = Object.values(ROUTES).map(({ method, path }) => `${method} ${path}`)
+    expect(new Set(all).size).toBe(all.length)
+  })
+
+  it('lets nothing that only reads be a write, and nothing that writes be a read', () => {
+    for (const { method, access } of Object.values(ROUTES))
+      expect(access).toBe(method === 'GET' || method === 'HEAD' ? 'read' : 'write')
+  })
+
+  it('has no way to change or delete what is stored', () => {
+    const deletes = Object.entries(ROUTES).filter(([, { method }]) => method === 'DELETE')
+    expect(deletes.map(([name]) => name)).toEqual(['giveUpUpload'])
+  })
+})
