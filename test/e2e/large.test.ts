@@ -1,0 +1,60 @@
+/** Bytes are streams: the size of an artifact is not in the memory of the server, nor of the command. */
+import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type ServedFolder, serveFolder } from '#support/served-folder'
+
+const MIB = 1024 * 1024
+const SIZE = 1024 * MIB
+const block = Buffer.alloc(MIB, 'a block of bytes that is not all the same. ')
+
+/** A GiB whose every MiB begins with its own number. */
+function* blocks(): Generator<Buffer> {
+  for (let at = 0; at < SIZE / MIB; at += 1) {
+    const next = Buffer.from(block)
+    next.writeUInt32BE(at)
+    yield next
+  }
+}
+
+let folder: string
+let server: ServedFolder
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bucket-large-'))
+  server = await serveFolder(join(folder, 'data'))
+}, 30_000)
+afterAll(async () => {
+  await server.kill()
+  await rm(folder, { recursive: true, force: true })
+})
+
+describe('an artifact of 1 GiB', { timeout: 120_000 }, () => {
+  it('is stored and fetched with less than 200 MiB of the server’s memory', async () => {
+    const hash = createHash('sha256')
+    for (const bytes of blocks()) hash.update(bytes)
+    const digest = `sha256:${hash.digest('hex')}`
+    const url = `${server.url}/buckets/b/artifacts/large/versions/v1`
+
+    const stored = await new Promise<number | undefined>((resolve, reject) => {
+      const outgoing = request(url, {
+        method: 'PUT',
+        headers: { 'X-Artifact-Digest': digest, 'Content-Length': SIZE, Expect: '100-continue' },
+      })
+      outgoing.on('response', (response) => resolve(response.resume().statusCode)).on('error', reject)
+      outgoing.on('continue', () => void pipeline(Readable.from(blocks()), outgoing).catch(reject))
+      outgoing.flushHeaders()
+    })
+    expect(stored).toBe(201)
+
+    const back = createHash('sha256')
+    const response = await fetch(url)
+    for await (const chunk of response.body ?? []) back.update(chunk)
+    expect(`sha256:${back.digest('hex')}`).toBe(digest)
+    expect(server.peakMemory()).toBeLessThan(200)
+  })
+})

@@ -1,0 +1,64 @@
+/** A real `bucket serve` process over a folder, which a test may kill at any moment. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+
+export interface ServedFolder {
+  /** The API root. */
+  readonly url: string
+  readonly child: ChildProcess
+  /** Peak resident memory in MiB since the start. */
+  peakMemory(): number
+  /** As `kill -9` does it; resolves when the process is gone. */
+  kill(): Promise<void>
+  /** As SIGTERM does it; resolves with the exit code. */
+  stop(): Promise<number | null>
+}
+
+export async function serveFolder(dataDir: string, ...options: string[]): Promise<ServedFolder> {
+  const child = spawn(
+    process.execPath,
+    [
+      '--conditions=source',
+      '--import',
+      'tsx',
+      'bin/bucket.ts',
+      'serve',
+      '--port',
+      '0',
+      '--data-dir',
+      dataDir,
+      ...options,
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  const words: Buffer[] = []
+  child.stderr.on('data', (chunk: Buffer) => words.push(chunk))
+  const [line] = (await Promise.race([
+    once(createInterface({ input: child.stdout }), 'line'),
+    once(child, 'exit').then(() =>
+      Promise.reject(new Error(`the server did not start: ${Buffer.concat(words)}`)),
+    ),
+  ])) as [string]
+  const url = /http:\S+/.exec(line)?.[0]
+  if (url === undefined) throw new Error(`no URL in ${line}`)
+  const ended = once(child, 'exit')
+  return {
+    url,
+    child,
+    peakMemory() {
+      const [, kib = 'NaN'] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8')) ?? []
+      return Number(kib) / 1024
+    },
+    async kill() {
+      child.kill('SIGKILL')
+      await ended
+    },
+    async stop() {
+      child.kill('SIGTERM')
+      const [exit] = await ended
+      return exit as number | null
+    },
+  }
+}
