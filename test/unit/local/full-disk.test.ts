@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Folder, openFolder } from '#local/folder'
+import { digestHex } from '#protocol/digest'
+import { openRecord } from '#repository/upload-record'
+import { sendTo } from '#support/endpoint-request'
 import { blobOf, collect, digestOf, entryOf, inChunks, someBytes } from '#support/fake-artifacts'
 
 const MIB = 1024 * 1024
@@ -43,6 +46,19 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
       contentType: 'text/plain',
       signal: undefined,
     })
+  const rowOf = (text: string) =>
+    openRecord(
+      {
+        id: blobOf(text, someBytes(1)),
+        size: 1,
+        mode: 'single',
+        description: { contentType: 'x', uploadedBy: null, provenanceSource: 'p'.repeat(1024) },
+      },
+      text,
+      null,
+      Date.now(),
+      undefined,
+    )
   /** Takes every block there is. */
   function fill() {
     const fd = openSync(ballast, 'w')
@@ -103,6 +119,43 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
       for (const entry of entries) expect((await folder.ledger.append(entry, 'room')).appended).toBe(true)
       const page = await folder.ledger.list(before.ref, undefined, 100)
       expect(page.entries).toHaveLength(31)
+    },
+  )
+
+  it.skipIf(cannotMount)(
+    'refuses a part that does not fit with 507, keeps those that arrived, and takes it once there is room',
+    async () => {
+      const first = someBytes(16 * MIB)
+      const last = someBytes(1000)
+      const id = blobOf('b/a/parts', first)
+      const size = first.byteLength + last.byteLength
+      const upload = { id, attempt: '1', size, stagingId: await folder.staging.begin(id, '1', size) }
+      const send = async (number: number, bytes: Uint8Array) => {
+        const sha256 = digestHex(digestOf(bytes))
+        const part = await folder.staging.presignPart(upload, number, bytes.byteLength, sha256, 60)
+        return (await sendTo(folder.blobEndpoint, part.url, { ...part, body: bytes })).status
+      }
+      expect(await send(2, last)).toBe(200)
+      expect(await send(1, first)).toBe(507)
+      expect(await folder.staging.parts(upload)).toMatchObject([{ number: 2 }])
+      execFileSync('mount', ['-o', 'remount,size=40m', mounted])
+      expect(await send(1, first)).toBe(200)
+      expect(await folder.staging.parts(upload)).toMatchObject([{ number: 1 }, { number: 2 }])
+      await folder.staging.drop(upload)
+      execFileSync('mount', ['-o', 'remount,size=8m', mounted])
+    },
+  )
+
+  it.skipIf(cannotMount)(
+    'refuses an upload that cannot be noted, and takes it once there is room',
+    async () => {
+      const rows = Array.from({ length: 30 }, (_, index) => rowOf(`b/rows/v${index}`))
+      fill()
+      const results = await Promise.allSettled(rows.map((row) => folder.uploads.write(row, undefined)))
+      for (const result of results)
+        expect(result).toMatchObject({ status: 'rejected', reason: { code: 'insufficient_storage' } })
+      await unlink(ballast)
+      for (const row of rows) expect(await folder.uploads.write(row, undefined)).toBe(true)
     },
   )
 
