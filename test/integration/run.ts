@@ -22,11 +22,23 @@ import { Tally } from './tally.ts'
 
 const SUITES_MS = 600_000
 
+/** @throws TypeError for arguments that are none of this command's. */
 function emulatorName(): EmulatorName {
   const { values } = parseArgs({ options: { emulator: { type: 'string', default: 'localstack' } } })
   const name = EMULATORS.find((known) => known === values.emulator)
-  if (name === undefined) throw new Error(`--emulator ${values.emulator}: there are ${EMULATORS.join(', ')}`)
+  if (name === undefined)
+    throw new TypeError(`--emulator ${values.emulator}: there are ${EMULATORS.join(' and ')}`)
   return name
+}
+
+function nameOrExit(): EmulatorName {
+  try {
+    return emulatorName()
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    console.error(`${error.message}\nusage: npm run test:integration [-- --emulator localstack|ministack]`)
+    process.exit(1)
+  }
 }
 
 async function startEmulator(name: EmulatorName, work: string): Promise<Emulator> {
@@ -82,7 +94,7 @@ async function main(name: EmulatorName, work: string, tally: Tally): Promise<voi
   if (tally.failed > 0) console.log(`the end of the emulator's log:\n${await emulator.log()}`)
 }
 
-const name = emulatorName()
+const name = nameOrExit()
 const tally = new Tally()
 const work = await mkdtemp(join(tmpdir(), 'bucket-integration-'))
 // A terminal and npm may each pass the same signal on: the first one counts, the others change nothing.
