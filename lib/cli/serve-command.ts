@@ -10,7 +10,7 @@ export function addServeCommand(program: Command, surroundings: Surroundings): v
   const env = CLI_ENVIRONMENT
   const command = program
     .command('serve')
-    .description('run a server on a folder of this machine')
+    .description('run a server on a folder of this machine, or on S3 and DynamoDB')
     .option('--store <kind>', `local, or aws for S3 and DynamoDB (env: ${env.store}, default: local)`)
     .option('--host <address>', `where to listen (env: ${env.host}, default: 127.0.0.1)`)
     .option('--port <number>', `0 for any free one (env: ${env.port}, default: 9470)`)
@@ -20,6 +20,15 @@ export function addServeCommand(program: Command, surroundings: Surroundings): v
       `the largest artifact (env: ${env.maxArtifactBytes}, default: 5GiB)`,
     )
     .option('--public-url <url>', `the address that a proxy in front has (env: ${env.publicUrl})`)
+    .option('--blob-bucket <name>', `aws: the S3 bucket of the blobs (env: ${env.blobBucket})`)
+    .option('--staging-bucket <name>', `aws: the S3 bucket of unfinished uploads (env: ${env.stagingBucket})`)
+    .option('--ledger-table <name>', `aws: the table of the entries (env: ${env.ledgerTable})`)
+    .option('--uploads-table <name>', `aws: the table of unfinished uploads (env: ${env.uploadsTable})`)
+    .option(
+      '--verification-queue-url <url>',
+      `aws: of a deployed verifier (env: ${env.verificationQueueUrl}, default: this server verifies)`,
+    )
+    .option('--region <name>', `aws (env: ${env.awsRegion}, default: as the AWS SDK finds it)`)
     .addHelpText(
       'after',
       `
@@ -29,7 +38,8 @@ SIGTERM or Ctrl-C finishes running requests; a second one does not wait.
 Examples:
   bucket serve
   bucket serve --port 0 --data-dir /srv/bucket --max-artifact-bytes 20GiB
-  BUCKET_DATA_DIR=/srv/bucket bucket serve --public-url https://artifacts.example`,
+  BUCKET_DATA_DIR=/srv/bucket bucket serve --public-url https://artifacts.example
+  bucket serve --store aws --blob-bucket blobs --staging-bucket staging --ledger-table ledger --uploads-table uploads`,
     )
     .action((options: ServeOptions & OutputOptions) => serve(options, surroundings))
   withOutput(command)

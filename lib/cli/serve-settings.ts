@@ -6,17 +6,35 @@ import { DEFAULT_MAX_ARTIFACT_BYTES } from '#protocol/limits'
 import { UsageError } from './failure.ts'
 import { parseSize } from './sizes.ts'
 
-export interface ServeSettings {
-  readonly store: 'local' | 'aws'
+interface FrontSettings {
   readonly host: string
   /** 0 for any free one. */
   readonly port: number
-  readonly dataDir: string
   /** Bytes. */
   readonly maxArtifactBytes: number
   /** The address that a proxy in front serves this server under. */
   readonly publicUrl: URL | undefined
 }
+
+export interface LocalStores {
+  readonly store: 'local'
+  readonly dataDir: string
+}
+
+export interface AwsStores {
+  readonly store: 'aws'
+  /** The S3 buckets and tables of a deployed stack, which its outputs name. */
+  readonly blobBucket: string
+  readonly stagingBucket: string
+  readonly ledgerTable: string
+  readonly uploadsTable: string
+  /** The queue of a deployed verifier; without one each server verifies the uploads whose commit it answered. */
+  readonly verificationQueueUrl: string | undefined
+  /** Where the AWS SDK finds it, unless given. */
+  readonly region: string | undefined
+}
+
+export type ServeSettings = FrontSettings & (LocalStores | AwsStores)
 
 /** As the command line has them: text, and only what was given. */
 export interface ServeOptions {
@@ -26,15 +44,29 @@ export interface ServeOptions {
   readonly dataDir?: string
   readonly maxArtifactBytes?: string
   readonly publicUrl?: string
+  readonly blobBucket?: string
+  readonly stagingBucket?: string
+  readonly ledgerTable?: string
+  readonly uploadsTable?: string
+  readonly verificationQueueUrl?: string
+  readonly region?: string
 }
 
-const FLAGS: { readonly [K in keyof ServeOptions]-?: string } = {
+/** `--region` is not among them: its environment name is the AWS SDK's own, which reads it. */
+type Setting = Exclude<keyof ServeOptions, 'region'>
+
+const FLAGS: { readonly [K in Setting]: string } = {
   store: '--store',
   host: '--host',
   port: '--port',
   dataDir: '--data-dir',
   maxArtifactBytes: '--max-artifact-bytes',
   publicUrl: '--public-url',
+  blobBucket: '--blob-bucket',
+  stagingBucket: '--staging-bucket',
+  ledgerTable: '--ledger-table',
+  uploadsTable: '--uploads-table',
+  verificationQueueUrl: '--verification-queue-url',
 }
 
 /** An option wins over the environment, the environment over the default. @throws UsageError with every fault. */
@@ -43,7 +75,7 @@ export function readServeSettings(
   environment: Readonly<Record<string, string | undefined>>,
 ): ServeSettings {
   const faults: string[] = []
-  function read<T>(name: keyof ServeOptions, fallback: T, parse: (text: string) => Parsed<T>): T {
+  function read<T>(name: Setting, fallback: T, parse: (text: string) => Parsed<T>): T {
     const fromEnvironment = environment[CLI_ENVIRONMENT[name]] || undefined
     const text = options[name] ?? fromEnvironment
     if (text === undefined) return fallback
@@ -52,11 +84,28 @@ export function readServeSettings(
     faults.push(`${options[name] === undefined ? CLI_ENVIRONMENT[name] : FLAGS[name]}: ${result.detail}`)
     return fallback
   }
+  const required = (name: Setting): string => {
+    const value = read<string | undefined>(name, undefined, filled)
+    if (value === undefined) faults.push(`--store aws needs ${FLAGS[name]} or ${CLI_ENVIRONMENT[name]}`)
+    return value ?? ''
+  }
+  const readStores = (): LocalStores | AwsStores => {
+    const store = read<'local' | 'aws'>('store', 'local', parseStore)
+    if (store === 'local') return { store, dataDir: read('dataDir', '.bucket', filled) }
+    return {
+      store,
+      blobBucket: required('blobBucket'),
+      stagingBucket: required('stagingBucket'),
+      ledgerTable: required('ledgerTable'),
+      uploadsTable: required('uploadsTable'),
+      verificationQueueUrl: read<string | undefined>('verificationQueueUrl', undefined, filled),
+      region: options.region,
+    }
+  }
   const settings: ServeSettings = {
-    store: read<'local' | 'aws'>('store', 'local', parseStore),
+    ...readStores(),
     host: read('host', '127.0.0.1', filled),
     port: read('port', 9470, parsePort),
-    dataDir: read('dataDir', '.bucket', filled),
     maxArtifactBytes: read('maxArtifactBytes', DEFAULT_MAX_ARTIFACT_BYTES, parseSize),
     publicUrl: read<URL | undefined>('publicUrl', undefined, parsePublicUrl),
   }

@@ -39,7 +39,10 @@ export const CLI_ENVIRONMENT = {
   dataDir: 'BUCKET_DATA_DIR',
   maxArtifactBytes: LAMBDA_ENVIRONMENT.maxArtifactBytes,
   blobBucket: LAMBDA_ENVIRONMENT.blobBucket,
+  stagingBucket: LAMBDA_ENVIRONMENT.stagingBucket,
   ledgerTable: LAMBDA_ENVIRONMENT.ledgerTable,
+  uploadsTable: LAMBDA_ENVIRONMENT.uploadsTable,
+  verificationQueueUrl: LAMBDA_ENVIRONMENT.verificationQueueUrl,
   awsRegion: 'AWS_REGION',
   awsDefaultRegion: 'AWS_DEFAULT_REGION',
 } as const

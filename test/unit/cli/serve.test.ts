@@ -17,7 +17,7 @@ describe('the settings of serve', () => {
 
   it('come from the environment, and an option wins', () => {
     const environment = {
-      BUCKET_STORE: 'aws',
+      BUCKET_STORE: 'local',
       BUCKET_HOST: '0.0.0.0',
       BUCKET_PORT: '1',
       BUCKET_DATA_DIR: 'd',
@@ -25,13 +25,43 @@ describe('the settings of serve', () => {
       BUCKET_PUBLIC_URL: 'https://artifacts.example',
     }
     expect(readServeSettings({ port: '0' }, environment)).toEqual({
-      store: 'aws',
+      store: 'local',
       host: '0.0.0.0',
       port: 0,
       dataDir: 'd',
       maxArtifactBytes: 5_000_000,
       publicUrl: new URL('https://artifacts.example'),
     })
+  })
+
+  it('name the stores of AWS, by option or environment; the queue of a deployed verifier may be left out', () => {
+    const environment = {
+      BUCKET_STORE: 'aws',
+      BUCKET_BLOB_BUCKET: 'b',
+      BUCKET_STAGING_BUCKET: 's',
+      BUCKET_LEDGER_TABLE: 'l',
+      BUCKET_UPLOADS_TABLE: 'u',
+    }
+    expect(readServeSettings({ ledgerTable: 'mine', region: 'eu-west-1' }, environment)).toEqual({
+      store: 'aws',
+      host: '127.0.0.1',
+      port: 9470,
+      maxArtifactBytes: 5 * 1024 ** 3,
+      publicUrl: undefined,
+      blobBucket: 'b',
+      stagingBucket: 's',
+      ledgerTable: 'mine',
+      uploadsTable: 'u',
+      verificationQueueUrl: undefined,
+      region: 'eu-west-1',
+    })
+  })
+
+  it('ask for every store of AWS that is missing', () => {
+    const read = () => readServeSettings({ store: 'aws', blobBucket: 'b' }, { BUCKET_UPLOADS_TABLE: '' })
+    for (const name of ['--staging-bucket', '--ledger-table', 'BUCKET_UPLOADS_TABLE'])
+      expect(read).toThrow(name)
+    expect(read).not.toThrow('--blob-bucket')
   })
 
   it('are refused all at once, by the name under which they were given', () => {

@@ -1,0 +1,70 @@
+/**
+ * Wires `bucket serve --store aws`: S3 and DynamoDB behind the rules. A server keeps nothing of its own, so any number of
+ * them may stand side by side: the ledger's conditional put decides every race between them.
+ */
+import {
+  createDynamoDbClient,
+  createS3Client,
+  createSqsClient,
+  SERVER_BLOB_LIMITS,
+  VERIFIER_BLOB_LIMITS,
+} from '#aws/clients'
+import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
+import { createDynamoDbUploads } from '#aws/dynamodb-uploads'
+import { createS3BlobStore } from '#aws/s3-blob-store'
+import { createS3Staging } from '#aws/s3-staging'
+import { createSqsVerificationQueue } from '#aws/sqs-verification-queue'
+import type { AwsStores } from '#cli/serve-settings'
+import { type DeliveryRecord, inProcessQueue } from '#local/in-process-queue'
+import { PRESIGNED_SECONDS } from '#protocol/limits'
+import { abandonVerification, verifyUpload } from '#repository/verify'
+import type { Stores } from './serve.ts'
+
+/** @param endpoint an address that stands in for S3, as an emulator's does. */
+export function openAws(
+  settings: AwsStores,
+  maxArtifactBytes: number,
+  endpoint: string | undefined,
+  log: (record: DeliveryRecord) => void,
+): Stores {
+  const { region, blobBucket, stagingBucket, verificationQueueUrl } = settings
+  const s3 = createS3Client({ region, endpoint }, SERVER_BLOB_LIMITS)
+  const verifierS3 = createS3Client({ region, endpoint }, VERIFIER_BLOB_LIMITS)
+  const dynamoDb = createDynamoDbClient({ region })
+  const sqs = createSqsClient({ region })
+
+  const over = (client: typeof s3) => {
+    const blobs = createS3BlobStore({ client, bucket: blobBucket, maxBytes: maxArtifactBytes, endpoint })
+    return { blobs, staging: createS3Staging({ client, bucket: stagingBucket, blobBucket, blobs, endpoint }) }
+  }
+  const tables = {
+    ledger: createDynamoDbLedger({ client: dynamoDb, table: settings.ledgerTable }),
+    uploads: createDynamoDbUploads({ client: dynamoDb, table: settings.uploadsTable }),
+  }
+  // It forgets what is unfinished when the process ends; the lease runs out then, and a commit sent again starts anew.
+  const inProcess = inProcessQueue({
+    verify: (request, signal) => verifyUpload(verification, request, signal),
+    abandon: (request) => abandonVerification(verification, request),
+    log,
+  })
+  const queue =
+    verificationQueueUrl === undefined
+      ? inProcess
+      : createSqsVerificationQueue({ client: sqs, url: verificationQueueUrl })
+  const verification = {
+    ...over(verifierS3),
+    ...tables,
+    queue,
+    clock: Date.now,
+    maxArtifactBytes,
+    presignedSeconds: PRESIGNED_SECONDS,
+  }
+  return {
+    ports: { ...over(s3), ...tables, queue },
+    delivery: 'redirect',
+    async close() {
+      await inProcess.close()
+      for (const client of [s3, verifierS3, dynamoDb, sqs]) client.destroy()
+    },
+  }
+}
