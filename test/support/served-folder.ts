@@ -1,10 +1,10 @@
-/** A real `bucket serve` process over a folder, which a test may kill at any moment. */
+/** A real `bucket serve` process, over a folder or what its options name, which a test may kill at any moment. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
-export interface ServedFolder {
+export interface Served {
   /** The API root. */
   readonly url: string
   readonly child: ChildProcess
@@ -16,21 +16,16 @@ export interface ServedFolder {
   stop(): Promise<number | null>
 }
 
-export async function serveFolder(dataDir: string, ...options: string[]): Promise<ServedFolder> {
+export type ServedFolder = Served
+
+export const serveFolder = (dataDir: string, ...options: string[]): Promise<ServedFolder> =>
+  serveWith(['--data-dir', dataDir, ...options])
+
+/** @param options of `bucket serve`, but for the port, which is a free one. */
+export async function serveWith(options: readonly string[]): Promise<Served> {
   const child = spawn(
     process.execPath,
-    [
-      '--conditions=source',
-      '--import',
-      'tsx',
-      'bin/bucket.ts',
-      'serve',
-      '--port',
-      '0',
-      '--data-dir',
-      dataDir,
-      ...options,
-    ],
+    ['--conditions=source', '--import', 'tsx', 'bin/bucket.ts', 'serve', '--port', '0', ...options],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   )
   const words: Buffer[] = []
