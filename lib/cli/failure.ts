@@ -2,6 +2,7 @@
  * Errors in words. Whatever went wrong is told in three parts: what happened, why, and what to do next.
  */
 import { BucketError, ERRORS, isBucketError } from '#protocol/errors'
+import type { UploadMessage } from '#protocol/messages'
 import { exitCodeOf } from './exit-codes.ts'
 
 /** The command line itself is wrong. */
@@ -18,6 +19,17 @@ export class UsageError extends Error {
 /** The user stopped the command; the message is the name of the signal. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted'
+}
+
+/** The command has said all there is to say: only its exit code is left. */
+export class Told extends Error {
+  override readonly name = 'Told'
+  readonly exit: number
+
+  constructor(exit: number) {
+    super(`exit ${exit}`)
+    this.exit = exit
+  }
 }
 
 export interface Failure {
@@ -48,7 +60,7 @@ export function describeFailure(error: unknown): Failure {
         exit,
       }
     case 'FolderRefused':
-      return { what: 'The server cannot start', why: [error.message], next: nextOf(error), exit }
+      return { what: 'The data folder cannot be used', why: [error.message], next: nextOf(error), exit }
     case 'SourceChangedError':
       return { what: 'Nothing was stored', why: [error.message], next: nextOf(error), exit }
     default:
@@ -79,9 +91,21 @@ function describeRefusal(error: BucketError): Omit<Failure, 'exit'> {
     named('yours is', error.members.declared_digest)
   }
   if (isBucketError(error, 'digest_differs')) named('stored is', error.members.stored_digest)
+  const conflict = isBucketError(error, 'upload_conflict') ? error.members.upload : undefined
+  if (conflict) why.push(`the upload that is there is ${conflict.state}, ${conflict.size} bytes`)
   if (requestId !== undefined) why.push(`request ${requestId}`)
-  return { what: ERRORS[code].title, why, next, code, members, ...(requestId !== undefined && { requestId }) }
+  return {
+    what: ERRORS[code].title,
+    why,
+    next: conflict?.state === 'open' ? giveUpFirst(conflict) : next,
+    code,
+    members,
+    ...(requestId !== undefined && { requestId }),
+  }
 }
+
+const giveUpFirst = ({ bucket_id, artifact_id, version, digest }: UploadMessage): string =>
+  `If nobody needs that upload, give it up, and store again: bucket uploads ${bucket_id}/${artifact_id}/${version}@${digest} --abort`
 
 const SYSTEM: { readonly [code: string]: readonly [what: string, next: string] } = {
   ENOENT: ['There is no such file or folder', 'Check the path.'],

@@ -29,6 +29,7 @@ export function progressLine(
   const interval = live ? REDRAW_MS : LINE_MS
   let phase: Progress['phase'] | undefined
   let phaseBegan = now()
+  let phaseBeganWith = 0
   let due = phaseBegan + (live ? QUIET_MS : LINE_MS)
   let drawn = false
 
@@ -40,13 +41,14 @@ export function progressLine(
       if (progress.phase !== phase) {
         phase = progress.phase
         phaseBegan = at
+        phaseBeganWith = progress.bytes
         // A phase that follows a shown one is shown at once.
         if (drawn) due = at
       }
       if (at < due) return
       due = at + interval
       drawn = true
-      const line = describe(progress, (at - phaseBegan) / 1000)
+      const line = describe(progress, progress.bytes - phaseBeganWith, (at - phaseBegan) / 1000)
       stream.write(live ? `\r${line.slice(0, (stream.columns ?? 80) - 1)}\x1b[K` : `${line}\n`)
     },
     clear() {
@@ -56,12 +58,14 @@ export function progressLine(
   }
 }
 
-function describe({ phase, bytes, total }: Progress, seconds: number): string {
-  if (phase === 'verifying') return `${phase}…`
-  const rate = seconds > 0 ? bytes / seconds : 0
+/** @param gained bytes since the phase began; what was there before, of a resumed upload, says nothing about speed. */
+function describe({ phase, bytes, total, sent = 0 }: Progress, gained: number, seconds: number): string {
+  if (phase === 'verifying' && bytes === 0) return `${phase}…`
+  const rate = seconds > 0 ? gained / seconds : 0
   const done = total === undefined ? formatSize(bytes) : `${formatSize(bytes)} of ${formatSize(total)}`
   const parts = [`${phase.padEnd(11)} ${done}`]
   if (total) parts.push(`${Math.floor((100 * bytes) / total)} %`)
+  if (sent > bytes) parts.push(`(${formatSize(sent)} sent)`)
   if (rate > 0) parts.push(`${formatSize(Math.round(rate))}/s`)
   if (rate > 0 && total !== undefined) parts.push(`${formatDuration((total - bytes) / rate)} left`)
   return parts.join('  ')

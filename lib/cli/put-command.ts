@@ -33,6 +33,7 @@ export function addPutCommand(program: Command, surroundings: Surroundings): voi
       'after',
       `
 Storing the same bytes again is a success; other bytes under a stored version are refused (exit 4).
+A large file goes as an upload: the same command, on any host, goes on where one broke off.
 
 Examples:
   bucket put prod-models/llama-3-8b/v3.1.0 model.safetensors --uploaded-by training-cluster-5
@@ -99,10 +100,10 @@ async function nameByContent(
   signal: AbortSignal,
 ) {
   const [{ hashSource }, { createSha256 }] = await Promise.all([
-    import('#client/source'),
+    import('#client/artifact-hash'),
     import('#client/node-sha256'),
   ])
-  const sha256 = await hashSource(source, createSha256(), onProgress, signal)
-  const version = `sha256-${sha256.slice(0, CONTENT_NAME_DIGITS)}`
-  return { ref: artifactRef({ ...key, version }), source: { ...source, sha256 } }
+  const digests = await hashSource(source, createSha256, onProgress, signal)
+  const version = `sha256-${digests.sha256.slice(0, CONTENT_NAME_DIGITS)}`
+  return { ref: artifactRef({ ...key, version }), source: { ...source, ...digests } }
 }

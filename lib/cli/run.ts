@@ -2,7 +2,8 @@
 import { Command, CommanderError } from 'commander'
 import { addDigestCommand } from './digest-command.ts'
 import { EXIT, SIGNAL_EXIT } from './exit-codes.ts'
-import { describeFailure, failureJson, failureText, Interrupted, UsageError } from './failure.ts'
+import { describeFailure, failureJson, failureText, Interrupted, Told, UsageError } from './failure.ts'
+import { addFsckCommand } from './fsck-command.ts'
 import { addGetCommand } from './get-command.ts'
 import { addListCommand } from './list-command.ts'
 import { write } from './output.ts'
@@ -10,6 +11,7 @@ import { addPutCommand } from './put-command.ts'
 import { addServeCommand } from './serve-command.ts'
 import { addShowCommand } from './show-command.ts'
 import type { Surroundings } from './surroundings.ts'
+import { addUploadsCommand } from './uploads-command.ts'
 
 /**
  * @param args the arguments after the name of the program.
@@ -26,6 +28,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage
     if (isClosedPipe(error)) return SIGNAL_EXIT.SIGPIPE
+    if (error instanceof Told) return error.exit
     const failure = describeFailure(error instanceof CommanderError ? usageError(error, args) : error)
     if (error instanceof Interrupted) return failure.exit
     stderr.write(failureText(failure))
@@ -60,7 +63,9 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 not found, 4 conflict, 5 digest mis
   addGetCommand(program, surroundings)
   addShowCommand(program, surroundings)
   addListCommand(program, surroundings)
+  addUploadsCommand(program, surroundings)
   addDigestCommand(program, surroundings)
+  addFsckCommand(program, surroundings)
   return program
 }
 

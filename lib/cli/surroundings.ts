@@ -3,6 +3,8 @@
  * Only `bin/` knows the real ones.
  */
 import type { Readable, Writable } from 'node:stream'
+import type { Digest } from '#protocol/digest'
+import type { Entry } from '#protocol/entry'
 import type { ProgressStream } from './progress-line.ts'
 import type { ServeSettings } from './serve-settings.ts'
 
@@ -13,6 +15,34 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
+/** An entry whose bytes a data folder cannot give. */
+export interface FolderDamage {
+  readonly entry: Entry
+  readonly fault: 'missing' | 'wrong_size' | 'wrong_digest' | 'unreadable'
+  /** Relative to the data folder. */
+  readonly path: string
+  /** What was found instead; bytes. */
+  readonly foundSize?: number
+  readonly foundDigest?: Digest
+}
+
+/** A blob that no entry names. */
+export interface UnreferencedBlob {
+  /** Relative to the data folder. */
+  readonly path: string
+  /** Bytes. */
+  readonly size: number
+}
+
+export interface FolderCheck {
+  /** Reads every byte. */
+  readonly verify: boolean
+  readonly signal: AbortSignal
+  readonly onDamage: (damage: FolderDamage) => void
+  readonly onUnreferenced: (blob: UnreferencedBlob) => void
+  readonly onProgress: (bytes: number, total: number) => void
+}
+
 export interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly stdin: () => Readable
@@ -21,5 +51,7 @@ export interface Surroundings {
   /** Aborted with an `Interrupted` when the user stops the command. */
   readonly signal: AbortSignal
   readonly startServer: (settings: ServeSettings) => Promise<RunningServer>
+  /** Compares a data folder with its ledger. @returns what the ledger holds. */
+  readonly checkFolder: (dataDir: string, check: FolderCheck) => Promise<{ entries: number; size: number }>
   readonly version: string
 }

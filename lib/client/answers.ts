@@ -132,8 +132,8 @@ export function readBytes(value: unknown, name: string): number {
   return value
 }
 
-const isObject = (value: unknown): value is JsonObject =>
+export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const unintelligible = (what: string) =>
+export const unintelligible = (what: string) =>
   new NetworkError('unintelligible', `the answer is none of Bucket's: it has ${what}`)

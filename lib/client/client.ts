@@ -16,6 +16,8 @@ import { type PutOptions, type PutResult, put } from './put.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from './retry-timing.ts'
 import { type ByteStream, blobSource, bytesSource, type Source } from './source.ts'
 import { DEFAULT_TIMEOUTS, type Timeouts } from './transport.ts'
+import { giveUpUpload, type UploadId, uploadState } from './upload-calls.ts'
+import type { Upload } from './upload-message.ts'
 import { type VerifiedStream, verifiedStream } from './verified-stream.ts'
 
 /** Where a server listens unless it is told otherwise. */
@@ -65,8 +67,10 @@ export class BucketClient {
   }
 
   /**
-   * Stores bytes under a reference (docs/http-api.md, section 4). They are read twice, for the digest goes ahead of
-   * them; a stream, which can be read only once, is therefore spooled: to a temporary file in Node, to a Blob in a browser.
+   * Stores bytes under a reference (docs/http-api.md, sections 4 and 7): in one request up to 64 MiB where the front takes
+   * that, else by an upload, which the same call of any process on any host finds again and goes on with. They are read
+   * twice, for the digest goes ahead of them; a stream, which can be read only once, is therefore spooled: to a temporary
+   * file in Node, to a Blob in a browser.
    *
    * @returns the entry, and `created: false` when the same bytes were there already.
    * @throws BucketError `version_exists` (with `members.stored`) when other bytes are there, `artifact_too_large`,
@@ -90,6 +94,24 @@ export class BucketClient {
   /** @throws BucketError `version_not_found`; NetworkError. */
   async entry(ref: RefInput, { signal }: CallOptions = {}): Promise<Entry> {
     return await getEntry(this.front, refOf(ref), signal)
+  }
+
+  /**
+   * How far the upload of these bytes to this reference has got (docs/http-api.md, section 7.4).
+   *
+   * @throws BucketError `upload_not_found` where there is none, and never was a commit of it; NetworkError.
+   */
+  async upload(ref: RefInput, digest: string, { signal }: CallOptions = {}): Promise<Upload> {
+    return await uploadState(this.front, uploadIdOf(ref, digest), signal)
+  }
+
+  /**
+   * Gives an upload up: what was sent is dropped.
+   *
+   * @throws BucketError `upload_not_found`; `upload_conflict` while it is verified or once it is committed; NetworkError.
+   */
+  async giveUpUpload(ref: RefInput, digest: string, { signal }: CallOptions = {}): Promise<void> {
+    await giveUpUpload(this.front, uploadIdOf(ref, digest), signal)
   }
 
   /** All versions of an artifact in the byte order of their names, which says nothing about time or rank. */
@@ -136,6 +158,11 @@ export class BucketClient {
 /** @throws BucketError `invalid_request` naming every fault. */
 export const refOf = (ref: RefInput): ArtifactRef =>
   typeof ref === 'string' ? parseRef(ref) : artifactRef(ref)
+
+const uploadIdOf = (ref: RefInput, digest: string): UploadId => ({
+  ref: refOf(ref),
+  digest: digestOf(digest),
+})
 
 function keyOf(key: { bucketId: string; artifactId: string }): ArtifactKey {
   const { bucketId, artifactId } = artifactRef({ ...key, version: '0' })

@@ -3,25 +3,26 @@
  * Whatever fails, the target is as it was before and the temporary is gone.
  */
 import { randomUUID } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import type { Download } from './download.ts'
 
-/** @throws what the download throws; the system's error when the file cannot be written. */
-export async function downloadFile({ bytes, close }: Download, path: string): Promise<void> {
+/**
+ * @param fill writes the file, and resolves only when its bytes are known to be the right ones.
+ * @throws what `fill` throws; the system's error when the file cannot be written.
+ */
+export async function downloadFile(path: string, fill: (handle: FileHandle) => Promise<void>): Promise<void> {
   const folder = dirname(path)
   const temporary = join(folder, `.${basename(path).slice(0, 200)}.${randomUUID()}.bucket-part`)
   try {
-    const handle = await open(temporary, 'wx')
+    const handle = await open(temporary, 'wx+')
     try {
-      for await (const chunk of bytes) await handle.writeFile(chunk)
+      await fill(handle)
       await handle.sync()
     } finally {
       await handle.close()
     }
     await rename(temporary, path)
   } catch (error) {
-    await close()
     await rm(temporary, { force: true })
     throw error
   }

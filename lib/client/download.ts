@@ -10,6 +10,7 @@ import { sleep } from './deadline.ts'
 import type { Front } from './front.ts'
 import { type Opened, openBytes } from './location.ts'
 import { NetworkError } from './network-error.ts'
+import type { Sha256 } from './platform.ts'
 import type { OnProgress } from './progress.ts'
 import { retrying } from './retry.ts'
 import { retryDelay } from './retry-timing.ts'
@@ -25,8 +26,14 @@ export interface Download {
   readonly digest: Digest
   /** Bytes. */
   readonly size: number
-  /** The verified bytes, once. */
+  /** The verified bytes, once; or else `read`. */
   readonly bytes: AsyncGenerator<Uint8Array, void>
+  /**
+   * The bytes from `start` up to, not including, `end`, over as many connections as it takes. Nobody has verified them.
+   *
+   * @throws RangesIgnoredError when the server gives bytes from the first on, whatever is asked.
+   */
+  read(start: number, end: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void>
   /** Gives up the rest of the bytes, also when none was read. */
   close(): Promise<void>
 }
@@ -48,16 +55,26 @@ export async function openDownload(
   expected: Digest | undefined,
   { onProgress, signal }: GetOptions,
 ): Promise<Download> {
-  const open = (digest: Digest | undefined, start: number) =>
-    retrying(front.retry, signal, () => openBytes(front, ref, digest, start, signal))
+  const open = (pinned: Digest | undefined, start: number, end?: number, stop = signal) =>
+    retrying(front.retry, stop, () => openBytes(front, ref, pinned, start, end, stop))
   const first = await open(expected, 0)
   const { digest, size } = first
-  const resumed = resuming(front, first, (start) => open(digest, start), signal)
+  const resumed = resuming(front, first, size, (start) => open(digest, start), signal)
   const bytes = verified(front, ref, first, resumed, onProgress)
   return {
     digest,
     size,
     bytes,
+    async *read(start, end, stop) {
+      const isFirst = start === 0
+      const opened = isFirst ? first : await open(digest, start, end, stop)
+      if (opened.from !== start) {
+        opened.response.discard()
+        throw new RangesIgnoredError()
+      }
+      if (isFirst) stop.addEventListener('abort', opened.response.discard, { once: true })
+      yield* resuming(front, opened, end, (at) => open(digest, at, end, stop), stop)
+    },
     async close() {
       // A generator that was never started ends without a look at what it holds.
       first.response.discard()
@@ -66,16 +83,25 @@ export async function openDownload(
   }
 }
 
-/** All bytes in order, over as many connections as it takes. */
+/** A server, or what stands before it, that knows no ranges. Artifacts come from it in one piece. */
+export class RangesIgnoredError extends Error {
+  override readonly name = 'RangesIgnoredError'
+}
+
+/**
+ * All bytes in order from where `first` begins up to, not including, `end`, over as many connections as it takes.
+ * What comes behind the end of the artifact is passed on, so that it is noticed.
+ */
 async function* resuming(
   { retry }: Front,
   first: Opened,
+  end: number,
   reopen: (start: number) => Promise<Opened>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void> {
   const { size } = first
   let current = first
-  let at = 0
+  let at = first.from
   let failures = 0
   for (;;) {
     const beganAt = at
@@ -91,6 +117,7 @@ async function* resuming(
           break
         }
         yield delay
+        if (at >= end && end < size) return
       }
     } finally {
       await chunks.return?.()
@@ -103,14 +130,15 @@ async function* resuming(
         try {
           const next = await chunks.next()
           if (next.done) {
-            if (at >= size) return 'ended'
-            throw new NetworkError('interrupted', `the bytes end after ${at} of ${size}`)
+            if (at >= end) return 'ended'
+            throw new NetworkError('interrupted', `the bytes end after ${at} of ${end}`)
           }
           const fresh = next.value.subarray(Math.min(skip, next.value.byteLength))
           skip -= next.value.byteLength - fresh.byteLength
           if (fresh.byteLength === 0) continue
-          at += fresh.byteLength
-          return fresh
+          const wanted = end < size ? fresh.subarray(0, end - at) : fresh
+          at += wanted.byteLength
+          return wanted
         } catch (error) {
           failures = at - beganAt >= PROGRESS_BYTES ? 1 : failures + 1
           const delay = retryDelay(retry, failures, error, Math.random())
@@ -146,9 +174,14 @@ async function* verified(
       yield oldest
     }
   }
+  assureDigest(ref, digest, hash)
+  yield* held
+}
+
+/** @throws BucketError `digest_mismatch` unless the bytes that were hashed are those of `digest`. */
+export function assureDigest(ref: ArtifactRef, digest: Digest, hash: Sha256): void {
   const computed = digestFromHex(hash.hex())
   if (computed !== digest) throw mismatch(ref, digest, computed, `its bytes have the digest ${computed}`)
-  yield* held
 }
 
 const mismatch = (ref: ArtifactRef, declared: Digest, computed: Digest | undefined, what: string) =>

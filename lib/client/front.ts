@@ -29,7 +29,7 @@ export interface FrontRequest {
   readonly path: string
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: { readonly source: Source; readonly sha256: string; onSent(bytes: number): void }
+  readonly body?: { readonly source: Source; readonly sha256: string; onSent?(bytes: number): void }
   /** The statuses that are not errors. */
   readonly accept: readonly number[]
   readonly signal?: AbortSignal | undefined
@@ -49,6 +49,24 @@ export interface Front extends Omit<FrontOptions, 'authorize' | 'root'> {
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal | undefined,
   ): Promise<IncomingResponse>
+  /**
+   * Sends a body with a request that the server handed out, verbatim: such a request carries its own permission, so it
+   * gets nothing of the caller's.
+   */
+  sendPresigned(
+    request: Presigned,
+    body: Source,
+    onSent: ((bytes: number) => void) | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<IncomingResponse>
+}
+
+/** A request that the server made, to be sent as it is (docs/http-api.md, section 7.1). */
+export interface Presigned {
+  readonly method: string
+  /** Absolute, or a path on the front. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
 }
 
 export function createFront({ root, authorize, ...options }: FrontOptions): Front {
@@ -58,6 +76,8 @@ export function createFront({ root, authorize, ...options }: FrontOptions): Fron
 
   const rooted = (path: string): URL =>
     new URL(`${base.origin}${base.pathname}${path.slice(API_ROOT.length)}`)
+  const located = (address: string): URL =>
+    isUnder(API_ROOT, address) ? rooted(address) : parseUrl(address, base)
 
   async function attempt(request: FrontRequest): Promise<IncomingResponse> {
     const { method, body, signal } = request
@@ -83,12 +103,23 @@ export function createFront({ root, authorize, ...options }: FrontOptions): Fron
     json: (request) => retrying(retry, request.signal, async () => await readJson(await attempt(request))),
     async follow(address, headers, signal) {
       const onFront = address.startsWith('/') && !address.startsWith('//')
-      const url = isUnder(API_ROOT, address) ? rooted(address) : parseUrl(address, base)
+      const url = located(address)
       const method = 'GET'
       return await platform.transport.send({
         method,
         url,
         headers: onFront ? await authorize({ method, url, headers }) : headers,
+        signal,
+        timeouts,
+      })
+    },
+    async sendPresigned({ method, url, headers }, body, onSent, signal) {
+      return await platform.transport.send({
+        method,
+        url: located(url),
+        headers,
+        body,
+        onSent,
         signal,
         timeouts,
       })

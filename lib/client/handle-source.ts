@@ -23,17 +23,17 @@ export async function handleSource(
   const changedError = () => new SourceChangedError(`${name} changed while it was read`)
   return {
     size,
-    async *open() {
-      let at = 0
-      while (at < size) {
-        const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, size - at))
+    async *open(start = 0, end = size) {
+      let at = start
+      while (at < end) {
+        const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, end - at))
         const { bytesRead } = await handle.read(buffer, 0, buffer.byteLength, at)
         if (bytesRead === 0) throw changedError()
         at += bytesRead
-        if (at === size && (await changed())) throw changedError()
+        if (at === end && (await changed())) throw changedError()
         yield buffer.subarray(0, bytesRead)
       }
-      if (size === 0 && (await changed())) throw changedError()
+      if (start === end && (await changed())) throw changedError()
     },
     dispose: release,
   }

@@ -26,16 +26,21 @@ export interface Opened {
  * `If-Range` would, and a front that redirects refuses `If-Range` (docs/http-api.md, section 5).
  *
  * @param start the first byte wanted.
+ * @param end behind the last byte wanted; nothing for all that follow.
  */
 export async function openBytes(
   front: Front,
   ref: ArtifactRef,
   expected: Digest | undefined,
   start: number,
+  end: number | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Opened> {
   const query: Record<string, string> = expected === undefined ? {} : { digest: expected }
-  const range: Record<string, string> = start === 0 ? {} : { range: `bytes=${start}-` }
+  const isWhole = start === 0 && end === undefined
+  const range: Record<string, string> = isWhole
+    ? {}
+    : { range: `bytes=${start}-${end === undefined ? '' : end - 1}` }
   if (front.authorizes || !front.platform.transport.seesRedirects) {
     const answer = await front.attempt({
       method: 'GET',

@@ -10,6 +10,7 @@ import {
 import type { GetOptions } from './download.ts'
 import { downloadFile } from './download-file.ts'
 import { fileSource } from './file-source.ts'
+import { fillFile } from './fill-file.ts'
 import { nodePlatform } from './node-platform.ts'
 import type { PutOptions, PutResult } from './put.ts'
 
@@ -45,7 +46,7 @@ export class BucketClient extends CoreClient {
 
   /**
    * Fetches into a file. It has its name only after all bytes came, have the digest and are on disk; a file of that
-   * name is replaced then. On any failure nothing is left behind.
+   * name is replaced then. On any failure nothing is left behind. Large artifacts come by several ranges at once.
    *
    * @throws BucketError `version_not_found`, `digest_differs`, `digest_mismatch`; NetworkError; the system's error.
    */
@@ -55,7 +56,12 @@ export class BucketClient extends CoreClient {
     options: GetOptions = {},
   ): Promise<Pick<Entry, 'digest' | 'size'>> {
     const download = await this.openDownload(ref, options)
-    await downloadFile(download, path)
+    try {
+      await downloadFile(path, (handle) => fillFile(handle, refOf(ref), download, options))
+    } catch (error) {
+      await download.close()
+      throw error
+    }
     return { digest: download.digest, size: download.size }
   }
 }

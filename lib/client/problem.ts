@@ -2,7 +2,13 @@
  * Turns an answer that is a refusal back into the error that the server threw: the same class, code and members on
  * both sides of the wire. Answers of what stands before Bucket (a proxy, a gateway) become what they mean here.
  */
-import { BucketError, type ErrorCode, isErrorCode, type ProblemMembers } from '#protocol/errors'
+import {
+  BucketError,
+  type BucketErrorOptions,
+  type ErrorCode,
+  isErrorCode,
+  type ProblemMembers,
+} from '#protocol/errors'
 import { HEADERS } from '#protocol/headers'
 import { type JsonObject, parseJsonObject, readText } from './answers.ts'
 import { NetworkError } from './network-error.ts'
@@ -52,24 +58,31 @@ export async function readProblem(
   const problem = parseJsonObject(await readText(response)) ?? {}
   const retryAfter = readRetryAfter(headers.get('retry-after'))
   const requestId = text(problem.request_id) ?? headers.get(HEADERS.requestId) ?? undefined
-  const { code } = problem
   const options = {
     ...(retryAfter !== undefined && { retryAfter }),
     ...(requestId !== undefined && { requestId }),
   }
-  if (typeof code === 'string' && isErrorCode(code)) {
-    const next = text(problem.next)
-    return new BucketError(code, text(problem.detail) ?? code, members(problem), {
-      ...options,
-      ...(next !== undefined && { next }),
-    })
-  }
+  const told = problemError(problem, options)
+  if (told) return told
   const meaning = MEANINGS[status]
   const said = text(problem.detail) ?? text(problem.message)
   const detail = `${where} answered ${status}${said === undefined ? '' : `: ${said}`}`
   return meaning === undefined
     ? new NetworkError('unintelligible', detail, { status })
     : new BucketError(meaning, detail, {}, options)
+}
+
+/** @returns the error that a problem document tells of; nothing when it is none of Bucket's. */
+export function problemError(problem: JsonObject, options: BucketErrorOptions = {}): BucketError | undefined {
+  const { code } = problem
+  if (typeof code !== 'string' || !isErrorCode(code)) return undefined
+  const next = text(problem.next)
+  const requestId = options.requestId ?? text(problem.request_id)
+  return new BucketError(code, text(problem.detail) ?? code, members(problem), {
+    ...options,
+    ...(next !== undefined && { next }),
+    ...(requestId !== undefined && { requestId }),
+  })
 }
 
 /** The members beside the common ones; their form is the server's promise for the code (docs/http-api.md, section 8). */
@@ -79,7 +92,7 @@ function members(problem: JsonObject): ProblemMembers[ErrorCode] {
 }
 
 /** Seconds, from either form of the field (RFC 9110, section 10.2.3). */
-function readRetryAfter(field: string | null): number | undefined {
+export function readRetryAfter(field: string | null): number | undefined {
   if (field === null) return undefined
   const seconds = /^\d+$/.test(field) ? Number(field) : (Date.parse(field) - Date.now()) / 1000
   return Number.isNaN(seconds) ? undefined : Math.max(0, seconds)

@@ -4,10 +4,12 @@ export type Phase = 'hashing' | 'uploading' | 'verifying' | 'committed' | 'downl
 
 export interface Progress {
   readonly phase: Phase
-  /** Bytes done in this phase. */
+  /** Bytes done in this phase; while uploading, those whose arrival was acknowledged. */
   readonly bytes: number
   /** Bytes to do in this phase; nothing where the end is not known yet (a stream that is being spooled). */
   readonly total: number | undefined
+  /** While uploading: bytes that have left, acknowledged or not. What is not may have to leave again. */
+  readonly sent?: number
 }
 
 export type OnProgress = (progress: Progress) => void

@@ -1,6 +1,6 @@
 /**
  * Store: hash, look whether there is anything to send, send. What is there already with the same bytes is a success.
- * The way is chosen by size from what the front says of itself; for now that is one request body.
+ * The way is chosen by size and by what the front says of itself: one request body, or an upload that can be resumed.
  */
 import { parseText, TEXT_LIMITS } from '#protocol/description'
 import { type Digest, digestFromHex, digestHex } from '#protocol/digest'
@@ -8,14 +8,16 @@ import { DEFAULT_CONTENT_TYPE, type Entry, entryMessage } from '#protocol/entry'
 import { BucketError, isBucketError } from '#protocol/errors'
 import { HEADERS } from '#protocol/headers'
 import { type ArtifactRef, formatRef } from '#protocol/identifiers'
-import { LAMBDA_MAX_INLINE_BYTES, MIB } from '#protocol/limits'
+import { LAMBDA_MAX_INLINE_BYTES, MIB, SINGLE_BY_DEFAULT_BYTES } from '#protocol/limits'
 import { versionPath } from '#protocol/routes'
 import { readEntry, readJson, type Service } from './answers.ts'
+import { hashSource } from './artifact-hash.ts'
 import { findEntry } from './entry.ts'
 import type { Front } from './front.ts'
 import type { OnProgress } from './progress.ts'
 import { retrying } from './retry.ts'
-import { hashSource, type Source } from './source.ts'
+import type { Source } from './source.ts'
+import { upload } from './upload.ts'
 
 export interface PutOptions {
   /** Opaque text, 1–256 characters (docs/http-api.md, section 1). */
@@ -37,6 +39,12 @@ export interface PutResult {
 /** Above this an entry is asked for before the body is sent: one cheap question against seconds of sending. */
 const ASK_FIRST_BYTES = MIB
 
+/**
+ * Up to this size one request body is the way, where the front takes it: below it an upload would be sent in one piece
+ * as well, so that nothing could be resumed, and costs two more round trips.
+ */
+const INLINE_BYTES = SINGLE_BY_DEFAULT_BYTES
+
 /** @param service asks for the service document; called only when the size makes it matter. */
 export async function put(
   front: Front,
@@ -47,11 +55,11 @@ export async function put(
 ): Promise<PutResult> {
   checkDescription(options)
   const { onProgress, signal } = options
-  // Every front takes this much in a body, or says itself that it does not.
-  if (source.size > LAMBDA_MAX_INLINE_BYTES) checkSize(await service(), ref, source)
-  const hex = await hashSource(source, front.platform.sha256(), onProgress, signal)
-  const digest = digestFromHex(hex)
+  const isInline = await fitsInline(source.size, service, ref)
+  const digests = await hashSource(source, front.platform.sha256, onProgress, signal)
+  const digest = digestFromHex(digests.sha256)
   try {
+    if (!isInline) return await upload(front, ref, source, digests, options)
     const stored = source.size > ASK_FIRST_BYTES ? await findEntry(front, ref, signal) : undefined
     if (stored !== undefined) {
       if (stored.digest !== digest) throw versionExists(stored, digest)
@@ -59,9 +67,17 @@ export async function put(
     }
     return { entry: await storeInline(front, ref, source, digest, options), created: true }
   } catch (error) {
-    if (!isBucketError(error, 'version_exists') || error.members.conflict !== 'identical') throw error
-    return { entry: readEntry(error.members.stored), created: false }
+    // A front may take less than any that we know.
+    if (isInline && isBucketError(error, 'inline_too_large'))
+      return await upload(front, ref, source, digests, options).catch(asFound)
+    return asFound(error)
   }
+}
+
+/** Whoever wanted these bytes to be stored has what they wanted. */
+function asFound(error: unknown): PutResult {
+  if (!isBucketError(error, 'version_exists') || error.members.conflict !== 'identical') throw error
+  return { entry: readEntry(error.members.stored), created: false }
 }
 
 async function storeInline(
@@ -86,7 +102,8 @@ async function storeInline(
         source,
         sha256: digestHex(digest),
         onSent(bytes) {
-          onProgress?.({ phase: 'uploading', bytes, total })
+          // Nothing is acknowledged before all of it is.
+          onProgress?.({ phase: 'uploading', bytes: 0, total, sent: bytes })
           // What follows is the server's work: it compares the digest and makes the bytes durable.
           if (bytes === total) onProgress?.({ phase: 'verifying', bytes: 0, total })
         },
@@ -100,20 +117,17 @@ async function storeInline(
   return entry
 }
 
-function checkSize({ limits }: Service, ref: ArtifactRef, { size }: Source): void {
-  const { maxArtifactBytes, maxInlineBytes } = limits
+async function fitsInline(size: number, service: () => Promise<Service>, ref: ArtifactRef): Promise<boolean> {
+  // Every front takes this much in a body, or says itself that it does not.
+  if (size <= LAMBDA_MAX_INLINE_BYTES) return true
+  const { maxArtifactBytes, maxInlineBytes } = (await service()).limits
   if (size > maxArtifactBytes)
     throw new BucketError(
       'artifact_too_large',
       `${formatRef(ref)} would have ${size} bytes, this deployment takes at most ${maxArtifactBytes}`,
       { size, max_artifact_bytes: maxArtifactBytes },
     )
-  if (size > maxInlineBytes)
-    throw new BucketError(
-      'inline_too_large',
-      `${formatRef(ref)} would have ${size} bytes, this front takes at most ${maxInlineBytes} in one request`,
-      { size, max_inline_bytes: maxInlineBytes },
-    )
+  return size <= Math.min(maxInlineBytes, INLINE_BYTES)
 }
 
 /** The refusal that the server would give, known from its entry before a byte is sent. */

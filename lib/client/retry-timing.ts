@@ -34,13 +34,16 @@ export function retryDelay(
   random: number,
 ): number | undefined {
   if (!isRetryable(error) || failures >= policy.attempts) return undefined
-  const backoff = Math.min(policy.maxDelayMs, policy.baseMs * 2 ** (failures - 1))
-  const jittered = backoff * (0.5 + random / 2)
+  const jittered = backoffDelay(policy, failures, random)
   const retryAfter = error instanceof BucketError ? error.retryAfter : undefined
   if (retryAfter === undefined) return jittered
   const asked = retryAfter * 1000
   return asked > policy.maxRetryAfterMs ? undefined : Math.max(asked + policy.baseMs * random, jittered)
 }
+
+/** The same without a look at what failed: milliseconds, doubling, in the upper half of their range. */
+export const backoffDelay = (policy: RetryPolicy, failures: number, random: number): number =>
+  Math.min(policy.maxDelayMs, policy.baseMs * 2 ** (failures - 1)) * (0.5 + random / 2)
 
 export const isRetryable = (error: unknown): boolean =>
   (error instanceof BucketError || error instanceof NetworkError) && error.retryable

@@ -1,21 +1,22 @@
 /**
  * Bytes to be stored. They are read at least twice (the digest goes ahead of them, and a broken attempt begins anew),
- * so a source can be opened again and again; a stream is therefore spooled first, by the platform.
+ * from any position on, so a source can be opened again and again; a stream is therefore spooled first, by the platform.
  */
 import { untilAborted } from './deadline.ts'
-import type { Sha256 } from './platform.ts'
-import type { OnProgress } from './progress.ts'
 
 export interface Source {
   /** Bytes. */
   readonly size: number
   /**
-   * All bytes from the first. Throws when they are no longer what they were when the source was made, and then before
-   * the last of them is given out: a receiver never gets as many bytes as it was promised.
+   * The bytes from position `start` (0 when left out) up to, not including, `end` (the size when left out). Throws when
+   * they are no longer what they were when the source was made, and then before the last of them is given out: a
+   * receiver never gets as many bytes as it was promised.
    */
-  open(): AsyncIterable<Uint8Array>
+  open(start?: number, end?: number): AsyncIterable<Uint8Array>
   /** Their SHA-256 as 64 hex digits, where it was computed when the source was made. */
   readonly sha256?: string
+  /** The same of each part, in the sizes that uploads have (docs/http-api.md, section 7). */
+  readonly partSha256s?: readonly string[]
   /** The same bytes, where the platform's `fetch` can send them by itself. */
   readonly blob?: Blob
   /** Frees what the source holds: a file descriptor, a temporary. */
@@ -36,8 +37,8 @@ const nothingToFree = async () => {}
 export function bytesSource(bytes: Uint8Array): Source {
   return {
     size: bytes.byteLength,
-    async *open() {
-      yield bytes
+    async *open(start = 0, end = bytes.byteLength) {
+      yield bytes.subarray(start, end)
     },
     dispose: nothingToFree,
   }
@@ -46,8 +47,18 @@ export function bytesSource(bytes: Uint8Array): Source {
 export function blobSource(blob: Blob): Source {
   return {
     size: blob.size,
-    open: () => readStream(blob.stream()),
+    open: (start = 0, end = blob.size) => readStream(blob.slice(start, end).stream()),
     blob,
+    dispose: nothingToFree,
+  }
+}
+
+/** The bytes of `source` from `start` up to, not including, `end`: a part of it, which lives as long as the source does. */
+export function sliceSource(source: Source, start: number, end: number): Source {
+  return {
+    size: end - start,
+    open: (from = 0, to = end - start) => source.open(start + from, start + to),
+    ...(source.blob && { blob: source.blob.slice(start, end) }),
     dispose: nothingToFree,
   }
 }
@@ -87,22 +98,4 @@ async function* readWebStream(stream: ReadableStream<Uint8Array>): AsyncGenerato
   } finally {
     await reader.cancel()
   }
-}
-
-/** @returns the SHA-256 of a source, 64 hex digits: what is known already, else from reading all of it. */
-export async function hashSource(
-  source: Source,
-  hash: Sha256,
-  onProgress: OnProgress | undefined,
-  signal: AbortSignal | undefined,
-): Promise<string> {
-  if (source.sha256 !== undefined) return source.sha256
-  let bytes = 0
-  for await (const chunk of source.open()) {
-    signal?.throwIfAborted()
-    hash.update(chunk)
-    bytes += chunk.byteLength
-    onProgress?.({ phase: 'hashing', bytes, total: source.size })
-  }
-  return hash.hex()
 }

@@ -5,6 +5,8 @@
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { partSize } from '#protocol/limits'
+import { ArtifactHash } from './artifact-hash.ts'
 import { handleSource } from './handle-source.ts'
 import { createSha256 } from './node-sha256.ts'
 import type { OnProgress } from './progress.ts'
@@ -20,7 +22,8 @@ export async function spool(
   const removeFolder = () => rm(folder, { recursive: true, force: true })
   const handle = await open(join(folder, 'spooled'), 'wx+', 0o600).finally(removeFolder)
   try {
-    const hash = createSha256()
+    // How many bytes there will be, and so how large their parts are, is not known yet.
+    const hash = new ArtifactHash(createSha256, partSize(0))
     let bytes = 0
     for await (const chunk of readStream(stream, signal)) {
       hash.update(chunk)
@@ -29,7 +32,7 @@ export async function spool(
       onProgress?.({ phase: 'hashing', bytes, total: undefined })
     }
     const source = await handleSource(handle, 'the spooled stream', () => handle.close())
-    return { ...source, sha256: hash.hex() }
+    return { ...source, ...hash.digests() }
   } catch (error) {
     await handle.close()
     throw error

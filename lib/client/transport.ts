@@ -10,9 +10,18 @@ export interface Timeouts {
   readonly idleMs: number
   /** Milliseconds to wait for `100 Continue` before the body is sent all the same (RFC 9110, section 10.1.1). */
   readonly continueMs: number
+  /** Milliseconds between two looks at an upload that is being verified, where the server names no time. */
+  readonly pollMs: number
+  /** Milliseconds without an advance of a verification before it is asked for again. */
+  readonly verificationIdleMs: number
 }
 
-export const DEFAULT_TIMEOUTS: Timeouts = { idleMs: 30_000, continueMs: 1_000 }
+export const DEFAULT_TIMEOUTS: Timeouts = {
+  idleMs: 30_000,
+  continueMs: 1_000,
+  pollMs: 1_000,
+  verificationIdleMs: 30_000,
+}
 
 export interface OutgoingRequest {
   readonly method: string

@@ -8,6 +8,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { ERRORS, type ErrorCode } from '#protocol/errors'
+import { type PlayedUploads, playUploads } from './played-uploads.ts'
 
 export interface Stored {
   readonly bytes: Buffer
@@ -34,6 +35,8 @@ export interface PlayedFront {
   limits: { max_artifact_bytes: number; max_inline_bytes: number }
   /** How many bodies were asked for with `100 Continue`. */
   continued: number
+  /** Uploads, and the store that their requests lead to. */
+  readonly uploads: PlayedUploads
   put(ref: string, bytes: Buffer): Stored
   close(): Promise<void>
 }
@@ -71,8 +74,13 @@ export function sendProblem(
   return true
 }
 
-const sendJson = (response: ServerResponse, status: number, value: unknown) => {
-  response.writeHead(status, { 'content-type': 'application/json' })
+export const sendJson = (
+  response: ServerResponse,
+  status: number,
+  value: unknown,
+  headers: Record<string, string> = {},
+) => {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers })
   response.end(JSON.stringify(value))
 }
 
@@ -96,8 +104,11 @@ export async function playFront(root = ''): Promise<PlayedFront> {
     received,
     stored,
     misbehave: undefined,
-    limits: { max_artifact_bytes: 64 * 1024 * 1024, max_inline_bytes: 64 * 1024 * 1024 },
+    limits: { max_artifact_bytes: 256 * 1024 * 1024, max_inline_bytes: 64 * 1024 * 1024 },
     continued: 0,
+    get uploads() {
+      return uploads
+    },
     put(ref, bytes) {
       const [bucket_id, artifact_id, version] = ref.split('/')
       const entry = {
@@ -121,6 +132,7 @@ export async function playFront(root = ''): Promise<PlayedFront> {
       await once(server, 'close')
     },
   }
+  const uploads = playUploads(front)
 
   async function serve(request: IncomingMessage, response: ServerResponse) {
     received.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers })
@@ -139,6 +151,7 @@ export async function playFront(root = ''): Promise<PlayedFront> {
         limits: front.limits,
         links: {},
       })
+    if (await uploads.serve(request, response)) return
     const [, bucket, artifact, version, resource] = VERSION.exec(path) ?? []
     if (bucket === undefined || artifact === undefined) return sendProblem(response, 'route_not_found')
     const key = `${decodeURIComponent(bucket)}/${decodeURIComponent(artifact)}`
@@ -207,22 +220,24 @@ export async function playFront(root = ''): Promise<PlayedFront> {
   return front
 }
 
-/** Gives the bytes as section 5 says, whole or from one position on. */
+/** Gives the bytes as section 5 says, whole or a range of them. */
 export function sendBytes(
   request: IncomingMessage,
   response: ServerResponse,
   { bytes, entry }: Stored,
 ): void {
-  const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)
+  const [, first = '0', last = ''] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
+  const from = Number(first)
+  const end = last === '' ? bytes.byteLength : Number(last) + 1
   const ranged = request.headers.range !== undefined
   response.writeHead(ranged ? 206 : 200, {
-    'content-length': bytes.byteLength - from,
+    'content-length': end - from,
     'x-artifact-digest': String(entry.digest),
     'x-artifact-size': String(bytes.byteLength),
     etag: `"${String(entry.digest)}"`,
-    ...(ranged && { 'content-range': `bytes ${from}-${bytes.byteLength - 1}/${bytes.byteLength}` }),
+    ...(ranged && { 'content-range': `bytes ${from}-${end - 1}/${bytes.byteLength}` }),
   })
-  response.end(bytes.subarray(from))
+  response.end(bytes.subarray(from, end))
 }
 
 /** Reads a body to its end. */

@@ -1,0 +1,147 @@
+/** `bucket uploads`: how far the upload of some bytes has got, and giving it up. An upload is found by ref and digest. */
+import type { Command } from 'commander'
+import type { Upload } from '#client/upload-message'
+import type { Digest } from '#protocol/digest'
+import { digestFromHex } from '#protocol/digest'
+import { entryMessage } from '#protocol/entry'
+import { type ArtifactRef, formatRef } from '#protocol/identifiers'
+import { partCount, partSize } from '#protocol/limits'
+import { type ConnectionOptions, connect, withConnection } from './connection.ts'
+import { UsageError } from './failure.ts'
+import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
+import { parsePinnedRef } from './refs.ts'
+import { formatSize } from './sizes.ts'
+import type { Surroundings } from './surroundings.ts'
+
+interface UploadsOptions extends ConnectionOptions, OutputOptions {
+  readonly file?: string
+  readonly abort?: boolean
+}
+
+export function addUploadsCommand(program: Command, surroundings: Surroundings): void {
+  const command = program
+    .command('uploads')
+    .description('show how far an upload has got, or give it up')
+    .argument('<ref>', 'bucket_id/artifact_id/version@sha256:…, or without the digest and with --file')
+    .option('--file <path>', 'the file that is uploaded: its digest is computed')
+    .option('--abort', 'give the upload up: what was sent is dropped')
+    .addHelpText(
+      'after',
+      `
+An upload goes on when \`bucket put\` runs again, on any host; it expires after a week. Exit 3: there is none;
+4: it cannot be given up, because it is being verified or committed.
+
+Examples:
+  bucket uploads prod-models/llama-3-8b/v3.1.0@sha256:9f86d0…
+  bucket uploads prod-models/llama-3-8b/v3.1.0 --file model.safetensors
+  bucket uploads prod-models/llama-3-8b/v3.1.0 --file model.safetensors --abort`,
+    )
+    .action((text: string, options: UploadsOptions) => {
+      const { ref, digest } = parsePinnedRef(text)
+      return uploads(ref, digest, options, surroundings)
+    })
+  withOutput(withConnection(command))
+}
+
+async function uploads(
+  ref: ArtifactRef,
+  given: Digest | undefined,
+  options: UploadsOptions,
+  surroundings: Surroundings,
+): Promise<void> {
+  const output = createOutput(options, surroundings)
+  try {
+    const digest = await digestOf(ref, given, options, output, surroundings)
+    const bucket = await connect(options, surroundings)
+    if (options.abort) {
+      await bucket.giveUpUpload(ref, digest, surroundings)
+      await output.result(`${formatRef(ref)}@${digest}\n`, { given_up: true, ref: formatRef(ref), digest })
+      output.remark('given up: what was sent is dropped')
+      return
+    }
+    const upload = await bucket.upload(ref, digest, surroundings)
+    const lines = Object.entries(describe(upload)).map(([name, text]) => `${name.padEnd(18)} ${text}\n`)
+    await output.result(lines.join(''), document(upload))
+  } finally {
+    output.close()
+  }
+}
+
+async function digestOf(
+  ref: ArtifactRef,
+  given: Digest | undefined,
+  { file }: UploadsOptions,
+  { onProgress }: Output,
+  { signal }: Surroundings,
+): Promise<Digest> {
+  if (file === undefined && given !== undefined) return given
+  if (file === undefined || given !== undefined)
+    throw new UsageError(
+      given === undefined
+        ? `${formatRef(ref)} alone names no upload: there can be one for each digest`
+        : 'the digest is given twice, after @ and by --file',
+      'Write REF@sha256:<64 hex digits>, or REF --file FILE.',
+    )
+  const [{ fileSource }, { hashSource }, { createSha256 }] = await Promise.all([
+    import('#client/file-source'),
+    import('#client/artifact-hash'),
+    import('#client/node-sha256'),
+  ])
+  const source = await fileSource(file, onProgress, signal)
+  try {
+    return digestFromHex((await hashSource(source, createSha256, onProgress, signal, false)).sha256)
+  } finally {
+    await source.dispose()
+  }
+}
+
+/** For people. */
+function describe(upload: Upload): Record<string, string> {
+  const { ref, digest, size, mode, state, expiresAt, verifiedBytes, problem, entry } = upload
+  return {
+    upload: formatRef(ref),
+    digest,
+    size: formatSize(size),
+    mode,
+    state,
+    ...(state === 'open' && { received: received(upload) }),
+    ...(state === 'verifying' && { verified: formatSize(verifiedBytes) }),
+    ...(problem && { problem: `${problem.code}: ${problem.message}`, next: problem.next }),
+    ...(entry ? { stored: entry.createdAt } : { expires: expiresAt }),
+  }
+}
+
+function received({ received, size }: Upload): string {
+  if (typeof received === 'boolean') return received ? 'all of it' : 'nothing'
+  const bytes = received.reduce((sum, part) => sum + part.size, 0)
+  return `${received.length} of ${partCount(size)} parts, ${formatSize(bytes)}`
+}
+
+/** For programs, in the words of the API (docs/http-api.md, section 7). */
+function document(upload: Upload): Record<string, unknown> {
+  const { ref, digest, size, mode, state, expiresAt, verifiedBytes, problem, entry } = upload
+  return {
+    bucket_id: ref.bucketId,
+    artifact_id: ref.artifactId,
+    version: ref.version,
+    digest,
+    size,
+    mode,
+    state,
+    expires_at: expiresAt,
+    ...(mode === 'multipart' && { part_size: partSize(size), part_count: partCount(size) }),
+    ...(state === 'open' && { received: upload.received }),
+    ...(state === 'verifying' && { verified_bytes: verifiedBytes }),
+    ...(problem && {
+      problem: {
+        code: problem.code,
+        status: problem.status,
+        retryable: problem.retryable,
+        detail: problem.message,
+        next: problem.next,
+        ...problem.members,
+      },
+    }),
+    ...(entry && { entry: entryMessage(entry) }),
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * The bytes of a download into a file: in order, or, for a large artifact, by several ranges at once, each at its place.
+ * Either way every byte is hashed, in order, before the file counts as filled.
+ */
+import type { FileHandle } from 'node:fs/promises'
+import type { ArtifactRef } from '#protocol/identifiers'
+import { MIB } from '#protocol/limits'
+import { AdaptiveConcurrency, runAtOnce } from './adaptive-concurrency.ts'
+import { assureDigest, type Download, type GetOptions } from './download.ts'
+import { createSha256 } from './node-sha256.ts'
+
+/** From this size on several ranges are fetched at once. */
+export const PARALLEL_BYTES = 64 * MIB
+/** Long enough for a connection to reach its full speed, and to make asking where the bytes are a small part of the time. */
+const RANGE_BYTES = 32 * MIB
+const READ_BYTES = MIB
+
+/** @throws what the download throws, BucketError `digest_mismatch` among it; the system's error. */
+export async function fillFile(
+  handle: FileHandle,
+  ref: ArtifactRef,
+  download: Download,
+  options: GetOptions,
+): Promise<void> {
+  if (download.size < PARALLEL_BYTES) {
+    for await (const chunk of download.bytes) await handle.writeFile(chunk)
+    return
+  }
+  await fillByRanges(handle, ref, download, options)
+}
+
+interface ByteSpan {
+  readonly start: number
+  /** Behind the last byte. */
+  readonly end: number
+}
+
+async function fillByRanges(
+  handle: FileHandle,
+  ref: ArtifactRef,
+  download: Download,
+  { onProgress, signal }: GetOptions,
+): Promise<void> {
+  const { size, digest } = download
+  const spans = Array.from({ length: Math.ceil(size / RANGE_BYTES) }, (_, at) => ({
+    start: at * RANGE_BYTES,
+    end: Math.min(size, (at + 1) * RANGE_BYTES),
+  }))
+  const hash = createSha256()
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  const filled = new Set<number>()
+  const concurrency = new AdaptiveConcurrency()
+  let fetched = 0
+  let hashed = 0
+
+  /** What was written is read again from the system's memory, behind the ranges that are still coming. */
+  async function hashSpan({ start, end }: ByteSpan): Promise<void> {
+    for (let at = start; at < end; ) {
+      signal?.throwIfAborted()
+      const { bytesRead } = await handle.read(buffer, 0, Math.min(READ_BYTES, end - at), at)
+      if (bytesRead === 0) throw new Error('the file is cut while it is written')
+      hash.update(buffer.subarray(0, bytesRead))
+      at += bytesRead
+      hashed = at
+      if (fetched === size) onProgress?.({ phase: 'verifying', bytes: hashed, total: size })
+    }
+  }
+
+  let hashing = Promise.resolve()
+  let nextToHash = 0
+  await runAtOnce(spans.entries(), concurrency, signal, async ([index, { start, end }], stop) => {
+    let at = start
+    for await (const chunk of download.read(start, end, stop)) {
+      stop.throwIfAborted()
+      await writeAll(handle, chunk, at)
+      at += chunk.byteLength
+      fetched += chunk.byteLength
+      onProgress?.({ phase: 'downloading', bytes: fetched, total: size })
+    }
+    concurrency.succeeded(end - start)
+    filled.add(index)
+    for (let span = spans[nextToHash]; span && filled.has(nextToHash); span = spans[++nextToHash]) {
+      const contiguous = span
+      hashing = hashing.then(() => hashSpan(contiguous))
+      // Whoever waits for all of them hears of it.
+      hashing.catch(() => {})
+    }
+  })
+  await hashing
+  assureDigest(ref, digest, hash)
+}
+
+async function writeAll(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < chunk.byteLength; ) {
+    const { bytesWritten } = await handle.write(chunk, at, chunk.byteLength - at, position + at)
+    at += bytesWritten
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * An upload from beginning to end. Nothing is remembered here: the same reference and the same bytes lead back to the same
+ * upload, from any process on any host, and only what the store has not is sent.
+ */
+import { digestFromHex } from '#protocol/digest'
+import { BucketError } from '#protocol/errors'
+import type { ArtifactRef } from '#protocol/identifiers'
+import { unintelligible } from './answers.ts'
+import { type ArtifactDigests, hashSource } from './artifact-hash.ts'
+import { sleep } from './deadline.ts'
+import { deliver } from './delivery.ts'
+import type { Front } from './front.ts'
+import type { PutOptions, PutResult } from './put.ts'
+import { backoffDelay } from './retry-timing.ts'
+import { sendParts } from './send-parts.ts'
+import type { Source } from './source.ts'
+import { beginUpload } from './upload-calls.ts'
+import type { BegunUpload } from './upload-message.ts'
+import { AnewError, commitAndWait } from './verification.ts'
+
+/**
+ * @throws BucketError `version_exists`, also when the same bytes are stored already; `upload_conflict` when an upload of
+ * this digest is under way with another size; `artifact_too_large`, …; SourceChangedError; NetworkError.
+ */
+export async function upload(
+  front: Front,
+  ref: ArtifactRef,
+  source: Source,
+  digests: ArtifactDigests,
+  { uploadedBy, provenanceSource, contentType, onProgress, signal }: PutOptions,
+): Promise<PutResult> {
+  const id = { ref, digest: digestFromHex(digests.sha256) }
+  const { size } = source
+  const begin = () => beginUpload(front, id, { size, contentType, uploadedBy, provenanceSource }, signal)
+  for (let round = 1; ; round++) {
+    const begun = await begin()
+    try {
+      if (begun.size !== size) throw unintelligible(`an upload of ${begun.size} bytes instead of ${size}`)
+      if (begun.state === 'open') {
+        if (begun.mode === 'single') await sendWhole(front, begun, begin, source, digests, onProgress, signal)
+        else {
+          const sha256s = await partSha256s(front, source, digests, signal)
+          await sendParts(front, begun, source, sha256s, onProgress, signal)
+        }
+      }
+      const result = await commitAndWait(front, id, size, onProgress, signal)
+      onProgress?.({ phase: 'committed', bytes: size, total: size })
+      return result
+    } catch (error) {
+      if (!isWorthAnew(error)) throw error
+      if (round >= front.retry.attempts) throw error instanceof AnewError ? error.cause : error
+      await sleep(backoffDelay(front.retry, round, Math.random()), signal)
+    }
+  }
+}
+
+/** The upload is not as it was thought to be: given up, expired, opened again by another commit, failed for want of a store. */
+const isWorthAnew = (error: unknown): boolean =>
+  error instanceof AnewError ||
+  (error instanceof BucketError &&
+    ['upload_not_found', 'upload_incomplete', 'upload_conflict'].includes(error.code))
+
+async function sendWhole(
+  front: Front,
+  begun: BegunUpload,
+  begin: () => Promise<BegunUpload>,
+  source: Source,
+  { sha256 }: ArtifactDigests,
+  onProgress: PutOptions['onProgress'],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { size } = source
+  const report = (bytes: number, sent: number) =>
+    onProgress?.({ phase: 'uploading', bytes, total: size, sent })
+  const delivery = {
+    body: source,
+    sha256,
+    async request(isFresh: boolean) {
+      const { received, request } = isFresh ? await begin() : begun
+      return received === true ? undefined : request
+    },
+    onSent: (sent: number) => report(0, sent),
+  }
+  report(0, 0)
+  await deliver(front, delivery, signal)
+  report(size, size)
+}
+
+/** The service may choose parts where the bytes were hashed as a whole only. */
+async function partSha256s(
+  { platform }: Front,
+  source: Source,
+  { partSha256s: known, sha256 }: ArtifactDigests,
+  signal: AbortSignal | undefined,
+): Promise<readonly string[]> {
+  if (known) return known
+  const hashed = await hashSource({ ...source, sha256 }, platform.sha256, undefined, signal, true)
+  return hashed.partSha256s ?? []
+}

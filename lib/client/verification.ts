@@ -1,0 +1,68 @@
+/** The end of an upload: commit, and wait until the service has read and checked the bytes. */
+import type { Entry } from '#protocol/entry'
+import { BucketError } from '#protocol/errors'
+import { formatRef } from '#protocol/identifiers'
+import { sleep } from './deadline.ts'
+import type { Front } from './front.ts'
+import type { OnProgress } from './progress.ts'
+import { commitUpload, type UploadId, uploadState } from './upload-calls.ts'
+
+/** The upload is over, or open again, in a way that beginning once more may mend; the cause says why. */
+export class AnewError extends Error {
+  override readonly name = 'AnewError'
+  override readonly cause: BucketError
+
+  constructor(cause: BucketError) {
+    super(cause.message)
+    this.cause = cause
+  }
+}
+
+/** So many times in a row a verification that does not advance is asked for again. */
+const MOST_STALLS = 20
+
+/**
+ * @returns the entry; `created` is false when somebody else's store of the same bytes made it.
+ * @throws BucketError as commit does; AnewError.
+ */
+export async function commitAndWait(
+  front: Front,
+  id: UploadId,
+  size: number,
+  onProgress: OnProgress | undefined,
+  signal: AbortSignal | undefined,
+): Promise<{ entry: Entry; created: boolean }> {
+  const { pollMs, verificationIdleMs } = front.timeouts
+  let isOurs = false
+  let verified = -1
+  let stalls = 0
+
+  /** Looks again and again. @returns the entry; nothing when it has not advanced for too long. */
+  async function watch(everyMs: number): Promise<Entry | undefined> {
+    for (let advancedAt = performance.now(); ; ) {
+      await sleep(everyMs, signal)
+      const upload = await uploadState(front, id, signal)
+      if (upload.state === 'committed' && upload.entry) return upload.entry
+      if (upload.state === 'failed' && upload.problem)
+        throw upload.problem.retryable ? new AnewError(upload.problem) : upload.problem
+      if (upload.state === 'open')
+        throw new AnewError(BucketError.unavailable('the upload was opened again while it was verified'))
+      if (upload.verifiedBytes !== verified) {
+        verified = upload.verifiedBytes
+        advancedAt = performance.now()
+        stalls = 0
+        onProgress?.({ phase: 'verifying', bytes: verified, total: size })
+      } else if (performance.now() - advancedAt >= verificationIdleMs) return undefined
+    }
+  }
+
+  onProgress?.({ phase: 'verifying', bytes: 0, total: size })
+  for (; stalls <= MOST_STALLS; stalls++) {
+    const answer = await commitUpload(front, id, signal)
+    if ('entry' in answer) return { ...answer, created: answer.created || isOurs }
+    isOurs = true
+    const entry = await watch(answer.lookAfterMs ?? pollMs)
+    if (entry) return { entry, created: true }
+  }
+  throw BucketError.unavailable(`the verification of ${formatRef(id.ref)} does not advance`)
+}

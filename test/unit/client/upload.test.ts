@@ -1,0 +1,400 @@
+import { appendFile, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { BucketClient, type Progress } from '#client/node'
+import { MIB } from '#protocol/limits'
+import { type PlayedFront, playFront, sendProblem, sha256, someBytes } from './played-front.ts'
+import type { PlayedUpload, PlayedUploads } from './played-uploads.ts'
+
+const REF = 'prod-models/llama/v1'
+/** Three parts, the last of them short. */
+const SIZE = 40 * MIB
+
+let front: PlayedFront
+let played: PlayedUploads
+let bucket: BucketClient
+let folder: string
+let path: string
+let bytes: Buffer
+
+const client = (url = front.url) =>
+  new BucketClient({
+    url,
+    retry: { baseMs: 1, attempts: 4 },
+    timeouts: { idleMs: 500, continueMs: 200, pollMs: 1, verificationIdleMs: 5 },
+  })
+
+beforeEach(async () => {
+  front = await playFront()
+  front.limits = { max_artifact_bytes: 64 * MIB, max_inline_bytes: MIB }
+  played = front.uploads
+  played.mode = 'multipart'
+  bucket = client()
+  folder = await mkdtemp(join(tmpdir(), 'client-upload-'))
+  path = join(folder, 'model')
+  bytes = someBytes(SIZE)
+  await writeFile(path, bytes)
+})
+afterEach(async () => {
+  await front.close()
+  await rm(folder, { recursive: true })
+})
+
+const isStored = () => front.stored.get(REF)?.bytes.equals(bytes)
+const theUpload = (): PlayedUpload => {
+  const [upload] = played.all.values()
+  if (!upload) throw new Error('nothing was begun')
+  return upload
+}
+const answer = (response: ServerResponse, status: number): true => {
+  response.writeHead(status).end()
+  return true
+}
+/** Takes a part of the body and closes the connection. */
+const cut = (request: IncomingMessage, response: ServerResponse): true => {
+  response.writeContinue()
+  request.once('data', () => request.socket.destroy())
+  return true
+}
+/** Misbehaves the first time that each part of `numbers` comes. */
+function once(numbers: number[], misbehave: (request: IncomingMessage, response: ServerResponse) => true) {
+  const left = new Set(numbers)
+  played.misbehave = (number, request, response) => left.delete(number) && misbehave(request, response)
+}
+
+describe('put of what does not fit inline', () => {
+  it('goes in parts, at once, each with its own digest, and is committed when the whole is verified', async () => {
+    const told: Progress[] = []
+    const result = await bucket.put(REF, path, { onProgress: (progress) => told.push(progress) })
+    expect(result).toMatchObject({ created: true, entry: { digest: sha256(bytes), size: SIZE } })
+    expect(isStored()).toBe(true)
+    expect(played.acknowledged.toSorted()).toEqual([1, 2, 3])
+    expect([...new Set(told.map(({ phase }) => phase))]).toEqual([
+      'hashing',
+      'uploading',
+      'verifying',
+      'committed',
+    ])
+    expect(told).toContainEqual({ phase: 'verifying', bytes: SIZE / 2, total: SIZE })
+    expect(told.at(-1)).toEqual({ phase: 'committed', bytes: SIZE, total: SIZE })
+  })
+
+  it('sends the requests of the store as they are, without chunks and without a word of its own', async () => {
+    const secretive = new BucketClient({ url: front.url, auth: { kind: 'api-key', key: 'secret' } })
+    await secretive.put(REF, path)
+    expect(played.sent).toHaveLength(3)
+    for (const { headers } of played.sent)
+      expect(Object.keys(headers).toSorted()).toEqual([
+        'connection',
+        'content-length',
+        'expect',
+        'host',
+        'x-amz-checksum-sha256',
+      ])
+    const asked = front.received.filter(({ url }) => url.includes('/uploads/'))
+    expect(asked.every(({ headers }) => headers['x-api-key'] === 'secret')).toBe(true)
+  })
+
+  it('goes in one request where the service chooses so, and is created by the commit', async () => {
+    played.mode = 'single'
+    expect((await bucket.put(REF, path)).created).toBe(true)
+    expect(played.sent).toHaveLength(1)
+    expect(isStored()).toBe(true)
+  })
+
+  it('counts as sent only what the store acknowledged', async () => {
+    const told: Progress[] = []
+    played.misbehave = () => {
+      const last = told.filter(({ phase }) => phase === 'uploading').at(-1)
+      expect([0, 8 * MIB, 16 * MIB, 24 * MIB, 32 * MIB]).toContain(last?.bytes)
+      return false
+    }
+    await bucket.put(REF, path, { onProgress: (progress) => told.push(progress) })
+    const uploading = told.filter(({ phase }) => phase === 'uploading')
+    const seen = new Set(uploading.map(({ bytes }) => bytes))
+    for (const count of seen) expect(count % (8 * MIB)).toBe(0)
+    expect(uploading.some(({ bytes, sent = 0 }) => sent > bytes)).toBe(true)
+  })
+
+  it('goes on where another process stopped, and sends no part again that is there', async () => {
+    once([2], (_, response) => answer(response, 401))
+    await expect(bucket.put(REF, path)).rejects.toMatchObject({ name: 'NetworkError' })
+    played.misbehave = undefined
+    const before = [...theUpload().received.keys()]
+    played.acknowledged.length = 0
+    expect((await client().put(REF, path)).created).toBe(true)
+    expect([...before, ...played.acknowledged].toSorted()).toEqual([1, 2, 3])
+    expect(isStored()).toBe(true)
+  })
+
+  it('sends a part again that is there with other bytes', async () => {
+    played.verifies = false
+    await bucket.put(REF, path, { signal: AbortSignal.timeout(400) }).catch(() => {})
+    const upload = theUpload()
+    upload.state = 'open'
+    upload.received.set(2, someBytes(16 * MIB))
+    played.acknowledged.length = 0
+    played.verifies = true
+    await bucket.put(REF, path)
+    expect(played.acknowledged).toEqual([2])
+    expect(isStored()).toBe(true)
+  })
+
+  it('takes a single upload whose bytes are there, and only commits it', async () => {
+    played.mode = 'single'
+    front.misbehave = (request) => {
+      if (request.url?.endsWith('/commit')) request.socket.destroy()
+      return request.url?.endsWith('/commit')
+    }
+    await expect(bucket.put(REF, path)).rejects.toMatchObject({ name: 'NetworkError' })
+    front.misbehave = undefined
+    played.sent.length = 0
+    await bucket.put(REF, path)
+    expect(played.sent).toEqual([])
+    expect(isStored()).toBe(true)
+  })
+})
+
+describe('a store on a bad day', () => {
+  it.each<[string, (request: IncomingMessage, response: ServerResponse) => true]>([
+    ['requests have expired', (_, response) => answer(response, 403)],
+    ['it is busy', (_, response) => answer(response, 503)],
+    ['it throttles', (_, response) => answer(response, 429)],
+    ['another request for the same part is under way', (_, response) => answer(response, 409)],
+    ['the connection is cut in the middle of a part', cut],
+    ['it stalls', () => true],
+  ])('stores all the same when %s', async (_, misbehave) => {
+    for (const mode of ['multipart', 'single'] as const) {
+      played.mode = mode
+      once([1, 3], misbehave)
+      const ref = `b/a/${mode}`
+      expect((await bucket.put(ref, path)).created).toBe(true)
+      expect(front.stored.get(ref)?.bytes.equals(bytes)).toBe(true)
+    }
+  })
+
+  it('asks for a fresh request after 403, and gives up when those are refused as well', async () => {
+    played.misbehave = (number, _, response) => number === 1 && answer(response, 403)
+    await expect(bucket.put(REF, path)).rejects.toMatchObject({ code: 'forbidden' })
+    expect(played.sent.filter(({ number }) => number === 1)).toHaveLength(4)
+    expect(played.batches.filter((size) => size === 1)).toHaveLength(3)
+  })
+
+  it('sends again what was damaged on the way, and gives up when that goes on', async () => {
+    once([2], (_, response) => answer(response, 400))
+    expect((await bucket.put(REF, path)).created).toBe(true)
+    played.misbehave = (_, __, response) => answer(response, 400)
+    await expect(bucket.put('b/a/damaged', path)).rejects.toMatchObject({ code: 'digest_mismatch' })
+  })
+
+  it('ends with what the store says when that does not pass', async () => {
+    played.misbehave = (_, __, response) => answer(response, 503)
+    await expect(bucket.put(REF, path)).rejects.toMatchObject({ code: 'unavailable' })
+    played.misbehave = (_, __, response) => answer(response, 507)
+    await expect(bucket.put(REF, path)).rejects.toMatchObject({ code: 'insufficient_storage' })
+    expect(front.stored.size).toBe(0)
+  })
+
+  it('stops in the middle of a part when it is told to', async () => {
+    const given = new AbortController()
+    played.misbehave = (_, request, response) => {
+      response.writeContinue()
+      request.once('data', () => given.abort(new Error('enough')))
+      return true
+    }
+    await expect(bucket.put(REF, path, { signal: given.signal })).rejects.toThrow('enough')
+  })
+})
+
+describe('a file that changes while it is sent', () => {
+  it('is noticed by its size or time', async () => {
+    let grown: Promise<void> | undefined
+    const onProgress = ({ phase }: Progress) => {
+      if (phase === 'uploading') grown ??= appendFile(path, 'more')
+    }
+    await expect(bucket.put(REF, path, { onProgress })).rejects.toMatchObject({ name: 'SourceChangedError' })
+    await grown
+    expect(front.stored.size).toBe(0)
+  })
+
+  it('is noticed by its bytes, when size and time are as before', async () => {
+    // A source of one's own, which does not look at times.
+    let isChanged = false
+    const source = {
+      size: SIZE,
+      async *open(start = 0, end = SIZE) {
+        const piece = Buffer.from(bytes.subarray(start, end))
+        if (isChanged) piece[0] = (piece[0] ?? 0) ^ 1
+        yield piece
+      },
+      dispose: async () => {},
+    }
+    const onProgress = ({ phase }: Progress) => {
+      isChanged ||= phase === 'uploading'
+    }
+    await expect(bucket.put(REF, source, { onProgress })).rejects.toMatchObject({
+      name: 'SourceChangedError',
+    })
+    expect(front.stored.size).toBe(0)
+  })
+
+  it('is noticed when it is cut', async () => {
+    played.misbehave = async () => {
+      const file = await open(path, 'r+')
+      await file.truncate(SIZE / 2)
+      await file.close()
+      return false
+    }
+    await expect(bucket.put(REF, path)).rejects.toMatchObject({ name: 'SourceChangedError' })
+  })
+})
+
+describe('the end of an upload', () => {
+  it('is a success that created nothing when a rival stored the same bytes meanwhile', async () => {
+    played.misbehave = (number) => {
+      if (number === 3) front.put(REF, bytes)
+      return false
+    }
+    expect(await bucket.put(REF, path)).toMatchObject({ created: false, entry: { digest: sha256(bytes) } })
+    played.acknowledged.length = 0
+    expect(await bucket.put(REF, path)).toMatchObject({ created: false })
+    expect(played.acknowledged).toEqual([])
+  })
+
+  it('is version_exists when a rival stored other bytes meanwhile', async () => {
+    played.misbehave = (number) => {
+      if (number === 3) front.put(REF, Buffer.from('other'))
+      return false
+    }
+    await expect(bucket.put(REF, path)).rejects.toMatchObject({
+      code: 'version_exists',
+      members: { conflict: 'different' },
+    })
+  })
+
+  it('is created, also when the answer to the commit was lost', async () => {
+    played.mode = 'single'
+    let isLost = false
+    front.misbehave = (request) => {
+      if (isLost || !request.url?.endsWith('/commit')) return false
+      isLost = true
+      played.finish(theUpload())
+      request.socket.destroy()
+      return true
+    }
+    expect((await bucket.put(REF, path)).created).toBe(true)
+  })
+
+  it('asks for a verification again that does not advance', async () => {
+    played.verifies = false
+    const putting = bucket.put(REF, path)
+    await expect.poll(() => played.commits).toBeGreaterThan(2)
+    played.verifies = true
+    expect((await putting).created).toBe(true)
+  })
+
+  it('gives a verification up that never advances, and says so', async () => {
+    played.verifies = false
+    await expect(bucket.put(REF, path)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('does not advance'),
+    })
+    expect(played.commits).toBeGreaterThan(10)
+  })
+
+  const failWith = (problem: Record<string, unknown>, times: number) => {
+    let left = times
+    front.misbehave = (request) => {
+      if (request.method !== 'GET' || !request.url?.includes('/uploads/')) return false
+      if (left-- > 0) Object.assign(theUpload(), { state: 'failed', problem })
+      return false
+    }
+  }
+  const problem = (code: string) => ({ code, detail: `it is ${code}`, next: 'do it' })
+
+  it('begins anew when the stores failed the verification, a bounded number of times', async () => {
+    failWith(problem('unavailable'), 1)
+    expect((await bucket.put(REF, path)).created).toBe(true)
+    expect(isStored()).toBe(true)
+    failWith(problem('unavailable'), 100)
+    await expect(bucket.put('b/a/never', path)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: 'it is unavailable',
+    })
+  })
+
+  it('is the problem of an upload that failed for good', async () => {
+    failWith({ ...problem('digest_mismatch'), declared_digest: 'x' }, 1)
+    await expect(bucket.put(REF, path)).rejects.toMatchObject({
+      code: 'digest_mismatch',
+      message: 'it is digest_mismatch',
+      next: 'do it',
+      members: { declared_digest: 'x' },
+    })
+  })
+
+  it('sends what is missing when the commit finds that something is', async () => {
+    let isDropped = false
+    front.misbehave = (request) => {
+      if (isDropped || !request.url?.endsWith('/commit')) return false
+      isDropped = true
+      theUpload().received.delete(2)
+      return false
+    }
+    expect((await bucket.put(REF, path)).created).toBe(true)
+    expect(played.acknowledged.filter((number) => number === 2)).toHaveLength(2)
+    expect(played.acknowledged).toHaveLength(4)
+  })
+
+  it('begins anew when the upload was given up meanwhile', async () => {
+    let isGivenUp = false
+    front.misbehave = (request) => {
+      if (isGivenUp || !request.url?.endsWith('/commit')) return false
+      isGivenUp = true
+      played.all.clear()
+      return false
+    }
+    expect((await bucket.put(REF, path)).created).toBe(true)
+    expect(isStored()).toBe(true)
+  })
+
+  it('is upload_conflict when the upload that is there has another size', async () => {
+    await bucket.put(REF, path)
+    front.stored.clear()
+    const upload = theUpload()
+    played.all.set(`${REF}@${upload.digest}`, { ...upload, state: 'open', size: SIZE - 1 })
+    await expect(bucket.put(REF, path)).rejects.toMatchObject({
+      code: 'upload_conflict',
+      members: { upload: { size: SIZE - 1, state: 'open' } },
+    })
+  })
+})
+
+describe('an upload', () => {
+  it('is shown as it is, and given up', async () => {
+    once([2], (_, response) => answer(response, 401))
+    await bucket.put(REF, path).catch(() => {})
+    const digest = sha256(bytes)
+    expect(await bucket.upload(REF, digest)).toMatchObject({
+      state: 'open',
+      mode: 'multipart',
+      size: SIZE,
+      received: expect.arrayContaining([expect.objectContaining({ size: expect.any(Number) })]),
+    })
+    await bucket.giveUpUpload(REF, digest)
+    await expect(bucket.upload(REF, digest)).rejects.toMatchObject({ code: 'upload_not_found' })
+    await expect(bucket.giveUpUpload(REF, digest)).rejects.toMatchObject({ code: 'upload_not_found' })
+  })
+
+  it('is repeated when the front is busy', async () => {
+    const busy = new Set(['PUT', 'POST', 'GET'])
+    front.misbehave = (request, response) =>
+      request.url?.includes('/uploads/') && busy.delete(request.method ?? '')
+        ? sendProblem(response, 'unavailable', {}, { 'retry-after': '0' })
+        : false
+    expect((await bucket.put(REF, path)).created).toBe(true)
+    expect(busy.size).toBe(0)
+  })
+})
