@@ -23,7 +23,12 @@ export interface StagingUnderTest {
 }
 
 /** What an implementation, or an emulator of it, may be unable to show. */
-export type StagingProbe = 'wrong bytes' | 'wrong length' | 'expiry' | 'replaced parts'
+export type StagingProbe =
+  | 'wrong bytes'
+  | 'wrong length'
+  | 'expiry'
+  | 'replaced parts'
+  | 'simultaneous joinings'
 
 export interface StagingSuiteOptions {
   /** Why a probe cannot be made here; its tests are then skipped, counted, and say so. */
@@ -201,7 +206,8 @@ export function describeStaging(
         expect(await digestOfStaged(upload)).toBe(digestOf(whole))
       })
 
-      it('done twice at once is done', async () => {
+      it('done twice at once is done', async (context) => {
+        needs(context, 'simultaneous joinings')
         const upload = await sent(await begun())
         const results = await Promise.allSettled([
           staging.complete(upload, all()),

@@ -3,16 +3,10 @@
  * Takes the emulator from AWS_ENDPOINT_URL and makes an S3 bucket and a table of its own. The tables that the real stack
  * makes have the same keys, which the infra tests assert.
  */
-import { randomUUID } from 'node:crypto'
-import {
-  CreateTableCommand,
-  DeleteTableCommand,
-  type DynamoDBClient,
-  waitUntilTableExists,
-} from '@aws-sdk/client-dynamodb'
-import { CreateBucketCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import { DeleteTableCommand } from '@aws-sdk/client-dynamodb'
+import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll } from 'vitest'
-import { createDynamoDbClient, createS3Client, SERVER_BLOB_LIMITS } from '#aws/clients'
+import { createDynamoDbClient } from '#aws/clients'
 import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
 import { createS3BlobStore } from '#aws/s3-blob-store'
 import { createApi } from '#http/api'
@@ -27,47 +21,12 @@ import { describeBlobStore } from '../contract/blob-store.ts'
 import { describeHttpApi } from '../contract/http/api.ts'
 import { pathBelow, type Target } from '../contract/http/target.ts'
 import { describeLedger } from '../contract/ledger.ts'
+import { emulatedStores } from './emulated-stores.ts'
 
-const endpoint = process.env.AWS_ENDPOINT_URL
-if (endpoint === undefined) throw new Error('AWS_ENDPOINT_URL names no emulator')
-// Whatever account this machine knows, the emulator's is meant.
-process.env.AWS_ACCESS_KEY_ID = 'test'
-process.env.AWS_SECRET_ACCESS_KEY = 'test'
-process.env.AWS_REGION = 'us-east-1'
-
-const s3: S3Client = createS3Client({ endpoint }, SERVER_BLOB_LIMITS)
-const dynamo: DynamoDBClient = createDynamoDbClient({ endpoint }, { ...SERVER_BLOB_LIMITS, attempts: 2 })
-afterAll(() => {
-  s3.destroy()
-  dynamo.destroy()
-})
-
-async function makeBucket(): Promise<string> {
-  const bucket = `blobs-${randomUUID()}`
-  await s3.send(new CreateBucketCommand({ Bucket: bucket }))
-  return bucket
-}
-
-async function makeTable(): Promise<string> {
-  const table = `ledger-${randomUUID()}`
-  const { partition, sort } = LEDGER_KEY
-  await dynamo.send(
-    new CreateTableCommand({
-      TableName: table,
-      BillingMode: 'PAY_PER_REQUEST',
-      KeySchema: [
-        { AttributeName: partition, KeyType: 'HASH' },
-        { AttributeName: sort, KeyType: 'RANGE' },
-      ],
-      AttributeDefinitions: [
-        { AttributeName: partition, AttributeType: 'S' },
-        { AttributeName: sort, AttributeType: 'S' },
-      ],
-    }),
-  )
-  await waitUntilTableExists({ client: dynamo, maxWaitTime: 30 }, { TableName: table })
-  return table
-}
+const stores = emulatedStores()
+const { endpoint, s3, dynamo, makeBucket } = stores
+const makeTable = () => stores.makeTable(LEDGER_KEY)
+afterAll(() => stores.close())
 
 const blobStore = (bucket: string, maxBytes = 5 * GIB) =>
   createS3BlobStore({ client: s3, bucket, endpoint, maxBytes })

@@ -48,7 +48,11 @@ export async function deploy(options: CdkOptions): Promise<Deployment> {
   return {
     apiRoot: `${options.env.AWS_ENDPOINT_URL}/_aws/execute-api/${output('RestApiId')}/v1`,
     blobBucket: output('BlobBucketName'),
+    stagingBucket: output('StagingBucketName'),
     ledgerTable: output('LedgerTableName'),
+    uploadsTable: output('UploadsTableName'),
+    queueUrl: output('VerificationQueueUrl'),
+    deadLetterQueueUrl: output('DeadLetterQueueUrl'),
   }
 }
 

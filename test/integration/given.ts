@@ -10,7 +10,11 @@ export interface Deployment {
   /** Of the deployed API, without a slash at its end. */
   readonly apiRoot: string
   readonly blobBucket: string
+  readonly stagingBucket: string
   readonly ledgerTable: string
+  readonly uploadsTable: string
+  readonly queueUrl: string
+  readonly deadLetterQueueUrl: string
 }
 
 export interface Given {

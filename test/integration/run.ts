@@ -20,7 +20,7 @@ import { whatIsNotWitnessed } from './probes.ts'
 import { CommandFailed, run, stopEverything } from './processes.ts'
 import { Tally } from './tally.ts'
 
-const SUITES_MS = 600_000
+const SUITES_MS = 1_200_000
 
 /** @throws TypeError for arguments that are none of this command's. */
 function emulatorName(): EmulatorName {

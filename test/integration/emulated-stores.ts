@@ -1,0 +1,60 @@
+/** SDK clients of an emulator, and S3 buckets and tables of a suite's own on it. Takes the emulator from AWS_ENDPOINT_URL. */
+import { randomUUID } from 'node:crypto'
+import { CreateTableCommand, type DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb'
+import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3'
+import { createDynamoDbClient, createS3Client, SERVER_BLOB_LIMITS } from '#aws/clients'
+
+export interface EmulatedStores {
+  readonly endpoint: string
+  readonly s3: S3Client
+  readonly dynamo: DynamoDBClient
+  /** @returns the name of a new S3 bucket. */
+  makeBucket(): Promise<string>
+  /** @returns the name of a new table. */
+  makeTable(key: { readonly partition: string; readonly sort: string }): Promise<string>
+  close(): void
+}
+
+export function emulatedStores(): EmulatedStores {
+  const endpoint = process.env.AWS_ENDPOINT_URL
+  if (endpoint === undefined) throw new Error('AWS_ENDPOINT_URL names no emulator')
+  // Whatever account this machine knows, the emulator's is meant.
+  process.env.AWS_ACCESS_KEY_ID = 'test'
+  process.env.AWS_SECRET_ACCESS_KEY = 'test'
+  process.env.AWS_REGION = 'us-east-1'
+  const s3 = createS3Client({ endpoint }, SERVER_BLOB_LIMITS)
+  const dynamo = createDynamoDbClient({ endpoint }, { ...SERVER_BLOB_LIMITS, attempts: 2 })
+  return {
+    endpoint,
+    s3,
+    dynamo,
+    async makeBucket() {
+      const bucket = `suite-${randomUUID()}`
+      await s3.send(new CreateBucketCommand({ Bucket: bucket }))
+      return bucket
+    },
+    async makeTable({ partition, sort }) {
+      const table = `suite-${randomUUID()}`
+      await dynamo.send(
+        new CreateTableCommand({
+          TableName: table,
+          BillingMode: 'PAY_PER_REQUEST',
+          KeySchema: [
+            { AttributeName: partition, KeyType: 'HASH' },
+            { AttributeName: sort, KeyType: 'RANGE' },
+          ],
+          AttributeDefinitions: [
+            { AttributeName: partition, AttributeType: 'S' },
+            { AttributeName: sort, AttributeType: 'S' },
+          ],
+        }),
+      )
+      await waitUntilTableExists({ client: dynamo, maxWaitTime: 30 }, { TableName: table })
+      return table
+    },
+    close() {
+      s3.destroy()
+      dynamo.destroy()
+    },
+  }
+}
