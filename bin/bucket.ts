@@ -31,6 +31,10 @@ const exitCode = await run(process.argv.slice(2), {
     const { startFront } = await import('./serve.ts')
     return await startFront(settings, process.env)
   },
+  checkFolder: async (dataDir, check) => {
+    const { checkFolder } = await import('#local/folder-check')
+    return await checkFolder(dataDir, check)
+  },
   version: readVersion(),
 })
 // An open stdin or a connection kept for later would hold the process.

@@ -40,22 +40,29 @@ export class FolderRefused extends Error {
  * @throws FolderRefused when the folder holds something else.
  */
 export async function assureFormat(dataDir: string): Promise<void> {
-  const names = await readdir(dataDir)
-  if (names.includes(LAYOUT.format)) {
-    const found = readFileSync(join(dataDir, LAYOUT.format), 'latin1').slice(0, 100)
-    if (found === FORMAT) return
-    throw new FolderRefused(
-      `the folder ${dataDir} has the format ${JSON.stringify(found.trim())}; this server knows ${JSON.stringify(FORMAT.trim())}`,
-      'Use the version of Bucket that wrote it, or another folder.',
-    )
-  }
-  const stranger = names.find((name) => !UNFINISHED.includes(name))
+  if (await hasFormat(dataDir)) return
+  const stranger = (await readdir(dataDir)).find((name) => !UNFINISHED.includes(name))
   if (stranger !== undefined)
     throw new FolderRefused(
       `the folder ${dataDir} is no Bucket folder: it holds ${JSON.stringify(stranger)} and no ${JSON.stringify(LAYOUT.format)} file`,
       'Name an empty folder, or one that does not exist yet.',
     )
   await writeDurably(dataDir, LAYOUT.format, FORMAT)
+}
+
+/**
+ * @returns whether the folder is one of this format; false when it says nothing.
+ * @throws FolderRefused when it is one of another format; the system's error when there is no such folder.
+ */
+export async function hasFormat(dataDir: string): Promise<boolean> {
+  const names = await readdir(dataDir)
+  if (!names.includes(LAYOUT.format)) return false
+  const found = readFileSync(join(dataDir, LAYOUT.format), 'latin1').slice(0, 100)
+  if (found === FORMAT) return true
+  throw new FolderRefused(
+    `the folder ${dataDir} has the format ${JSON.stringify(found.trim())}; this server knows ${JSON.stringify(FORMAT.trim())}`,
+    'Use the version of Bucket that wrote it, or another folder.',
+  )
 }
 
 /** Writes a small file that is there whole or not at all, readable by the owner only. */

@@ -3,7 +3,7 @@
  * Without overlapping sync a row is on disk before anybody can see it.
  */
 import { open } from 'lmdb'
-import { type EntryMessage, entryFromMessage, entryMessage } from '#protocol/entry'
+import { type Entry, type EntryMessage, entryFromMessage, entryMessage } from '#protocol/entry'
 import { BucketError } from '#protocol/errors'
 import { formatArtifactKey, formatRef } from '#protocol/identifiers'
 import type { Ledger } from '#repository/ports'
@@ -19,9 +19,12 @@ export interface LmdbLedger extends Ledger {
   close(): Promise<void>
 }
 
+// Identifiers are ASCII without `/`: no artifact's keys begin with another's prefix, and versions keep their byte order.
+// 3 × 128 characters and two slashes are far below LMDB's 1,978 bytes for a key.
+const key = (text: string) => Buffer.from(text, 'latin1')
+
 /** @param path of the database's file; its folder exists. */
 export function lmdbLedger(path: string): LmdbLedger {
-  // 3 × 128 characters and two slashes are far below LMDB's 1,978 bytes for a key.
   const rows = open<Row, Buffer>({
     path,
     overlappingSync: false,
@@ -30,8 +33,6 @@ export function lmdbLedger(path: string): LmdbLedger {
     keyEncoding: 'binary',
     encoding: 'json',
   })
-  // Identifiers are ASCII without `/`: no artifact's keys begin with another's prefix, and versions keep their byte order.
-  const key = (text: string) => Buffer.from(text, 'latin1')
 
   return {
     async find(ref) {
@@ -73,5 +74,29 @@ export function lmdbLedger(path: string): LmdbLedger {
     },
 
     close: () => rows.close(),
+  }
+}
+
+/** How many rows are read at once: between two pages other work may be done. */
+const PAGE = 1_000
+
+/**
+ * Every entry of a ledger that nobody writes, with those of one artifact beside each other; writes nothing.
+ *
+ * @param path of the database's file, which exists.
+ */
+export async function* readLedger(path: string): AsyncGenerator<Entry, void, undefined> {
+  const rows = open<Row, Buffer>({ path, readOnly: true, keyEncoding: 'binary', encoding: 'json' })
+  try {
+    let start = key('')
+    for (;;) {
+      const page = Array.from(rows.getRange({ start, limit: PAGE }))
+      for (const { value } of page) yield entryFromMessage(value.entry)
+      const last = page.at(-1)
+      if (!last || page.length < PAGE) return
+      start = Buffer.concat([last.key, key('\0')])
+    }
+  } finally {
+    await rows.close()
   }
 }

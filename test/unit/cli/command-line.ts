@@ -3,6 +3,7 @@ import { Readable, Writable } from 'node:stream'
 import { run } from '#cli/run'
 import type { ServeSettings } from '#cli/serve-settings'
 import type { RunningServer, Surroundings } from '#cli/surroundings'
+import { checkFolder } from '#local/folder-check'
 
 export interface Ran {
   readonly exit: number
@@ -39,6 +40,7 @@ export async function bucket(args: readonly string[], options: RunOptions = {}):
     },
     signal: options.signal ?? new AbortController().signal,
     startServer: options.startServer ?? (() => Promise.reject(new Error('no server here'))),
+    checkFolder,
     version: '1.2.3',
   })
   const bytes = Buffer.concat(out)

@@ -1,0 +1,115 @@
+/** `bucket fsck`: whether a data folder still holds what its ledger says, and what it holds beside that. Changes nothing. */
+import type { Command } from 'commander'
+import { entryMessage } from '#protocol/entry'
+import { CLI_ENVIRONMENT } from '#protocol/environment'
+import { formatRef } from '#protocol/identifiers'
+import { EXIT } from './exit-codes.ts'
+import { Told } from './failure.ts'
+import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
+import { formatSize } from './sizes.ts'
+import type { FolderDamage, Surroundings, UnreferencedBlob } from './surroundings.ts'
+
+interface FsckOptions extends OutputOptions {
+  readonly dataDir?: string
+  readonly verify?: boolean
+}
+
+/** More names than this are counted, not told. */
+const NAMED = 1_000
+
+export function addFsckCommand(program: Command, surroundings: Surroundings): void {
+  const command = program
+    .command('fsck')
+    .description('check a data folder against its ledger, while no server runs on it')
+    .option(
+      '--data-dir <folder>',
+      `where artifacts are kept (env: ${CLI_ENVIRONMENT.dataDir}, default: .bucket)`,
+    )
+    .option('--verify', 'read every byte and compare the digests: as long as reading the disk takes')
+    .addHelpText(
+      'after',
+      `
+Reports entries whose bytes are missing or wrong, and blobs that no entry names (they lost a race, or were never
+committed; nobody can fetch them). Nothing is changed. Without --verify only names and sizes are compared.
+
+Exits with ${EXIT.done} when every entry has its bytes, unreferenced blobs or not, and with ${EXIT.digestMismatch} when one has not.
+
+Examples:
+  bucket fsck
+  bucket fsck --data-dir /srv/bucket --verify
+  bucket fsck --json | jq '.unreferenced.size'`,
+    )
+    .action((options: FsckOptions) => fsck(options, surroundings))
+  withOutput(command)
+}
+
+async function fsck(options: FsckOptions, surroundings: Surroundings): Promise<void> {
+  const { environment, signal, checkFolder } = surroundings
+  const output = createOutput(options, surroundings)
+  const dataDir = options.dataDir ?? (environment[CLI_ENVIRONMENT.dataDir] || '.bucket')
+  const damaged: FolderDamage[] = []
+  const unreferenced: UnreferencedBlob[] = []
+  let damagedCount = 0
+  let unreferencedCount = 0
+  let unreferencedSize = 0
+  const { entries, size } = await checkFolder(dataDir, {
+    verify: options.verify ?? false,
+    signal,
+    onDamage(damage) {
+      damagedCount += 1
+      if (damaged.length < NAMED) damaged.push(damage)
+    },
+    onUnreferenced(blob) {
+      unreferencedCount += 1
+      unreferencedSize += blob.size
+      if (unreferenced.length < NAMED) unreferenced.push(blob)
+    },
+    onProgress: (bytes, total) => output.onProgress?.({ phase: 'verifying', bytes, total }),
+  })
+  const text = [
+    ...damaged.map(damageLine),
+    ...unreferenced.map(({ path, size: bytes }) => `unreferenced  ${path}  ${formatSize(bytes)}\n`),
+    `${entries} entries, ${formatSize(size)}: ${verdict(damagedCount, options.verify)}\n`,
+    `${unreferencedCount} unreferenced blobs, ${formatSize(unreferencedSize)}\n`,
+  ]
+  await tell(output, text.join(''), {
+    entries,
+    size,
+    verified: options.verify ?? false,
+    damaged: { count: damagedCount, entries: damaged.map(damageDocument) },
+    unreferenced: { count: unreferencedCount, size: unreferencedSize, blobs: unreferenced },
+  })
+  if (damagedCount > 0) throw new Told(EXIT.digestMismatch)
+}
+
+async function tell(output: Output, text: string, document: unknown): Promise<void> {
+  await output.result(text, document)
+  output.close()
+}
+
+const verdict = (damaged: number, verify: boolean | undefined): string => {
+  if (damaged > 0) return `${damaged} damaged`
+  return verify
+    ? 'all of them have their bytes'
+    : 'all of them have a blob of their size (--verify reads the bytes)'
+}
+
+const WORDS: { readonly [F in FolderDamage['fault']]: string } = {
+  missing: 'missing',
+  wrong_size: 'wrong size',
+  wrong_digest: 'wrong digest',
+  unreadable: 'unreadable',
+}
+
+function damageLine({ entry, fault, path, foundSize, foundDigest }: FolderDamage): string {
+  const found = foundSize !== undefined ? `${foundSize} bytes instead of ${entry.size}` : (foundDigest ?? '')
+  return `${WORDS[fault]}  ${formatRef(entry.ref)}@${entry.digest}  ${path}${found && `  (${found})`}\n`
+}
+
+const damageDocument = ({ entry, fault, path, foundSize, foundDigest }: FolderDamage) => ({
+  fault,
+  path,
+  entry: entryMessage(entry),
+  found_size: foundSize,
+  found_digest: foundDigest,
+})

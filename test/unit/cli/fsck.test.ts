@@ -1,0 +1,93 @@
+/** `bucket fsck`: what is told, to people and to programs, and the exit code that scripts rely on. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Folder, openFolder } from '#local/folder'
+import { entryOf, inChunks, someBytes } from '#support/fake-artifacts'
+import { bucket } from './command-line.ts'
+
+let dataDir: string
+let folder: Folder
+
+const bytes = someBytes(2_048)
+const entry = entryOf('b/a/v1', bytes)
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'bucket-fsck-'))
+  folder = await openFolder(dataDir)
+  await write(entry, bytes)
+  await folder.ledger.append(entry, 'commit')
+})
+afterEach(() => rm(dataDir, { recursive: true }))
+
+const write = (blob: typeof entry, content: Uint8Array) =>
+  folder.blobs.write(blob, inChunks(content, 1_000), {
+    size: content.byteLength,
+    contentType: 'x',
+    signal: undefined,
+  })
+const fsck = (...options: string[]) => bucket(['fsck', '--data-dir', dataDir, ...options])
+
+describe('bucket fsck', () => {
+  it('exits with 0 and says so when every entry has its bytes', async () => {
+    await folder.close()
+    expect(await fsck('--verify')).toMatchObject({
+      exit: 0,
+      stdout: '1 entries, 2.0 KiB: all of them have their bytes\n0 unreferenced blobs, 0 B\n',
+      stderr: '',
+    })
+    expect((await fsck()).stdout).toContain('--verify reads the bytes')
+  })
+
+  it('exits with 0 where blobs are unreferenced, and names them', async () => {
+    const lost = entryOf('b/a/v1', someBytes(10, 2))
+    await write(lost, someBytes(10, 2))
+    await folder.close()
+    const ran = await fsck()
+    expect([ran.exit, ran.stdout]).toEqual([
+      0,
+      expect.stringContaining(`unreferenced  blobs/b/a/v1@${lost.digest.slice(7)}  10 B\n`),
+    ])
+  })
+
+  it('exits with 5 when an entry has lost its bytes, and names it', async () => {
+    await folder.close()
+    await rm(join(dataDir, 'blobs'), { recursive: true })
+    const ran = await fsck()
+    expect(ran.exit).toBe(5)
+    expect(ran.stdout).toContain(`missing  b/a/v1@${entry.digest}  blobs/b/a/v1@`)
+    expect(ran.stdout).toContain('1 damaged')
+    expect(ran.stderr).toBe('')
+  })
+
+  it('with --json is one document, damaged or not', async () => {
+    await folder.close()
+    const fine = await fsck('--json')
+    expect(JSON.parse(fine.stdout)).toEqual({
+      entries: 1,
+      size: 2_048,
+      verified: false,
+      damaged: { count: 0, entries: [] },
+      unreferenced: { count: 0, size: 0, blobs: [] },
+    })
+    await rm(join(dataDir, 'blobs'), { recursive: true })
+    const ran = await fsck('--json')
+    expect(ran.exit).toBe(5)
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      damaged: {
+        count: 1,
+        entries: [{ fault: 'missing', entry: { bucket_id: 'b', version: 'v1', digest: entry.digest } }],
+      },
+    })
+  })
+
+  it('says in three parts why a folder cannot be checked', async () => {
+    const ran = await fsck()
+    expect(ran.exit).not.toBe(0)
+    expect(ran.stderr).toMatch(/^error: The data folder cannot be used\n {2}why: {2}.*in use.*\n {2}next: /)
+    await folder.close()
+    const other = await bucket(['fsck', '--data-dir', join(dataDir, 'nothing')])
+    expect(other.exit).toBe(2)
+  })
+})

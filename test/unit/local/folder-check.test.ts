@@ -1,0 +1,178 @@
+/** The check of a data folder: finds every entry whose bytes cannot be given, counts what no entry names, and changes nothing. */
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { blobFolder, blobName } from '#local/blob-names'
+import { type Folder, openFolder } from '#local/folder'
+import { checkFolder, type Damage, type Unreferenced } from '#local/folder-check'
+import { lockFolder } from '#local/folder-lock'
+import type { Entry } from '#protocol/entry'
+import type { BlobId } from '#repository/ports'
+import { digestOf, entryOf, inChunks, someBytes } from '#support/fake-artifacts'
+
+let dataDir: string
+let folder: Folder
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'bucket-check-'))
+  folder = await openFolder(dataDir)
+})
+afterEach(() => rm(dataDir, { recursive: true }))
+
+const pathOf = (blob: BlobId) => join(blobFolder(join(dataDir, 'blobs'), blob), blobName(blob))
+
+async function write(entry: Entry, bytes: Uint8Array) {
+  await folder.blobs.write(entry, inChunks(bytes, 65_536), {
+    size: bytes.byteLength,
+    contentType: 'x',
+    signal: undefined,
+  })
+}
+async function stored(text: string, bytes: Uint8Array): Promise<Entry> {
+  const entry = entryOf(text, bytes)
+  await write(entry, bytes)
+  await folder.ledger.append(entry, text)
+  return entry
+}
+async function check(verify = false, signal = new AbortController().signal) {
+  const damaged: Damage[] = []
+  const unreferenced: Unreferenced[] = []
+  const totals = await checkFolder(dataDir, {
+    verify,
+    signal,
+    onDamage: (damage) => void damaged.push(damage),
+    onUnreferenced: (file) => void unreferenced.push(file),
+  })
+  return { ...totals, damaged, unreferenced }
+}
+
+const quiet = {
+  verify: false,
+  signal: new AbortController().signal,
+  onDamage: () => {},
+  onUnreferenced: () => {},
+}
+
+describe('a check', () => {
+  it('finds nothing in a folder where every entry has its bytes', async () => {
+    await stored('b/a/v1', someBytes(10))
+    await stored('b/a/v2', someBytes(0))
+    await stored('B/Model:7B/v1', someBytes(1000))
+    await stored(`b/${'X'.repeat(128)}/${'Y'.repeat(128)}`, someBytes(5))
+    // Beside `b/a`, before and behind it in the order of names.
+    for (const artifact of ['a-', 'a.', 'a0', 'aa']) await stored(`b/${artifact}/v`, someBytes(3))
+    await folder.close()
+    for (const verify of [false, true])
+      expect(await check(verify)).toEqual({ entries: 8, size: 1027, damaged: [], unreferenced: [] })
+  })
+
+  it('finds an entry whose blob is missing, cut short, or no file', async () => {
+    const missing = await stored('b/a/missing', someBytes(10))
+    const short = await stored('b/a/short', someBytes(10))
+    const strange = await stored('b/a/strange', someBytes(10))
+    const whole = await stored('b/gone/whole', someBytes(10))
+    await stored('b/a/fine', someBytes(10))
+    await folder.close()
+    await rm(pathOf(missing))
+    await truncate(pathOf(short), 9)
+    await rm(pathOf(strange))
+    await mkdir(pathOf(strange))
+    await rm(dirname(pathOf(whole)), { recursive: true })
+    const { damaged, unreferenced, entries } = await check()
+    expect(damaged.map(({ entry, fault, foundSize }) => [entry.ref.version, fault, foundSize])).toEqual([
+      ['missing', 'missing', undefined],
+      ['short', 'wrong_size', 9],
+      ['strange', 'unreadable', undefined],
+      ['whole', 'missing', undefined],
+    ])
+    expect([entries, unreferenced]).toEqual([5, []])
+  })
+
+  it('finds a flipped byte when it reads them, and not before', async () => {
+    const bytes = someBytes(300_000)
+    const entry = await stored('b/a/v', bytes)
+    await stored('b/a/fine', bytes)
+    await folder.close()
+    const flipped = bytes.map((byte, at) => (at === 299_999 ? byte ^ 1 : byte))
+    await chmod(pathOf(entry), 0o600)
+    await writeFile(pathOf(entry), flipped)
+    expect((await check()).damaged).toEqual([])
+    expect((await check(true)).damaged).toEqual([
+      {
+        entry,
+        fault: 'wrong_digest',
+        foundDigest: digestOf(flipped),
+        path: `blobs/b/a/v@${entry.digest.slice(7)}`,
+      },
+    ])
+  })
+
+  it('counts blobs that no entry names, beside others and in folders of their own', async () => {
+    await stored('b/a/v', someBytes(10))
+    const lost = entryOf('b/a/v', someBytes(20, 2))
+    const alone = entryOf('c/never/v', someBytes(30))
+    await write(lost, someBytes(20, 2))
+    await write(alone, someBytes(30))
+    await folder.close()
+    await writeFile(join(dataDir, 'blobs', 'note.txt'), 'a stranger')
+    expect((await check(true)).unreferenced).toEqual([
+      { path: `blobs/b/a/v@${lost.digest.slice(7)}`, size: 20 },
+      { path: `blobs/c/never/v@${alone.digest.slice(7)}`, size: 30 },
+      { path: 'blobs/note.txt', size: 10 },
+    ])
+  })
+
+  it('follows a ledger over many pages', async () => {
+    const entries = Array.from({ length: 2_500 }, (_, at) => entryOf(`b/a${at % 7}/v${at}`, someBytes(1)))
+    await Promise.all(entries.map((entry) => folder.ledger.append(entry, entry.ref.version)))
+    await folder.close()
+    const { damaged, entries: count } = await check()
+    expect([count, damaged.length]).toEqual([2_500, 2_500])
+    expect(new Set(damaged.map(({ entry }) => entry.ref.version)).size).toBe(2_500)
+  })
+
+  it('changes nothing, and makes nothing in a folder of anything else', async () => {
+    await stored('b/a/v', someBytes(10))
+    await folder.close()
+    const ledger = await readFile(join(dataDir, 'ledger.mdb'))
+    const names = (await readdir(dataDir, { recursive: true })).sort()
+    const { mtimeMs } = await stat(join(dataDir, 'uploads.mdb'))
+    await check(true)
+    expect((await readdir(dataDir, { recursive: true })).sort()).toEqual(names)
+    expect((await readFile(join(dataDir, 'ledger.mdb'))).equals(ledger)).toBe(true)
+    expect((await stat(join(dataDir, 'uploads.mdb'))).mtimeMs).toBe(mtimeMs)
+
+    const other = join(dataDir, 'other')
+    await mkdir(other)
+    await expect(checkFolder(other, quiet)).rejects.toThrow('is no Bucket folder')
+    expect(await readdir(other)).toEqual([])
+    await expect(checkFolder(join(dataDir, 'nothing'), quiet)).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  it('is refused while a server has the folder, and keeps one out while it runs', async () => {
+    await expect(check()).rejects.toThrow('in use by another server')
+    await folder.close()
+    await writeFile(join(dataDir, 'blobs', 'note.txt'), 'a stranger')
+    let refusal: unknown
+    await checkFolder(dataDir, {
+      ...quiet,
+      onUnreferenced() {
+        try {
+          lockFolder(dataDir)
+        } catch (error) {
+          refusal = error
+        }
+      },
+    })
+    expect(refusal).toMatchObject({ message: expect.stringContaining('in use') })
+    await (await openFolder(dataDir)).close()
+  })
+
+  it('stops when it is told to', async () => {
+    await stored('b/a/v', someBytes(10))
+    await folder.close()
+    await expect(check(true, AbortSignal.abort(new Error('stop')))).rejects.toThrow('stop')
+    await (await openFolder(dataDir)).close()
+  })
+})
