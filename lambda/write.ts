@@ -1,5 +1,11 @@
 /** The Lambda behind every route of `write` access. */
-import { createDynamoDbClient, createS3Client, createSqsClient, LAMBDA_BLOB_LIMITS } from '#aws/clients'
+import {
+  createDynamoDbClient,
+  createS3Client,
+  createSqsClient,
+  LAMBDA_BLOB_LIMITS,
+  LAMBDA_STAGING_LIMITS,
+} from '#aws/clients'
 import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
 import { createDynamoDbUploads } from '#aws/dynamodb-uploads'
 import { createS3BlobStore } from '#aws/s3-blob-store'
@@ -14,14 +20,25 @@ import { log } from './operation-log.ts'
 
 const environment = readLambdaEnvironment(process.env, 'write')
 const { blobBucket, stagingBucket, s3Endpoint: endpoint, maxArtifactBytes } = environment
-const s3 = createS3Client({ endpoint }, LAMBDA_BLOB_LIMITS)
 const dynamoDb = createDynamoDbClient({})
-const blobs = createS3BlobStore({ client: s3, bucket: blobBucket, endpoint, maxBytes: maxArtifactBytes })
+const blobs = createS3BlobStore({
+  client: createS3Client({ endpoint }, LAMBDA_BLOB_LIMITS),
+  bucket: blobBucket,
+  endpoint,
+  maxBytes: maxArtifactBytes,
+})
+const staging = createS3Staging({
+  client: createS3Client({ endpoint }, LAMBDA_STAGING_LIMITS),
+  bucket: stagingBucket,
+  blobBucket,
+  blobs,
+  endpoint,
+})
 const repository = createRepository({
   blobs,
   ledger: createDynamoDbLedger({ client: dynamoDb, table: environment.ledgerTable }),
   uploads: createDynamoDbUploads({ client: dynamoDb, table: environment.uploadsTable }),
-  staging: createS3Staging({ client: s3, bucket: stagingBucket, blobBucket, blobs, endpoint }),
+  staging,
   queue: createSqsVerificationQueue({ client: createSqsClient({}), url: environment.verificationQueueUrl }),
   clock: Date.now,
   maxArtifactBytes,

@@ -6,7 +6,11 @@ import { digestHex } from '#protocol/digest'
 import { formatRef } from '#protocol/identifiers'
 import type { BlobId } from '#repository/ports'
 
-export const blobKey = (blob: BlobId): string => `blobs/${formatRef(blob.ref)}/${digestHex(blob.digest)}`
+/** What every key of a blob begins with. */
+export const BLOB_PREFIX = 'blobs/'
+
+export const blobKey = (blob: BlobId): string =>
+  `${BLOB_PREFIX}${formatRef(blob.ref)}/${digestHex(blob.digest)}`
 
 /**
  * User metadata (`x-amz-meta-…`) that only our own writers set, on objects that come into being only after every byte was

@@ -30,6 +30,8 @@ export interface CallLimits {
 export const LEDGER_LIMITS: CallLimits = { connectMs: 1000, answerMs: 2000, idleMs: 6000, attempts: 3 }
 /** Inside a Lambda: one PUT of at most 4 MiB, and the gateway gives up after 29 s. */
 export const LAMBDA_BLOB_LIMITS: CallLimits = { connectMs: 1000, answerMs: 6000, idleMs: 6000, attempts: 2 }
+/** The staging area inside of a Lambda: while S3 joins many parts it may be silent, and joining brings a limit of its own. */
+export const LAMBDA_STAGING_LIMITS: CallLimits = { ...LAMBDA_BLOB_LIMITS, idleMs: 20_000 }
 /** On a server of one's own: parts of 8 MiB and more over any line, and reads of any length. */
 export const SERVER_BLOB_LIMITS: CallLimits = {
   connectMs: 2000,
@@ -37,11 +39,11 @@ export const SERVER_BLOB_LIMITS: CallLimits = {
   idleMs: 20_000,
   attempts: 4,
 }
-/** Inside of the verifier, which has minutes: a copy of 64 MiB within S3 answers when it is done. */
+/** Inside of the verifier, which has minutes: a copy or a joining within S3 answers when it is done. */
 export const VERIFIER_BLOB_LIMITS: CallLimits = {
   connectMs: 2000,
   answerMs: 60_000,
-  idleMs: 20_000,
+  idleMs: 120_000,
   attempts: 5,
 }
 /** A message is a few hundred bytes. */

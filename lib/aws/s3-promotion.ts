@@ -27,6 +27,9 @@ const COPIES_AT_ONCE = 4
 /** How often a promotion begins anew because another create-only write of the same key was under way. */
 const TRIES = 3
 
+/** Joining many copies takes S3 its time; a second try beside a slow first would only be in its way. */
+const JOIN_MS = 120_000
+
 const PROMOTING = 'the blob could not be promoted'
 
 export interface PromotionTarget {
@@ -168,7 +171,7 @@ async function complete(
     IfNoneMatch: '*',
   })
   try {
-    await client.send(command)
+    await client.send(command, { requestTimeout: JOIN_MS })
     return 'written'
   } catch (error) {
     if (isNameTaken(error)) return 'exists'

@@ -15,6 +15,8 @@ export const RANGES_AT_ONCE = 4
 /** The SDK tries again until an answer begins; a body that breaks off is ours to fetch again. */
 const TRIES = 4
 const PAUSE_MS = 200
+/** One try of one range, from asking to its last byte: what is slower than 280 KB/s hangs. */
+const TRY_MS = 30_000
 
 /** One version of an S3 object. */
 export interface PinnedObject {
@@ -64,7 +66,7 @@ async function fetchRange(
 ): Promise<Uint8Array> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await fetchOnce(object, first, last, signal)
+      return await fetchOnce(object, first, last, AbortSignal.any([signal, AbortSignal.timeout(TRY_MS)]))
     } catch (error) {
       const isOver = signal.aborted || isNameTaken(error) || isMissing(error)
       if (isOver || attempt === TRIES) return failed('the staged bytes could not be read', signal)(error)

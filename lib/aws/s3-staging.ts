@@ -28,13 +28,23 @@ export interface S3StagingOptions {
   /** The S3 bucket of the blobs. */
   readonly blobBucket: string
   readonly blobs: Pick<BlobStore, 'inspect'>
+  /** How long joining the parts may take, in milliseconds. */
+  readonly joinMs?: number
   /** An endpoint that stands in for S3, as the client has it. */
   readonly endpoint?: string | undefined
   readonly clock?: Clock
 }
 
+/**
+ * Joining is the one call whose time grows with the upload. Below what API Gateway waits; where it takes longer, S3 goes on by
+ * itself, and the commit that is repeated finds the parts joined.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html — "could take several minutes"
+ */
+const JOIN_MS = 18_000
+
 export function createS3Staging(options: S3StagingOptions): Staging {
-  const { client, bucket, blobBucket, blobs, endpoint, clock = Date.now } = options
+  const { client, bucket, blobBucket, blobs, joinMs = JOIN_MS, endpoint, clock = Date.now } = options
   const { region, credentials } = client.config
   const access: SignedAccess = { bucket, endpoint, clock, signing: { region, credentials } }
   const at = (upload: StagedUpload) => ({ Bucket: bucket, Key: stagingKey(upload.id, upload.attempt) })
@@ -99,8 +109,9 @@ export function createS3Staging(options: S3StagingOptions): Staging {
         })),
       },
     })
+    // The signal bounds all tries together: a second one beside a slow first would only be in its way.
     return client
-      .send(command)
+      .send(command, { requestTimeout: joinMs, abortSignal: AbortSignal.timeout(joinMs) })
       .then(() => 'complete' as const)
       .catch(async (error) => {
         // Another commit, or an earlier try of this one whose answer was lost, has joined them.

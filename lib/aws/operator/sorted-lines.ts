@@ -1,0 +1,73 @@
+/**
+ * Sorts any number of lines with bounded memory: sorted runs on disk, merged while they are read. A line is ASCII text without
+ * a line break; order is that of its bytes, which is the order of S3's listings.
+ */
+import { once } from 'node:events'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+/** Lines of one run: some tens of MiB of them. */
+const RUN_LINES = 250_000
+
+/** @param folder for the runs; its maker removes it. @returns all lines of `lines`, sorted. */
+export async function sortLines(
+  lines: AsyncIterable<string>,
+  folder: string,
+  runLines: number = RUN_LINES,
+): Promise<AsyncIterable<string>> {
+  const runs: string[] = []
+  let run: string[] = []
+  for await (const line of lines) {
+    run.push(line)
+    if (run.length < runLines) continue
+    runs.push(await writeRun(run, join(folder, `run-${runs.length}`)))
+    run = []
+  }
+  run.sort(byBytes)
+  return mergeAll([fromMemory(run), ...runs.map(readRun)])
+}
+
+/** Of ASCII text the order of UTF-16 units is that of bytes. */
+const byBytes = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+async function writeRun(run: string[], path: string): Promise<string> {
+  run.sort(byBytes)
+  const file = createWriteStream(path, { mode: 0o600 })
+  for (const line of run) if (!file.write(`${line}\n`)) await once(file, 'drain')
+  file.end()
+  await once(file, 'close')
+  return path
+}
+
+async function* fromMemory(run: readonly string[]): AsyncGenerator<string> {
+  yield* run
+}
+
+async function* readRun(path: string): AsyncGenerator<string> {
+  yield* createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })
+}
+
+/** A tree of merges of two: each line is compared as often as the tree is deep. */
+function mergeAll(sources: readonly AsyncIterable<string>[]): AsyncIterable<string> {
+  const [first, second, ...others] = sources
+  if (!first || !second) return first ?? fromMemory([])
+  if (others.length === 0) return merge(first, second)
+  const half = Math.ceil(sources.length / 2)
+  return merge(mergeAll(sources.slice(0, half)), mergeAll(sources.slice(half)))
+}
+
+async function* merge(left: AsyncIterable<string>, right: AsyncIterable<string>): AsyncGenerator<string> {
+  const [a, b] = [left[Symbol.asyncIterator](), right[Symbol.asyncIterator]()]
+  let [x, y] = [await a.next(), await b.next()]
+  while (!x.done && !y.done)
+    if (x.value <= y.value) {
+      yield x.value
+      x = await a.next()
+    } else {
+      yield y.value
+      y = await b.next()
+    }
+  for (; !x.done; x = await a.next()) yield x.value
+  for (; !y.done; y = await b.next()) yield y.value
+}
