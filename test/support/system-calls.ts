@@ -1,0 +1,90 @@
+/** The system calls of a program, as the kernel saw them: what was on disk before what, which no crash of a process can show. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+
+/** Why nothing can be traced here; undefined where it can. */
+export const cannotTrace =
+  spawnSync('strace', ['-qq', '-o', '/dev/null', 'true']).status === 0
+    ? undefined
+    : 'strace is missing or may not trace here'
+
+/** One system call: when it began and ended, counted in lines of the trace. */
+export interface SystemCall {
+  readonly text: string
+  readonly begin: number
+  end: number
+}
+
+function parseTrace(trace: string): SystemCall[] {
+  const calls: SystemCall[] = []
+  const unfinished = new Map<string, SystemCall>()
+  for (const [line, text] of trace.split('\n').entries()) {
+    const [, pid = '', call = ''] = /^(\d+)\s+(.*)$/.exec(text) ?? []
+    const resumed = call.startsWith('<...') ? unfinished.get(pid) : undefined
+    if (resumed) resumed.end = line
+    else calls.push({ text: call, begin: line, end: line })
+    const last = calls.at(-1)
+    if (last && call.endsWith('<unfinished ...>')) {
+      last.end = Number.POSITIVE_INFINITY
+      unfinished.set(pid, last)
+    }
+  }
+  return calls
+}
+
+export interface Trace {
+  /** The calls that match, from the program's mark `begin` on; a path stands in the trace as the kernel knows it. */
+  find(pattern: RegExp): SystemCall[]
+  /** The only call that matches. */
+  one(pattern: RegExp): SystemCall
+  /** Every call, also from before `begin`. */
+  readonly calls: readonly SystemCall[]
+}
+
+/** Runs a TypeScript program that writes `begin` to its stdout, and other words as marks. */
+export async function traceProgram(program: string): Promise<Trace> {
+  const folder = await mkdtemp(join(tmpdir(), 'bucket-trace-'))
+  const path = join(folder, 'trace')
+  const watched = 'trace=openat,write,pwrite64,pwritev,writev,fsync,fdatasync,rename,mkdir'
+  execFileSync(
+    'strace',
+    [
+      ...['-f', '-qq', '-y', '-s', '16', '-e', watched, '-o', path],
+      ...[
+        process.execPath,
+        '--conditions=source',
+        '--import',
+        'tsx',
+        '--input-type=module',
+        '--eval',
+        program,
+      ],
+    ],
+    { stdio: 'pipe' },
+  )
+  const calls = parseTrace(await readFile(path, 'utf8'))
+  await rm(folder, { recursive: true })
+  const begin = calls.find(({ text }) => /^write\(1.*"begin"/.test(text))?.begin ?? Number.POSITIVE_INFINITY
+  const find = (pattern: RegExp) => calls.filter((call) => call.begin >= begin && pattern.test(call.text))
+  return {
+    calls,
+    find,
+    one(pattern) {
+      const [first, ...others] = find(pattern)
+      expect(others, String(pattern)).toEqual([])
+      if (!first) throw new Error(`no system call ${pattern}`)
+      return first
+    },
+  }
+}
+
+/** Each step has ended before the next begins. */
+export function expectInOrder(...steps: readonly SystemCall[]): void {
+  for (const [index, step] of steps.entries()) {
+    const next = steps[index + 1]
+    if (next) expect(step.end, `${step.text} before ${next.text}`).toBeLessThan(next.begin)
+  }
+}
