@@ -1,9 +1,19 @@
 /** Each side may do exactly what its handler calls, and none can delete or change what is stored. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { BLOB_PREFIX as WRITTEN_PREFIX } from '#aws/blob-object'
 import { BLOB_PREFIX } from '#infra/blob-storage'
 import { STAGING_PREFIX } from '#infra/staging-storage'
 import { ARNS, actionsOf, statements, synthesize } from './synthesized.ts'
+
+/** The sources of a folder, without those of the folders in it. */
+const sourcesOf = (folder: string): string =>
+  readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => readFileSync(`${folder}/${name}`, 'utf8'))
+    .join('\n')
+
+const commandsOf = (sources: string) => new Set(sources.match(/(?<=new )\w+(?=Command\()/g))
 
 const SIDES = ['Read', 'Write', 'Verify'] as const
 
@@ -130,13 +140,12 @@ describe('all roles', () => {
   })
 
   it('reach the keys that the adapter writes', () => {
-    const sources = readdirSync('lib/aws').map((name) => readFileSync(`lib/aws/${name}`, 'utf8'))
-    for (const prefix of [BLOB_PREFIX, STAGING_PREFIX]) expect(sources.join('\n')).toContain(`\`${prefix}$`)
+    expect(WRITTEN_PREFIX).toBe(BLOB_PREFIX)
+    expect(sourcesOf('lib/aws')).toContain(`\`${STAGING_PREFIX}$`)
   })
 
   it('cover every AWS call of the adapters', () => {
-    const sources = readdirSync('lib/aws').map((name) => readFileSync(`lib/aws/${name}`, 'utf8'))
-    const called = new Set(sources.join('\n').match(/(?<=new )\w+(?=Command\()/g))
+    const called = commandsOf(sourcesOf('lib/aws'))
     const needs: Record<string, string> = {
       GetItem: 'dynamodb:GetItem',
       Query: 'dynamodb:Query',
@@ -158,5 +167,20 @@ describe('all roles', () => {
       SIDES.flatMap((side) => Object.values(permissions(side)).flatMap(({ actions }) => actions)),
     )
     for (const command of called) expect(granted, command).toContain(needs[command])
+  })
+})
+
+describe('the operators’ tools', () => {
+  it('only list and read', () => {
+    expect([...commandsOf(sourcesOf('lib/aws/operator'))].sort()).toEqual(['ListObjectsV2', 'Scan'])
+  })
+
+  it('are in no function, and no role may scan the ledger', () => {
+    for (const folder of ['lambda', 'lib/aws', 'lib/http', 'lib/repository', 'lib/protocol'])
+      expect(sourcesOf(folder), folder).not.toMatch(/from '[^']*operator\//)
+    const granted = SIDES.flatMap((side) =>
+      Object.values(permissions(side)).flatMap(({ actions }) => actions),
+    )
+    expect(granted).not.toContain('dynamodb:Scan')
   })
 })

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 /** Lines of one run: some tens of MiB of them. */
-const RUN_LINES = 250_000
+const RUN_LINES = 100_000
 
 /** @param folder for the runs; its maker removes it. @returns all lines of `lines`, sorted. */
 export async function sortLines(

@@ -1,0 +1,164 @@
+/**
+ * `npm run audit`: compares the ledger of a deployment with its blobs, and changes nothing. Each finding is a line as it is met,
+ * the sums come last. Exit status 0: every entry has its blob; 1: one has not, or of another size; 2: it could not be said.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { createDynamoDbClient, createS3Client, SERVER_BLOB_LIMITS } from '#aws/clients'
+import { audit, type Finding, isSound, type Summary } from '#aws/operator/audit'
+import { listBlobs, scanLedger } from '#aws/operator/deployed-stores'
+import { stackOutputs } from '#aws/operator/stack-outputs'
+import { CLI_ENVIRONMENT } from '#protocol/environment'
+import { GIB } from '#protocol/limits'
+
+const USAGE = `npm run -s audit -- --stack NAME | --blob-bucket NAME --ledger-table NAME [options]
+
+  --stack NAME               a deployed stack, whose outputs name the S3 bucket and the table
+  --blob-bucket NAME         env: ${CLI_ENVIRONMENT.blobBucket}
+  --ledger-table NAME        env: ${CLI_ENVIRONMENT.ledgerTable}
+  --region NAME              default: as the AWS SDK finds it
+  --min-age-days N           younger blobs without an entry count apart: one may still come (default: 14)
+  --usd-per-gb-month PRICE   of a GB (2^30 bytes) in S3 for a month (default: 0.023, Standard in us-east-1)
+  --json                     each line is a JSON document: findings, then the summary
+
+It takes s3:ListBucket on the S3 bucket and dynamodb:Scan on the table; with --stack also cloudformation:DescribeStacks.`
+
+class Misused extends Error {}
+
+interface Settings {
+  readonly stack: string | undefined
+  readonly blobBucket: string | undefined
+  readonly ledgerTable: string | undefined
+  readonly region: string | undefined
+  readonly minAgeDays: number
+  readonly usdPerGbMonth: number
+  readonly json: boolean
+}
+
+function readSettings(args: readonly string[]): Settings {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      ...{ stack: text, 'blob-bucket': text, 'ledger-table': text, region: text },
+      'min-age-days': { ...text, default: '14' },
+      'usd-per-gb-month': { ...text, default: '0.023' },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const amount = (name: 'min-age-days' | 'usd-per-gb-month') => {
+    const value = values[name]
+    if (!/^\d+(\.\d+)?$/.test(value)) throw new Misused(`--${name} ${value} is no number`)
+    return Number(value)
+  }
+  const fromEnvironment = (name: string) => (values.stack ? undefined : process.env[name] || undefined)
+  const settings = {
+    stack: values.stack,
+    blobBucket: values['blob-bucket'] ?? fromEnvironment(CLI_ENVIRONMENT.blobBucket),
+    ledgerTable: values['ledger-table'] ?? fromEnvironment(CLI_ENVIRONMENT.ledgerTable),
+    region: values.region,
+    minAgeDays: amount('min-age-days'),
+    usdPerGbMonth: amount('usd-per-gb-month'),
+    json: values.json,
+  }
+  if (settings.stack === undefined && (!settings.blobBucket || !settings.ledgerTable))
+    throw new Misused('name the deployment: --stack, or --blob-bucket and --ledger-table')
+  return settings
+}
+
+async function run(settings: Settings): Promise<Summary> {
+  const { region } = settings
+  const endpoint = process.env.AWS_ENDPOINT_URL || undefined
+  const s3 = createS3Client(
+    { region, endpoint: process.env.AWS_ENDPOINT_URL_S3 || endpoint },
+    SERVER_BLOB_LIMITS,
+  )
+  const dynamoDb = createDynamoDbClient({ region }, SERVER_BLOB_LIMITS)
+  const outputs = settings.stack
+    ? await stackOutputs(settings.stack, {
+        region: await s3.config.region(),
+        credentials: await s3.config.credentials(),
+        endpoint,
+      })
+    : new Map<string, string>()
+  const named = (given: string | undefined, output: string) => {
+    const name = given ?? outputs.get(output)
+    if (name === undefined) throw new Misused(`the stack ${settings.stack} has no output ${output}`)
+    return name
+  }
+  const blobBucket = named(settings.blobBucket, 'BlobBucketName')
+  const ledgerTable = named(settings.ledgerTable, 'LedgerTableName')
+  const folder = await mkdtemp(join(tmpdir(), 'bucket-audit-'))
+  try {
+    return await audit({
+      entries: scanLedger(dynamoDb, ledgerTable),
+      blobs: listBlobs(s3, blobBucket),
+      folder,
+      youngFrom: new Date(Date.now() - settings.minAgeDays * 86_400_000),
+      report: (finding) => say(settings.json ? JSON.stringify(finding) : lineOf(finding)),
+    })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+    s3.destroy()
+    dynamoDb.destroy()
+  }
+}
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
+
+function lineOf(finding: Finding): string {
+  const { key } = finding
+  switch (finding.finding) {
+    case 'unreferenced':
+      return `unreferenced  ${key}  ${finding.size} bytes`
+    case 'missing':
+      return `MISSING       ${key}  the entry says ${finding.size} bytes`
+    case 'wrong_size':
+      return `WRONG SIZE    ${key}  ${finding.stored_size} bytes, the entry says ${finding.size}`
+    case 'ambiguous':
+      return `ambiguous     ${key}  ${finding.blobs} blobs`
+    case 'foreign':
+      return `foreign       ${key}  ${finding.size} bytes`
+  }
+}
+
+function tell(summary: Summary, { json, minAgeDays, usdPerGbMonth }: Settings): void {
+  const { entries, blobs, unreferenced, recent, missing, wrong_size, ambiguous, foreign } = summary
+  const usd = Number(((unreferenced.bytes / GIB) * usdPerGbMonth).toFixed(4))
+  if (json) {
+    say(JSON.stringify({ ...summary, sound: isSound(summary), unreferenced_usd_per_month: usd }))
+    return
+  }
+  say(
+    [
+      `${entries.count} entries, ${entries.bytes} bytes; ${blobs.count} blobs, ${blobs.bytes} bytes`,
+      `${unreferenced.count} unreferenced blobs, ${unreferenced.bytes} bytes: ${usd} USD a month`,
+      `${recent.count} more blobs without an entry are younger than ${minAgeDays} days, ${recent.bytes} bytes`,
+      `${ambiguous} references with several blobs, ${foreign} foreign keys`,
+      isSound(summary)
+        ? 'every entry has its blob'
+        : `DAMAGED: ${missing} entries without a blob, ${wrong_size} blobs of another size than their entry (docs/operations.md#backup-and-restore)`,
+    ].join('\n'),
+  )
+}
+
+const withCauses = (error: unknown): string =>
+  error instanceof Error
+    ? `${error.message}${error.cause === undefined ? '' : ` (${withCauses(error.cause)})`}`
+    : String(error)
+
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
+try {
+  const settings = readSettings(process.argv.slice(2))
+  const summary = await run(settings)
+  tell(summary, settings)
+  process.exitCode = isSound(summary) ? 0 : 1
+} catch (error) {
+  const isUsage = error instanceof Misused || (error instanceof TypeError && 'code' in error)
+  process.stderr.write(`error: ${withCauses(error)}\n${isUsage ? `\n${USAGE}\n` : ''}`)
+  process.exitCode = 2
+}

@@ -1,0 +1,91 @@
+/** `npm run audit` as a real process on the S3 and DynamoDB of an emulator, over damage that nothing in the service could do. */
+import { execFile } from 'node:child_process'
+import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { blobKey } from '#aws/blob-object'
+import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
+import { digestFromHex } from '#protocol/digest'
+import { parseRef } from '#protocol/identifiers'
+import { LEDGER_KEY } from '#protocol/tables'
+import { emulatedStores } from './emulated-stores.ts'
+
+const stores = emulatedStores()
+afterAll(() => stores.close())
+
+const digest = digestFromHex('ab'.repeat(32))
+const key = (version: string) => blobKey({ ref: parseRef(`b/a+x:y/${version}`), digest })
+let names: string[]
+let Bucket: string
+
+function audit(...options: string[]): Promise<{ exit: number; lines: unknown[] }> {
+  const args = ['--conditions=source', '--import', 'tsx', 'bin/audit.ts', '--json', ...options]
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, { timeout: 60_000 }, (error, stdout) => {
+      const lines = stdout.split('\n').filter(Boolean)
+      resolve({ exit: Number(error?.code ?? 0), lines: lines.map((line) => JSON.parse(line)) })
+    })
+  })
+}
+
+beforeAll(async () => {
+  Bucket = await stores.makeBucket()
+  const table = await stores.makeTable(LEDGER_KEY)
+  names = ['--blob-bucket', Bucket, '--ledger-table', table]
+  const ledger = createDynamoDbLedger({ client: stores.dynamo, table })
+  for (const version of ['v1', 'v2', 'v3']) {
+    await stores.s3.send(new PutObjectCommand({ Bucket, Key: key(version), Body: 'bytes' }))
+    await ledger.append(
+      {
+        ref: parseRef(`b/a+x:y/${version}`),
+        ...{ digest, size: 5, contentType: 'text/plain', uploadedBy: null, provenanceSource: null },
+        createdAt: '2026-11-23T04:00:00.000Z',
+      },
+      'commit',
+    )
+  }
+}, 60_000)
+
+describe('npm run audit', () => {
+  it('exits 0 where every entry has its blob', async () => {
+    const { exit, lines } = await audit(...names)
+    expect(exit).toBe(0)
+    expect(lines).toEqual([
+      expect.objectContaining({
+        entries: { count: 3, bytes: 15 },
+        blobs: { count: 3, bytes: 15 },
+        sound: true,
+      }),
+    ])
+  })
+
+  it('prices what no entry names, and still exits 0', async () => {
+    await stores.s3.send(new PutObjectCommand({ Bucket, Key: key('v0'), Body: Buffer.alloc(1024 * 1024) }))
+    const { exit, lines } = await audit(...names, '--min-age-days', '0', '--usd-per-gb-month', '1024')
+    expect(exit).toBe(0)
+    expect(lines).toEqual([
+      { finding: 'unreferenced', key: key('v0'), size: 1024 * 1024 },
+      expect.objectContaining({ unreferenced_usd_per_month: 1 }),
+    ])
+    expect((await audit(...names)).lines).toEqual([
+      expect.objectContaining({ recent: { count: 1, bytes: 1024 * 1024 } }),
+    ])
+  })
+
+  it('exits 1, naming each, where blobs are gone or have another size', async () => {
+    await stores.s3.send(new DeleteObjectCommand({ Bucket, Key: key('v1') }))
+    await stores.s3.send(new PutObjectCommand({ Bucket, Key: key('v2'), Body: 'other bytes' }))
+    const { exit, lines } = await audit(...names)
+    expect(exit).toBe(1)
+    expect(lines).toEqual([
+      { finding: 'missing', key: key('v1'), size: 5 },
+      { finding: 'wrong_size', key: key('v2'), size: 5, stored_size: 11 },
+      expect.objectContaining({ sound: false, missing: 1, wrong_size: 1 }),
+    ])
+  })
+
+  it('exits 2 where it could not look, and where it was misused', async () => {
+    expect((await audit('--blob-bucket', Bucket, '--ledger-table', 'no-such-table')).exit).toBe(2)
+    expect((await audit('--stack', 'no-such-stack')).exit).toBe(2)
+    expect((await audit('--blob-bucket', Bucket)).exit).toBe(2)
+  })
+})
