@@ -69,8 +69,8 @@ async function fsck(options: FsckOptions, surroundings: Surroundings): Promise<v
   const text = [
     ...damaged.map(damageLine),
     ...unreferenced.map(({ path, size: bytes }) => `unreferenced  ${path}  ${formatSize(bytes)}\n`),
-    `${entries} entries, ${formatSize(size)}: ${verdict(damagedCount, options.verify)}\n`,
-    `${unreferencedCount} unreferenced blobs, ${formatSize(unreferencedSize)}\n`,
+    `${count(entries, 'entry', 'entries')}, ${formatSize(size)}: ${verdict(damagedCount, options.verify)}\n`,
+    `${count(unreferencedCount, 'unreferenced blob', 'unreferenced blobs')}, ${formatSize(unreferencedSize)}\n`,
   ]
   await tell(output, text.join(''), {
     entries,
@@ -86,6 +86,8 @@ async function tell(output: Output, text: string, document: unknown): Promise<vo
   await output.result(text, document)
   output.close()
 }
+
+const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`
 
 const verdict = (damaged: number, verify: boolean | undefined): string => {
   if (damaged > 0) return `${damaged} damaged`

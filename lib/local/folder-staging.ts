@@ -102,8 +102,13 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     async begin(id, attempt, size) {
       const stagingId = randomUUID()
       await createSparseFile(fileOf(stagingId), size)
-      await syncFolder(folder)
-      await table.open(stagingId, { id, attempt, size, createdAt: clock() })
+      try {
+        await syncFolder(folder)
+        await table.open(stagingId, { id, attempt, size, createdAt: clock() })
+      } catch (error) {
+        await removeTemporary(fileOf(stagingId))
+        throw error
+      }
       return stagingId
     },
 

@@ -34,7 +34,7 @@ describe('bucket fsck', () => {
     await folder.close()
     expect(await fsck('--verify')).toMatchObject({
       exit: 0,
-      stdout: '1 entries, 2.0 KiB: all of them have their bytes\n0 unreferenced blobs, 0 B\n',
+      stdout: '1 entry, 2.0 KiB: all of them have their bytes\n0 unreferenced blobs, 0 B\n',
       stderr: '',
     })
     expect((await fsck()).stdout).toContain('--verify reads the bytes')
