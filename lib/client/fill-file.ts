@@ -16,17 +16,8 @@ const RANGE_BYTES = 32 * MIB
 const READ_BYTES = MIB
 
 /** @throws what the download throws, BucketError `digest_mismatch` among it; the system's error. */
-export async function fillFile(
-  handle: FileHandle,
-  ref: ArtifactRef,
-  download: Download,
-  options: GetOptions,
-): Promise<void> {
-  if (download.size < PARALLEL_BYTES) {
-    for await (const chunk of download.bytes) await handle.writeFile(chunk)
-    return
-  }
-  await fillByRanges(handle, ref, download, options)
+export async function fillInOrder(handle: FileHandle, { bytes }: Download): Promise<void> {
+  for await (const chunk of bytes) await handle.writeFile(chunk)
 }
 
 interface ByteSpan {
@@ -35,7 +26,8 @@ interface ByteSpan {
   readonly end: number
 }
 
-async function fillByRanges(
+/** @throws what `fillInOrder` throws; RangesIgnoredError. */
+export async function fillByRanges(
   handle: FileHandle,
   ref: ArtifactRef,
   download: Download,

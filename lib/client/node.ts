@@ -7,10 +7,10 @@ import {
   type RefInput,
   refOf,
 } from './client.ts'
-import type { GetOptions } from './download.ts'
+import { type GetOptions, RangesIgnoredError } from './download.ts'
 import { downloadFile } from './download-file.ts'
 import { fileSource } from './file-source.ts'
-import { fillFile } from './fill-file.ts'
+import { fillByRanges, fillInOrder, PARALLEL_BYTES } from './fill-file.ts'
 import { nodePlatform } from './node-platform.ts'
 import type { PutOptions, PutResult } from './put.ts'
 
@@ -55,9 +55,21 @@ export class BucketClient extends CoreClient {
     path: string,
     options: GetOptions = {},
   ): Promise<Pick<Entry, 'digest' | 'size'>> {
-    const download = await this.openDownload(ref, options)
     try {
-      await downloadFile(path, (handle) => fillFile(handle, refOf(ref), download, options))
+      return await this.#downloadOnce(ref, path, options, true)
+    } catch (error) {
+      if (!(error instanceof RangesIgnoredError)) throw error
+      return await this.#downloadOnce(ref, path, options, false)
+    }
+  }
+
+  async #downloadOnce(ref: RefInput, path: string, options: GetOptions, byRanges: boolean) {
+    const download = await this.openDownload(ref, options)
+    const isLarge = byRanges && download.size >= PARALLEL_BYTES
+    try {
+      await downloadFile(path, (handle) =>
+        isLarge ? fillByRanges(handle, refOf(ref), download, options) : fillInOrder(handle, download),
+      )
     } catch (error) {
       await download.close()
       throw error

@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { ArtifactHash, hashSource } from '#client/artifact-hash'
+import { createSha256 } from '#client/node-sha256'
+import { bytesSource } from '#client/source'
+import { spool } from '#client/spool'
+import { MIB, partSize } from '#protocol/limits'
+import { someBytes } from './played-front.ts'
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+
+/** What an upload of these bytes has to announce, the plain way. */
+const partsOf = (bytes: Uint8Array, size = partSize(bytes.byteLength)) =>
+  Array.from({ length: Math.ceil(bytes.byteLength / size) }, (_, at) =>
+    sha256(bytes.subarray(at * size, (at + 1) * size)),
+  )
+
+describe('the digests of an artifact', () => {
+  it('are those of the whole and of each part, however the bytes come', () => {
+    const size = 33 * MIB + 1
+    const bytes = someBytes(size)
+    const expected = { sha256: sha256(bytes), partSha256s: partsOf(bytes) }
+    const cuts = fc.array(fc.integer({ min: 0, max: size }), { maxLength: 8 })
+    fc.assert(
+      fc.property(cuts, (positions) => {
+        const hash = new ArtifactHash(createSha256, partSize(size))
+        const edges = [0, ...positions.toSorted((one, other) => one - other), size]
+        for (const [at, edge] of edges.entries()) hash.update(bytes.subarray(edge, edges[at + 1] ?? size))
+        expect(hash.digests()).toEqual(expected)
+      }),
+      { numRuns: 10, examples: [[[16 * MIB, 32 * MIB]], [[]]] },
+    )
+  })
+
+  it('leave out the parts where they are not asked for', async () => {
+    const bytes = someBytes(1000)
+    const digests = await hashSource(bytesSource(bytes), createSha256, undefined, undefined)
+    expect(digests).toEqual({ sha256: sha256(bytes) })
+  })
+
+  it('are known of a spooled stream without another reading', async () => {
+    const bytes = someBytes(17 * MIB)
+    const source = await spool(
+      (async function* () {
+        yield bytes
+      })(),
+      undefined,
+      undefined,
+    )
+    const unread = { ...source, open: () => expect.unreachable() }
+    const digests = await hashSource(unread, createSha256, undefined, undefined, true)
+    expect(digests).toEqual({ sha256: sha256(bytes), partSha256s: partsOf(bytes) })
+    await source.dispose()
+  })
+
+  it('are refused when the bytes are no longer those that were hashed before', async () => {
+    const source = { ...bytesSource(someBytes(10)), sha256: sha256(someBytes(10)) }
+    await expect(hashSource(source, createSha256, undefined, undefined, true)).rejects.toMatchObject({
+      name: 'SourceChangedError',
+    })
+  })
+})

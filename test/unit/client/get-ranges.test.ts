@@ -1,0 +1,126 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { BucketClient, type Progress } from '#client/node'
+import { MIB } from '#protocol/limits'
+import { type PlayedFront, playFront, sendBytes, sha256, someBytes } from './played-front.ts'
+
+const REF = 'prod-models/llama/v1'
+/** Three ranges, the last of them short. */
+const SIZE = 65 * MIB
+const bytes = someBytes(SIZE)
+
+let front: PlayedFront
+let bucket: BucketClient
+let folder: string
+let path: string
+
+beforeEach(async () => {
+  front = await playFront()
+  front.put(REF, bytes)
+  bucket = new BucketClient({ url: front.url, retry: { baseMs: 1 }, timeouts: { idleMs: 500 } })
+  folder = await mkdtemp(join(tmpdir(), 'client-ranges-'))
+  path = join(folder, 'model')
+})
+afterEach(async () => {
+  await front.close()
+  await rm(folder, { recursive: true })
+})
+
+const isWhole = async () => (await readFile(path)).equals(bytes)
+const ranges = () => front.received.flatMap(({ headers }) => headers.range ?? [])
+
+describe('the download of a large artifact', { timeout: 30_000 }, () => {
+  it('comes by several ranges at once, whole and verified', async () => {
+    const told: Progress[] = []
+    let open = 0
+    let most = 0
+    front.misbehave = (_, response) => {
+      most = Math.max(most, ++open)
+      response.once('close', () => open--)
+      return false
+    }
+    const got = await bucket.download(REF, path, { onProgress: (progress) => told.push(progress) })
+    expect(got).toEqual({ digest: sha256(bytes), size: SIZE })
+    expect(await isWhole()).toBe(true)
+    expect(ranges()).toEqual([`bytes=${32 * MIB}-${64 * MIB - 1}`, `bytes=${64 * MIB}-${65 * MIB - 1}`])
+    expect(most).toBeGreaterThan(1)
+    expect(told).toContainEqual({ phase: 'downloading', bytes: SIZE, total: SIZE })
+    expect(told.at(-1)).toEqual({ phase: 'verifying', bytes: SIZE, total: SIZE })
+  })
+
+  it('goes on within a range where its connection broke', async () => {
+    let isBroken = false
+    front.misbehave = (request, response) => {
+      if (isBroken || !request.headers.range?.startsWith(`bytes=${32 * MIB}-`)) return false
+      isBroken = true
+      const from = 32 * MIB
+      response.writeHead(206, {
+        'content-length': 32 * MIB,
+        'content-range': `bytes ${from}-${64 * MIB - 1}/${SIZE}`,
+        'x-artifact-digest': sha256(bytes),
+        'x-artifact-size': SIZE,
+      })
+      response.write(bytes.subarray(from, from + 5 * MIB), () => request.socket.destroySoon())
+      return true
+    }
+    await bucket.download(REF, path)
+    expect(await isWhole()).toBe(true)
+    const resumed = ranges().filter((range) => range.endsWith(`-${64 * MIB - 1}`))
+    expect(resumed).toHaveLength(2)
+    expect(Number(/\d+/.exec(resumed[1] ?? '')?.[0])).toBeGreaterThan(32 * MIB)
+  })
+
+  it('asks the store behind a redirect for the ranges, and the front for each address', async () => {
+    const store = await playFront()
+    const kept = store.put(REF, bytes)
+    store.misbehave = (request, response) => {
+      sendBytes(request, response, kept)
+      return true
+    }
+    front.misbehave = (_, response) => {
+      response.writeHead(307, {
+        location: `${store.origin}/bytes?signature=x`,
+        'x-artifact-digest': sha256(bytes),
+        'x-artifact-size': SIZE,
+      })
+      response.end()
+      return true
+    }
+    await bucket.download(REF, path)
+    expect(await isWhole()).toBe(true)
+    expect(store.received.flatMap(({ headers }) => headers.range ?? [])).toHaveLength(2)
+    await store.close()
+  })
+
+  it('comes in one piece from a server that knows no ranges', async () => {
+    front.misbehave = (request) => {
+      delete request.headers.range
+      return false
+    }
+    await bucket.download(REF, path)
+    expect(await isWhole()).toBe(true)
+  })
+
+  it('leaves nothing behind when a byte is wrong, wherever it is', async () => {
+    for (const at of [0, 40 * MIB, SIZE - 1]) {
+      const wrong = Buffer.from(bytes)
+      wrong[at] = (wrong[at] ?? 0) ^ 1
+      const { entry } = front.put(REF, bytes)
+      front.stored.set(REF, { bytes: wrong, entry })
+      await expect(bucket.download(REF, path)).rejects.toMatchObject({
+        code: 'digest_mismatch',
+        members: { computed_digest: sha256(wrong) },
+      })
+      expect(await readdir(folder)).toEqual([])
+    }
+  })
+
+  it('leaves nothing behind when it is told to stop', async () => {
+    const given = new AbortController()
+    const onProgress = () => given.abort(new Error('enough'))
+    await expect(bucket.download(REF, path, { onProgress, signal: given.signal })).rejects.toThrow('enough')
+    expect(await readdir(folder)).toEqual([])
+  })
+})
