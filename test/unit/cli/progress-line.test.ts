@@ -8,10 +8,10 @@ function show(isTTY: boolean) {
   const line = progressLine(stream, () => now)
   return {
     line,
-    at(ms: number, bytes: number, phase: 'hashing' | 'uploading' | 'verifying' = 'uploading') {
+    at(ms: number, bytes: number, phase: 'hashing' | 'uploading' | 'verifying' = 'uploading', sent = bytes) {
       now = ms
       const before = text.length
-      line.report({ phase, bytes, total: 1024 ** 3 })
+      line.report({ phase, bytes, total: 1024 ** 3, sent })
       return text.slice(before)
     },
     clear() {
@@ -32,6 +32,24 @@ describe('progress', () => {
     expect(at(1050, 300 * 1024 ** 2)).toBe('')
     expect(at(1060, 0, 'verifying')).toContain('verifying…')
     expect(clear()).toBe('\r\x1b[K')
+  })
+
+  it('counts what is acknowledged, and tells beside it what has left', () => {
+    const { at } = show(true)
+    at(0, 0)
+    expect(at(1000, 0, 'uploading', 5 * 1024 ** 2)).toMatch(/0 B of 1\.0 GiB {2}0 % {2}\(5\.0 MiB sent\)/)
+  })
+
+  it('takes what was there before for no speed', () => {
+    const { at } = show(true)
+    at(0, 512 * 1024 ** 2)
+    expect(at(1000, 576 * 1024 ** 2)).toContain('64.0 MiB/s')
+  })
+
+  it('tells how far a verification is, where that is known', () => {
+    const { at } = show(true)
+    at(0, 0, 'verifying')
+    expect(at(1000, 256 * 1024 ** 2, 'verifying')).toMatch(/verifying {3}256\.0 MiB of 1\.0 GiB {2}25 %/)
   })
 
   it('is a whole line every few seconds elsewhere, and nothing for what is short', () => {

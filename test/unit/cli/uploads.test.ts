@@ -1,0 +1,133 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type PlayedFront, playFront, sha256, someBytes } from '../client/played-front.ts'
+import { bucket } from './command-line.ts'
+
+const MIB = 1024 * 1024
+const BYTES = someBytes(5 * MIB)
+const DIGEST = sha256(BYTES)
+const PINNED = `b/a/v@${DIGEST}`
+
+let front: PlayedFront
+let folder: string
+let file: string
+beforeEach(async () => {
+  front = await playFront()
+  front.limits = { max_artifact_bytes: 64 * MIB, max_inline_bytes: MIB }
+  front.uploads.mode = 'multipart'
+  folder = await mkdtemp(join(tmpdir(), 'cli-uploads-'))
+  file = join(folder, 'model')
+  await writeFile(file, BYTES)
+})
+afterEach(async () => {
+  await front.close()
+  await rm(folder, { recursive: true })
+})
+const on = (...args: string[]) => bucket(args, { url: front.url })
+
+/** Leaves an upload behind of which nothing has arrived. */
+async function begin() {
+  front.uploads.misbehave = (_, __, response) => {
+    response.writeHead(401).end()
+    return true
+  }
+  expect((await on('put', 'b/a/v', file)).exit).toBe(7)
+  front.uploads.misbehave = undefined
+}
+const theUpload = () => {
+  const [upload] = front.uploads.all.values()
+  if (!upload) throw new Error('nothing was begun')
+  return upload
+}
+
+describe('bucket uploads', () => {
+  it('shows how far an upload is, found by digest or by file', async () => {
+    await begin()
+    const shown = await on('uploads', PINNED)
+    expect(shown.exit).toBe(0)
+    expect(shown.stdout).toMatch(/^state {14}open$/m)
+    expect(shown.stdout).toMatch(/^received {11}0 of 1 parts, 0 B$/m)
+    expect((await on('uploads', 'b/a/v', '--file', file)).stdout).toBe(shown.stdout)
+  })
+
+  it('is one JSON document in the words of the API', async () => {
+    await begin()
+    theUpload().received.set(1, BYTES)
+    expect(JSON.parse((await on('uploads', PINNED, '--json')).stdout)).toMatchObject({
+      bucket_id: 'b',
+      digest: DIGEST,
+      size: 5 * MIB,
+      mode: 'multipart',
+      state: 'open',
+      part_size: 16 * MIB,
+      part_count: 1,
+      received: [{ number: 1, size: 5 * MIB, sha256: DIGEST.slice(7) }],
+    })
+  })
+
+  it('shows why one failed, and what became of one that is committed', async () => {
+    await begin()
+    Object.assign(theUpload(), {
+      state: 'failed',
+      problem: { code: 'digest_mismatch', detail: 'other bytes', next: 'look' },
+    })
+    const failed = await on('uploads', PINNED)
+    expect(failed.stdout).toMatch(/^problem {12}digest_mismatch: other bytes$/m)
+    expect(JSON.parse((await on('uploads', PINNED, '--json')).stdout).problem).toMatchObject({
+      code: 'digest_mismatch',
+      retryable: false,
+    })
+    await on('put', 'b/a/v', file)
+    expect((await on('uploads', PINNED)).stdout).toMatch(/^state {14}committed$/m)
+  })
+
+  it('gives an upload up with --abort, and exits 3 where there is none', async () => {
+    await begin()
+    const given = await on('uploads', PINNED, '--abort')
+    expect(given).toMatchObject({ exit: 0, stdout: `${PINNED}\n` })
+    expect(front.uploads.all.size).toBe(0)
+    expect((await on('uploads', PINNED, '--abort')).exit).toBe(3)
+    const absent = await on('uploads', PINNED, '--json')
+    expect(absent.exit).toBe(3)
+    expect(JSON.parse(absent.stdout).error.code).toBe('upload_not_found')
+  })
+
+  it('cannot give up what is being verified: exit 4', async () => {
+    await begin()
+    theUpload().state = 'verifying'
+    const refused = await on('uploads', PINNED, '--abort')
+    expect(refused.exit).toBe(4)
+    expect(refused.stderr).toContain('is verifying')
+  })
+
+  it('asks for the digest that names the upload: exit 2', async () => {
+    for (const args of [['b/a/v'], [PINNED, '--file', file]]) {
+      const refused = await on('uploads', ...args)
+      expect(refused.exit).toBe(2)
+      expect(refused.stderr).toContain('--file FILE')
+    }
+    expect(front.received).toEqual([])
+  })
+})
+
+describe('bucket put', () => {
+  it('says how to go on when an upload of another size is in the way: exit 4', async () => {
+    await begin()
+    front.uploads.all.set(PINNED, { ...theUpload(), size: 6 * MIB })
+    const refused = await on('put', 'b/a/v', file)
+    expect(refused.exit).toBe(4)
+    expect(refused.stderr).toContain(`the upload that is there is open, ${6 * MIB} bytes`)
+    expect(refused.stderr).toContain(`bucket uploads ${PINNED} --abort`)
+    await on('uploads', PINNED, '--abort')
+    expect((await on('put', 'b/a/v', file)).exit).toBe(0)
+  })
+
+  it('goes on from stdin with an upload that a file began', async () => {
+    await begin()
+    const piped = await bucket(['put', 'b/a/v', '-', '--json'], { url: front.url, stdin: BYTES })
+    expect(JSON.parse(piped.stdout)).toMatchObject({ created: true, entry: { digest: DIGEST } })
+    expect(front.uploads.all.size).toBe(1)
+  })
+})
