@@ -1,0 +1,148 @@
+/**
+ * The deployment that a smoke test looks at from outside: the public client, and plain requests beside it whose path, headers and
+ * body are exactly the given ones. Plain requests carry the caller's authorization unless they are sent as a stranger.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { type Auth, authForHost, authorizer } from '#client/auth'
+import { BucketClient } from '#client/node'
+import { nodePlatform } from '#client/node-platform'
+import { bytesSource } from '#client/source'
+import { DEFAULT_TIMEOUTS } from '#client/transport'
+import { LAMBDA_MAX_INLINE_BYTES } from '#protocol/limits'
+import { type HeaderLines, header, headerMap, type RawResponse, sendRaw } from '#support/raw-http'
+import { expectSame, expectThat, Unexpected } from './report.ts'
+
+export interface PlainRequest {
+  readonly method: string
+  /** Begins with `/v1`, which stands for the root, wherever that is mounted. */
+  readonly path: string
+  readonly headers?: HeaderLines
+  readonly body?: Uint8Array
+}
+
+export interface Limits {
+  readonly maxInlineBytes: number
+  readonly maxArtifactBytes: number
+}
+
+export interface Deployment {
+  readonly client: BucketClient
+  readonly limits: Limits
+  readonly auth: Auth['kind']
+  readonly bucketId: string
+  /** Lambda behind a gateway, and not the Node server. */
+  readonly isGateway: boolean
+  /** Something that stands in for AWS: it obeys no policies and has no limits of payloads. */
+  readonly isEmulated: boolean
+  send(request: PlainRequest): Promise<RawResponse>
+  /** Without authorization, or with the given one. */
+  sendAsStranger(request: PlainRequest): Promise<RawResponse>
+  /** As `send`, for bodies that may be refused before they have left: what counts is the answer. */
+  sendLarge(request: PlainRequest & { readonly body: Uint8Array }): Promise<RawResponse>
+  /** Sends nothing but what is given to an address that the deployment handed out. */
+  follow(request: {
+    method: string
+    url: string
+    headers: Readonly<Record<string, string>>
+    body?: Uint8Array
+  }): Promise<RawResponse>
+}
+
+/** @throws NetworkError or BucketError when the deployment does not say what it is. */
+export async function openDeployment(
+  url: string,
+  given: Auth | undefined,
+  bucketId: string,
+): Promise<Deployment> {
+  const root = new URL(url.replace(/\/+$/, ''))
+  const auth = given ?? authForHost(root)
+  const platform = nodePlatform()
+  const authorize = authorizer(auth, root, platform)
+  const client = new BucketClient({ url, auth })
+  const { limits } = await client.service()
+  const urlOf = (path: string) => new URL(`${root.origin}${root.pathname}${path.slice('/v1'.length)}`)
+
+  const authorized = async ({ method, path, headers = [], body }: PlainRequest) => {
+    const signed = await authorize({
+      ...{ method, url: urlOf(path) },
+      headers: Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value])),
+      bodySha256: body && sha256(body),
+    })
+    const own = new Set(headers.map(([name]) => name.toLowerCase()))
+    const added = Object.entries(signed).filter(([name]) => !own.has(name.toLowerCase()))
+    return [...headers, ...added] satisfies HeaderLines
+  }
+  const sendAsStranger = (request: PlainRequest) =>
+    sendRaw(root, { ...request, path: `${root.pathname}${request.path.slice('/v1'.length)}` })
+
+  return {
+    client,
+    limits,
+    bucketId,
+    auth: auth.kind,
+    isGateway: limits.maxInlineBytes === LAMBDA_MAX_INLINE_BYTES,
+    isEmulated: root.pathname.includes('/_aws/'),
+    sendAsStranger,
+    send: async (request) => sendAsStranger({ ...request, headers: await authorized(request) }),
+    async sendLarge({ body, ...request }) {
+      const {
+        status,
+        headers,
+        body: bytes,
+      } = await platform.transport.send({
+        method: request.method,
+        url: urlOf(request.path),
+        headers: Object.fromEntries(await authorized({ ...request, body })),
+        body: bytesSource(body),
+        timeouts: DEFAULT_TIMEOUTS,
+      })
+      const chunks: Uint8Array[] = []
+      for await (const chunk of bytes) chunks.push(chunk)
+      return { status, headers: headerMap(headers), body: Buffer.concat(chunks) }
+    },
+    follow({ method, url: address, headers, body }) {
+      const to = new URL(address, root)
+      const path = `${to.pathname}${to.search}`
+      return sendRaw(to, { method, path, headers: Object.entries(headers), ...(body && { body }) })
+    },
+  }
+}
+
+export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+export const digestOf = (bytes: Uint8Array): string => `sha256:${sha256(bytes)}`
+
+/** An identifier that no earlier run can have used. */
+export const freshId = (prefix: string): string => `${prefix}-${randomBytes(8).toString('hex')}`
+
+export function jsonOf(response: RawResponse): Record<string, unknown> {
+  const text = response.body.toString('utf8')
+  try {
+    return JSON.parse(text) as Record<string, unknown>
+  } catch {
+    throw new Unexpected('a JSON body', `${response.status} with ${text.slice(0, 200) || 'no body'}`)
+  }
+}
+
+export function expectStatus(response: RawResponse, ...statuses: readonly number[]): void {
+  expectThat(
+    statuses.includes(response.status),
+    statuses.join(' or '),
+    `${response.status} ${response.body.toString('utf8').slice(0, 300)}`,
+  )
+}
+
+/** Checks that a refusal is a problem document as docs/http-api.md, section 8, has it. @returns its members. */
+export function expectProblem(response: RawResponse, ...codes: readonly string[]): Record<string, unknown> {
+  const type = header(response, 'Content-Type') ?? 'none'
+  expectThat(
+    type.startsWith('application/problem+json'),
+    `${codes.join(' or ')} as application/problem+json`,
+    `${response.status} with Content-Type ${type}: ${response.body.toString('utf8').slice(0, 200)}`,
+  )
+  const problem = jsonOf(response)
+  expectThat(codes.includes(String(problem.code)), codes.join(' or '), problem)
+  expectSame('the status of the problem', problem.status, response.status)
+  expectThat(Boolean(problem.request_id), 'a request_id', problem)
+  expectSame('X-Request-Id', header(response, 'X-Request-Id'), problem.request_id)
+  return problem
+}

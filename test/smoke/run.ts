@@ -1,0 +1,97 @@
+/**
+ * `npm run smoke -- --url https://…/v1`: a short black-box check of a real deployment, with what no emulator can show.
+ * What it stores stays for ever, as everything in Bucket does. Exit status 0: nothing failed; 1: something did; 2: misused.
+ */
+import { parseArgs } from 'node:util'
+import type { Auth } from '#client/auth'
+import { CLI_ENVIRONMENT } from '#protocol/environment'
+import { parseBucketId } from '#protocol/identifiers'
+import { openDeployment } from './deployment.ts'
+import { checkBodies, checkStrangers } from './gateway.ts'
+import { checkIdentifiers } from './identifiers.ts'
+import { checkLife, checkMemory } from './life.ts'
+import { Report } from './report.ts'
+import { checkDownload, checkMultipartUpload, checkSingleUpload } from './store.ts'
+
+const env = CLI_ENVIRONMENT
+const USAGE = `npm run smoke -- --url https://…/v1 [options]
+
+  --url URL          root of the API (env: ${env.url})
+  --auth KIND        none, iam, bearer or api-key (env: ${env.auth}; default: iam for an execute-api address, else none);
+                     secrets come from ${env.token} or ${env.apiKey}, the region of iam from the address or ${env.awsRegion}
+  --bucket-id NAME   under which it stores, about 22 MiB in each run, which stay for ever (default: smoke)`
+
+class Misused extends Error {}
+
+function readAuth(kind: string | undefined): Auth | undefined {
+  const secret = (name: string) => {
+    const value = process.env[name]
+    if (!value) throw new Misused(`--auth ${kind} needs ${name}`)
+    return value
+  }
+  switch (kind) {
+    case undefined:
+      return undefined
+    case 'none':
+      return { kind }
+    case 'bearer':
+      return { kind, token: secret(env.token) }
+    case 'api-key':
+      return { kind, key: secret(env.apiKey) }
+    case 'iam': {
+      const region = process.env[env.awsRegion] || process.env[env.awsDefaultRegion]
+      return { kind, ...(region && { region }) }
+    }
+    default:
+      throw new Misused(`--auth ${kind}: there are none, iam, bearer and api-key`)
+  }
+}
+
+function readSettings() {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({
+    options: { url: text, auth: text, 'bucket-id': { ...text, default: 'smoke' } },
+  })
+  const url = values.url ?? process.env[env.url]
+  if (!url || !URL.canParse(url)) throw new Misused('--url names no deployment')
+  const bucketId = parseBucketId(values['bucket-id'])
+  if (!bucketId.ok) throw new Misused(`--bucket-id ${bucketId.detail}`)
+  return {
+    url,
+    auth: readAuth(values.auth ?? (process.env[env.auth] || undefined)),
+    bucketId: bucketId.value,
+  }
+}
+
+async function run(): Promise<boolean> {
+  const { url, auth, bucketId } = readSettings()
+  console.log(
+    `Looking at ${url}. What this stores stays for ever: about 22 MiB under the bucket_id ${bucketId} (--bucket-id chooses another).`,
+  )
+  const report = new Report()
+  const at = await report.check('the API says what it is', 'the address, and --auth', () =>
+    openDeployment(url, auth, bucketId),
+  )
+  if (at) {
+    await checkLife(at, report)
+    await checkIdentifiers(at, report)
+    await checkStrangers(at, report)
+    await checkBodies(at, report)
+    await checkDownload(at, report)
+    await checkSingleUpload(at, report)
+    await checkMultipartUpload(at, report)
+    await checkMemory(at, report)
+  }
+  console.log(report.summary)
+  return report.isGood
+}
+
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
+try {
+  process.exitCode = (await run()) ? 0 : 1
+} catch (error) {
+  const isUsage = error instanceof Misused || (error instanceof TypeError && 'code' in error)
+  if (!isUsage) throw error
+  process.stderr.write(`error: ${error.message}\n\n${USAGE}\n`)
+  process.exitCode = 2
+}
