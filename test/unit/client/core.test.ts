@@ -39,6 +39,15 @@ describe('the core, as a browser has it', () => {
     expect(front.received.filter(({ url }) => url.includes('/download'))).toHaveLength(3)
   })
 
+  it('sends a large Blob in parts, each a slice of it', async () => {
+    front.limits = { max_artifact_bytes: 64 * 1024 ** 2, max_inline_bytes: 1024 ** 2 }
+    front.uploads.mode = 'multipart'
+    const bytes = someBytes(17 * 1024 ** 2)
+    expect((await bucket.put('b/a/large', new Blob([bytes]))).created).toBe(true)
+    expect(front.uploads.acknowledged.toSorted()).toEqual([1, 2])
+    expect(front.stored.get('b/a/large')?.bytes.equals(bytes)).toBe(true)
+  })
+
   it('knows refusals, silence, and no answer', async () => {
     await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ code: 'version_not_found' })
     front.misbehave = (_, response) => sendProblem(response, 'forbidden')
