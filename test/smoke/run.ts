@@ -19,7 +19,7 @@ const USAGE = `npm run smoke -- --url https://…/v1 [options]
   --url URL          root of the API (env: ${env.url})
   --auth KIND        none, iam, bearer or api-key (env: ${env.auth}; default: iam for an execute-api address, else none);
                      secrets come from ${env.token} or ${env.apiKey}, the region of iam from the address or ${env.awsRegion}
-  --bucket-id NAME   under which it stores, about 22 MiB in each run, which stay for ever (default: smoke)`
+  --bucket-id NAME   under which it stores, about 20 MiB in each run, which stay for ever (default: smoke)`
 
 class Misused extends Error {}
 
@@ -66,7 +66,7 @@ function readSettings() {
 async function run(): Promise<boolean> {
   const { url, auth, bucketId } = readSettings()
   console.log(
-    `Looking at ${url}. What this stores stays for ever: about 22 MiB under the bucket_id ${bucketId} (--bucket-id chooses another).`,
+    `Looking at ${url}. What this stores stays for ever: about 20 MiB under the bucket_id ${bucketId} (--bucket-id chooses another).`,
   )
   const report = new Report()
   const at = await report.check('the API says what it is', 'the address, and --auth', () =>
