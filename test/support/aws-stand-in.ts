@@ -1,11 +1,12 @@
 /**
- * A stand-in for the few calls of S3 and DynamoDB that Bucket makes, over HTTP on loopback, so that the real SDK clients run
+ * A stand-in for the few calls of S3, DynamoDB and SQS that Bucket makes, over HTTP on loopback, so that the real SDK clients run
  * against it. It keeps the promises that matter (create-only, SHA-256 checked, the condition of a put), records every call,
  * and can be told to misbehave. It is no emulator: signatures are not looked at, and what Bucket does not call is a 501.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { holds, type Item } from './dynamo-condition.ts'
 
 export type AwsOperation =
   | 'PutObject'
@@ -16,14 +17,22 @@ export type AwsOperation =
   | 'UploadPart'
   | 'CompleteMultipartUpload'
   | 'AbortMultipartUpload'
+  | 'ListParts'
+  | 'UploadPartCopy'
+  | 'DeleteObject'
   | 'GetItem'
   | 'PutItem'
+  | 'DeleteItem'
   | 'Query'
+  | 'SendMessage'
+  | 'ChangeMessageVisibility'
 
 export interface AwsCall {
   readonly operation: AwsOperation
   readonly headers: IncomingMessage['headers']
-  /** The decoded JSON of a DynamoDB call. */
+  /** The path of the S3 object, with the S3 bucket, decoded. */
+  readonly path: string
+  /** The decoded JSON of a DynamoDB or SQS call. */
   readonly input: DynamoInput
 }
 
@@ -37,8 +46,6 @@ export type Misbehaviour =
   /** The call is carried out, but its answer never arrives. */
   | 'lose-answer'
 
-type Item = Record<string, { S?: string; N?: string }>
-
 interface DynamoInput {
   readonly TableName?: string
   readonly Key?: Item
@@ -46,7 +53,10 @@ interface DynamoInput {
   readonly ConsistentRead?: boolean
   readonly ConditionExpression?: string
   readonly ReturnValuesOnConditionCheckFailure?: string
+  readonly ExpressionAttributeNames?: Readonly<Record<string, string>>
   readonly ExpressionAttributeValues?: Item
+  readonly MessageBody?: string
+  readonly VisibilityTimeout?: number
   readonly ExclusiveStartKey?: Item
   readonly Limit?: number
 }
@@ -63,6 +73,10 @@ export interface AwsStandIn {
   readonly url: string
   readonly calls: AwsCall[]
   readonly objects: Map<string, StandInObject>
+  /** How many parts a list has at most, for each page. */
+  partsPerPage: number
+  /** The bodies of the messages that were sent. */
+  readonly messages: string[]
   /** Multipart uploads that were neither completed nor aborted. */
   readonly openUploads: ReadonlyMap<string, unknown>
   readonly rows: Map<string, Item>
@@ -94,6 +108,8 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
   const objects = new Map<string, StandInObject>()
   const uploads = new Map<string, OpenUpload>()
   const rows = new Map<string, Item>()
+  const messages: string[] = []
+  let partsPerPage = 1000
   const misbehaviour = new Map<AwsOperation, { how: Misbehaviour; times: number }>()
 
   let open = 0
@@ -115,9 +131,9 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
     const target = request.headers['x-amz-target']
     const operation = target
       ? (String(target).split('.')[1] as AwsOperation)
-      : s3Operation(request.method ?? '', url)
+      : s3Operation(request.method ?? '', url, 'x-amz-copy-source' in request.headers)
     const input = target ? (JSON.parse(body.toString()) as DynamoInput) : {}
-    calls.push({ operation, headers: request.headers, input })
+    calls.push({ operation, headers: request.headers, path: decodeURIComponent(url.pathname), input })
 
     const how = nextMisbehaviour(operation)
     if (how === 'stall') return
@@ -161,7 +177,7 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
         if (declared !== undefined && declared !== checksum) return refusal(400, 'BadDigest')
         if (createOnly()) return refusal(412, 'PreconditionFailed')
         objects.set(key, { bytes: body, ...described(), checksum, checksumType: 'FULL_OBJECT' })
-        return { status: 200, headers: { etag: '"one"' } }
+        return { status: 200, headers: { etag: etagOf(checksum) } }
       case 'CreateMultipartUpload': {
         const id = randomUUID()
         uploads.set(id, { object: described(), parts: new Map() })
@@ -172,7 +188,40 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
         if (!upload) return refusal(404, 'NoSuchUpload')
         if (declared !== checksum) return refusal(400, 'BadDigest')
         upload.parts.set(Number(url.searchParams.get('partNumber')), { bytes: body, checksum })
-        return { status: 200, headers: { etag: `"${checksum}"`, 'x-amz-checksum-sha256': checksum } }
+        return { status: 200, headers: { etag: etagOf(checksum), 'x-amz-checksum-sha256': checksum } }
+      }
+      case 'UploadPartCopy': {
+        const upload = uploads.get(uploadId)
+        if (!upload) return refusal(404, 'NoSuchUpload')
+        const source = objects.get(`/${decodeURIComponent(String(headers['x-amz-copy-source']))}`)
+        if (!source) return refusal(404, 'NoSuchKey')
+        if (headers['x-amz-copy-source-if-match'] !== etagOf(source.checksum))
+          return refusal(412, 'PreconditionFailed')
+        const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(String(headers['x-amz-copy-source-range'])) ?? []
+        const bytes = source.bytes.subarray(Number(first), Number(last) + 1)
+        const copied = sha256(bytes)
+        upload.parts.set(Number(url.searchParams.get('partNumber')), { bytes, checksum: copied })
+        return xml(
+          'CopyPartResult',
+          `<ETag>${etagOf(copied)}</ETag><ChecksumSHA256>${copied}</ChecksumSHA256>`,
+        )
+      }
+      case 'ListParts': {
+        const upload = uploads.get(uploadId)
+        if (!upload) return refusal(404, 'NoSuchUpload')
+        const after = Number(url.searchParams.get('part-number-marker') ?? 0)
+        const rest = [...upload.parts].filter(([number]) => number > after).sort(([a], [b]) => a - b)
+        const page = rest.slice(0, partsPerPage)
+        const parts = page.map(
+          ([number, { bytes, checksum: of }]) =>
+            `<Part><PartNumber>${number}</PartNumber><ETag>${etagOf(of).replaceAll('"', '&quot;')}</ETag>` +
+            `<Size>${bytes.byteLength}</Size><ChecksumSHA256>${of}</ChecksumSHA256></Part>`,
+        )
+        return xml(
+          'ListPartsResult',
+          `<NextPartNumberMarker>${page.at(-1)?.[0] ?? 0}</NextPartNumberMarker>` +
+            `<IsTruncated>${rest.length > page.length}</IsTruncated>${parts.join('')}`,
+        )
       }
       case 'CompleteMultipartUpload': {
         const upload = uploads.get(uploadId)
@@ -186,16 +235,21 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
           checksumType: 'COMPOSITE',
         })
         uploads.delete(uploadId)
-        return xml('CompleteMultipartUploadResult', '<ETag>"many"</ETag>')
+        return xml('CompleteMultipartUploadResult', '<ETag>many</ETag>')
       }
       case 'AbortMultipartUpload':
-        return { status: uploads.delete(uploadId) ? 204 : 404 }
+        return uploads.delete(uploadId) ? { status: 204 } : refusal(404, 'NoSuchUpload')
+      case 'DeleteObject':
+        objects.delete(key)
+        return { status: 204 }
       case 'HeadBucket':
         return { status: 200 }
       case 'HeadObject':
       case 'GetObject': {
         const object = objects.get(key)
         if (!object) return operation === 'HeadObject' ? { status: 404 } : refusal(404, 'NoSuchKey')
+        const etag = etagOf(object.checksum)
+        if ((headers['if-match'] ?? etag) !== etag) return refusal(412, 'PreconditionFailed')
         const range = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '')
         const bytes = range ? object.bytes.subarray(Number(range[1]), Number(range[2]) + 1) : object.bytes
         const shown = headers['x-amz-checksum-mode'] === 'ENABLED' && {
@@ -205,6 +259,7 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
         return {
           status: range ? 206 : 200,
           headers: {
+            etag,
             'content-type': object.contentType,
             'content-length': String(bytes.byteLength),
             ...object.metadata,
@@ -224,21 +279,35 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
     switch (operation) {
       case 'GetItem':
         return json({ Item: rows.get(rowName(input.TableName, input.Key)) })
-      case 'PutItem': {
-        const name = rowName(input.TableName, input.Item)
+      case 'PutItem':
+      case 'DeleteItem': {
+        const name = rowName(input.TableName, input.Item ?? input.Key)
         const existing = rows.get(name)
-        if (existing && input.ConditionExpression === 'attribute_not_exists(pk)')
+        if (!holds(input, existing))
           return json(
             {
               __type: 'com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException',
               message: 'The conditional request failed',
-              ...(input.ReturnValuesOnConditionCheckFailure === 'ALL_OLD' ? { Item: existing } : {}),
+              ...(input.ReturnValuesOnConditionCheckFailure === 'ALL_OLD' && existing
+                ? { Item: existing }
+                : {}),
             },
             400,
           )
-        rows.set(name, input.Item ?? {})
+        if (operation === 'PutItem') rows.set(name, input.Item ?? {})
+        else rows.delete(name)
         return json({})
       }
+      case 'SendMessage': {
+        const body = input.MessageBody ?? ''
+        messages.push(body)
+        return json({
+          MessageId: randomUUID(),
+          MD5OfMessageBody: createHash('md5').update(body).digest('hex'),
+        })
+      }
+      case 'ChangeMessageVisibility':
+        return json({})
       case 'Query': {
         const artifact = input.ExpressionAttributeValues?.[':artifact']?.S
         const after = input.ExclusiveStartKey?.sk?.S ?? ''
@@ -266,10 +335,19 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
     objects,
     openUploads: uploads,
     rows,
+    messages,
+    get partsPerPage() {
+      return partsPerPage
+    },
+    set partsPerPage(parts) {
+      partsPerPage = parts
+    },
     misbehave: (operation, how, times = Number.POSITIVE_INFINITY) =>
       void misbehaviour.set(operation, { how, times }),
     reset: () => {
       calls.length = 0
+      messages.length = 0
+      partsPerPage = 1000
       for (const state of [objects, uploads, rows, misbehaviour]) state.clear()
     },
     operations: () => calls.map(({ operation }) => operation),
@@ -281,15 +359,18 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
   }
 }
 
-function s3Operation(method: string, url: URL): AwsOperation {
+function s3Operation(method: string, url: URL, isCopy: boolean): AwsOperation {
   const isKey = url.pathname.split('/').filter(Boolean).length > 1
   const query = url.searchParams
+  if (method === 'PUT' && isCopy) return 'UploadPartCopy'
   if (method === 'PUT') return query.has('uploadId') ? 'UploadPart' : 'PutObject'
   if (method === 'POST') return query.has('uploads') ? 'CreateMultipartUpload' : 'CompleteMultipartUpload'
-  if (method === 'DELETE') return 'AbortMultipartUpload'
+  if (method === 'DELETE') return query.has('uploadId') ? 'AbortMultipartUpload' : 'DeleteObject'
   if (method === 'HEAD') return isKey ? 'HeadObject' : 'HeadBucket'
-  return 'GetObject'
+  return query.has('uploadId') ? 'ListParts' : 'GetObject'
 }
+
+const etagOf = (checksum: string): string => `"${checksum.replace(/\W/g, '')}"`
 
 const json = (message: unknown, status = 200): Answer => ({
   status,

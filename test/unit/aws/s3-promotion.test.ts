@@ -1,0 +1,148 @@
+/** Staged bytes get their final name inside of S3, pinned, marked, create-only, and not before they are published. */
+import { describe, expect, test } from 'vitest'
+import { copyBytes } from '#aws/s3-promotion'
+import { digestHex } from '#protocol/digest'
+import { DEPLOYED_MAX_ARTIFACT_BYTES, GIB, MIB } from '#protocol/limits'
+import { noise } from './fixtures.ts'
+import { useStaging } from './staged.ts'
+
+const stand = useStaging()
+const bytes = noise(64 * MIB + 5)
+const callsOf = (operation: string) => stand.aws.calls.filter((call) => call.operation === operation)
+const promoted = async (of: Uint8Array = bytes) => {
+  const { upload, staged } = await stand.opened(of)
+  return { upload, promotion: await staged.promote(upload.id) }
+}
+const blobKey = (digest: string) => `/blobs/blobs/prod-models/llama_3.8b+lora:x/v3.1.0+a/${digest}`
+
+test('the copies are those of the pinned object, range by range; the source is encoded', async () => {
+  const { promotion } = await promoted()
+  await promotion.publish()
+  const copies = callsOf('UploadPartCopy')
+  expect(copies.map(({ headers }) => headers['x-amz-copy-source-range']).sort()).toEqual([
+    `bytes=0-${64 * MIB - 1}`,
+    `bytes=${64 * MIB}-${64 * MIB + 4}`,
+  ])
+  for (const { headers } of copies) {
+    expect(headers['x-amz-copy-source-if-match']).toMatch(/^".+"$/)
+    expect(headers['x-amz-copy-source']).toMatch(
+      /^staging\/uploads\/prod-models\/llama_3\.8b%2Blora%3Ax\/v3\.1\.0%2Ba\//,
+    )
+  }
+})
+
+test('the blob carries the mark of its digest, and is completed create-only', async () => {
+  const { upload, promotion } = await promoted()
+  const [begun] = callsOf('CreateMultipartUpload')
+  expect(begun?.path).toBe(blobKey(digestHex(upload.id.digest)))
+  expect(begun?.headers).toMatchObject({
+    'x-amz-meta-bucket-sha256': digestHex(upload.id.digest),
+    'x-amz-checksum-algorithm': 'SHA256',
+  })
+  expect(await promotion.publish()).toBe('written')
+  expect(callsOf('CompleteMultipartUpload').map(({ headers }) => headers['if-none-match'])).toEqual(['*'])
+  expect(await stand.blobs.inspect(upload.id)).toEqual({
+    found: true,
+    size: bytes.byteLength,
+    attested: true,
+  })
+})
+
+test('no byte of it passes through this process', async () => {
+  const { promotion } = await promoted()
+  await promotion.publish()
+  expect(callsOf('GetObject')).toEqual([])
+})
+
+test('nothing has the final name before it is published', async () => {
+  const { upload, promotion } = await promoted()
+  await expect.poll(() => callsOf('UploadPartCopy').length).toBe(2)
+  expect(await stand.blobs.inspect(upload.id)).toEqual({ found: false })
+  await promotion.abandon()
+  expect(await stand.blobs.inspect(upload.id)).toEqual({ found: false })
+  expect(stand.aws.openUploads.size).toBe(0)
+})
+
+describe('publishing', () => {
+  test('where the name is taken leaves it alone, and removes the copies', async () => {
+    const { promotion } = await promoted()
+    stand.aws.misbehave('CompleteMultipartUpload', { status: 412, code: 'PreconditionFailed' })
+    expect(await promotion.publish()).toBe('exists')
+    expect(stand.aws.openUploads.size).toBe(0)
+  })
+
+  test('beside another begins anew', async () => {
+    const { upload, promotion } = await promoted()
+    stand.aws.misbehave('CompleteMultipartUpload', { status: 409, code: 'ConditionalRequestConflict' }, 1)
+    expect(await promotion.publish()).toBe('written')
+    expect(callsOf('CreateMultipartUpload')).toHaveLength(2)
+    expect(stand.aws.openUploads.size).toBe(0)
+    expect(await stand.blobs.inspect(upload.id)).toMatchObject({ found: true, attested: true })
+  })
+
+  test('beside others all the time ends as unavailable', async () => {
+    const { promotion } = await promoted()
+    stand.aws.misbehave('CompleteMultipartUpload', { status: 409, code: 'ConditionalRequestConflict' })
+    await expect(promotion.publish()).rejects.toMatchObject({ code: 'unavailable' })
+    expect(callsOf('CreateMultipartUpload')).toHaveLength(3)
+    expect(stand.aws.openUploads.size).toBe(0)
+  })
+
+  test('whose answer was lost finds the blob there', async () => {
+    const { upload, promotion } = await promoted()
+    stand.aws.misbehave('CompleteMultipartUpload', 'lose-answer', 1)
+    expect(await promotion.publish()).toBe('exists')
+    expect(await stand.blobs.inspect(upload.id)).toMatchObject({ found: true, attested: true })
+  })
+
+  test('of copies that are gone, with nothing under the name, is no success', async () => {
+    const { promotion } = await promoted()
+    stand.aws.misbehave('CompleteMultipartUpload', { status: 404, code: 'NoSuchUpload' })
+    await expect(promotion.publish()).rejects.toMatchObject({ code: 'unavailable' })
+  })
+
+  test('that fails inside of a 200 is no success', async () => {
+    const { upload, promotion } = await promoted()
+    stand.aws.misbehave('CompleteMultipartUpload', { status: 200, code: 'InternalError' })
+    await expect(promotion.publish()).rejects.toMatchObject({ code: 'unavailable' })
+    expect(await stand.blobs.inspect(upload.id)).toEqual({ found: false })
+  })
+
+  test.each([
+    ['a copy that is refused', { status: 403, code: 'AccessDenied' }],
+    ['a source that was replaced', { status: 412, code: 'PreconditionFailed' }],
+    ['a copy that fails inside of a 200', { status: 200, code: 'InternalError' }],
+  ])('after %s is no success, and nothing has the name', async (_, how) => {
+    const { upload, staged } = await stand.opened(bytes)
+    stand.aws.misbehave('UploadPartCopy', how)
+    const promotion = await staged.promote(upload.id)
+    await expect(promotion.publish()).rejects.toMatchObject({ code: 'unavailable' })
+    expect(callsOf('CompleteMultipartUpload')).toEqual([])
+    await promotion.abandon()
+    expect(stand.aws.openUploads.size).toBe(0)
+  })
+})
+
+describe('abandoning', () => {
+  test('what is gone already is fine', async () => {
+    const { promotion } = await promoted()
+    await promotion.abandon()
+    await promotion.abandon()
+  })
+
+  test('stops copies that hang', async () => {
+    const { upload, staged } = await stand.opened(bytes)
+    stand.aws.misbehave('UploadPartCopy', 'stall')
+    const promotion = await staged.promote(upload.id)
+    await promotion.abandon()
+    expect(stand.aws.openUploads.size).toBe(0)
+  })
+})
+
+test('copies fit what S3 takes: 5 MiB to 5 GiB, and no more than 10,000', () => {
+  for (const size of [1, 64 * MIB, 5 * GIB, DEPLOYED_MAX_ARTIFACT_BYTES, 40_000 * GIB]) {
+    expect(copyBytes(size)).toBeGreaterThanOrEqual(5 * MIB)
+    expect(copyBytes(size)).toBeLessThanOrEqual(5 * GIB)
+    expect(Math.ceil(size / copyBytes(size))).toBeLessThanOrEqual(10_000)
+  }
+})

@@ -1,0 +1,154 @@
+/** Deliveries end one by one: what is done is removed, what failed comes again by itself, and time is left to end in order. */
+import { ChangeMessageVisibilityCommand, SQSClient } from '@aws-sdk/client-sqs'
+import type { SQSEvent } from 'aws-lambda'
+import { mockClient } from 'aws-sdk-client-mock'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type DeliveryHandling, type DeliveryRecord, deliveryHandler } from '#aws/sqs-deliveries'
+import { formatVerification } from '#aws/sqs-verification-queue'
+import { BucketError } from '#protocol/errors'
+import { ATTEMPT, uploadOf } from './uploads-fixtures.ts'
+
+const client = new SQSClient({ region: 'eu-west-1', maxAttempts: 1 })
+const sqs = mockClient(client)
+const QUEUE = 'arn:aws:sqs:eu-west-1:123456789012:queue'
+const DEAD = 'arn:aws:sqs:eu-west-1:123456789012:dead'
+const request = { id: uploadOf(Buffer.from('hello')).id, attempt: ATTEMPT }
+const lines: DeliveryRecord[] = []
+beforeEach(() => {
+  sqs.reset()
+  sqs.onAnyCommand().resolves({})
+  lines.length = 0
+})
+afterEach(() => void vi.useRealTimers())
+
+const handlerOf = (over: Partial<DeliveryHandling>) =>
+  deliveryHandler({
+    verify: async () => 'committed',
+    abandon: async () => {},
+    client,
+    queueUrl: 'https://sqs.test/queue',
+    deadLetterQueueArn: DEAD,
+    log: (line) => lines.push(line),
+    ...over,
+  })
+
+const message = (messageId: string, body = formatVerification(request), arn = QUEUE, delivery = 1) => ({
+  messageId,
+  body,
+  receiptHandle: `receipt of ${messageId}`,
+  eventSourceARN: arn,
+  attributes: { ApproximateReceiveCount: String(delivery) },
+})
+const eventOf = (...messages: ReturnType<typeof message>[]): SQSEvent =>
+  // The handler reads nothing else of a record.
+  ({ Records: messages }) as unknown as SQSEvent
+const context = (left = 900_000) => ({
+  awsRequestId: 'invocation-1',
+  getRemainingTimeInMillis: () => left,
+})
+const failed = (...ids: string[]) => ({
+  batchItemFailures: ids.map((itemIdentifier) => ({ itemIdentifier })),
+})
+const pauses = () =>
+  sqs
+    .commandCalls(ChangeMessageVisibilityCommand)
+    .map(({ args: [{ input }] }) => [input.ReceiptHandle, input.VisibilityTimeout])
+
+test.each(['committed', 'failed', 'stale'])(
+  'a verification that ended as %s is done with',
+  async (outcome) => {
+    const verify = vi.fn(async () => outcome)
+    expect(await handlerOf({ verify })(eventOf(message('a')), context())).toEqual(failed())
+    expect(verify).toHaveBeenCalledExactlyOnceWith(request, expect.any(AbortSignal))
+    expect(lines).toMatchObject([{ operation: 'verify', outcome, attempt: ATTEMPT, delivery: 1 }])
+  },
+)
+
+test('one that fails comes again, and takes no other with it', async () => {
+  const verify = vi
+    .fn(async () => 'committed')
+    .mockRejectedValueOnce(BucketError.unavailable('another is at work', new Error('the cause')))
+  const event = eventOf(message('a'), message('b'))
+  expect(await handlerOf({ verify })(event, context())).toEqual(failed('a'))
+  expect(lines.map(({ outcome }) => outcome)).toEqual(['retry', 'committed'])
+  expect(lines[0]?.error).toMatch(/another is at work.*the cause/)
+})
+
+test('it comes again soon, later each time, and never later than a quarter of an hour', async () => {
+  const verify = async () => {
+    throw BucketError.unavailable('not now')
+  }
+  for (const delivery of [1, 2, 5, 8])
+    await handlerOf({ verify })(eventOf(message('a', undefined, QUEUE, delivery)), context())
+  expect(pauses()).toEqual([15, 30, 240, 900].map((seconds) => ['receipt of a', seconds]))
+})
+
+test('it comes again even where the queue does not take the pause', async () => {
+  sqs.on(ChangeMessageVisibilityCommand).rejects(new Error('no'))
+  const verify = async () => {
+    throw BucketError.unavailable('not now')
+  }
+  expect(await handlerOf({ verify })(eventOf(message('a')), context())).toEqual(failed('a'))
+})
+
+test.each(['hello', '{}', formatVerification({ ...request, attempt: '../x' })])(
+  'the message %j is never done with, so that it ends where a human looks',
+  async (body) => {
+    const verify = vi.fn(async () => 'committed')
+    expect(await handlerOf({ verify })(eventOf(message('a', body)), context())).toEqual(failed('a'))
+    expect(verify).not.toHaveBeenCalled()
+    expect(lines).toMatchObject([{ outcome: 'retry', message_id: 'a' }])
+  },
+)
+
+describe('the time of the function', () => {
+  test('is left 20 s before its end, so that the lease is released and the message handed back', async () => {
+    vi.useFakeTimers()
+    const verify = (_: unknown, signal: AbortSignal) =>
+      new Promise<string>((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason))
+      })
+    const result = handlerOf({ verify })(eventOf(message('a')), context(100_000))
+    await vi.advanceTimersByTimeAsync(79_999)
+    expect(lines).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await result).toEqual(failed('a'))
+    expect(lines[0]?.error).toContain('time is over')
+  })
+
+  test('that is nearly over begins no other verification', async () => {
+    const verify = vi.fn(async () => 'committed')
+    expect(await handlerOf({ verify })(eventOf(message('a')), context(59_999))).toEqual(failed('a'))
+    expect(verify).not.toHaveBeenCalled()
+  })
+
+  test('leaves no timer behind', async () => {
+    vi.useFakeTimers()
+    await handlerOf({})(eventOf(message('a')), context())
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('a dead letter', () => {
+  const dead = (id: string, body?: string) => message(id, body, DEAD)
+
+  test('is given up, not verified', async () => {
+    const [verify, abandon] = [vi.fn(async () => 'committed'), vi.fn(async () => {})]
+    expect(await handlerOf({ verify, abandon })(eventOf(dead('a')), context())).toEqual(failed())
+    expect(abandon).toHaveBeenCalledExactlyOnceWith(request)
+    expect(verify).not.toHaveBeenCalled()
+    expect(lines).toMatchObject([{ operation: 'abandon', outcome: 'abandoned' }])
+  })
+
+  test('that cannot be given up stays', async () => {
+    const abandon = async () => {
+      throw BucketError.unavailable('another is at work')
+    }
+    expect(await handlerOf({ abandon })(eventOf(dead('a'), dead('b')), context())).toEqual(failed('a', 'b'))
+    expect(pauses()).toEqual([])
+  })
+
+  test('that is none of ours stays', async () => {
+    expect(await handlerOf({})(eventOf(dead('a', 'hello')), context())).toEqual(failed('a'))
+  })
+})

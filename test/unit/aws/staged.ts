@@ -1,0 +1,87 @@
+/** A staging area over the stand-in, with short time limits, and uploads in it. */
+import { createHash } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach } from 'vitest'
+import { type CallLimits, createS3Client } from '#aws/clients'
+import { createS3BlobStore } from '#aws/s3-blob-store'
+import { createS3Staging } from '#aws/s3-staging'
+import { GIB, sizeOfPart } from '#protocol/limits'
+import type { BlobStore } from '#repository/ports'
+import type { ReceivedPart, StagedBytes, StagedUpload, Staging } from '#repository/upload-ports'
+import { type AwsStandIn, startAwsStandIn } from '#support/aws-stand-in'
+import { uploadOf } from './uploads-fixtures.ts'
+
+const SHORT: CallLimits = { connectMs: 500, answerMs: 2000, idleMs: 2000, attempts: 2 }
+
+export interface StagedStand {
+  readonly aws: AwsStandIn
+  readonly staging: Staging
+  readonly blobs: BlobStore
+  /** Begins an upload of these bytes and sends all its parts. */
+  sent(bytes: Uint8Array): Promise<StagedUpload>
+  /** And joins and opens it. */
+  opened(bytes: Uint8Array): Promise<{ upload: StagedUpload; staged: StagedBytes }>
+}
+
+export const hexOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+export function partsOf(bytes: Uint8Array): readonly (ReceivedPart & { readonly bytes: Uint8Array })[] {
+  const first = sizeOfPart(bytes.byteLength, 1)
+  return Array.from({ length: Math.ceil(bytes.byteLength / first) }, (_, at) => {
+    const part = bytes.subarray(at * first, (at + 1) * first)
+    return { number: at + 1, size: part.byteLength, sha256: hexOf(part), bytes: part }
+  })
+}
+
+/** Registers hooks that start it for a test file; use the result inside of tests only. */
+export function useStaging(): StagedStand {
+  let aws: AwsStandIn
+  let staging: Staging
+  let blobs: BlobStore
+  beforeAll(async () => {
+    aws = await startAwsStandIn()
+    const client = createS3Client({ region: 'eu-west-1', endpoint: aws.url }, SHORT)
+    client.config.credentials = async () => ({ accessKeyId: 'AKIA', secretAccessKey: 'secret' })
+    blobs = createS3BlobStore({ client, bucket: 'blobs', maxBytes: GIB, endpoint: aws.url })
+    const options = { client, bucket: 'staging', blobBucket: 'blobs', blobs, endpoint: aws.url }
+    staging = createS3Staging({ ...options, joinMs: 1000 })
+  })
+  afterAll(() => aws?.close())
+  beforeEach(() => aws?.reset())
+
+  async function sent(bytes: Uint8Array): Promise<StagedUpload> {
+    const { id, attempt, size } = uploadOf(bytes)
+    const upload = { id, attempt, size, stagingId: await staging.begin(id, attempt, size) }
+    for (const part of partsOf(bytes)) {
+      const { method, url, headers } = await staging.presignPart(
+        upload,
+        part.number,
+        part.size,
+        part.sha256,
+        60,
+      )
+      await fetch(url, { method, headers, body: part.bytes.slice() })
+    }
+    return upload
+  }
+
+  return {
+    get aws() {
+      return aws
+    },
+    get staging() {
+      return staging
+    },
+    get blobs() {
+      return blobs
+    },
+    sent,
+    async opened(bytes) {
+      const upload = await sent(bytes)
+      await staging.complete(upload, partsOf(bytes))
+      const staged = await staging.open(upload)
+      if (!staged) throw new Error('what was joined is not there')
+      aws.calls.length = 0
+      return { upload, staged }
+    },
+  }
+}
