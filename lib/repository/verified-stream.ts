@@ -17,7 +17,11 @@ export interface Declared {
   readonly tooLarge: () => BucketError
 }
 
-/** The stream, and after its normal end the number of bytes that passed. */
+/**
+ * The stream, and after its normal end the number of bytes that passed.
+ * It can be read once: a second reader, such as a retry of a write that broke, would find it at its end at once, and take
+ * nothing for all of the bytes.
+ */
 export interface VerifiedStream extends AsyncIterable<Uint8Array> {
   readonly size: number
 }
@@ -64,9 +68,13 @@ export function verifiedStream(source: AsyncIterable<Uint8Array>, declared: Decl
       },
     )
   }
-  const bytes = verify()
+  let bytes: AsyncGenerator<Uint8Array> | undefined
   return {
-    [Symbol.asyncIterator]: () => bytes,
+    [Symbol.asyncIterator]() {
+      if (bytes) throw new Error('a verified stream is read a second time')
+      bytes = verify()
+      return bytes
+    },
     get size() {
       return size
     },

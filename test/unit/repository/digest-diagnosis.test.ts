@@ -1,0 +1,62 @@
+/** Each likely cause of a mismatch is seen, none is seen where it is not, and looking costs bounded memory. */
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import { type Digest, EMPTY_DIGEST } from '#protocol/digest'
+import { MIB } from '#protocol/limits'
+import { DIAGNOSABLE_BYTES, diagnoseMismatch } from '#repository/digest-diagnosis'
+import { digestOf, someBytes } from '#support/fake-artifacts'
+
+const text = (value: string) => Buffer.from(value)
+const diagnosed = (declared: Digest, body: Uint8Array) => diagnoseMismatch(declared, body.byteLength, body)
+
+describe('the hint for', () => {
+  it.each([
+    ['the digest of nothing', EMPTY_DIGEST, text('x'), 'that of zero bytes'],
+    ['an empty body', digestOf(text('x')), text(''), 'no bytes arrived'],
+    ['a newline that was lost', digestOf(text('x\n')), text('x'), 'with a newline at their end'],
+    ['a newline that was added', digestOf(text('x')), text('x\n'), 'without their last newline'],
+    ['a body that is only a newline', digestOf(text('')), text('\n'), 'that of zero bytes'],
+    ['a body that was gzipped', digestOf(text('x')), gzipSync(text('x')), 'that of the gunzipped bytes'],
+  ])('%s is told', async (_, declared, body, hint) => {
+    expect(await diagnosed(declared, body)).toContain(hint)
+  })
+
+  it('the digest of nothing is told also of a body that was too large to keep', async () => {
+    expect(await diagnoseMismatch(EMPTY_DIGEST, 5 * MIB, undefined)).toContain('that of zero bytes')
+  })
+
+  it.each([
+    ['other bytes', digestOf(text('y')), text('x')],
+    ['two newlines too many', digestOf(text('x')), text('x\n\n')],
+    ['a carriage return', digestOf(text('x')), text('x\r\n')],
+    ['other gzipped bytes', digestOf(text('y')), gzipSync(text('x'))],
+    ['what only begins like gzip', digestOf(text('x')), Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3])],
+    ['a gzip that is cut off', digestOf(text('x')), gzipSync(text('x')).subarray(0, 12)],
+  ])('%s is none', async (_, declared, body) => {
+    expect(await diagnosed(declared, body)).toBeUndefined()
+  })
+
+  it('a body that was too large to keep is none', async () => {
+    expect(await diagnoseMismatch(digestOf(text('x')), DIAGNOSABLE_BYTES + 1, undefined)).toBeUndefined()
+  })
+})
+
+describe('a gzip bomb', () => {
+  const zeros = (bytes: number) => Buffer.alloc(bytes)
+
+  it('is looked into up to 64 MiB', async () => {
+    const body = gzipSync(zeros(64 * MIB))
+    expect(await diagnosed(digestOf(zeros(64 * MIB)), body)).toContain('gunzipped')
+  })
+
+  it('is looked into no further', async () => {
+    const body = gzipSync(zeros(64 * MIB + 1))
+    expect(body.byteLength).toBeLessThan(DIAGNOSABLE_BYTES)
+    expect(await diagnosed(digestOf(zeros(64 * MIB + 1)), body)).toBeUndefined()
+  })
+
+  it('inside of what is diagnosable costs no more when it is random', async () => {
+    const body = gzipSync(someBytes(MIB))
+    expect(await diagnosed(digestOf(someBytes(MIB)), body)).toContain('gunzipped')
+  })
+})

@@ -1,0 +1,89 @@
+/** The rules over stores in memory, with a clock that is set by hand. */
+import { digestHex } from '#protocol/digest'
+import { DEFAULT_CONTENT_TYPE } from '#protocol/entry'
+import { BucketError } from '#protocol/errors'
+import { MIB, type UploadMode } from '#protocol/limits'
+import type { BlobId, Call } from '#repository/ports'
+import { beginUpload, uploadParts } from '#repository/upload-begin'
+import type { UploadDependencies } from '#repository/upload-record'
+import { blobOf, digestOf } from '#support/fake-artifacts'
+import { fakeBlobStore } from '#support/fake-blob-store'
+import { fakeLedger } from '#support/fake-ledger'
+import { fakeQueue } from '#support/fake-queue'
+import { fakeStaging } from '#support/fake-staging'
+import { fakeUploads } from '#support/fake-uploads'
+
+export const NOW = Date.parse('2026-11-23T04:00:00.000Z')
+export const BYTES = new TextEncoder().encode('the bytes')
+export const ID: BlobId = blobOf('models/llama/v1', BYTES)
+export const OTHER_ID: BlobId = blobOf('models/llama/v1', new TextEncoder().encode('other bytes'))
+export const DESCRIPTION = { contentType: DEFAULT_CONTENT_TYPE, uploadedBy: null, provenanceSource: null }
+
+export type Given = ReturnType<typeof given>
+
+let requests = 0
+export const newCall = (): Call => ({ requestId: `request-${++requests}`, time: (_, wait) => wait })
+
+export function given() {
+  const time = { now: NOW }
+  const clock = () => time.now
+  const blobs = fakeBlobStore({ clock })
+  const staging = fakeStaging({ blobs, clock })
+  return {
+    time,
+    clock,
+    blobs,
+    staging,
+    ledger: fakeLedger(),
+    uploads: fakeUploads(),
+    queue: fakeQueue(),
+    maxArtifactBytes: 64 * MIB,
+    maxInlineBytes: 4 * MIB,
+    presignedSeconds: 3600,
+  }
+}
+
+export const beginOf = (mode: UploadMode, id = ID, size = BYTES.byteLength) => ({
+  id,
+  size,
+  mode,
+  description: DESCRIPTION,
+})
+
+/** Begins the upload, and sends the bytes as its client would. */
+export async function arrived(stores: Given, mode: UploadMode, id = ID, bytes = BYTES): Promise<void> {
+  const { upload } = await beginUpload(stores, beginOf(mode, id, bytes.byteLength), newCall())
+  if (upload.request) {
+    const { expires_at: expiresAt, ...request } = upload.request
+    await stores.blobs.send({ ...request, expiresAt }, { body: bytes })
+    return
+  }
+  await sendPart(stores, id, bytes)
+}
+
+export async function sendPart(stores: Given, id: BlobId, bytes: Uint8Array): Promise<void> {
+  const part = { number: 1, sha256: digestHex(digestOf(bytes)) }
+  const { parts } = await uploadParts(stores, id, [part], newCall())
+  for (const { request } of parts) {
+    const { expires_at: expiresAt, ...rest } = request
+    await stores.staging.send({ ...rest, expiresAt }, bytes)
+  }
+}
+
+/** The row of an upload that must be there. */
+export async function rowOf(deps: UploadDependencies, id = ID) {
+  const row = await deps.uploads.find(id)
+  if (!row) throw new Error('there is no row')
+  return row
+}
+
+/** The refusal that a rule answers with. */
+export async function refusal(rule: Promise<unknown>): Promise<BucketError> {
+  try {
+    await rule
+  } catch (error) {
+    if (error instanceof BucketError) return error
+    throw error
+  }
+  throw new Error('was not refused')
+}

@@ -1,0 +1,177 @@
+/** A store is refused for the first reason there is, and before a byte is asked for where that can be (docs/http-api.md, section 4). */
+import { describe, expect, it } from 'vitest'
+import { BucketError } from '#protocol/errors'
+import { MIB } from '#protocol/limits'
+import { type StoreRequest, store } from '#repository/store'
+import { digestOf, entryOf, inChunks, someBytes } from '#support/fake-artifacts'
+import { BYTES, DESCRIPTION, type Given, given, ID, newCall, OTHER_ID, refusal } from './given.ts'
+
+/** A request that tells whether its bytes were asked for. */
+function asking(change: Partial<StoreRequest> = {}, bytes: Uint8Array = BYTES) {
+  const asked = { forBytes: false }
+  const request: StoreRequest = {
+    ...ID,
+    description: DESCRIPTION,
+    size: bytes.byteLength,
+    onlyIfAbsent: false,
+    body: () => {
+      asked.forBytes = true
+      return inChunks(bytes, 3)
+    },
+    ...change,
+  }
+  return { request, asked }
+}
+
+const stored = async (stores: Given, id = ID, bytes: Uint8Array = BYTES) =>
+  store(stores, asking({ ...id }, bytes).request, newCall())
+
+describe('a store', () => {
+  it('is answered with the entry that it made', async () => {
+    const stores = given()
+    const entry = await stored(stores)
+    expect(entry).toEqual(entryOf('models/llama/v1', BYTES))
+    expect(stores.ledger.entries).toEqual([entry])
+  })
+
+  it('of zero bytes, or of a size that was not announced, is as good as any', async () => {
+    const stores = given()
+    const empty = new Uint8Array()
+    const { request } = asking({ digest: digestOf(empty), size: undefined }, empty)
+    expect(await store(stores, request, newCall())).toMatchObject({ size: 0 })
+  })
+
+  it('may be as large as one request may be', async () => {
+    const stores = given()
+    const bytes = someBytes(4 * MIB)
+    const entry = await store(stores, asking({ digest: digestOf(bytes) }, bytes).request, newCall())
+    expect(entry.size).toBe(4 * MIB)
+  })
+})
+
+describe('before any byte is asked for', () => {
+  it('a size beyond the limit of artifacts is refused, also where the version is taken', async () => {
+    const stores = given()
+    await stored(stores)
+    const { request, asked } = asking({ size: 64 * MIB + 1 })
+    expect(await refusal(store(stores, request, newCall()))).toMatchObject({
+      code: 'artifact_too_large',
+      members: { size: 64 * MIB + 1, max_artifact_bytes: 64 * MIB },
+    })
+    expect(asked.forBytes).toBe(false)
+  })
+
+  it('a size beyond one request is refused, with the way that takes it', async () => {
+    const { request, asked } = asking({ size: 4 * MIB + 1 })
+    expect(await refusal(store(given(), request, newCall()))).toMatchObject({
+      code: 'inline_too_large',
+      members: {
+        size: 4 * MIB + 1,
+        max_inline_bytes: 4 * MIB,
+        upload: `/v1/buckets/models/artifacts/llama/versions/v1/uploads/${encodeURIComponent(ID.digest)}`,
+      },
+    })
+    expect(asked.forBytes).toBe(false)
+  })
+
+  it('where one request takes as much as an artifact may have, there is no other way to name', async () => {
+    const stores = { ...given(), maxInlineBytes: 128 * MIB }
+    const { request } = asking({ size: 64 * MIB + 1 })
+    expect(await refusal(store(stores, request, newCall()))).toMatchObject({ code: 'artifact_too_large' })
+  })
+
+  it.each([
+    ['the same bytes', ID, 'identical'],
+    ['other bytes', OTHER_ID, 'different'],
+  ])('a version that is taken by %s is refused', async (_, { digest }, conflict) => {
+    const stores = given()
+    const winner = await stored(stores)
+    const { request, asked } = asking({ digest })
+    expect(await refusal(store(stores, request, newCall()))).toMatchObject({
+      code: 'version_exists',
+      members: { conflict, declared_digest: digest, stored: { digest: winner.digest } },
+    })
+    expect(asked.forBytes).toBe(false)
+  })
+
+  it('a version that is taken is a failed precondition for who asked for it to be absent', async () => {
+    const stores = given()
+    await stored(stores)
+    const { request } = asking({ onlyIfAbsent: true })
+    expect(await refusal(store(stores, request, newCall()))).toMatchObject({
+      code: 'precondition_failed',
+      members: { conflict: 'identical' },
+    })
+  })
+})
+
+describe('once the bytes came', () => {
+  const nothingStored = async (request: StoreRequest, code: string) => {
+    const stores = given()
+    expect(await refusal(store(stores, request, newCall()))).toMatchObject({ code })
+    expect(stores.ledger.entries).toEqual([])
+    expect(stores.blobs.count).toBe(0)
+  }
+
+  it('other bytes are refused, and nothing is stored', () =>
+    nothingStored(asking({}, new TextEncoder().encode('the byteS')).request, 'digest_mismatch'))
+
+  it('a body that grows beyond the limit unannounced is refused, and nothing is stored', () =>
+    nothingStored(asking({ size: undefined }, someBytes(4 * MIB + 1)).request, 'inline_too_large'))
+
+  it('a body of another length than announced is refused, and nothing is stored', () =>
+    nothingStored(asking({ size: BYTES.byteLength + 1 }).request, 'invalid_request'))
+
+  it('a body that breaks off stores nothing', async () => {
+    const stores = given()
+    const broken = new Error('connection reset')
+    const body = async function* () {
+      yield BYTES.subarray(0, 4)
+      throw broken
+    }
+    await expect(store(stores, { ...asking().request, body }, newCall())).rejects.toBe(broken)
+    expect([stores.ledger.entries.length, stores.blobs.count]).toEqual([0, 0])
+  })
+
+  it('a version that was taken meanwhile is a conflict with the winner', async () => {
+    const stores = given()
+    const { request } = asking({
+      body: async function* () {
+        await stored(stores, OTHER_ID, new TextEncoder().encode('other bytes'))
+        yield BYTES
+      },
+    })
+    expect(await refusal(store(stores, request, newCall()))).toMatchObject({
+      code: 'version_exists',
+      members: { conflict: 'different', stored: { digest: OTHER_ID.digest } },
+    })
+  })
+})
+
+describe('a final name that is taken', () => {
+  it('by the right bytes that nobody vouches for counts once they are hashed', async () => {
+    const stores = given()
+    stores.blobs.plant(ID, BYTES)
+    expect(await stored(stores)).toMatchObject({ digest: ID.digest })
+  })
+
+  it.each([
+    ['of the same length', 'the byteZ'],
+    ['of another length', 'short'],
+  ])('by other bytes %s refuses the store until an operator has looked', async (_, planted) => {
+    const stores = given()
+    stores.blobs.plant(ID, new TextEncoder().encode(planted))
+    expect(await refusal(stored(stores))).toMatchObject({ code: 'unavailable' })
+    expect(stores.ledger.entries).toEqual([])
+  })
+})
+
+it('a store that fails is never taken for an absent version', async () => {
+  const stores = given()
+  const ledger = { ...stores.ledger, find: () => Promise.reject(BucketError.unavailable('no answer')) }
+  const { request, asked } = asking()
+  expect(await refusal(store({ ...stores, ledger }, request, newCall()))).toMatchObject({
+    code: 'unavailable',
+  })
+  expect(asked.forBytes).toBe(false)
+})

@@ -1,0 +1,248 @@
+/** Beginning an upload, and finding it again from anywhere by reference and digest (docs/http-api.md, sections 7.1 and 7.2). */
+import { describe, expect, it } from 'vitest'
+import { EMPTY_DIGEST } from '#protocol/digest'
+import { GIB, MIB, UPLOAD_SECONDS } from '#protocol/limits'
+import { beginUpload, uploadParts } from '#repository/upload-begin'
+import { commitUpload } from '#repository/upload-commit'
+import { uploadState } from '#repository/upload-view'
+import { entryOf } from '#support/fake-artifacts'
+import {
+  arrived,
+  BYTES,
+  beginOf,
+  given,
+  ID,
+  NOW,
+  newCall,
+  OTHER_ID,
+  refusal,
+  rowOf,
+  sendPart,
+} from './given.ts'
+
+const SHA256 = 'a'.repeat(64)
+
+describe('a begin', () => {
+  it('of a single upload gives the request that stores its bytes', async () => {
+    const stores = given()
+    const { created, upload } = await beginUpload(stores, beginOf('single'), newCall())
+    expect(created).toBe(true)
+    expect(upload).toMatchObject({ mode: 'single', state: 'open', received: false, size: 9 })
+    expect(upload.request).toMatchObject({ method: 'PUT', headers: { 'content-length': '9' } })
+    expect(upload.expires_at).toBe(new Date(NOW + UPLOAD_SECONDS * 1000).toISOString())
+  })
+
+  it('of an upload of parts tells how it is divided', async () => {
+    const request = beginOf('multipart', ID, 40 * MIB)
+    const { upload } = await beginUpload(given(), request, newCall())
+    expect(upload).toMatchObject({ mode: 'multipart', part_size: 16 * MIB, part_count: 3, received: [] })
+    expect(upload.request).toBeUndefined()
+  })
+
+  it('again leads back to the same upload, with what has arrived and the first description', async () => {
+    const stores = given()
+    await arrived(stores, 'multipart')
+    const { attempt } = await rowOf(stores)
+    const again = {
+      ...beginOf('single'),
+      description: { ...beginOf('single').description, uploadedBy: 'me' },
+    }
+    const { created, upload } = await beginUpload(stores, again, newCall())
+    expect(created).toBe(false)
+    expect(upload).toMatchObject({ mode: 'multipart', received: [{ number: 1, size: 9 }], uploaded_by: null })
+    expect((await rowOf(stores)).attempt).toBe(attempt)
+  })
+
+  it('finds a single upload whose bytes are there already', async () => {
+    const stores = given()
+    await arrived(stores, 'single')
+    const { upload } = await beginUpload(stores, beginOf('single'), newCall())
+    expect(upload.received).toBe(true)
+  })
+
+  it.each([
+    ['zero bytes are single, whatever was asked', 0, 'multipart', 'single'],
+    ['64 MiB are single', 64 * MIB, undefined, 'single'],
+    ['more are parts', 64 * MIB + 1, undefined, 'multipart'],
+    ['single is possible where it is asked for', 65 * MIB, 'single', 'single'],
+    ['parts are possible where they are asked for', 1, 'multipart', 'multipart'],
+  ] as const)('%s', async (_, size, mode, expected) => {
+    const stores = { ...given(), maxArtifactBytes: 5 * GIB }
+    const { upload } = await beginUpload(stores, { ...beginOf('single', ID, size), mode }, newCall())
+    expect(upload.mode).toBe(expected)
+  })
+
+  it('refuses a single upload above 5 GiB as malformed, and anything above the limit as too large', async () => {
+    const stores = { ...given(), maxArtifactBytes: 6 * GIB }
+    const single = beginOf('single', ID, 5 * GIB + 1)
+    expect(await refusal(beginUpload(stores, single, newCall()))).toMatchObject({
+      code: 'invalid_request',
+      members: { errors: [{ in: 'body', name: 'mode' }] },
+    })
+    const large = beginOf('multipart', ID, 6 * GIB + 1)
+    expect(await refusal(beginUpload(stores, large, newCall()))).toMatchObject({
+      code: 'artifact_too_large',
+      members: { size: 6 * GIB + 1, max_artifact_bytes: 6 * GIB },
+    })
+    expect(stores.uploads.rows).toEqual([])
+  })
+
+  it.each([
+    ['the same bytes', ID, 'identical'],
+    ['other bytes', OTHER_ID, 'different'],
+  ])('is refused where %s hold the version', async (_, id, conflict) => {
+    const stores = given()
+    await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'before')
+    expect(await refusal(beginUpload(stores, beginOf('single', id), newCall()))).toMatchObject({
+      code: 'version_exists',
+      members: { conflict },
+    })
+  })
+
+  it('of another size is refused, and shows the upload that is there', async () => {
+    const stores = given()
+    await beginUpload(stores, beginOf('single'), newCall())
+    const error = await refusal(beginUpload(stores, beginOf('single', ID, 10), newCall()))
+    expect(error).toMatchObject({ code: 'upload_conflict', members: { upload: { size: 9, state: 'open' } } })
+    expect(error.next).toContain('DELETE')
+  })
+
+  it('after an upload has expired begins anew, and drops its parts', async () => {
+    const stores = given()
+    await arrived(stores, 'multipart')
+    const { attempt } = await rowOf(stores)
+    stores.time.now += UPLOAD_SECONDS * 1000
+    const { created, upload } = await beginUpload(stores, beginOf('multipart'), newCall())
+    expect([created, upload.received]).toEqual([true, []])
+    expect(stores.staging.attempts).not.toContain(attempt)
+  })
+
+  it('begins anew where the parts of an open upload are gone', async () => {
+    const stores = given()
+    await arrived(stores, 'multipart')
+    await stores.staging.drop(await rowOf(stores))
+    expect(await beginUpload(stores, beginOf('multipart'), newCall())).toMatchObject({ created: true })
+  })
+
+  it('begins anew where the ledger has lost what a row calls committed', async () => {
+    const stores = given()
+    await arrived(stores, 'single')
+    await commitUpload(stores, ID, newCall())
+    const restored = { ...given(), uploads: stores.uploads }
+    expect(await beginUpload(restored, beginOf('single'), newCall())).toMatchObject({ created: true })
+  })
+})
+
+describe('requests for parts', () => {
+  it('are given for parts of the right length, again and again', async () => {
+    const stores = given()
+    await beginUpload(stores, beginOf('multipart', ID, 40 * MIB), newCall())
+    const asked = [
+      { number: 3, sha256: SHA256 },
+      { number: 1, sha256: SHA256 },
+    ]
+    const { parts } = await uploadParts(stores, ID, asked, newCall())
+    expect(parts.map(({ number, request }) => [number, request.headers['content-length']])).toEqual([
+      [3, String(8 * MIB)],
+      [1, String(16 * MIB)],
+    ])
+    expect((await uploadParts(stores, ID, asked, newCall())).parts).toHaveLength(2)
+  })
+
+  it('live no longer than their upload', async () => {
+    const stores = given()
+    await beginUpload(stores, beginOf('multipart'), newCall())
+    const { expiresAt } = await rowOf(stores)
+    stores.time.now = expiresAt - 60_000
+    const { parts } = await uploadParts(stores, ID, [{ number: 1, sha256: SHA256 }], newCall())
+    expect(parts[0]?.request.expires_at).toBe(new Date(expiresAt).toISOString())
+  })
+
+  it('beyond the last part are refused, each by name', async () => {
+    const stores = given()
+    await beginUpload(stores, beginOf('multipart'), newCall())
+    const asked = [2, 1, 10_000].map((number) => ({ number, sha256: SHA256 }))
+    expect(await refusal(uploadParts(stores, ID, asked, newCall()))).toMatchObject({
+      code: 'invalid_request',
+      members: { errors: [{ name: 'parts[0].number' }, { name: 'parts[2].number' }] },
+    })
+  })
+
+  it('of a single upload, or of one that is being verified, are refused with the upload', async () => {
+    const stores = given()
+    const asked = [{ number: 1, sha256: SHA256 }]
+    await beginUpload(stores, beginOf('single', OTHER_ID), newCall())
+    expect(await refusal(uploadParts(stores, OTHER_ID, asked, newCall()))).toMatchObject({
+      code: 'upload_conflict',
+      members: { upload: { mode: 'single', state: 'open' } },
+    })
+    await arrived(stores, 'multipart')
+    await commitUpload(stores, ID, newCall())
+    expect(await refusal(uploadParts(stores, ID, asked, newCall()))).toMatchObject({
+      code: 'upload_conflict',
+      members: { upload: { state: 'verifying' } },
+    })
+  })
+
+  it('where there is no upload are refused, and so are they once it has expired', async () => {
+    const stores = given()
+    const asked = [{ number: 1, sha256: SHA256 }]
+    expect(await refusal(uploadParts(stores, ID, asked, newCall()))).toMatchObject({
+      code: 'upload_not_found',
+    })
+    await beginUpload(stores, beginOf('multipart'), newCall())
+    stores.time.now += UPLOAD_SECONDS * 1000
+    expect(await refusal(uploadParts(stores, ID, asked, newCall()))).toMatchObject({
+      code: 'upload_not_found',
+    })
+  })
+})
+
+describe('the state of an upload', () => {
+  it('is what has arrived, for whoever knows only the reference and the digest', async () => {
+    const stores = given()
+    await beginUpload(stores, beginOf('multipart'), newCall())
+    expect(await uploadState(stores, ID, newCall())).toMatchObject({ state: 'open', received: [] })
+    await sendPart(stores, ID, BYTES)
+    expect(await uploadState(stores, ID, newCall())).toMatchObject({
+      received: [{ number: 1, size: 9, sha256: ID.digest.slice(7) }],
+    })
+  })
+
+  it('holds no request that could write', async () => {
+    const stores = given()
+    await beginUpload(stores, beginOf('single'), newCall())
+    expect(await uploadState(stores, ID, newCall())).not.toHaveProperty('request')
+  })
+
+  it('is not found before a begin, of another digest, and after its end', async () => {
+    const stores = given()
+    const gone = async (id = ID) =>
+      expect(await refusal(uploadState(stores, id, newCall()))).toMatchObject({ code: 'upload_not_found' })
+    await gone()
+    await beginUpload(stores, beginOf('single'), newCall())
+    await gone({ ...ID, digest: EMPTY_DIGEST })
+    stores.time.now += UPLOAD_SECONDS * 1000
+    await gone()
+  })
+
+  it('is committed where the ledger holds the digest, also when the upload has expired', async () => {
+    const stores = given()
+    await beginUpload(stores, beginOf('single'), newCall())
+    await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
+    const committed = { state: 'committed', entry: { digest: ID.digest } }
+    expect(await uploadState(stores, ID, newCall())).toMatchObject(committed)
+    stores.time.now += UPLOAD_SECONDS * 1000
+    expect(await uploadState(stores, ID, newCall())).toMatchObject(committed)
+  })
+
+  it('is failed, with the winner, where other bytes hold the version', async () => {
+    const stores = given()
+    await beginUpload(stores, beginOf('single', OTHER_ID), newCall())
+    await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
+    expect(await uploadState(stores, OTHER_ID, newCall())).toMatchObject({
+      state: 'failed',
+      problem: { code: 'version_exists', conflict: 'different', stored: { digest: ID.digest } },
+    })
+  })
+})

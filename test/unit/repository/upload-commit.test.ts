@@ -1,0 +1,223 @@
+/** What a commit leads to, and what a give-up does (docs/http-api.md, sections 7.3 and 7.5). Races are in test/simulation. */
+import { describe, expect, it } from 'vitest'
+import { BucketError } from '#protocol/errors'
+import { MIB, UPLOAD_SECONDS } from '#protocol/limits'
+import { beginUpload } from '#repository/upload-begin'
+import { commitUpload, giveUpUpload } from '#repository/upload-commit'
+import { QUEUE_LEASE_MS } from '#repository/upload-record'
+import { uploadState } from '#repository/upload-view'
+import { verifyUpload } from '#repository/verify'
+import { entryOf } from '#support/fake-artifacts'
+import {
+  arrived,
+  BYTES,
+  beginOf,
+  type Given,
+  given,
+  ID,
+  NOW,
+  newCall,
+  OTHER_ID,
+  refusal,
+  rowOf,
+} from './given.ts'
+
+const commit = (stores: Given, id = ID) => commitUpload(stores, id, newCall())
+const otherEntry = entryOf('models/llama/v1', new TextEncoder().encode('other bytes'))
+
+describe('the commit of a single upload', () => {
+  it('stores it at once, and again finds it', async () => {
+    const stores = given()
+    await arrived(stores, 'single')
+    expect(await commit(stores)).toEqual({ outcome: 'created', entry: entryOf('models/llama/v1', BYTES) })
+    expect(await commit(stores)).toMatchObject({ outcome: 'found', entry: { digest: ID.digest } })
+    expect(await uploadState(stores, ID, newCall())).toMatchObject({ state: 'committed' })
+    expect(stores.queue.messages).toEqual([])
+  })
+
+  it('without bytes is refused, and the upload stays open', async () => {
+    const stores = given()
+    await beginUpload(stores, beginOf('single'), newCall())
+    expect(await refusal(commit(stores))).toMatchObject({
+      code: 'upload_incomplete',
+      members: { received: false, missing: [] },
+    })
+    expect(await rowOf(stores)).toMatchObject({ state: 'open' })
+  })
+
+  it('of bytes that nobody vouches for has them read first', async () => {
+    const stores = given()
+    await beginUpload(stores, beginOf('single'), newCall())
+    stores.blobs.plant(ID, BYTES)
+    expect(await commit(stores)).toMatchObject({ outcome: 'verifying', upload: { state: 'verifying' } })
+    expect(stores.ledger.entries).toEqual([])
+    for (const { request } of stores.queue.messages) await verifyUpload(stores, request)
+    expect(stores.ledger.entries).toHaveLength(1)
+  })
+
+  it('whose bytes are of another size than announced fails, and can be begun anew', async () => {
+    const stores = given()
+    await beginUpload(stores, beginOf('single', ID, 10), newCall())
+    stores.blobs.plant(ID, BYTES)
+    expect(await refusal(commit(stores))).toMatchObject({ code: 'digest_mismatch', members: { size: 9 } })
+    expect(await uploadState(stores, ID, newCall())).toMatchObject({
+      state: 'failed',
+      problem: { code: 'digest_mismatch' },
+    })
+    expect(await refusal(commit(stores))).toMatchObject({ code: 'digest_mismatch' })
+    expect(await beginUpload(stores, beginOf('single'), newCall())).toMatchObject({ created: true })
+    expect(await commit(stores)).toMatchObject({ outcome: 'verifying' })
+  })
+})
+
+describe('the commit of parts', () => {
+  it('is accepted, joined and queued, and lives as long as a new upload', async () => {
+    const stores = given()
+    await arrived(stores, 'multipart')
+    stores.time.now += 3600_000
+    const result = await commit(stores)
+    expect(result).toMatchObject({ outcome: 'verifying', upload: { state: 'verifying', verified_bytes: 0 } })
+    expect(stores.queue.messages).toHaveLength(1)
+    expect(await rowOf(stores)).toMatchObject({ expiresAt: NOW + 3600_000 + UPLOAD_SECONDS * 1000 })
+  })
+
+  it('again sends another message while no verifier is known, and none while one is at work', async () => {
+    const stores = given()
+    await arrived(stores, 'multipart')
+    await commit(stores)
+    await commit(stores)
+    expect(stores.queue.messages).toHaveLength(2)
+    const row = await rowOf(stores)
+    const leased = { ...row, revision: row.revision + 1, leaseOwner: 'v', leaseUntil: NOW + 1000 }
+    await stores.uploads.write(leased, row)
+    expect(await commit(stores)).toMatchObject({ outcome: 'verifying' })
+    expect(stores.queue.messages).toHaveLength(2)
+    stores.time.now += 1000
+    await commit(stores)
+    expect(stores.queue.messages).toHaveLength(3)
+  })
+
+  it('with parts missing names the first hundred of them', async () => {
+    const stores = { ...given(), maxArtifactBytes: 4096 * MIB }
+    await beginUpload(stores, beginOf('multipart', ID, 2048 * MIB), newCall())
+    expect(await refusal(commit(stores))).toMatchObject({
+      code: 'upload_incomplete',
+      members: { received: [], missing: Array.from({ length: 100 }, (_, at) => at + 1) },
+    })
+    expect(await rowOf(stores)).toMatchObject({ state: 'open' })
+  })
+
+  it('that the store refuses to join leaves the upload open', async () => {
+    const stores = given()
+    await arrived(stores, 'multipart')
+    const staging = { ...stores.staging, complete: async () => 'incomplete' as const }
+    expect(await refusal(commitUpload({ ...stores, staging }, ID, newCall()))).toMatchObject({
+      code: 'upload_incomplete',
+      members: { received: [{ number: 1 }] },
+    })
+    expect(await rowOf(stores)).toMatchObject({ state: 'open' })
+    expect(await commit(stores)).toMatchObject({ outcome: 'verifying' })
+  })
+})
+
+describe('a commit', () => {
+  it('finds the digest in the ledger, whoever put it there, also without an upload', async () => {
+    const stores = given()
+    await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
+    expect(await commit(stores)).toMatchObject({ outcome: 'found' })
+  })
+
+  it.each(['single', 'multipart'] as const)('of %s loses to other bytes, and drops its own', async (mode) => {
+    const stores = given()
+    await arrived(stores, mode)
+    await stores.ledger.append(otherEntry, 'another')
+    expect(await refusal(commit(stores))).toMatchObject({
+      code: 'version_exists',
+      members: { conflict: 'different', stored: { digest: OTHER_ID.digest } },
+    })
+    expect(await rowOf(stores)).toMatchObject({ state: 'failed', problem: { code: 'version_exists' } })
+    expect(stores.staging.attempts).toEqual([])
+  })
+
+  it('without an upload, or of one that has expired, finds none', async () => {
+    const stores = given()
+    expect(await refusal(commit(stores))).toMatchObject({ code: 'upload_not_found' })
+    await arrived(stores, 'single')
+    stores.time.now += UPLOAD_SECONDS * 1000
+    expect(await refusal(commit(stores))).toMatchObject({ code: 'upload_not_found' })
+  })
+
+  it('is told when the row is changed by others all the time', async () => {
+    const stores = given()
+    await arrived(stores, 'single')
+    const uploads = { ...stores.uploads, write: async () => false }
+    expect(await refusal(commitUpload({ ...stores, uploads }, ID, newCall()))).toMatchObject({
+      code: 'unavailable',
+    })
+    expect(stores.ledger.entries).toEqual([])
+  })
+
+  it('has stored what the ledger took, whatever becomes of the row', async () => {
+    const stores = given()
+    await arrived(stores, 'single')
+    let writes = 0
+    const uploads = {
+      ...stores.uploads,
+      write: (...row: Parameters<typeof stores.uploads.write>) =>
+        ++writes === 1 ? stores.uploads.write(...row) : Promise.reject(BucketError.unavailable('no answer')),
+    }
+    expect(await commitUpload({ ...stores, uploads }, ID, newCall())).toMatchObject({ outcome: 'created' })
+    expect(await uploadState(stores, ID, newCall())).toMatchObject({ state: 'committed' })
+  })
+})
+
+describe('a give-up', () => {
+  it.each(['single', 'multipart'] as const)('of %s leaves no upload, and no parts', async (mode) => {
+    const stores = given()
+    await arrived(stores, mode)
+    await giveUpUpload(stores, ID, newCall())
+    expect([stores.uploads.rows, stores.staging.attempts]).toEqual([[], []])
+    expect(await refusal(giveUpUpload(stores, ID, newCall()))).toMatchObject({ code: 'upload_not_found' })
+    expect(await refusal(commit(stores))).toMatchObject({ code: 'upload_not_found' })
+  })
+
+  it('is done when the row is gone, though its parts cannot be dropped now', async () => {
+    const stores = given()
+    await arrived(stores, 'multipart')
+    const drop = () => Promise.reject(BucketError.unavailable('no answer'))
+    await giveUpUpload({ ...stores, staging: { ...stores.staging, drop } }, ID, newCall())
+    expect(stores.uploads.rows).toEqual([])
+  })
+
+  it('is refused while the upload is being verified, and possible when nobody does any more', async () => {
+    const stores = given()
+    await arrived(stores, 'multipart')
+    await commit(stores)
+    expect(await refusal(giveUpUpload(stores, ID, newCall()))).toMatchObject({
+      code: 'upload_conflict',
+      members: { upload: { state: 'verifying' } },
+    })
+    stores.time.now += QUEUE_LEASE_MS
+    await giveUpUpload(stores, ID, newCall())
+    expect(stores.uploads.rows).toEqual([])
+  })
+
+  it('is refused once it is committed, also by another, and shows it so', async () => {
+    const stores = given()
+    await arrived(stores, 'single')
+    await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
+    expect(await refusal(giveUpUpload(stores, ID, newCall()))).toMatchObject({
+      code: 'upload_conflict',
+      members: { upload: { state: 'committed', entry: { digest: ID.digest } } },
+    })
+  })
+
+  it('of an upload that has failed, or lost to other bytes, is possible', async () => {
+    const stores = given()
+    await arrived(stores, 'single')
+    await stores.ledger.append(otherEntry, 'another')
+    await refusal(commit(stores))
+    await giveUpUpload(stores, ID, newCall())
+    expect(stores.uploads.rows).toEqual([])
+  })
+})

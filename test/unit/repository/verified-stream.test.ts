@@ -1,0 +1,128 @@
+/** The stream ends normally only when all the bytes arrived and are the right ones: whoever publishes at its end is safe. */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { EMPTY_DIGEST } from '#protocol/digest'
+import { BucketError } from '#protocol/errors'
+import { verifiedStream } from '#repository/verified-stream'
+import { collect, digestOf, inChunks, someBytes } from '#support/fake-artifacts'
+
+const BYTES = someBytes(1000)
+const LIMIT = 4096
+const tooLarge = () => new BucketError('artifact_too_large', 'too large', { max_artifact_bytes: LIMIT })
+
+const verified = (
+  source: AsyncIterable<Uint8Array>,
+  digest = digestOf(BYTES),
+  size: number | undefined = undefined,
+  maxBytes = LIMIT,
+) => verifiedStream(source, { digest, size, maxBytes, tooLarge })
+
+/** What a reader saw: the bytes, and how they ended. */
+async function readToEnd(stream: AsyncIterable<Uint8Array>) {
+  const chunks: Uint8Array[] = []
+  try {
+    for await (const chunk of stream) chunks.push(chunk)
+    return { bytes: Buffer.concat(chunks), end: 'normal' }
+  } catch (error) {
+    return { bytes: Buffer.concat(chunks), end: error }
+  }
+}
+
+describe('right bytes', () => {
+  it('pass unchanged in whatever chunks they come, and are counted', async () => {
+    const chunks = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 5 })
+    await fc.assert(
+      fc.asyncProperty(chunks, async (sizes) => {
+        const stream = verified(inChunks(BYTES, ...sizes))
+        expect(await collect(stream)).toEqual(BYTES)
+        expect(stream.size).toBe(BYTES.byteLength)
+      }),
+    )
+  })
+
+  it('may be none', async () => {
+    const stream = verified(inChunks(new Uint8Array(), 1), EMPTY_DIGEST, 0)
+    expect(await collect(stream)).toEqual(new Uint8Array())
+    expect(stream.size).toBe(0)
+  })
+
+  it('may be exactly as many as are allowed', async () => {
+    expect(await collect(verified(inChunks(BYTES, 7), digestOf(BYTES), 1000, 1000))).toEqual(BYTES)
+  })
+})
+
+describe('other bytes', () => {
+  it('of any change to one byte are refused at the end, with both digests', async () => {
+    const changes = fc.tuple(fc.integer({ min: 0, max: 999 }), fc.integer({ min: 1, max: 255 }))
+    await fc.assert(
+      fc.asyncProperty(changes, async ([at, flip]) => {
+        const other = BYTES.slice()
+        other[at] = (other[at] ?? 0) ^ flip
+        const { end } = await readToEnd(verified(inChunks(other, 99)))
+        expect(end).toMatchObject({
+          code: 'digest_mismatch',
+          members: { declared_digest: digestOf(BYTES), computed_digest: digestOf(other), size: 1000 },
+        })
+      }),
+    )
+  })
+
+  it('are told a likely cause', async () => {
+    const { end } = await readToEnd(verified(inChunks(Buffer.from('text\n')), digestOf(Buffer.from('text'))))
+    expect(end).toMatchObject({ members: { hint: expect.stringContaining('without their last newline') } })
+  })
+
+  it.each([
+    ['fewer', BYTES.subarray(0, 999)],
+    ['more', Buffer.concat([BYTES, BYTES.subarray(0, 1)])],
+    ['no', new Uint8Array()],
+  ])('that are %s than announced are refused as a malformed request', async (_, bytes) => {
+    const { end } = await readToEnd(verified(inChunks(bytes, 64), digestOf(bytes), 1000))
+    expect(end).toMatchObject({ code: 'invalid_request', members: { errors: [{ name: 'Content-Length' }] } })
+  })
+})
+
+describe('a stream that goes wrong', () => {
+  it('stops at the first byte beyond the limit, and reads no further', async () => {
+    let given = 0
+    async function* endless() {
+      for (;;) {
+        given += 1
+        yield BYTES.subarray(0, 100)
+      }
+    }
+    const { bytes, end } = await readToEnd(verified(endless(), EMPTY_DIGEST, undefined, 250))
+    expect(end).toMatchObject({ code: 'artifact_too_large' })
+    expect(bytes.byteLength).toBe(200)
+    expect(given).toBe(3)
+  })
+
+  it('ends with the failure of its source', async () => {
+    const broken = new Error('connection reset')
+    async function* breaking() {
+      yield BYTES
+      throw broken
+    }
+    expect((await readToEnd(verified(breaking()))).end).toBe(broken)
+  })
+
+  it('closes its source when the reader stops early', async () => {
+    let isClosed = false
+    async function* source() {
+      try {
+        yield BYTES
+        yield BYTES
+      } finally {
+        isClosed = true
+      }
+    }
+    for await (const _ of verified(source())) break
+    expect(isClosed).toBe(true)
+  })
+
+  it('is never read a second time, for a retry would take its end for an empty body', async () => {
+    const stream = verified(inChunks(BYTES, 100))
+    for await (const _ of stream) break
+    expect((await readToEnd(stream)).end).toEqual(new Error('a verified stream is read a second time'))
+  })
+})

@@ -1,0 +1,308 @@
+/** What a delivery leads to: taking the lease, taking it over, keeping it, and what is wrong with bytes. Races are in test/simulation. */
+import { beforeEach, describe, expect, it } from 'vitest'
+import { BucketError } from '#protocol/errors'
+import { UPLOAD_SECONDS } from '#protocol/limits'
+import { commitUpload } from '#repository/upload-commit'
+import type { StagedBytes } from '#repository/upload-ports'
+import type { UploadDependencies } from '#repository/upload-record'
+import { uploadState } from '#repository/upload-view'
+import { abandonVerification, verifyUpload } from '#repository/verify'
+import { collect, entryOf } from '#support/fake-artifacts'
+import { arrived, BYTES, type Given, given, ID, NOW, newCall, OTHER_ID, refusal, rowOf } from './given.ts'
+
+const LEASE_MS = 120_000
+
+let stores: Given
+const request = async () => ({ id: ID, attempt: (await rowOf(stores)).attempt })
+const verify = async (deps: UploadDependencies = stores) => verifyUpload(deps, await request())
+const state = () => uploadState(stores, ID, newCall())
+
+async function lease(owner: string, until: number, verifiedBytes = 0) {
+  const row = await rowOf(stores)
+  const leased = { ...row, revision: row.revision + 1, leaseOwner: owner, leaseUntil: until, verifiedBytes }
+  await stores.uploads.write(leased, row)
+}
+
+/** The staging area with something else in the place of what it opens. */
+const staged = (change: (bytes: StagedBytes) => Partial<StagedBytes>): UploadDependencies => ({
+  ...stores,
+  staging: {
+    ...stores.staging,
+    open: async (upload) => {
+      const bytes = await stores.staging.open(upload)
+      return bytes && { ...bytes, ...change(bytes) }
+    },
+  },
+})
+
+beforeEach(async () => {
+  stores = given()
+  await arrived(stores, 'multipart')
+  await commitUpload(stores, ID, newCall())
+})
+
+describe('a delivery', () => {
+  it('stores the bytes, tells it, and leaves nothing staged', async () => {
+    expect(await verify()).toBe('committed')
+    const [entry] = stores.ledger.entries
+    expect(entry).toEqual(entryOf('models/llama/v1', BYTES))
+    expect(await collect(await stores.blobs.read(ID, undefined, undefined))).toEqual(BYTES)
+    expect(await stores.blobs.inspect(ID)).toMatchObject({ attested: true })
+    expect(await rowOf(stores)).toMatchObject({ state: 'committed', leaseOwner: null, verifiedBytes: 9 })
+    expect([stores.staging.attempts, stores.staging.promotions]).toEqual([[], 0])
+  })
+
+  it('again changes nothing', async () => {
+    await verify()
+    const row = await rowOf(stores)
+    expect(await verify()).toBe('stale')
+    expect(await rowOf(stores)).toEqual(row)
+  })
+
+  it('of another attempt, of an upload that is gone, and of one that has expired is stale', async () => {
+    expect(await verifyUpload(stores, { id: ID, attempt: 'another' })).toBe('stale')
+    expect(await verifyUpload(stores, { id: OTHER_ID, attempt: 'another' })).toBe('stale')
+    stores.time.now += UPLOAD_SECONDS * 1000
+    expect(await verify()).toBe('stale')
+    expect(stores.ledger.entries).toEqual([])
+  })
+
+  it('finds the parts not joined yet, and joins them', async () => {
+    const early = given()
+    await arrived(early, 'multipart')
+    const complete = () => Promise.reject(BucketError.unavailable('no answer'))
+    const deps = { ...early, staging: { ...early.staging, complete } }
+    await refusal(commitUpload(deps, ID, newCall()))
+    expect(await verifyUpload(early, { id: ID, attempt: (await rowOf(early)).attempt })).toBe('committed')
+  })
+
+  it('of an upload whose parts are gone fails it: it can be begun anew', async () => {
+    await stores.staging.drop(await rowOf(stores))
+    expect(await verify()).toBe('failed')
+    expect(await state()).toMatchObject({
+      state: 'failed',
+      problem: { code: 'unavailable', retryable: true },
+    })
+  })
+
+  it('finds the bytes under their final name when what was staged moved there', async () => {
+    await stores.staging.drop(await rowOf(stores))
+    stores.blobs.plant(ID, BYTES)
+    expect(await verify()).toBe('committed')
+  })
+
+  it('takes no bytes under the final name for these when they are others', async () => {
+    await stores.staging.drop(await rowOf(stores))
+    stores.blobs.plant(ID, new TextEncoder().encode('the byteZ'))
+    expect(await verify()).toBe('failed')
+    expect(stores.ledger.entries).toEqual([])
+  })
+
+  it('reads nothing where an attested blob is there already', async () => {
+    await stores.blobs.write(
+      ID,
+      (async function* () {
+        yield BYTES
+      })(),
+      { size: 9, contentType: '', signal: undefined },
+    )
+    const deps = staged(() => ({ read: () => expect.unreachable() as never }))
+    expect(await verify(deps)).toBe('committed')
+  })
+
+  it('of bytes that lost to others fails without reading them', async () => {
+    await stores.ledger.append(entryOf('models/llama/v1', new TextEncoder().encode('other bytes')), 'another')
+    const deps = staged(() => ({ read: () => expect.unreachable() as never }))
+    expect(await verify(deps)).toBe('failed')
+    expect(await state()).toMatchObject({ state: 'failed', problem: { code: 'version_exists' } })
+    expect(stores.staging.attempts).toEqual([])
+  })
+})
+
+describe('bytes that are not those of the digest', () => {
+  it.each([
+    ['other bytes', 'the byteZ'],
+    ['fewer bytes', 'the byte'],
+    ['more bytes', 'the bytes!'],
+  ])('(%s) fail the upload, and get no final name', async (_, text) => {
+    const wrong = new TextEncoder().encode(text)
+    const deps = staged(() => ({
+      read: async function* () {
+        yield wrong
+      },
+    }))
+    expect(await verify(deps)).toBe('failed')
+    expect(await state()).toMatchObject({
+      state: 'failed',
+      problem: { code: 'digest_mismatch', declared_digest: ID.digest, size: wrong.byteLength },
+    })
+    expect([stores.blobs.count, stores.staging.promotions]).toEqual([0, 0])
+    expect([stores.staging.attempts, stores.ledger.entries]).toEqual([[], []])
+  })
+
+  it('under a final name that a publish finds taken fail it too', async () => {
+    const deps = staged((bytes) => ({
+      promote: async (blob) => {
+        const promotion = await bytes.promote(blob)
+        return {
+          ...promotion,
+          publish: () => {
+            stores.blobs.plant(ID, new TextEncoder().encode('the byteZ'))
+            return promotion.publish()
+          },
+        }
+      },
+    }))
+    expect(await verify(deps)).toBe('failed')
+    expect(await state()).toMatchObject({ problem: { code: 'unavailable' } })
+    expect(stores.ledger.entries).toEqual([])
+  })
+})
+
+describe('the lease', () => {
+  it('keeps a second verifier away as long as it lasts, whose delivery comes again', async () => {
+    await lease('the first', NOW + LEASE_MS)
+    expect(await refusal(verify())).toMatchObject({ code: 'unavailable' })
+    expect(await rowOf(stores)).toMatchObject({ leaseOwner: 'the first' })
+  })
+
+  it('that has lapsed is taken over, and the bytes are read from the start', async () => {
+    await lease('the first', NOW + LEASE_MS, 5)
+    stores.time.now += LEASE_MS
+    const seen: unknown[] = []
+    const deps = staged((bytes) => ({
+      read: async function* (signal) {
+        seen.push(await rowOf(stores))
+        yield* bytes.read(signal)
+      },
+    }))
+    expect(await verify(deps)).toBe('committed')
+    expect(seen).toMatchObject([{ verifiedBytes: 0, leaseUntil: stores.time.now + LEASE_MS }])
+    expect(seen).not.toMatchObject([{ leaseOwner: 'the first' }])
+  })
+
+  it('is renewed while bytes are read, with how far it got', async () => {
+    const seen: unknown[] = []
+    const deps = staged(() => ({
+      read: async function* () {
+        for (const byte of BYTES) {
+          stores.time.now += 6_000
+          yield Uint8Array.of(byte)
+          seen.push((await rowOf(stores)).verifiedBytes)
+        }
+      },
+    }))
+    expect(await verify(deps)).toBe('committed')
+    expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
+    expect(stores.ledger.entries).toHaveLength(1)
+  })
+
+  it('that another has taken over stops the verifier before it publishes', async () => {
+    const deps = staged((bytes) => ({
+      read: async function* (signal) {
+        await lease('another', NOW + LEASE_MS)
+        yield* bytes.read(signal)
+      },
+    }))
+    expect(await refusal(verify(deps))).toMatchObject({ code: 'unavailable' })
+    expect([stores.blobs.count, stores.staging.promotions]).toEqual([0, 0])
+    expect(await rowOf(stores)).toMatchObject({ leaseOwner: 'another', state: 'verifying' })
+  })
+
+  it('whose renewal took longer than it lasts is lost', async () => {
+    const uploads = {
+      ...stores.uploads,
+      write: async (...row: Parameters<typeof stores.uploads.write>) => {
+        const isWritten = await stores.uploads.write(...row)
+        if (stores.blobs.count > 0) stores.time.now += LEASE_MS
+        return isWritten
+      },
+    }
+    expect(await refusal(verify({ ...stores, uploads }))).toMatchObject({ code: 'unavailable' })
+    expect(stores.ledger.entries).toEqual([])
+  })
+
+  it('is given back when a store fails, so that the next delivery begins at once', async () => {
+    const broken = BucketError.unavailable('no answer')
+    const deps = staged(() => ({
+      // biome-ignore lint/correctness/useYield: it fails before its first byte
+      read: async function* () {
+        throw broken
+      },
+    }))
+    await expect(verify(deps)).rejects.toBe(broken)
+    expect(await rowOf(stores)).toMatchObject({ state: 'verifying', leaseOwner: null })
+    expect(stores.staging.promotions).toBe(0)
+    expect(await verify()).toBe('committed')
+  })
+
+  it('is given back when the verifier is told to stop', async () => {
+    const stop = AbortSignal.abort(new Error('time is up'))
+    await expect(verifyUpload(stores, await request(), stop)).rejects.toThrow('time is up')
+    expect(await rowOf(stores)).toMatchObject({ leaseOwner: null })
+  })
+
+  it('leaves no promotion behind when the publishing fails', async () => {
+    const broken = BucketError.unavailable('no answer')
+    const deps = staged((bytes) => ({
+      promote: async (blob) => ({ ...(await bytes.promote(blob)), publish: () => Promise.reject(broken) }),
+    }))
+    await expect(verify(deps)).rejects.toBe(broken)
+    expect(stores.staging.promotions).toBe(0)
+  })
+})
+
+describe('dead letters', () => {
+  it('fail the upload, which can be tried again', async () => {
+    await abandonVerification(stores, await request())
+    expect(await state()).toMatchObject({
+      state: 'failed',
+      problem: { code: 'unavailable', retryable: true },
+    })
+  })
+
+  it('of another attempt, or of an upload that came to its end, change nothing', async () => {
+    await abandonVerification(stores, { id: ID, attempt: 'another' })
+    expect(await rowOf(stores)).toMatchObject({ state: 'verifying' })
+    await verify()
+    await abandonVerification(stores, await request())
+    expect(await rowOf(stores)).toMatchObject({ state: 'committed' })
+  })
+
+  it('are left for later while a verifier is at work', async () => {
+    await lease('a verifier', NOW + LEASE_MS)
+    expect(await refusal(abandonVerification(stores, await request()))).toMatchObject({ code: 'unavailable' })
+    expect(await rowOf(stores)).toMatchObject({ state: 'verifying' })
+  })
+})
+
+describe('a single upload', () => {
+  beforeEach(async () => {
+    stores = given()
+  })
+  const planted = async (bytes: Uint8Array) => {
+    await arrivedUnattested(bytes)
+    return verify()
+  }
+  const arrivedUnattested = async (bytes: Uint8Array) => {
+    await arrived(stores, 'single')
+    stores.blobs.plant(ID, bytes)
+    await commitUpload(stores, ID, newCall())
+  }
+
+  it('is hashed where it is', async () => {
+    expect(await planted(BYTES)).toBe('committed')
+  })
+
+  it('of other bytes fails, and they stay invisible', async () => {
+    expect(await planted(new TextEncoder().encode('the byteZ'))).toBe('failed')
+    expect(await state()).toMatchObject({ problem: { code: 'digest_mismatch' } })
+    expect(stores.ledger.entries).toEqual([])
+  })
+
+  it('whose bytes vanished fails', async () => {
+    await arrivedUnattested(BYTES)
+    const blobs = { ...stores.blobs, inspect: async () => ({ found: false }) as const }
+    expect(await verify({ ...stores, blobs })).toBe('failed')
+  })
+})
