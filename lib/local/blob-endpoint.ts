@@ -187,6 +187,7 @@ async function take(
     tooLarge: () => BucketError.invalidRequest([{ in: 'body', name: 'body', detail: 'is too long' }]),
   })
   await blobs.write(blob, bytes, { size, contentType: '', signal: request.signal })
+  await blobs.inspect(blob) // no entry follows yet that a small blob would be on disk with
   return stored()
 }
 

@@ -15,7 +15,7 @@ import { blobFolder, blobName } from './blob-names.ts'
 import { readFile } from './blob-reader.ts'
 import { FolderRefused, hasFormat, LAYOUT } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
-import { readLedger } from './lmdb-ledger.ts'
+import { type LedgerReader, openLedgerReader } from './lmdb-ledger.ts'
 
 /** An entry whose bytes cannot be given. */
 export interface Damage {
@@ -28,9 +28,9 @@ export interface Damage {
   readonly foundDigest?: Digest
 }
 
-/** A file under the folder of blobs that no entry names: what lost a race, or was never committed. */
+/** A blob, or any file in its place, that no entry names: what lost a race, or was never committed. */
 export interface Unreferenced {
-  /** Relative to the data folder. */
+  /** Relative to the data folder; of a small blob the ledger's file, `#`, and its name in it. */
   readonly path: string
   /** Bytes. */
   readonly size: number
@@ -64,15 +64,20 @@ export async function checkFolder(dataDir: string, options: FolderCheckOptions):
       'Name the folder that a server was started with as --data-dir.',
     )
   const unlock = lockFolder(root)
+  const ledger = join(root, LAYOUT.ledger)
+  // A first start that was cut short has no ledger yet.
+  const reader = existsSync(ledger) ? openLedgerReader(ledger) : undefined
   try {
-    return await new FolderCheck(root, options).run()
+    return await new FolderCheck(root, reader, options).run()
   } finally {
+    await reader?.close()
     unlock()
   }
 }
 
 class FolderCheck {
   readonly #root: string
+  readonly #ledger: LedgerReader | undefined
   readonly #blobs: string
   readonly #options: FolderCheckOptions
   /** Folders of artifacts that have entries. */
@@ -80,8 +85,9 @@ class FolderCheck {
   #bytesRead = 0
   #total = 0
 
-  constructor(root: string, options: FolderCheckOptions) {
+  constructor(root: string, ledger: LedgerReader | undefined, options: FolderCheckOptions) {
     this.#root = root
+    this.#ledger = ledger
     this.#blobs = join(root, LAYOUT.blobs)
     this.#options = options
   }
@@ -103,13 +109,13 @@ class FolderCheck {
     }
     await this.#checkArtifact(artifact)
     await this.#findUnvisited(this.#blobs, 2)
+    for await (const { name, size } of this.#ledger?.unreferencedSmallBlobs() ?? [])
+      this.#options.onUnreferenced({ path: `${LAYOUT.ledger}#${name}`, size })
     return { entries, size: this.#total }
   }
 
   async *#entries(): AsyncGenerator<Entry> {
-    const path = join(this.#root, LAYOUT.ledger)
-    if (!existsSync(path)) return // a first start that was cut short
-    for await (const entry of readLedger(path)) {
+    for await (const entry of this.#ledger?.entries() ?? []) {
       this.#options.signal.throwIfAborted()
       yield entry
     }
@@ -121,8 +127,22 @@ class FolderCheck {
     const folder = blobFolder(this.#blobs, first)
     this.#visited.add(folder)
     const names = new Set(entries.map(blobName))
-    for (const entry of entries) await this.#checkEntry(entry, join(folder, blobName(entry)))
+    for (const entry of entries) {
+      const small = this.#ledger?.smallBlob(entry)
+      if (small) this.#checkSmall(entry, small)
+      else await this.#checkEntry(entry, join(folder, blobName(entry)))
+    }
     for (const name of await listFolder(folder)) if (!names.has(name)) await this.#report(join(folder, name))
+  }
+
+  #checkSmall(entry: Entry, bytes: Uint8Array): void {
+    const damage = { entry, path: LAYOUT.ledger }
+    const found = digestFromHex(createHash('sha256').update(bytes).digest('hex'))
+    if (bytes.byteLength !== entry.size)
+      this.#options.onDamage({ ...damage, fault: 'wrong_size', foundSize: bytes.byteLength })
+    else if (found !== entry.digest)
+      this.#options.onDamage({ ...damage, fault: 'wrong_digest', foundDigest: found })
+    this.#bytesRead += bytes.byteLength
   }
 
   async #checkEntry(entry: Entry, path: string): Promise<void> {

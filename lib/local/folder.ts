@@ -19,7 +19,7 @@ import { assureFormat, FolderRefused, LAYOUT, writeDurably } from './folder-form
 import { lockFolder } from './folder-lock.ts'
 import { folderStaging } from './folder-staging.ts'
 import { type DeliveryRecord, inProcessQueue } from './in-process-queue.ts'
-import { lmdbLedger } from './lmdb-ledger.ts'
+import { openLedgerFile } from './lmdb-ledger.ts'
 import { lmdbUploads } from './lmdb-uploads.ts'
 import { partsTable } from './parts-table.ts'
 import { takeUpVerifications } from './recovery.ts'
@@ -80,12 +80,18 @@ async function openLocked(root: string, unlock: () => void, options: FolderOptio
   await mkdir(inside(LAYOUT.blobs), { recursive: true })
   await mkdir(inside(LAYOUT.staging), { recursive: true })
   const secret = await folderSecret(root)
-  const ledger = lmdbLedger(inside(LAYOUT.ledger))
+  const { ledger, smallBlobs, ...ledgerFile } = openLedgerFile(inside(LAYOUT.ledger))
   const tables = openUploadTables(inside(LAYOUT.uploads))
   await syncFolder(root)
 
   const names = finalNames(inside(LAYOUT.blobs))
-  const blobs = folderBlobs({ names, temporaries: inside(LAYOUT.temporaries), secret, clock })
+  const blobs = folderBlobs({
+    names,
+    small: smallBlobs,
+    temporaries: inside(LAYOUT.temporaries),
+    secret,
+    clock,
+  })
   const uploads = lmdbUploads(tables)
   const table = partsTable(tables)
   const staging = folderStaging({ folder: inside(LAYOUT.staging), table, names, secret, clock })
@@ -118,7 +124,7 @@ async function openLocked(root: string, unlock: () => void, options: FolderOptio
       clearInterval(timer)
       await Promise.all([queue.close(), cleaning])
       await tables.close()
-      await ledger.close()
+      await ledgerFile.close()
       unlock()
     },
   }

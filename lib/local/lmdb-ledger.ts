@@ -2,38 +2,52 @@
  * The ledger in LMDB: one row for each reference, keyed by `bucket/artifact/version`, created if absent and never touched again.
  * Without overlapping sync a row is on disk before anybody can see it.
  */
-import { open } from 'lmdb'
+import { type Database, open } from 'lmdb'
 import { type Entry, type EntryMessage, entryFromMessage, entryMessage } from '#protocol/entry'
-import { BucketError } from '#protocol/errors'
 import { formatArtifactKey, formatRef } from '#protocol/identifiers'
 import type { Ledger } from '#repository/ports'
-import { lmdbError } from './lmdb-failure.ts'
+import { type Commits, groupCommits } from './commits.ts'
+import { type SmallBlobs, smallBlobKey, smallBlobs } from './small-blobs.ts'
 
 interface Row {
   readonly entry: EntryMessage
   readonly commit_id: string
 }
 
-export interface LmdbLedger extends Ledger {
-  /** Waits for appends that are under way; nothing is asked of a closed ledger. */
-  close(): Promise<void>
-}
-
 // Identifiers are ASCII without `/`: no artifact's keys begin with another's prefix, and versions keep their byte order.
 // 3 × 128 characters and two slashes are far below LMDB's 1,978 bytes for a key.
 const key = (text: string) => Buffer.from(text, 'latin1')
 
-/** @param path of the database's file; its folder exists. */
-export function lmdbLedger(path: string): LmdbLedger {
-  const rows = open<Row, Buffer>({
-    path,
-    overlappingSync: false,
-    // With it, lmdb 3.5 keeps a promise of its own for each batch, which nobody can catch when the disk is full: the process would die.
-    eventTurnBatching: false,
-    keyEncoding: 'binary',
-    encoding: 'json',
-  })
+const ENTRIES = { name: 'entries', keyEncoding: 'binary', encoding: 'json' } as const
+const BLOBS = { name: 'blobs', keyEncoding: 'binary', encoding: 'binary' } as const
 
+/** The LMDB environment that holds what lasts: entries, and blobs too small for a file. */
+export interface LedgerFile {
+  readonly ledger: Ledger
+  readonly smallBlobs: SmallBlobs
+  /** Waits for writes that are under way; nothing is asked of a closed ledger. */
+  close(): Promise<void>
+}
+
+/** @param path of the environment's file; its folder exists. */
+export function openLedgerFile(path: string): LedgerFile {
+  // Not overlapping: a row is on disk before anybody can see it. Batched by event turn, lmdb 3.5 would keep a promise of its own for
+  // each batch, which nobody can catch when the disk is full: the process would die.
+  const environment = open({ path, overlappingSync: false, eventTurnBatching: false })
+  const commits = groupCommits(environment, 'the ledger')
+  const rows = environment.openDB<Row, Buffer>(ENTRIES)
+  const blobs = smallBlobs(environment.openDB<Buffer, Buffer>(BLOBS), commits)
+  return {
+    ledger: lmdbLedger(rows, commits, blobs),
+    smallBlobs: blobs,
+    async close() {
+      await commits.idle()
+      await environment.close()
+    },
+  }
+}
+
+function lmdbLedger(rows: Database<Row, Buffer>, commits: Commits, blobs: SmallBlobs): Ledger {
   return {
     async find(ref) {
       const row = rows.get(key(formatRef(ref)))
@@ -43,17 +57,13 @@ export function lmdbLedger(path: string): LmdbLedger {
     async append(entry, commitId) {
       const at = key(formatRef(entry.ref))
       const row: Row = { entry: entryMessage(entry), commit_id: commitId }
-      // The only write of this file: it happens only where there is no row, and a lost race is `false`.
-      const appended = await rows
-        .ifNoExists(at, () => {
-          rows.put(at, row).catch(() => undefined) // it fails with the condition's own promise
-        })
-        .catch(async (error: unknown) => {
-          throw await lmdbError('the ledger', error)
-        })
-      if (appended) return { appended, entry }
-      const winner = rows.get(at)
-      if (!winner) throw BucketError.unavailable('the ledger refused an entry without holding another')
+      await blobs.beforeEntry(entry)
+      // The only write of an entry: it happens only where there is none, in the transaction that has just looked.
+      const winner = await commits.run(() => {
+        const found = rows.get(at)
+        if (!found) rows.putSync(at, row)
+        return found ?? row
+      })
       return { appended: winner.commit_id === commitId, entry: entryFromMessage(winner.entry) }
     },
 
@@ -72,31 +82,51 @@ export function lmdbLedger(path: string): LmdbLedger {
     async check() {
       rows.get(key('/'))
     },
-
-    close: () => rows.close(),
   }
 }
 
 /** How many rows are read at once: between two pages other work may be done. */
 const PAGE = 1_000
 
-/**
- * Every entry of a ledger that nobody writes, with those of one artifact beside each other; writes nothing.
- *
- * @param path of the database's file, which exists.
- */
-export async function* readLedger(path: string): AsyncGenerator<Entry, void, undefined> {
-  const rows = open<Row, Buffer>({ path, readOnly: true, keyEncoding: 'binary', encoding: 'json' })
-  try {
-    let start = key('')
-    for (;;) {
-      const page = Array.from(rows.getRange({ start, limit: PAGE }))
-      for (const { value } of page) yield entryFromMessage(value.entry)
-      const last = page.at(-1)
-      if (!last || page.length < PAGE) return
-      start = Buffer.concat([last.key, key('\0')])
-    }
-  } finally {
-    await rows.close()
+/** A ledger file that nobody writes, opened to be looked through; writes nothing. */
+export interface LedgerReader {
+  /** Every entry, those of one artifact beside each other. */
+  entries(): AsyncGenerator<Entry, void, undefined>
+  /** The bytes of an entry, where they are in this file. */
+  smallBlob(entry: Entry): Uint8Array | undefined
+  /** The blobs in this file that no entry names. */
+  unreferencedSmallBlobs(): AsyncGenerator<{ name: string; size: number }, void, undefined>
+  close(): Promise<void>
+}
+
+/** @param path of the environment's file, which exists. */
+export function openLedgerReader(path: string): LedgerReader {
+  const environment = open({ path, readOnly: true })
+  const rows = environment.openDB<Row, Buffer>(ENTRIES)
+  const blobs = environment.openDB<Buffer, Buffer>(BLOBS)
+  return {
+    async *entries() {
+      for await (const { value } of pages(rows)) yield entryFromMessage(value.entry)
+    },
+    smallBlob: (entry) => blobs.getBinary(key(smallBlobKey(entry))),
+    async *unreferencedSmallBlobs() {
+      for await (const { key: name, value } of pages(blobs)) {
+        const [, ref = '', hex] = /^(.*)\/([0-9a-f]+)$/.exec(name.toString('latin1')) ?? []
+        if (rows.get(key(ref))?.entry.digest !== `sha256:${hex}`)
+          yield { name: name.toString('latin1'), size: value.byteLength }
+      }
+    },
+    close: () => environment.close(),
+  }
+}
+
+async function* pages<V>(table: Database<V, Buffer>) {
+  let start = key('')
+  for (;;) {
+    const page = Array.from(table.getRange({ start, limit: PAGE }))
+    yield* page
+    const last = page.at(-1)
+    if (!last || page.length < PAGE) return
+    start = Buffer.concat([last.key, key('\0')])
   }
 }

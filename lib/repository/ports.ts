@@ -49,7 +49,8 @@ export type BlobState =
 
 export interface BlobStore {
   /**
-   * Writes a blob under its final name, durably before it resolves.
+   * Writes a blob under its final name. When it resolves, the bytes are durable, or will be no later than any entry that is
+   * appended from now on; whoever appends none asks `inspect`, which finds only what is durable.
    * `bytes` ends normally only when all bytes arrived and had the digest; when it throws, so does this, with the same
    * error, and nothing has the final name.
    *

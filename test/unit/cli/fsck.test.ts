@@ -10,7 +10,7 @@ import { bucket } from './command-line.ts'
 let dataDir: string
 let folder: Folder
 
-const bytes = someBytes(2_048)
+const bytes = someBytes(20_480)
 const entry = entryOf('b/a/v1', bytes)
 
 beforeEach(async () => {
@@ -34,20 +34,20 @@ describe('bucket fsck', () => {
     await folder.close()
     expect(await fsck('--verify')).toMatchObject({
       exit: 0,
-      stdout: '1 entry, 2.0 KiB: all of them have their bytes\n0 unreferenced blobs, 0 B\n',
+      stdout: '1 entry, 20.0 KiB: all of them have their bytes\n0 unreferenced blobs, 0 B\n',
       stderr: '',
     })
     expect((await fsck()).stdout).toContain('--verify reads the bytes')
   })
 
   it('exits with 0 where blobs are unreferenced, and names them', async () => {
-    const lost = entryOf('b/a/v1', someBytes(10, 2))
-    await write(lost, someBytes(10, 2))
+    const lost = entryOf('b/a/v1', someBytes(20_480, 2))
+    await write(lost, someBytes(20_480, 2))
     await folder.close()
     const ran = await fsck()
     expect([ran.exit, ran.stdout]).toEqual([
       0,
-      expect.stringContaining(`unreferenced  blobs/b/a/v1@${lost.digest.slice(7)}  10 B\n`),
+      expect.stringContaining(`unreferenced  blobs/b/a/v1@${lost.digest.slice(7)}  20.0 KiB\n`),
     ])
   })
 
@@ -66,7 +66,7 @@ describe('bucket fsck', () => {
     const fine = await fsck('--json')
     expect(JSON.parse(fine.stdout)).toEqual({
       entries: 1,
-      size: 2_048,
+      size: 20_480,
       verified: false,
       damaged: { count: 0, entries: [] },
       unreferenced: { count: 0, size: 0, blobs: [] },

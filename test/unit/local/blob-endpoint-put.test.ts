@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { blobFolder, blobName } from '#local/blob-names'
 import { type Folder, openFolder } from '#local/folder'
+import { SMALL_BLOB_BYTES } from '#local/small-blobs'
 import type { BlobId } from '#repository/ports'
 import { type EndpointRequest, sendTo } from '#support/endpoint-request'
 import { blobOf, inChunks, someBytes } from '#support/fake-artifacts'
@@ -124,12 +125,13 @@ describe('a presigned store', () => {
   })
 
   it('does not take a stranger’s file under the final name for the bytes: the verified ones replace it', async () => {
-    const blob = freshBlob()
+    const large = someBytes(SMALL_BLOB_BYTES + 1)
+    const blob = blobOf(`b/a/planted-${count++}`, large)
     await mkdir(dirname(pathOf(blob)), { recursive: true })
-    await writeFile(pathOf(blob), someBytes(1000, 2))
-    const { url, headers } = await presigned(blob)
-    expect((await send(url, { headers, body: bytes })).status).toBe(200)
-    expect(Buffer.compare(await readFile(pathOf(blob)), bytes)).toBe(0)
+    await writeFile(pathOf(blob), someBytes(large.byteLength, 2))
+    const { url, headers } = await folder.blobs.presignPut(blob, large.byteLength, 'text/plain', 60)
+    expect((await send(url, { headers, body: large })).status).toBe(200)
+    expect(Buffer.compare(await readFile(pathOf(blob)), large)).toBe(0)
   })
 
   it.each([

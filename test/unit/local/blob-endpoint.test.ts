@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { blobFolder, blobName } from '#local/blob-names'
 import { type Folder, openFolder } from '#local/folder'
+import { SMALL_BLOB_BYTES } from '#local/small-blobs'
 import { type EndpointRequest, sendTo } from '#support/endpoint-request'
 import { entryOf, inChunks, someBytes } from '#support/fake-artifacts'
 
@@ -139,10 +140,11 @@ describe('the blob endpoint', () => {
   })
 
   it('says that the bytes cannot be read when the disk lost some, before it sends any', async () => {
-    const lost = entryOf('b/lost/v1', bytes)
-    const url = await stored(lost)
+    const large = someBytes(SMALL_BLOB_BYTES + 1)
+    const lost = entryOf('b/lost/v1', large)
+    const url = await stored(lost, large)
     const path = join(blobFolder(join(dataDir, 'blobs'), lost), blobName(lost))
-    await truncate(path, 999)
+    await truncate(path, SMALL_BLOB_BYTES)
     expect((await send(url)).status).toBe(503)
     await unlink(path)
     expect((await send(url)).status).toBe(503)

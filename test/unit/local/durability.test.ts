@@ -20,9 +20,9 @@ describe.skipIf(cannotTrace)(`one store${cannotTrace ? ` (skipped: ${cannotTrace
       import { openFolder } from '#local/folder'
       import { entryOf, inChunks, someBytes } from '#support/fake-artifacts'
       const folder = await openFolder(${JSON.stringify(dataDir)})
-      const entry = entryOf('b/a/v', someBytes(1000))
+      const entry = entryOf('b/a/v', someBytes(20_000))
       writeSync(1, 'begin')
-      await folder.blobs.write(entry, inChunks(someBytes(1000), 1000), { size: 1000, contentType: 'x', signal: undefined })
+      await folder.blobs.write(entry, inChunks(someBytes(20_000), 20_000), { size: 20_000, contentType: 'x', signal: undefined })
       writeSync(1, 'written')
       await folder.ledger.append(entry, 'commit')
       writeSync(1, 'appended')
@@ -33,7 +33,7 @@ describe.skipIf(cannotTrace)(`one store${cannotTrace ? ` (skipped: ${cannotTrace
   const one = (pattern: RegExp) => trace.one(pattern)
 
   it('syncs the bytes before they get their final name, and the name before it says written', () => {
-    const { digest } = blobOf('b/a/v', someBytes(1000))
+    const { digest } = blobOf('b/a/v', someBytes(20_000))
     expectInOrder(
       one(/^(write|writev)\(\d+<[^>]*\/tmp\/0>/),
       one(/^fdatasync\(\d+<[^>]*\/tmp\/0>/),

@@ -7,6 +7,7 @@ import { blobFolder, blobName } from '#local/blob-names'
 import { type Folder, openFolder } from '#local/folder'
 import { checkFolder, type Damage, type Unreferenced } from '#local/folder-check'
 import { lockFolder } from '#local/folder-lock'
+import { SMALL_BLOB_BYTES } from '#local/small-blobs'
 import type { Entry } from '#protocol/entry'
 import type { BlobId } from '#repository/ports'
 import { digestOf, entryOf, inChunks, someBytes } from '#support/fake-artifacts'
@@ -19,6 +20,9 @@ beforeEach(async () => {
   folder = await openFolder(dataDir)
 })
 afterEach(() => rm(dataDir, { recursive: true }))
+
+/** Larger than what is kept in the ledger's own file. */
+const FILE = SMALL_BLOB_BYTES + 10
 
 const pathOf = (blob: BlobId) => join(blobFolder(join(dataDir, 'blobs'), blob), blobName(blob))
 
@@ -56,7 +60,7 @@ const quiet = {
 
 describe('a check', () => {
   it('finds nothing in a folder where every entry has its bytes', async () => {
-    await stored('b/a/v1', someBytes(10))
+    await stored('b/a/v1', someBytes(FILE))
     await stored('b/a/v2', someBytes(0))
     await stored('B/Model:7B/v1', someBytes(1000))
     await stored(`b/${'X'.repeat(128)}/${'Y'.repeat(128)}`, someBytes(5))
@@ -64,14 +68,14 @@ describe('a check', () => {
     for (const artifact of ['a-', 'a.', 'a0', 'aa']) await stored(`b/${artifact}/v`, someBytes(3))
     await folder.close()
     for (const verify of [false, true])
-      expect(await check(verify)).toEqual({ entries: 8, size: 1027, damaged: [], unreferenced: [] })
+      expect(await check(verify)).toEqual({ entries: 8, size: FILE + 1017, damaged: [], unreferenced: [] })
   })
 
   it('finds an entry whose blob is missing, cut short, or no file', async () => {
-    const missing = await stored('b/a/missing', someBytes(10))
-    const short = await stored('b/a/short', someBytes(10))
-    const strange = await stored('b/a/strange', someBytes(10))
-    const whole = await stored('b/gone/whole', someBytes(10))
+    const missing = await stored('b/a/missing', someBytes(FILE))
+    const short = await stored('b/a/short', someBytes(FILE))
+    const strange = await stored('b/a/strange', someBytes(FILE))
+    const whole = await stored('b/gone/whole', someBytes(FILE))
     await stored('b/a/fine', someBytes(10))
     await folder.close()
     await rm(pathOf(missing))
@@ -110,17 +114,32 @@ describe('a check', () => {
 
   it('counts blobs that no entry names, beside others and in folders of their own', async () => {
     await stored('b/a/v', someBytes(10))
-    const lost = entryOf('b/a/v', someBytes(20, 2))
-    const alone = entryOf('c/never/v', someBytes(30))
-    await write(lost, someBytes(20, 2))
-    await write(alone, someBytes(30))
+    const lost = entryOf('b/a/v', someBytes(FILE, 2))
+    const alone = entryOf('c/never/v', someBytes(FILE))
+    const small = entryOf('b/a/v', someBytes(20, 2))
+    await write(lost, someBytes(FILE, 2))
+    await write(alone, someBytes(FILE))
+    await write(small, someBytes(20, 2))
     await folder.close()
     await writeFile(join(dataDir, 'blobs', 'note.txt'), 'a stranger')
     expect((await check(true)).unreferenced).toEqual([
-      { path: `blobs/b/a/v@${lost.digest.slice(7)}`, size: 20 },
-      { path: `blobs/c/never/v@${alone.digest.slice(7)}`, size: 30 },
+      { path: `blobs/b/a/v@${lost.digest.slice(7)}`, size: FILE },
+      { path: `blobs/c/never/v@${alone.digest.slice(7)}`, size: FILE },
       { path: 'blobs/note.txt', size: 10 },
+      { path: `ledger.mdb#b/a/v/${small.digest.slice(7)}`, size: 20 },
     ])
+  })
+
+  it('finds a flipped byte of a small blob, which the ledger’s file holds', async () => {
+    const bytes = someBytes(1000)
+    const entry = await stored('b/a/small', bytes)
+    await folder.close()
+    const path = join(dataDir, 'ledger.mdb')
+    const file = await readFile(path)
+    const at = file.indexOf(Buffer.from(bytes.subarray(0, 100)))
+    file[at + 50] = (file[at + 50] ?? 0) ^ 1
+    await writeFile(path, file)
+    expect((await check()).damaged).toMatchObject([{ entry, fault: 'wrong_digest', path: 'ledger.mdb' }])
   })
 
   it('follows a ledger over many pages', async () => {

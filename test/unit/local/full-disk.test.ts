@@ -159,9 +159,30 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
     },
   )
 
+  it.skipIf(cannotMount)(
+    'refuses a small blob with its entry, and both are taken once there is room',
+    async () => {
+      const bytes = someBytes(8_000, 7)
+      const entries = Array.from({ length: 30 }, (_, index) => entryOf(`b/both/v${index}`, bytes))
+      fill()
+      const store = async (entry: (typeof entries)[number]) => {
+        await write(`b/both/${entry.ref.version}`, bytes)
+        return folder.ledger.append(entry, 'both')
+      }
+      for (const result of await Promise.allSettled(entries.map(store)))
+        expect(result).toMatchObject({ status: 'rejected', reason: { code: 'insufficient_storage' } })
+      for (const entry of entries) {
+        expect(await folder.ledger.find(entry.ref)).toBeUndefined()
+        expect(await folder.blobs.inspect(entry)).toEqual({ found: false })
+      }
+      await unlink(ballast)
+      for (const entry of entries) expect((await store(entry)).appended).toBe(true)
+    },
+  )
+
   it.skipIf(cannotMount)('fails the health check while it is full', async () => {
     fill()
-    const full = await write('b/a/tiny', someBytes(1, 9)).catch((error: unknown) => error)
+    const full = await write('b/a/file', someBytes(20_000, 9)).catch((error: unknown) => error)
     expect(full).toMatchObject({ code: 'insufficient_storage' })
     await expect(folder.blobs.check()).rejects.toMatchObject({ code: 'insufficient_storage' })
     await unlink(ballast)

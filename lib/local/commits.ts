@@ -1,0 +1,79 @@
+/**
+ * Group commit: whatever is to be written while a transaction is on its way to the disk goes there together with the next one.
+ * A group is closed only between two turns of the event loop.
+ */
+import type { RootDatabase } from 'lmdb'
+import { lmdbError } from './lmdb-failure.ts'
+
+export interface Commits {
+  /** Of the group that is still open; each group is on disk, or has failed, before the next one begins. */
+  readonly group: number
+  /**
+   * Reads and writes (the `…Sync` functions) inside of the open group's transaction; resolves when that is on disk.
+   *
+   * @throws BucketError `insufficient_storage`, `unavailable`; nothing of the group has happened then.
+   */
+  run<T>(work: () => T): Promise<T>
+  /** Resolves when everything that was handed in has been written, or has failed. */
+  idle(): Promise<void>
+}
+
+interface Waiting {
+  readonly work: () => void
+  readonly done: () => void
+  readonly fail: (error: unknown) => void
+}
+
+/** @param table what is written, in words, for errors: `the ledger`. */
+export function groupCommits(environment: RootDatabase, table: string): Commits {
+  let group = 0
+  let waiting: Waiting[] = []
+  let running: Promise<void> | undefined
+
+  async function commitAll(): Promise<void> {
+    for (;;) {
+      // What this turn still hands in belongs to the same transaction: a blob, and the entry that makes it visible.
+      await new Promise(setImmediate)
+      if (waiting.length === 0) break
+      const closed = waiting
+      waiting = []
+      group += 1
+      await commit(closed)
+    }
+    running = undefined
+  }
+
+  async function commit(closed: readonly Waiting[]): Promise<void> {
+    try {
+      // A child, because work that throws then takes back what the group has written; a plain transaction would keep it.
+      await environment.childTransaction(() => {
+        for (const { work } of closed) work()
+      })
+      for (const { done } of closed) done()
+    } catch (error) {
+      const failure = await lmdbError(table, error)
+      for (const { fail } of closed) fail(failure)
+    }
+  }
+
+  return {
+    get group() {
+      return group
+    },
+    run<T>(work: () => T): Promise<T> {
+      return new Promise<T>((resolve, reject) => {
+        let settle = () => {}
+        waiting.push({
+          work: () => {
+            const result = work()
+            settle = () => resolve(result)
+          },
+          done: () => settle(),
+          fail: reject,
+        })
+        running ??= commitAll()
+      })
+    },
+    idle: async () => running,
+  }
+}
