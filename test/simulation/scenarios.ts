@@ -219,7 +219,7 @@ export const UPLOAD_SCENARIOS: readonly NamedScenario[] = [
     deep: budget(2, 0, 0),
     isDishonest: true,
     prepare: async (held) => held.blobs.plant(RIGHT.id, WRONG_BYTES),
-    actors: [commits('A', RIGHT), stores('R', OTHER)],
+    actors: [stores('R', RIGHT), stores('S', OTHER)],
     end: oneStored,
   },
 ]

@@ -10,7 +10,7 @@ import { walk } from './explore.ts'
 import { withoutStackTraces } from './search.ts'
 import { type Actor, type Scenario, UploadWorld } from './upload-world.ts'
 
-const WALKS = Number(process.env.BUCKET_SIMULATION_WALKS ?? 400)
+const WALKS = Number(process.env.BUCKET_SIMULATION_WALKS ?? 1000)
 const SEED = Number(process.env.BUCKET_SIMULATION_SEED ?? 20_260_611)
 
 const budget = { faults: 4, delays: 3, duplicates: 3 }
