@@ -401,6 +401,11 @@ export class UploadWorld implements World {
       throw new Error(`the upload of ${row.id.digest.slice(7, 15)} stays verifying, and nobody verifies it`)
   }
 
+  /** Whether a message came to the dead letters: its upload has failed, and its client is to begin anew. */
+  get isBuried(): boolean {
+    return [...this.#deliveries.values()].some(({ deliveries }) => deliveries > MAX_DELIVERIES)
+  }
+
   /** Whether so much time has passed that an upload may have expired. */
   get isLate(): boolean {
     return this.#now >= START + UPLOAD_SECONDS * 1000
