@@ -19,6 +19,8 @@ const repository = createRepository({
   ledger: createDynamoDbLedger({ client, table: environment.ledgerTable }),
   uploads: createDynamoDbUploads({ client, table: environment.uploadsTable }),
   staging: createStagingView({ ...access, bucket: environment.stagingBucket }),
+  // No route of read access commits an upload, and its role could not send.
+  queue: { send: () => Promise.reject(new Error('the read function sends no verifications')) },
   clock: Date.now,
   maxArtifactBytes: environment.maxArtifactBytes,
   maxInlineBytes: LAMBDA_MAX_INLINE_BYTES,

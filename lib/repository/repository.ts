@@ -12,8 +12,7 @@ import type { UploadId } from './upload-ports.ts'
 import type { UploadDependencies } from './upload-record.ts'
 import { uploadState } from './upload-view.ts'
 
-export type RepositoryDependencies = StoreDependencies &
-  Partial<Omit<UploadDependencies, keyof StoreDependencies>>
+export type RepositoryDependencies = StoreDependencies & UploadDependencies
 
 export interface Repository {
   readonly maxArtifactBytes: number
@@ -33,8 +32,7 @@ export interface Repository {
 }
 
 /** @param deps limits are in bytes; `maxInlineBytes` is what this front takes in one request body. */
-export function createRepository(given: RepositoryDependencies): Repository {
-  const deps = given as StoreDependencies & UploadDependencies
+export function createRepository(deps: RepositoryDependencies): Repository {
   return {
     maxArtifactBytes: deps.maxArtifactBytes,
     maxInlineBytes: Math.min(deps.maxInlineBytes, deps.maxArtifactBytes),

@@ -138,7 +138,7 @@ async function verifyStaged(
   try {
     const problem = await hashAll(lease, staged.read(signal))
     if (problem) {
-      await promotion.abandon()
+      await promotion.abandon().catch(() => undefined) // what stays behind expires by itself
       return problem
     }
     // The final name is given only by whoever still holds the lease, so that a verifier given up for dead cannot come back with it.

@@ -13,9 +13,12 @@ import { createApi } from '#http/api'
 import { webHandler } from '#http/web'
 import { digestHex } from '#protocol/digest'
 import { formatRef } from '#protocol/identifiers'
-import { GIB, LAMBDA_MAX_INLINE_BYTES, MIB } from '#protocol/limits'
+import { GIB, LAMBDA_MAX_INLINE_BYTES, MIB, PRESIGNED_SECONDS } from '#protocol/limits'
 import { LEDGER_KEY } from '#protocol/tables'
 import { createRepository } from '#repository/repository'
+import { fakeBlobStore } from '#support/fake-blob-store'
+import { fakeStaging } from '#support/fake-staging'
+import { fakeUploads } from '#support/fake-uploads'
 import { framingHeaders, headerMap, type RawRequest, type RawResponse } from '#support/raw-http'
 import { describeBlobStore } from '../contract/blob-store.ts'
 import { describeHttpApi } from '../contract/http/api.ts'
@@ -66,6 +69,11 @@ beforeAll(async () => {
   const repository = createRepository({
     blobs: blobStore(await makeBucket(), limits.maxArtifactBytes),
     ledger: createDynamoDbLedger({ client: dynamo, table: await makeTable() }),
+    // The suite below begins no upload; those of the adapters are in upload-adapters.test.ts and on the deployed API.
+    uploads: fakeUploads(),
+    staging: fakeStaging({ blobs: fakeBlobStore(), clock: Date.now }),
+    queue: { send: () => Promise.reject(new Error('nothing is verified here')) },
+    presignedSeconds: PRESIGNED_SECONDS,
     clock: Date.now,
     ...limits,
   })
