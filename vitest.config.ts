@@ -2,6 +2,7 @@
  * Runs every test that needs no emulator. The condition `source` makes the `#…` aliases and the package's own
  * exports resolve to TypeScript, so that what is tested is what is written.
  */
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const conditions = ['source']
@@ -17,6 +18,8 @@ export default defineConfig({
           name: 'service',
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/infra/**'],
+          // Much of a test is waiting for a disk, a process or a time limit, so that two share two processors well.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
         },
       },
       // Loading the CDK takes seconds: these files share one worker and what it has loaded and synthesized.
@@ -25,6 +28,7 @@ export default defineConfig({
         test: {
           name: 'infra',
           include: ['test/infra/**/*.test.ts'],
+          globalSetup: 'test/infra/scratch-folder.ts',
           isolate: false,
           maxWorkers: 1,
           sequence: { groupOrder: 1 },

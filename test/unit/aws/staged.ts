@@ -7,7 +7,7 @@ import { createS3Staging } from '#aws/s3-staging'
 import { GIB, sizeOfPart } from '#protocol/limits'
 import type { BlobStore } from '#repository/ports'
 import type { ReceivedPart, StagedBytes, StagedUpload, Staging } from '#repository/upload-ports'
-import { type AwsStandIn, startAwsStandIn } from '#support/aws-stand-in'
+import { type AwsStandIn, type StandInObject, startAwsStandIn } from '#support/aws-stand-in'
 import { uploadOf } from './uploads-fixtures.ts'
 
 const SHORT: CallLimits = { connectMs: 500, answerMs: 2000, idleMs: 2000, attempts: 2 }
@@ -18,7 +18,7 @@ export interface StagedStand {
   readonly blobs: BlobStore
   /** Begins an upload of these bytes and sends all its parts. */
   sent(bytes: Uint8Array): Promise<StagedUpload>
-  /** And joins and opens it. */
+  /** Joined and opened. The parts of the same bytes are sent once for each test file: they are the slow half of a test. */
   opened(bytes: Uint8Array): Promise<{ upload: StagedUpload; staged: StagedBytes }>
 }
 
@@ -48,6 +48,16 @@ export function useStaging(): StagedStand {
   afterAll(() => aws?.close())
   beforeEach(() => aws?.reset())
 
+  const joined = new Map<
+    Uint8Array,
+    { readonly upload: StagedUpload; readonly objects: Map<string, StandInObject> }
+  >()
+  async function join(bytes: Uint8Array) {
+    const upload = await sent(bytes)
+    await staging.complete(upload, partsOf(bytes))
+    return { upload, objects: new Map(aws.objects) }
+  }
+
   async function sent(bytes: Uint8Array): Promise<StagedUpload> {
     const { id, attempt, size } = uploadOf(bytes)
     const upload = { id, attempt, size, stagingId: await staging.begin(id, attempt, size) }
@@ -76,8 +86,9 @@ export function useStaging(): StagedStand {
     },
     sent,
     async opened(bytes) {
-      const upload = await sent(bytes)
-      await staging.complete(upload, partsOf(bytes))
+      const { upload, objects } = joined.get(bytes) ?? (await join(bytes))
+      joined.set(bytes, { upload, objects })
+      for (const [key, object] of objects) aws.objects.set(key, { ...object })
       const staged = await staging.open(upload)
       if (!staged) throw new Error('what was joined is not there')
       aws.calls.length = 0

@@ -16,7 +16,7 @@ function asking(change: Partial<StoreRequest> = {}, bytes: Uint8Array = BYTES) {
     onlyIfAbsent: false,
     body: () => {
       asked.forBytes = true
-      return inChunks(bytes, 3)
+      return inChunks(bytes, Math.ceil(bytes.byteLength / 3))
     },
     ...change,
   }
