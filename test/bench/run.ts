@@ -2,7 +2,8 @@
  * `npm run bench`: stores and fetches of several sizes at several numbers of clients, on Bucket's local server and on a bare one,
  * in turn and in one run, so that the two columns saw the same machine. Nothing here passes or fails: it is read.
  *
- * Options: `--quick` (smaller cells), `--folder DIR` (a disk to measure; default: under the checkout, not a tmpfs).
+ * Options: `--quick` (smaller cells), `--folder DIR` (a disk to measure; default: under the checkout, not a tmpfs),
+ * `--only floors,cells,ledger,cold-start`, `--cell '1 KiB/4'` (size and clients; may stand several times, and is measured each time).
  */
 import { mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -19,16 +20,28 @@ const KIB = 1024
 const MIB = 1024 * KIB
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean' }, folder: { type: 'string' }, only: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean' },
+    folder: { type: 'string' },
+    only: { type: 'string' },
+    cell: { type: 'string', multiple: true },
+  },
 })
 const base = resolve(values.folder ?? '.cache/bench')
 mkdirSync(base, { recursive: true })
 const only = values.only?.split(',')
 const wants = (part: string) => only === undefined || only.includes(part)
 
+const sizeName = (bytes: number) =>
+  bytes >= 1024 * MIB
+    ? `${bytes / 1024 / MIB} GiB`
+    : bytes >= MIB
+      ? `${bytes / MIB} MiB`
+      : `${bytes / KIB} KiB`
+
 const scale = values.quick ? 0.25 : 1
 const count = (full: number, clients: number) => Math.max(clients, Math.round(full * scale))
-const CELLS: readonly Cell[] = [
+const ALL_CELLS: readonly Cell[] = [
   ...[1, 4, 16].map((clients) => ({ size: KIB, clients, operations: count(4000, clients) })),
   ...[1, 4, 16].map((clients) => ({ size: MIB, clients, operations: count(600, clients) })),
   ...[1, 4, 16].map((clients) => ({ size: 256 * MIB, clients, operations: count(4, clients) })),
@@ -38,6 +51,14 @@ const CELLS: readonly Cell[] = [
     operations: count(2, clients),
   })),
 ]
+
+const cellName = ({ size, clients }: Cell) => `${sizeName(size)}/${clients}`
+const CELLS =
+  values.cell?.map((wanted) => {
+    const found = ALL_CELLS.find((cell) => cellName(cell) === wanted)
+    if (!found) throw new Error(`no cell ${wanted}; there are ${ALL_CELLS.map(cellName).join(', ')}`)
+    return found
+  }) ?? ALL_CELLS
 
 interface Subject {
   readonly name: string
@@ -105,12 +126,11 @@ const runCell = (subject: Subject, cell: Cell): Promise<{ store: Row; fetch: Row
     }
   })
 
-const sizeName = (bytes: number) =>
-  bytes >= 1024 * MIB
-    ? `${bytes / 1024 / MIB} GiB`
-    : bytes >= MIB
-      ? `${bytes / MIB} MiB`
-      : `${bytes / KIB} KiB`
+/** A disk has good and bad seconds: small cells run several times, the two servers in turn. */
+const rounds = ({ size }: Cell) => (values.quick || size >= 1024 * MIB ? 1 : size >= 256 * MIB ? 3 : 5)
+/** The round of the median rate. */
+const median = (rows: Row[]) => rows.sort((a, b) => a.rate - b.rate)[Math.floor(rows.length / 2)]
+
 const speed = (row: Row, size: number) =>
   size >= 256 * MIB ? `${((row.rate * size) / MIB).toFixed(0)} MiB/s` : `${row.rate.toFixed(0)} ops/s`
 
@@ -128,13 +148,12 @@ if (wants('cells')) {
   console.log('| what | size | clients | bare | bucket | ratio | p50 ms | p99 ms | peak MiB | CPU s (bare) |')
   console.log('|---|---|---|---|---|---|---|---|---|---|')
   for (const cell of CELLS) {
-    const results = new Map<string, { store: Row; fetch: Row }>()
-    for (const subject of SUBJECTS) results.set(subject.name, await runCell(subject, cell))
-    const bare = results.get('bare')
-    const bucket = results.get('bucket')
-    if (!bare || !bucket) continue
+    const seen = new Map(SUBJECTS.map(({ name }) => [name, [] as Awaited<ReturnType<typeof runCell>>[]]))
+    for (let round = 0; round < rounds(cell); round++)
+      for (const subject of SUBJECTS) seen.get(subject.name)?.push(await runCell(subject, cell))
     for (const what of ['store', 'fetch'] as const) {
-      const [floor, ours] = [bare[what], bucket[what]]
+      const [floor, ours] = SUBJECTS.map(({ name }) => median((seen.get(name) ?? []).map((row) => row[what])))
+      if (!floor || !ours) continue
       const columns = [
         what,
         sizeName(cell.size),

@@ -6,7 +6,6 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { pipeline } from 'node:stream/promises'
 import { BucketError } from '#protocol/errors'
 import type { HttpRequest, HttpResponse } from '#protocol/http-message'
 import { KIB } from '#protocol/limits'
@@ -209,8 +208,28 @@ async function send(response: HttpResponse, outgoing: ServerResponse): Promise<v
     outgoing.end(response.body ?? undefined)
     return
   }
-  // A source that fails cuts the connection before Content-Length is reached: the receiver cannot take it for the whole.
-  await pipeline(response.body, outgoing).catch(() => outgoing.destroy())
+  try {
+    for await (const chunk of response.body) {
+      if (!outgoing.write(chunk)) await drained(outgoing)
+      if (outgoing.destroyed) return
+    }
+    outgoing.end()
+  } catch {
+    // Cut before Content-Length is reached: the receiver cannot take it for the whole.
+    outgoing.destroy()
+  }
+}
+
+/** Resolves when more may be written, or nothing any more. */
+function drained(outgoing: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      outgoing.off('drain', settle).off('close', settle)
+      resolve()
+    }
+    outgoing.on('drain', settle).on('close', settle)
+    if (outgoing.destroyed) settle()
+  })
 }
 
 /** Lets a body that nobody will send end, so that what it holds is closed and its log line written. */
