@@ -14,6 +14,8 @@ export const PARALLEL_BYTES = 64 * MIB
 /** Long enough for a connection to reach its full speed, and to make asking where the bytes are a small part of the time. */
 const RANGE_BYTES = 32 * MIB
 const READ_BYTES = MIB
+/** Chunks come in the size of a socket's reads; written one by one they would cost more than the bytes. */
+const WRITE_BYTES = MIB / 2
 
 /** @throws what the download throws, BucketError `digest_mismatch` among it; the system's error. */
 export async function fillInOrder(handle: FileHandle, { bytes }: Download): Promise<void> {
@@ -58,19 +60,23 @@ export async function fillByRanges(
     }
   }
 
+  let syncing = Promise.resolve()
   let hashing = Promise.resolve()
   let nextToHash = 0
   await runAtOnce(spans.entries(), concurrency, signal, async ([index, { start, end }], stop) => {
     let at = start
-    for await (const chunk of download.read(start, end, stop)) {
+    for await (const bytes of batched(download.read(start, end, stop))) {
       stop.throwIfAborted()
-      await writeAll(handle, chunk, at)
-      at += chunk.byteLength
-      fetched += chunk.byteLength
+      await writeAll(handle, bytes, at)
+      at += bytes.byteLength
+      fetched += bytes.byteLength
       onProgress?.({ phase: 'downloading', bytes: fetched, total: size })
     }
     concurrency.succeeded(end - start)
     filled.add(index)
+    // The disk works while the rest is coming; the sync before the file gets its name then finds little left to do.
+    syncing = syncing.then(() => handle.datasync())
+    syncing.catch(() => {})
     for (let span = spans[nextToHash]; span && filled.has(nextToHash); span = spans[++nextToHash]) {
       const contiguous = span
       hashing = hashing.then(() => hashSpan(contiguous))
@@ -78,13 +84,27 @@ export async function fillByRanges(
       hashing.catch(() => {})
     }
   })
-  await hashing
+  await Promise.all([hashing, syncing])
   assureDigest(ref, digest, hash)
 }
 
-async function writeAll(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
-  for (let at = 0; at < chunk.byteLength; ) {
-    const { bytesWritten } = await handle.write(chunk, at, chunk.byteLength - at, position + at)
+async function* batched(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  let chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of source) {
+    chunks.push(chunk)
+    bytes += chunk.byteLength
+    if (bytes < WRITE_BYTES) continue
+    yield Buffer.concat(chunks)
+    chunks = []
+    bytes = 0
+  }
+  if (bytes > 0) yield Buffer.concat(chunks)
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.byteLength; ) {
+    const { bytesWritten } = await handle.write(bytes, at, bytes.byteLength - at, position + at)
     at += bytesWritten
   }
 }

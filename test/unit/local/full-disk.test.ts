@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Folder, openFolder } from '#local/folder'
 import { digestHex } from '#protocol/digest'
+import type { Entry } from '#protocol/entry'
+import type { BucketError } from '#protocol/errors'
 import { openRecord } from '#repository/upload-record'
 import { sendTo } from '#support/endpoint-request'
 import { blobOf, collect, digestOf, entryOf, inChunks, someBytes } from '#support/fake-artifacts'
@@ -188,4 +190,44 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
     await unlink(ballast)
     await folder.blobs.check()
   })
+
+  it.skipIf(cannotMount)(
+    'that many writers go on writing to has every small blob whose store succeeded, and no other',
+    { timeout: 60_000 },
+    async () => {
+      const sizes = [100, 1000, 5000, 16_000]
+      const tried: { entry: Entry; stored: boolean }[] = []
+      const store = async (index: number) => {
+        const bytes = someBytes(sizes[index % sizes.length] ?? 1, index + 1)
+        const entry = entryOf(`b/many-small/v${index}`, bytes)
+        const stored = await write(`b/many-small/v${index}`, bytes)
+          .then(() => folder.ledger.append(entry, 'many'))
+          .then(({ appended }) => appended)
+          .catch((error: unknown) => {
+            // A write that the full disk cuts short is an I/O error to LMDB.
+            expect(['insufficient_storage', 'unavailable']).toContain((error as BucketError).code)
+            return false
+          })
+        tried.push({ entry, stored })
+      }
+      let next = 0
+      const writer = async () => {
+        while (next < 3000) await store(next++)
+      }
+      await Promise.all(Array.from({ length: 16 }, writer))
+      await folder.close()
+      folder = await openFolder(dataDir)
+      const stored = tried.filter(({ stored }) => stored)
+      expect(stored.length).toBeGreaterThan(100)
+      expect(tried.length - stored.length).toBeGreaterThan(100)
+      for (const { entry, stored } of tried) {
+        const found = await folder.ledger.find(entry.ref)
+        expect(found).toEqual(stored ? entry : undefined)
+        if (found)
+          expect(digestOf(await collect(await folder.blobs.read(found, undefined, undefined)))).toBe(
+            entry.digest,
+          )
+      }
+    },
+  )
 })
