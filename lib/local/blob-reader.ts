@@ -5,7 +5,7 @@
 import { BucketError } from '#protocol/errors'
 import type { ByteRange } from '#repository/ports'
 import { abortable } from './abortable.ts'
-import { closeFile, openFile, readAt, sizeOfFile } from './disk.ts'
+import { closeFile, openFile, readAt, sizeAtPath, sizeOfFile } from './disk.ts'
 
 /** Bytes of one read; a blob up to this size is read at once. */
 const CHUNK_BYTES = 256 * 1024
@@ -21,17 +21,23 @@ export async function readFile(
   signal: AbortSignal | undefined,
 ): Promise<AsyncIterable<Uint8Array>> {
   signal?.throwIfAborted()
+  if (range !== undefined && lengthOf(range) <= CHUNK_BYTES) return readShort(path, range)
+  const size = await sizeAtPath(path)
+  if (size === undefined) throw missing()
+  const { first, last } = range ?? { first: 0, last: size - 1 }
+  if (last >= size) throw shortened(size)
+  // Nothing stays open for a stream that nobody may ever begin to read.
+  return abortable(readLong(path, first, last + 1), signal)
+}
+
+const lengthOf = ({ first, last }: ByteRange) => last + 1 - first
+
+async function readShort(path: string, range: ByteRange): Promise<AsyncIterable<Uint8Array>> {
   const fd = await mustOpen(path)
   try {
     const size = sizeOfFile(fd)
-    const first = range?.first ?? 0
-    const end = range === undefined ? size : range.last + 1
-    if (end > size)
-      throw BucketError.unavailable(`a blob has ${size} bytes on disk, fewer than it was stored with`)
-    // Nothing stays open for a stream that nobody may ever begin to read.
-    if (end - first > CHUNK_BYTES) return abortable(readLong(path, first, end), signal)
-    const chunk = await readExactly(fd, first, end - first)
-    return once(chunk)
+    if (range.last >= size) throw shortened(size)
+    return once(await readExactly(fd, range.first, lengthOf(range)))
   } finally {
     await closeFile(fd)
   }
@@ -75,6 +81,10 @@ async function readExactly(fd: number, position: number, length: number): Promis
 
 async function mustOpen(path: string): Promise<number> {
   const fd = await openFile(path)
-  if (fd === undefined) throw BucketError.unavailable('the bytes of a stored version are missing on disk')
+  if (fd === undefined) throw missing()
   return fd
 }
+
+const missing = () => BucketError.unavailable('the bytes of a stored version are missing on disk')
+const shortened = (size: number) =>
+  BucketError.unavailable(`a blob has ${size} bytes on disk, fewer than it was stored with`)

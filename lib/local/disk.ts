@@ -14,6 +14,7 @@ const fdatasync = promisify(fs.fdatasync)
 const ftruncate = promisify(fs.ftruncate)
 const mkdir = promisify(fs.mkdir)
 const rename = promisify(fs.rename)
+const stat = promisify(fs.stat)
 const unlink = promisify(fs.unlink)
 
 /** Up to this many bytes a write into the page cache is cheaper than a trip through the thread pool. */
@@ -72,11 +73,24 @@ export const closeFile = (fd: number): Promise<void> => close(fd).catch(translat
 /** The size of an open file in bytes. @throws BucketError `unavailable` when it is no regular file. */
 export function sizeOfFile(fd: number): number {
   try {
-    const stats = fs.fstatSync(fd)
-    if (stats.isFile()) return stats.size
+    return sizeIn(fs.fstatSync(fd))
   } catch (error) {
-    throw diskError(error)
+    throw error instanceof BucketError ? error : diskError(error)
   }
+}
+
+/** The size of the file of this name in bytes; nothing when there is none. @throws as `sizeOfFile`. */
+export async function sizeAtPath(path: string): Promise<number | undefined> {
+  try {
+    return sizeIn(await stat(path))
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw error instanceof BucketError ? error : diskError(error)
+  }
+}
+
+function sizeIn(stats: fs.Stats): number {
+  if (stats.isFile()) return stats.size
   throw BucketError.unavailable('the name of a blob is taken by something that is no file')
 }
 
