@@ -1,6 +1,6 @@
 /**
  * Group commit: whatever is to be written while a transaction is on its way to the disk goes there together with the next one.
- * A group is closed only between two turns of the event loop.
+ * A group is closed when LMDB has begun its transaction: never within a turn of the event loop, and as late as can be.
  */
 import type { RootDatabase } from 'lmdb'
 import { lmdbError } from './lmdb-failure.ts'
@@ -31,26 +31,27 @@ export function groupCommits(environment: RootDatabase, table: string): Commits 
   let running: Promise<void> | undefined
 
   async function commitAll(): Promise<void> {
-    for (;;) {
-      // What this turn still hands in belongs to the same transaction: a blob, and the entry that makes it visible.
-      await new Promise(setImmediate)
-      if (waiting.length === 0) break
-      const closed = waiting
-      waiting = []
-      group += 1
-      await commit(closed)
-    }
+    while (waiting.length > 0) await commit()
     running = undefined
   }
 
-  async function commit(closed: readonly Waiting[]): Promise<void> {
+  async function commit(): Promise<void> {
+    let closed: readonly Waiting[] = []
+    const close = () => {
+      closed = waiting
+      waiting = []
+      group += 1
+    }
     try {
       // A child, because work that throws then takes back what the group has written; a plain transaction would keep it.
       await environment.childTransaction(() => {
+        close()
         for (const { work } of closed) work()
       })
       for (const { done } of closed) done()
     } catch (error) {
+      // Where the transaction could not even begin, this is whoever waited for it.
+      if (closed.length === 0) close()
       const failure = await lmdbError(table, error)
       for (const { fail } of closed) fail(failure)
     }
