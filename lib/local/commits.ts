@@ -3,7 +3,7 @@
  * A group is closed when LMDB has begun its transaction: never within a turn of the event loop, and as late as can be.
  */
 import type { RootDatabase } from 'lmdb'
-import { lmdbError } from './lmdb-failure.ts'
+import { type LmdbTable, lmdbError } from './lmdb-failure.ts'
 
 export interface Commits {
   /** Of the group that is still open; each group is on disk, or has failed, before the next one begins. */
@@ -24,8 +24,7 @@ interface Waiting {
   readonly fail: (error: unknown) => void
 }
 
-/** @param table what is written, in words, for errors: `the ledger`. */
-export function groupCommits(environment: RootDatabase, table: string): Commits {
+export function groupCommits(environment: RootDatabase, table: LmdbTable): Commits {
   let group = 0
   let waiting: Waiting[] = []
   let running: Promise<void> | undefined

@@ -1,12 +1,22 @@
 /** What a failed commit of LMDB means to the caller of a port. It leaves the database as it was, and usable. */
+import { statfs } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { BucketError } from '#protocol/errors'
+import { MIB } from '#protocol/limits'
 
 /** LMDB passes the operating system's numbers on. */
 const NO_SPACE: readonly unknown[] = [constants.errno.ENOSPC, constants.errno.EDQUOT]
 
-/** @param table what failed, in words: `the ledger`. The reason of a failed commit comes in a promise of its own. */
-export async function lmdbError(table: string, error: unknown): Promise<BucketError> {
+/** What is written, for errors. */
+export interface LmdbTable {
+  /** In words: `the ledger`. */
+  readonly name: string
+  /** Of the environment's file. */
+  readonly path: string
+}
+
+/** The reason of a failed commit comes in a promise of its own. */
+export async function lmdbError(table: LmdbTable, error: unknown): Promise<BucketError> {
   const reason =
     error instanceof Error && 'commitError' in error && error.commitError instanceof Promise
       ? await error.commitError.then(
@@ -14,12 +24,22 @@ export async function lmdbError(table: string, error: unknown): Promise<BucketEr
           (commitError: unknown) => commitError,
         )
       : error
-  if (reason instanceof Error && 'code' in reason && NO_SPACE.includes(reason.code))
+  const code = reason instanceof Error && 'code' in reason ? reason.code : undefined
+  // A write that a full disk cuts short is an I/O error to LMDB.
+  if (NO_SPACE.includes(code) || (code === constants.errno.EIO && (await isFull(table.path))))
     return new BucketError(
       'insufficient_storage',
-      `the disk of ${table} is full, or its quota exhausted`,
+      `the disk of ${table.name} is full, or its quota exhausted`,
       {},
       { cause: reason },
     )
-  return BucketError.unavailable(`${table} failed`, reason)
+  return BucketError.unavailable(`${table.name} failed`, reason)
+}
+
+/** Less is left than a group of writes may need. */
+const FULL_BYTES = MIB
+
+async function isFull(path: string): Promise<boolean> {
+  const free = await statfs(path).catch(() => undefined)
+  return free !== undefined && free.bavail * free.bsize < FULL_BYTES
 }

@@ -34,7 +34,7 @@ export function openLedgerFile(path: string): LedgerFile {
   // Not overlapping: a row is on disk before anybody can see it. Batched by event turn, lmdb 3.5 would keep a promise of its own for
   // each batch, which nobody can catch when the disk is full: the process would die.
   const environment = open({ path, overlappingSync: false, eventTurnBatching: false })
-  const commits = groupCommits(environment, 'the ledger')
+  const commits = groupCommits(environment, { name: 'the ledger', path })
   const rows = environment.openDB<Row, Buffer>(ENTRIES)
   const blobs = smallBlobs(environment.openDB<Buffer, Buffer>(BLOBS), commits)
   return {

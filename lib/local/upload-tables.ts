@@ -45,7 +45,7 @@ export function openUploadTables(path: string): UploadTables {
     parts: root.openDB({ name: 'parts', ...encoding }),
     transact: (work) =>
       root.transaction(work).catch(async (error: unknown) => {
-        throw await lmdbError('the table of uploads', error)
+        throw await lmdbError({ name: 'the table of uploads', path }, error)
       }),
     close: () => root.close(),
   }

@@ -66,9 +66,10 @@ describe('commits in groups', () => {
   let commits: Commits
   let blobs: SmallBlobs
   beforeEach(() => {
-    environment = open({ path: join(folder, 'x.mdb'), overlappingSync: false, eventTurnBatching: false })
+    const path = join(folder, 'x.mdb')
+    environment = open({ path, overlappingSync: false, eventTurnBatching: false })
     table = environment.openDB({ name: 'blobs', encoding: 'binary', keyEncoding: 'binary' })
-    commits = groupCommits(environment, 'the table')
+    commits = groupCommits(environment, { name: 'the table', path })
     blobs = smallBlobs(table, commits)
   })
   afterEach(async () => {
