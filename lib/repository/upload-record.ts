@@ -31,6 +31,12 @@ export interface UploadDependencies {
  */
 export const QUEUE_LEASE_MS = 5 * 60_000
 
+/**
+ * How long a verifier may be silent before another may take over, in milliseconds. No append to a ledger may be under way for as long
+ * (docs/races.md): adapters bound theirs below it.
+ */
+export const VERIFIER_LEASE_MS = 120_000
+
 export interface UploadTerms {
   readonly id: UploadId
   readonly size: number

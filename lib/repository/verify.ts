@@ -18,10 +18,10 @@ import {
   isHeld,
   live,
   type UploadDependencies,
+  VERIFIER_LEASE_MS,
 } from './upload-record.ts'
 
-/** How long a verifier may be silent before another may take over, and how often it says that it is alive; milliseconds. */
-const LEASE_MS = 120_000
+/** How often a verifier says that it is alive, in milliseconds. */
 const RENEW_MS = 5_000
 
 /** What a delivery led to: for logs and metrics, never for control. The delivery is done with. */
@@ -218,7 +218,7 @@ class Lease {
   static async take(deps: UploadDependencies, row: UploadRecord): Promise<Lease | undefined> {
     const leased = changed(row, {
       leaseOwner: randomUUID(),
-      leaseUntil: deps.clock() + LEASE_MS,
+      leaseUntil: deps.clock() + VERIFIER_LEASE_MS,
       verifiedBytes: 0,
     })
     return (await deps.uploads.write(leased, row)) ? new Lease(deps, leased) : undefined
@@ -236,7 +236,7 @@ class Lease {
   /** @throws LeaseLost when another has taken over or the upload was given up. */
   async renew(verifiedBytes: number): Promise<void> {
     const now = this.#deps.clock()
-    await this.end(changed(this.#record, { leaseUntil: now + LEASE_MS, verifiedBytes }))
+    await this.end(changed(this.#record, { leaseUntil: now + VERIFIER_LEASE_MS, verifiedBytes }))
     // A renewal that took longer than the lease: others may have acted on its end already.
     if (!isHeld(this.#record, this.#deps.clock())) throw new LeaseLost()
     this.#renewedAt = now
@@ -249,7 +249,10 @@ class Lease {
 
   /** Lets the next delivery begin at once; where even that fails, the lease runs out. */
   async release(): Promise<void> {
-    const next = changed(this.#record, { leaseOwner: null, leaseUntil: this.#deps.clock() + LEASE_MS })
+    const next = changed(this.#record, {
+      leaseOwner: null,
+      leaseUntil: this.#deps.clock() + VERIFIER_LEASE_MS,
+    })
     await this.#deps.uploads.write(next, this.#record).catch(() => undefined)
   }
 }

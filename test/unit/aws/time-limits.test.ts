@@ -11,6 +11,7 @@ import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
 import { createS3BlobStore } from '#aws/s3-blob-store'
 import { GIB, MIB } from '#protocol/limits'
 import type { BlobStore, Ledger } from '#repository/ports'
+import { QUEUE_LEASE_MS, VERIFIER_LEASE_MS } from '#repository/upload-record'
 import { type AwsOperation, type AwsStandIn, startAwsStandIn } from '#support/aws-stand-in'
 import { blobOf, entryOf, noise, REF, verified } from './fixtures.ts'
 
@@ -72,9 +73,17 @@ test('parts whose removal gets no answer either do not hold the caller', async (
 
 describe('the limits of the deployed form', () => {
   const longest = ({ answerMs, attempts }: CallLimits) => answerMs * attempts
+  /** Of all pauses between the attempts of one call: the SDK's are below a second each. */
+  const PAUSES_MS = 3000
 
   test('let an inline store that meets a silent service at every call end before the gateway gives up', () => {
-    // One ledger read, one PUT, one append; the pauses between attempts are below a second each.
-    expect(longest(LEDGER_LIMITS) * 2 + longest(LAMBDA_BLOB_LIMITS) + 3000).toBeLessThanOrEqual(28_000)
+    // One ledger read, one PUT, one append.
+    expect(longest(LEDGER_LIMITS) * 2 + longest(LAMBDA_BLOB_LIMITS) + PAUSES_MS).toBeLessThanOrEqual(28_000)
+  })
+
+  test('end an append long before the lease that it stands on', () => {
+    const { connectMs, attempts } = LEDGER_LIMITS
+    const append = longest(LEDGER_LIMITS) + connectMs * attempts + PAUSES_MS
+    expect(append * 4).toBeLessThan(Math.min(VERIFIER_LEASE_MS, QUEUE_LEASE_MS))
   })
 })
