@@ -3,18 +3,13 @@
  * never deleted, never replaced, and the versioning that protects it stays as it is.
  * Only the break-glass role, where one is named, is exempt. Who may change this policy can of course lift it.
  */
-import { CfnElement, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
+import { Duration } from 'aws-cdk-lib'
 import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
-import {
-  BlockPublicAccess,
-  Bucket,
-  BucketEncryption,
-  ObjectLockRetention,
-  ObjectOwnership,
-} from 'aws-cdk-lib/aws-s3'
+import { ObjectLockRetention } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import { fetchFromPages, storeFromPages } from './cross-origin.ts'
+import { PrivateBucket } from './private-bucket.ts'
 import type { Settings } from './settings.ts'
 
 /** Every blob's key begins with this; the roles reach nothing else in the S3 bucket. */
@@ -29,7 +24,7 @@ export interface BlobStorageProps {
 }
 
 export class BlobStorage extends Construct {
-  readonly bucket: Bucket
+  readonly bucket: PrivateBucket
   /** The ARN pattern of all blobs. */
   readonly blobsArn: string
 
@@ -37,16 +32,9 @@ export class BlobStorage extends Construct {
     super(scope, id)
     const { settings, key } = props
     const retention = objectLockRetention(settings)
-    this.bucket = new Bucket(this, 'Bucket', {
-      ...(key
-        ? { encryption: BucketEncryption.KMS, encryptionKey: key, bucketKeyEnabled: true }
-        : { encryption: BucketEncryption.S3_MANAGED }),
+    this.bucket = new PrivateBucket(this, 'Bucket', {
+      key,
       versioned: true,
-      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
-      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      enforceSSL: true,
-      minimumTLSVersion: 1.2,
-      removalPolicy: RemovalPolicy.RETAIN,
       lifecycleRules: [
         {
           id: 'abort-incomplete-uploads',
@@ -59,17 +47,6 @@ export class BlobStorage extends Construct {
     this.blobsArn = this.bucket.arnForObjects(`${BLOB_PREFIX}*`)
     for (const statement of this.guards(settings.breakGlassRoleArn))
       this.bucket.addToResourcePolicy(statement)
-    Validations.of(this.bucket).acknowledge({
-      id: 'AwsSolutions-S1',
-      reason:
-        'Server access logs hold the query strings of presigned requests, and Bucket promises that those are never logged (docs/http-api.md, section 9.5). CloudTrail data events record the same accesses.',
-    })
-  }
-
-  /** The name of the S3 bucket within its template, by which findings about it are acknowledged. */
-  get bucketLogicalId(): string {
-    const element = this.bucket.node.defaultChild
-    return element instanceof CfnElement ? Stack.of(this).getLogicalId(element) : ''
   }
 
   /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html */

@@ -128,8 +128,8 @@ export class ServiceFunction extends Construct {
       ),
     })
     for (const pattern of [
-      `${blobs.bucketLogicalId}.Arn>/${BLOB_PREFIX}*`,
-      `${staging.bucketLogicalId}.Arn>/${STAGING_PREFIX}*`,
+      `${blobs.bucket.logicalId}.Arn>/${BLOB_PREFIX}*`,
+      `${staging.bucket.logicalId}.Arn>/${STAGING_PREFIX}*`,
     ])
       Validations.of(policy).acknowledge({
         id: `AwsSolutions-IAM5[Resource::<${pattern}]`,
