@@ -41,7 +41,14 @@ export async function connect(
   }
 }
 
-function readAuth(kind: string | undefined, environment: Surroundings['environment']): Auth | undefined {
+/**
+ * @param kind none, iam, bearer or api-key; undefined leaves the choice to the client.
+ * @throws UsageError for another kind, or where the environment lacks its secret.
+ */
+export function readAuth(
+  kind: string | undefined,
+  environment: Surroundings['environment'],
+): Auth | undefined {
   const secret = (name: string) => {
     const value = environment[name]
     if (value) return value

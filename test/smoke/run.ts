@@ -3,7 +3,8 @@
  * What it stores stays for ever, as everything in Bucket does. Exit status 0: nothing failed; 1: something did; 2: misused.
  */
 import { parseArgs } from 'node:util'
-import type { Auth } from '#client/auth'
+import { readAuth } from '#cli/connection'
+import { UsageError } from '#cli/failure'
 import { CLI_ENVIRONMENT } from '#protocol/environment'
 import { parseBucketId } from '#protocol/identifiers'
 import { openDeployment } from './deployment.ts'
@@ -21,44 +22,18 @@ const USAGE = `npm run smoke -- --url https://…/v1 [options]
                      secrets come from ${env.token} or ${env.apiKey}, the region of iam from the address or ${env.awsRegion}
   --bucket-id NAME   under which it stores, about 20 MiB in each run, which stay for ever (default: smoke)`
 
-class Misused extends Error {}
-
-function readAuth(kind: string | undefined): Auth | undefined {
-  const secret = (name: string) => {
-    const value = process.env[name]
-    if (!value) throw new Misused(`--auth ${kind} needs ${name}`)
-    return value
-  }
-  switch (kind) {
-    case undefined:
-      return undefined
-    case 'none':
-      return { kind }
-    case 'bearer':
-      return { kind, token: secret(env.token) }
-    case 'api-key':
-      return { kind, key: secret(env.apiKey) }
-    case 'iam': {
-      const region = process.env[env.awsRegion] || process.env[env.awsDefaultRegion]
-      return { kind, ...(region && { region }) }
-    }
-    default:
-      throw new Misused(`--auth ${kind}: there are none, iam, bearer and api-key`)
-  }
-}
-
 function readSettings() {
   const text = { type: 'string' } as const
   const { values } = parseArgs({
     options: { url: text, auth: text, 'bucket-id': { ...text, default: 'smoke' } },
   })
   const url = values.url ?? process.env[env.url]
-  if (!url || !URL.canParse(url)) throw new Misused('--url names no deployment')
+  if (!url || !URL.canParse(url)) throw new UsageError('--url names no deployment', 'Give it.')
   const bucketId = parseBucketId(values['bucket-id'])
-  if (!bucketId.ok) throw new Misused(`--bucket-id ${bucketId.detail}`)
+  if (!bucketId.ok) throw new UsageError(`--bucket-id ${bucketId.detail}`, 'Give another.')
   return {
     url,
-    auth: readAuth(values.auth ?? (process.env[env.auth] || undefined)),
+    auth: readAuth(values.auth ?? (process.env[env.auth] || undefined), process.env),
     bucketId: bucketId.value,
   }
 }
@@ -90,7 +65,7 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
 try {
   process.exitCode = (await run()) ? 0 : 1
 } catch (error) {
-  const isUsage = error instanceof Misused || (error instanceof TypeError && 'code' in error)
+  const isUsage = error instanceof UsageError || (error instanceof TypeError && 'code' in error)
   if (!isUsage) throw error
   process.stderr.write(`error: ${error.message}\n\n${USAGE}\n`)
   process.exitCode = 2
