@@ -78,8 +78,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     running.set(incoming.socket, outgoing)
     const aborted = new AbortController()
     outgoing.on('close', () => {
-      if (running.get(incoming.socket) === outgoing) running.delete(incoming.socket)
       if (!outgoing.writableFinished) aborted.abort()
+      if (running.get(incoming.socket) !== outgoing) return
+      running.delete(incoming.socket)
+      // A connection that was busy when the stop began would otherwise stay open for its next request.
+      if (stopping && incoming.complete) incoming.socket.destroySoon()
     })
     let asked = false
     const request = apiRequest(incoming, aborted.signal, publicUrl, () => {
