@@ -12,7 +12,8 @@ import { run } from '#cli/run'
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
 
 // Bytes that pass through are garbage at once, and count against what V8 grants a heap of few live objects: it would mark the
-// whole heap for every dozen MiB, which is more than a third of the processor's time (docs/benchmarks.md). This grants four times what lives.
+// whole heap for every dozen MiB, which is more than a third of the processor's time (docs/benchmarks.md). This grants four
+// times what lives.
 setFlagsFromString('--heap-growing-percent=300')
 
 const stopped = new AbortController()

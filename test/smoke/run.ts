@@ -28,9 +28,9 @@ function readSettings() {
     options: { url: text, auth: text, 'bucket-id': { ...text, default: 'smoke' } },
   })
   const url = values.url ?? process.env[env.url]
-  if (!url || !URL.canParse(url)) throw new UsageError('--url names no deployment', 'Give it.')
+  if (!url || !URL.canParse(url)) throw new UsageError('--url names no deployment', 'Give the root of its API.')
   const bucketId = parseBucketId(values['bucket-id'])
-  if (!bucketId.ok) throw new UsageError(`--bucket-id ${bucketId.detail}`, 'Give another.')
+  if (!bucketId.ok) throw new UsageError(`--bucket-id ${bucketId.detail}`, 'Choose another.')
   return {
     url,
     auth: readAuth(values.auth ?? (process.env[env.auth] || undefined), process.env),
@@ -67,6 +67,7 @@ try {
 } catch (error) {
   const isUsage = error instanceof UsageError || (error instanceof TypeError && 'code' in error)
   if (!isUsage) throw error
-  process.stderr.write(`error: ${error.message}\n\n${USAGE}\n`)
+  const next = error instanceof UsageError ? `\n  next: ${error.next}` : ''
+  process.stderr.write(`error: ${error.message}${next}\n\n${USAGE}\n`)
   process.exitCode = 2
 }

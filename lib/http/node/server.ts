@@ -60,6 +60,8 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { api, publicUrl } = options
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
+  const connections = new Set<Socket>()
+  /** Connections with a request whose answer its receiver has still to take, or whose body is still arriving. */
   const running = new Map<Socket, ServerResponse>()
   let allowed: AllowedHosts = { hosts: new Set(), origins: new Set() }
   let stopping = false
@@ -75,14 +77,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   })
 
   const serve = async (incoming: IncomingMessage, outgoing: ServerResponse, awaitsContinue: boolean) => {
-    running.set(incoming.socket, outgoing)
+    const { socket } = incoming
+    running.set(socket, outgoing)
+    const settle = () => {
+      if (running.get(socket) !== outgoing) return
+      running.delete(socket)
+      // What was busy when the stop began would otherwise stay open for its next request.
+      if (stopping) socket.destroySoon()
+    }
     const aborted = new AbortController()
     outgoing.on('close', () => {
       if (!outgoing.writableFinished) aborted.abort()
-      if (running.get(incoming.socket) !== outgoing) return
-      running.delete(incoming.socket)
-      // A connection that was busy when the stop began would otherwise stay open for its next request.
-      if (stopping && incoming.complete) incoming.socket.destroySoon()
+      if (incoming.complete || socket.destroyed) settle()
+      else incoming.once('end', settle).once('close', settle)
     })
     let asked = false
     const request = apiRequest(incoming, aborted.signal, publicUrl, () => {
@@ -107,6 +114,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       throw error
     }
     return (await options.beside?.(request)) ?? api.handle(request)
+  }
+
+  server.on('connection', (socket) => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+  })
+  // Called by `close` too. Node's own takes an answer for sent once it was handed over, and cuts off what is on its way.
+  server.closeIdleConnections = () => {
+    for (const socket of connections) if (!running.has(socket)) socket.destroy()
   }
 
   server.on('request', (incoming, outgoing) => void serve(incoming, outgoing, false))
@@ -134,7 +150,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       stopping = true
       const closed = once(server, 'close')
       server.close()
-      server.closeIdleConnections()
       await closed
     },
   }

@@ -1,0 +1,73 @@
+/** A server that is asked to stop: what it has begun it ends, whole; then it holds on to no connection. */
+import { once } from 'node:events'
+import { Agent, get, type IncomingMessage } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Api } from '#http/api'
+import { type RunningServer, startServer } from '#http/node/server'
+import type { HttpResponse } from '#protocol/http-message'
+import { MIB } from '#protocol/limits'
+
+const sockets: Socket[] = []
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy()
+})
+
+function serve(response: HttpResponse): Promise<RunningServer> {
+  const api: Api = {
+    handle: async () => response,
+    refuse: () => expect.fail('nothing is refused here'),
+  }
+  return startServer({ api, host: '127.0.0.1', port: 0 })
+}
+
+/** Over a connection that its client keeps. */
+async function ask(server: RunningServer): Promise<IncomingMessage> {
+  const [response] = await once(get(server.url, { agent: new Agent({ keepAlive: true }) }), 'response')
+  return response
+}
+
+describe('a server that stops', () => {
+  it('gives the rest of an answer that it has begun, and then the connection up', async () => {
+    let goOn = () => {}
+    const waits = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const body = async function* () {
+      yield Buffer.from('first half, ')
+      await waits
+      yield Buffer.from('second half')
+    }
+    const server = await serve({ status: 200, headers: { 'Content-Length': '23' }, body: body() })
+    const response = await ask(server)
+    const stopped = server.stop()
+    goOn()
+    expect(await text(response)).toBe('first half, second half')
+    await stopped
+  })
+
+  it('cuts no answer that its receiver has still to take', async () => {
+    const whole = 'x'.repeat(32 * MIB)
+    const server = await serve({ status: 200, headers: {}, body: whole })
+    const response = await ask(server)
+    const stopped = server.stop()
+    expect((await text(response)).length).toBe(whole.length)
+    await stopped
+  })
+
+  it('waits for the rest of a body that it has answered already, and then gives the connection up', async () => {
+    const server = await serve({ status: 400, headers: { 'Content-Length': '0' }, body: null })
+    const socket = connect(server.port, '127.0.0.1')
+    sockets.push(socket)
+    socket.write('PUT / HTTP/1.1\r\nHost: 127.0.0.1:')
+    socket.write(`${server.port}\r\nContent-Length: 10\r\n\r\nfirst`)
+    const [answer] = await once(socket, 'data')
+    expect(String(answer)).toMatch(/^HTTP\/1.1 400 /)
+    const stopped = server.stop()
+    const ended = once(socket, 'end')
+    socket.write('after')
+    await ended
+    await stopped
+  })
+})
