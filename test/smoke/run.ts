@@ -28,7 +28,8 @@ function readSettings() {
     options: { url: text, auth: text, 'bucket-id': { ...text, default: 'smoke' } },
   })
   const url = values.url ?? process.env[env.url]
-  if (!url || !URL.canParse(url)) throw new UsageError('--url names no deployment', 'Give the root of its API.')
+  if (!url || !URL.canParse(url))
+    throw new UsageError('--url names no deployment', 'Give the root of its API.')
   const bucketId = parseBucketId(values['bucket-id'])
   if (!bucketId.ok) throw new UsageError(`--bucket-id ${bucketId.detail}`, 'Choose another.')
   return {
