@@ -9,7 +9,7 @@ import type { Call } from './ports.ts'
 import { retryWrites } from './retry-writes.ts'
 import type { UploadId, UploadRecord } from './upload-ports.ts'
 import { live, newAttempt, openRecord, type UploadDependencies } from './upload-record.ts'
-import { presignedMessage, presignedSeconds, uploadMessage, uploadNotFound } from './upload-view.ts'
+import { presignedMessage, presignedSeconds, uploadMessage, uploadState } from './upload-view.ts'
 
 export interface BeginRequest {
   readonly id: UploadId
@@ -122,12 +122,10 @@ export async function uploadParts(
   call: Call,
 ): Promise<UploadPartsMessage> {
   const record = live(await call.time('uploads', deps.uploads.find(id)), deps.clock())
-  if (!record) throw uploadNotFound(id)
-  if (record.mode !== 'multipart' || record.state !== 'open') {
-    const why = record.state === 'open' ? 'is a single upload and has no parts' : `is ${record.state}`
-    throw new BucketError('upload_conflict', `the upload to ${formatRef(id.ref)} ${why}`, {
-      upload: await uploadMessage(deps, record, call),
-    })
+  if (record?.mode !== 'multipart' || record.state !== 'open') {
+    const upload = await uploadState(deps, id, call)
+    const why = upload.state === 'open' ? 'is a single upload and has no parts' : `is ${upload.state}`
+    throw new BucketError('upload_conflict', `the upload to ${formatRef(id.ref)} ${why}`, { upload })
   }
   const count = partCount(record.size)
   const beyond = parts.flatMap(({ number }, at) =>

@@ -185,12 +185,12 @@ async function startVerification(
 export async function giveUpUpload(deps: UploadDependencies, id: UploadId, call: Call): Promise<void> {
   const removed = await retryWrites(async () => {
     const record = live(await call.time('uploads', deps.uploads.find(id)), deps.clock())
-    if (!record) throw uploadNotFound(id)
     const stored = await call.time('ledger', deps.ledger.find(id.ref))
     if (stored?.digest === id.digest)
       throw new BucketError('upload_conflict', `the upload to ${formatRef(id.ref)} is committed`, {
         upload: committedMessage(stored, record),
       })
+    if (!record) throw uploadNotFound(id)
     if (record.state === 'verifying' && record.leaseUntil > deps.clock())
       throw new BucketError('upload_conflict', `the upload to ${formatRef(id.ref)} is being verified`, {
         upload: await uploadMessage(deps, record, call),

@@ -184,6 +184,20 @@ describe('requests for parts', () => {
     })
   })
 
+  it('of one that is committed, with its row or without, are refused with its entry', async () => {
+    const stores = given()
+    const asked = [{ number: 1, sha256: SHA256 }]
+    await arrived(stores, 'single')
+    await commitUpload(stores, ID, newCall())
+    const committed = {
+      code: 'upload_conflict',
+      members: { upload: { state: 'committed', entry: { digest: ID.digest } } },
+    }
+    expect(await refusal(uploadParts(stores, ID, asked, newCall()))).toMatchObject(committed)
+    stores.time.now += UPLOAD_SECONDS * 1000
+    expect(await refusal(uploadParts(stores, ID, asked, newCall()))).toMatchObject(committed)
+  })
+
   it('where there is no upload are refused, and so are they once it has expired', async () => {
     const stores = given()
     const asked = [{ number: 1, sha256: SHA256 }]

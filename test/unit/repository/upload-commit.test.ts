@@ -212,6 +212,18 @@ describe('a give-up', () => {
     })
   })
 
+  it('is refused as committed when the upload is gone and the ledger holds its digest, as its state says', async () => {
+    const stores = given()
+    await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
+    expect(await refusal(giveUpUpload(stores, ID, newCall()))).toMatchObject({
+      code: 'upload_conflict',
+      members: { upload: await uploadState(stores, ID, newCall()) },
+    })
+    expect(await refusal(giveUpUpload(stores, OTHER_ID, newCall()))).toMatchObject({
+      code: 'upload_not_found',
+    })
+  })
+
   it('of an upload that has failed, or lost to other bytes, is possible', async () => {
     const stores = given()
     await arrived(stores, 'single')
