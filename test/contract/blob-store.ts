@@ -2,38 +2,18 @@
  * What every blob store promises, as one suite that each implementation passes (lib/repository/ports.ts).
  * It begins with honesty probes: a store that takes wrong bytes, or shows unfinished ones, fails before anything else counts.
  */
-import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
-import type { Digest } from '#protocol/digest'
-import { BucketError } from '#protocol/errors'
-import { formatRef } from '#protocol/identifiers'
-import type { BlobId, BlobStore, PresignedRequest } from '#repository/ports'
-import { verifiedStream } from '#repository/verified-stream'
-import { blobOf, collect, digestOf, entryOf, inChunks, someBytes } from '#support/fake-artifacts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { BlobStore } from '#repository/ports'
+import { blobOf, collect, inChunks, someBytes } from '#support/fake-artifacts'
+import { describePresignedRequests } from './blob-store-presigned.ts'
+import {
+  type BlobStoreSuiteOptions,
+  type BlobStoreUnderTest,
+  blobStoreSteps,
+  verified,
+} from './blob-store-steps.ts'
 
 const MIB = 1024 * 1024
-
-/** What a suite asks of the world around a store. */
-export interface BlobStoreUnderTest {
-  readonly blobs: BlobStore
-  /** Puts bytes under a final name past the port, as a stranger with access to the store would. */
-  plant(blob: BlobId, bytes: Uint8Array): Promise<void>
-  /** Sends a presigned request verbatim, with `headers` beside its own. */
-  send(
-    request: PresignedRequest,
-    options?: { readonly headers?: Readonly<Record<string, string>>; readonly body?: Uint8Array },
-  ): Promise<Response>
-  /** Makes the time that the store's signatures are checked against pass. */
-  passTime(milliseconds: number): Promise<void>
-  close(): Promise<void>
-}
-
-/** What an implementation, or an emulator of it, may be unable to show. */
-export type BlobStoreProbe = 'plant' | 'presigned get' | 'presigned put' | 'expiry'
-
-export interface BlobStoreSuiteOptions {
-  /** Why a probe cannot be made here; its tests are then skipped, counted, and say so. */
-  readonly cannotWitness?: Readonly<Partial<Record<BlobStoreProbe, string>>>
-}
 
 /** @param makeStore is called once and gives an empty store. */
 export function describeBlobStore(
@@ -44,7 +24,6 @@ export function describeBlobStore(
   describe(`blob store: ${name}`, () => {
     let store: BlobStoreUnderTest
     let blobs: BlobStore
-    let count = 0
 
     beforeAll(async () => {
       store = await makeStore()
@@ -52,32 +31,7 @@ export function describeBlobStore(
     })
     afterAll(() => store?.close())
 
-    const needs = (context: TestContext, ...probes: readonly BlobStoreProbe[]) => {
-      const reason = probes.map((probe) => cannotWitness[probe]).find((text) => text !== undefined)
-      context.skip(reason !== undefined, reason)
-    }
-    const freshName = () => `contract/artifact/v${count++}-${process.pid}`
-    const write = (
-      blob: BlobId,
-      bytes: Uint8Array,
-      {
-        source = inChunks(bytes, 64 * 1024),
-        size = bytes.byteLength,
-        signal = undefined as AbortSignal | undefined,
-      } = {},
-    ) =>
-      blobs.write(blob, verified(source, blob.digest, size), {
-        size,
-        contentType: 'application/octet-stream',
-        signal,
-      })
-    const readAll = async (blob: BlobId) => collect(await blobs.read(blob, undefined, undefined))
-    const expectBytes = async (blob: BlobId, bytes: Uint8Array) =>
-      expect(digestOf(await readAll(blob)), formatRef(blob.ref)).toBe(digestOf(bytes))
-    const nothingThere = async (blob: BlobId) => {
-      expect(await blobs.inspect(blob)).toEqual({ found: false })
-      await expect(readAll(blob)).rejects.toMatchObject({ code: 'unavailable' })
-    }
+    const { needs, freshName, write, expectBytes, nothingThere } = blobStoreSteps(() => store, cannotWitness)
 
     describe('honesty probes', () => {
       it.each([5, 3 * MIB])('refuses %d wrong bytes, and nothing has the final name', async (size) => {
@@ -302,107 +256,12 @@ export function describeBlobStore(
       })
     })
 
-    describe('presigned requests', () => {
-      const described = { contentType: 'text/x-model; charset=utf-8' }
-
-      it('give the bytes, as the entry describes them', async (context) => {
-        needs(context, 'presigned get')
-        const bytes = someBytes(400_000)
-        const entry = entryOf('presigned/Model:7B/v1+x', bytes, described)
-        await write(entry, bytes)
-        const response = await store.send(await blobs.presignGet(entry, 60))
-        expect(response.status).toBe(200)
-        expect(digestOf(new Uint8Array(await response.arrayBuffer()))).toBe(entry.digest)
-        expect(Object.fromEntries(response.headers)).toMatchObject({
-          'content-type': described.contentType,
-          'content-length': '400000',
-          'content-disposition': 'attachment; filename="Model:7B-v1+x"',
-          'cache-control': 'private, max-age=31536000, immutable',
-        })
-      })
-
-      it.for([
-        ['bytes=0-9', 'bytes 0-9/1000', 0, 10],
-        ['bytes=990-', 'bytes 990-999/1000', 990, 1000],
-        ['bytes=500-5000', 'bytes 500-999/1000', 500, 1000],
-      ] as const)('give the range %s', async ([range, contentRange, first, end], context) => {
-        needs(context, 'presigned get')
-        const bytes = someBytes(1000)
-        const entry = entryOf('presigned/a/ranges', bytes)
-        await write(entry, bytes)
-        const response = await store.send(await blobs.presignGet(entry, 60), { headers: { range } })
-        expect([response.status, response.headers.get('content-range')]).toEqual([206, contentRange])
-        expect(new Uint8Array(await response.arrayBuffer())).toEqual(bytes.subarray(first, end))
-      })
-
-      it('refuse a range behind the end', async (context) => {
-        needs(context, 'presigned get')
-        const bytes = someBytes(1000)
-        const entry = entryOf(freshName(), bytes)
-        await write(entry, bytes)
-        const response = await store.send(await blobs.presignGet(entry, 60), {
-          headers: { range: 'bytes=1000-' },
-        })
-        expect(response.status).toBe(416)
-      })
-
-      it('say when they expire, and then give nothing', async (context) => {
-        needs(context, 'presigned get', 'expiry')
-        const bytes = someBytes(10)
-        const entry = entryOf(freshName(), bytes)
-        await write(entry, bytes)
-        const request = await blobs.presignGet(entry, 2)
-        expect(request.expiresAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
-        expect((await store.send(request)).status).toBe(200)
-        await store.passTime(3000)
-        expect((await store.send(request)).status).toBe(403)
-      })
-
-      it('store exactly the bytes of the digest, once', async (context) => {
-        needs(context, 'presigned put')
-        const bytes = someBytes(5000)
-        const blob = blobOf(freshName(), bytes)
-        const request = await blobs.presignPut(blob, bytes.byteLength, 'text/plain', 60)
-        expect((await store.send(request, { body: someBytes(5000, 2) })).status).toBe(400)
-        await nothingThere(blob)
-        expect((await store.send(request, { body: bytes })).status).toBe(200)
-        expect(await blobs.inspect(blob)).toEqual({ found: true, size: 5000, attested: true })
-        expect((await store.send(request, { body: bytes })).status).toBe(412)
-        await expectBytes(blob, bytes)
-      })
-
-      it.each(['content-length', 'content-type', 'if-none-match', 'x-amz-checksum-sha256'])(
-        'fix the header %s of a store',
-        async (header) => {
-          const blob = blobOf(freshName(), someBytes(10))
-          const request = await blobs.presignPut(blob, 10, 'text/plain', 60)
-          expect(Object.keys(request.headers).map((field) => field.toLowerCase())).toContain(header)
-        },
-      )
-
-      it('refuse a store without a header that they fix', async (context) => {
-        needs(context, 'presigned put')
-        const bytes = someBytes(10)
-        const blob = blobOf(freshName(), bytes)
-        const request = await blobs.presignPut(blob, 10, 'text/plain', 60)
-        const { 'if-none-match': _, ...headers } = request.headers
-        expect((await store.send({ ...request, headers }, { body: bytes })).status).toBe(403)
-        await nothingThere(blob)
-      })
-    })
+    describePresignedRequests(() => store, cannotWitness)
 
     it('answers its health check', async () => {
       await expect(blobs.check()).resolves.toBeUndefined()
     })
   })
 }
-
-const verified = (source: AsyncIterable<Uint8Array>, digest: Digest, size: number | undefined) =>
-  verifiedStream(source, {
-    digest,
-    size,
-    maxBytes: Number.MAX_SAFE_INTEGER,
-    tooLarge: () => new BucketError('internal', 'no limit was set', {}),
-  })
 
 const shorten = (text: string) => (text.length > 40 ? `${text.slice(0, 20)}…${text.slice(-8)}` : text)

@@ -20,6 +20,7 @@ import { fakeLedger } from '#support/fake-ledger'
 import { fakeQueue, type Message } from '#support/fake-queue'
 import { fakeStaging } from '#support/fake-staging'
 import { fakeUploads } from '#support/fake-uploads'
+import { Deliveries } from './deliveries.ts'
 import type { World } from './explore.ts'
 import { gatedBlobs, gatedLedger, gatedQueue, gatedStaging, gatedUploads } from './gated-ports.ts'
 import { Crashed, faultsOf, type Outcome, Process } from './process.ts'
@@ -50,10 +51,6 @@ export interface Scenario {
   end?(world: UploadWorld): void
 }
 
-/** Later than any process lives and any lease lasts, in milliseconds: as a queue's visibility time-out is. */
-const VISIBILITY_MS = 20 * 60_000
-/** Deliveries until a message goes to the dead letters. */
-const MAX_DELIVERIES = 4
 const SWEEP = 'expired rows are deleted'
 /** Marks steps that are no call of Bucket's: they cannot fail here, only be late. */
 const OUTSIDE = '~ '
@@ -65,12 +62,6 @@ function makeStores(clock: () => number, isDishonest: boolean) {
   const blobs = isDishonest ? dishonestBlobStore({ clock }) : fakeBlobStore({ clock })
   const staging = fakeStaging({ blobs, clock, ignoresChecksums: isDishonest })
   return { blobs, ledger: fakeLedger(), uploads: fakeUploads(), staging, queue: fakeQueue() }
-}
-
-interface Delivery {
-  deliveries: number
-  underWay: number
-  visibleAt: number
 }
 
 /** One use of a rule by an actor, on ports of its own process. */
@@ -95,7 +86,7 @@ export class UploadWorld implements World {
   readonly stores: Stores
   readonly #processes = new Map<string, Process>()
   readonly #actors = new Map<string, { isDone: boolean; readonly notes: string[] }>()
-  readonly #deliveries = new Map<number, Delivery>()
+  readonly #deliveries = new Deliveries()
   #verifiers = 0
   #requests = 0
   #budget: Budget
@@ -242,20 +233,11 @@ export class UploadWorld implements World {
       calls.map((call) => ({ step: `${name}: ${call}`, call })),
     )
     const steps = waiting.map(({ step }) => step)
-    const fresh = this.#messages(
-      ({ deliveries, visibleAt, underWay }) =>
-        underWay === 0 && visibleAt <= this.#now && deliveries < MAX_DELIVERIES,
-    ).map((message) => `deliver ${message.number}`)
-    const dead = this.#messages(
-      ({ deliveries, visibleAt, underWay }) =>
-        underWay === 0 && visibleAt <= this.#now && deliveries >= MAX_DELIVERIES,
-    ).map((message) => `bury ${message.number}`)
-    const again =
-      this.#budget.duplicates > 0
-        ? this.#messages(({ underWay, visibleAt }) => underWay > 0 || visibleAt > this.#now).map(
-            (message) => `deliver ${message.number} again`,
-          )
-        : []
+    const { fresh, dead, again } = this.#deliveries.choices(
+      this.stores.queue.messages,
+      this.#now,
+      this.#budget.duplicates > 0,
+    )
     const faults =
       this.#budget.faults > 0
         ? waiting
@@ -268,18 +250,6 @@ export class UploadWorld implements World {
     return [...steps, ...fresh, ...dead, ...again, ...faults, ...sweep, ...time]
   }
 
-  #messages(isMeant: (delivery: Delivery) => boolean): readonly Message[] {
-    return this.stores.queue.messages.filter(({ number }) => isMeant(this.#deliveryOf(number)))
-  }
-
-  #deliveryOf(number: number): Delivery {
-    const known = this.#deliveries.get(number)
-    if (known) return known
-    const delivery = { deliveries: 0, underWay: 0, visibleAt: 0 }
-    this.#deliveries.set(number, delivery)
-    return delivery
-  }
-
   /** Time passes by itself when nobody can do anything but wait; in the middle of things it is a choice that costs. */
   #clockChoices(steps: readonly string[], isDeliverable: boolean): readonly string[] {
     const next = this.#nextDeadline()
@@ -290,8 +260,7 @@ export class UploadWorld implements World {
 
   #nextDeadline(): number | undefined {
     const rows = this.stores.uploads.rows.flatMap(({ leaseUntil, expiresAt }) => [leaseUntil, expiresAt])
-    const hidden = [...this.#deliveries.values()].map(({ visibleAt }) => visibleAt)
-    const ahead = [...rows, ...hidden].filter((time) => time > this.#now)
+    const ahead = [...rows, ...this.#deliveries.times].filter((time) => time > this.#now)
     return ahead.length > 0 ? Math.min(...ahead) : undefined
   }
 
@@ -320,10 +289,7 @@ export class UploadWorld implements World {
   }
 
   #deliver(message: Message, isDead: boolean): void {
-    const delivery = this.#deliveryOf(message.number)
-    delivery.deliveries += 1
-    delivery.underWay += 1
-    delivery.visibleAt = this.#now + VISIBILITY_MS
+    const ended = this.#deliveries.begin(message, this.#now)
     const name = `${isDead ? 'undertaker' : 'verifier'} ${++this.#verifiers}`
     const process = this.#process(name)
     const deps = this.#gated(process)
@@ -339,7 +305,7 @@ export class UploadWorld implements World {
         },
       )
       .finally(() => {
-        delivery.underWay -= 1
+        ended()
         this.#processes.delete(name)
       })
   }
@@ -356,7 +322,7 @@ export class UploadWorld implements World {
       blobs,
       this.stores.staging.summary,
       [...this.#givenUp],
-      this.stores.queue.messages.map((message) => [message, this.#deliveries.get(message.number)]),
+      this.stores.queue.messages.map((message) => [message, this.#deliveries.state(message)]),
       [...this.#actors],
       [...this.#processes.values()].filter(({ calls }) => calls.length > 0).map(({ key }) => key),
     ])
@@ -403,7 +369,7 @@ export class UploadWorld implements World {
 
   /** Whether a message came to the dead letters: its upload has failed, and its client is to begin anew. */
   get isBuried(): boolean {
-    return [...this.#deliveries.values()].some(({ deliveries }) => deliveries > MAX_DELIVERIES)
+    return this.#deliveries.isBuried
   }
 
   /** Whether so much time has passed that an upload may have expired. */

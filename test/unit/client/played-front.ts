@@ -41,6 +41,12 @@ export interface PlayedFront {
   close(): Promise<void>
 }
 
+/** Options of a client that waits and polls no longer than a test wants to. */
+export const IMPATIENT = {
+  retry: { baseMs: 1, attempts: 4 },
+  timeouts: { idleMs: 500, continueMs: 200, pollMs: 1, verificationIdleMs: 5 },
+}
+
 export const sha256 = (bytes: Uint8Array): string =>
   `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 

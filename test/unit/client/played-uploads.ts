@@ -36,6 +36,8 @@ export interface PlayedUploads {
   /** What the service chooses; single when left out. */
   mode: UploadMode
   readonly all: Map<string, PlayedUpload>
+  /** The upload that was begun last. */
+  readonly latest: PlayedUpload
   /** Requests that came to the store, and those of them that it acknowledged with 2xx. */
   readonly sent: Sent[]
   readonly acknowledged: number[]
@@ -62,6 +64,11 @@ export function playUploads(front: PlayedFront): PlayedUploads {
   const played: PlayedUploads = {
     mode: 'single',
     all,
+    get latest() {
+      const upload = [...all.values()].at(-1)
+      if (!upload) throw new Error('nothing was begun')
+      return upload
+    },
     sent: [],
     acknowledged: [],
     batches: [],

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient, type Progress } from '#client/node'
 import { MIB } from '#protocol/limits'
-import { type PlayedFront, playFront, sendProblem, sha256, someBytes } from './played-front.ts'
-import type { PlayedUpload, PlayedUploads } from './played-uploads.ts'
+import { IMPATIENT, type PlayedFront, playFront, sendProblem, sha256, someBytes } from './played-front.ts'
+import type { PlayedUploads } from './played-uploads.ts'
 
 const REF = 'prod-models/llama/v1'
 /** Three parts, the last of them short. */
@@ -17,17 +17,9 @@ let played: PlayedUploads
 let bucket: BucketClient
 let folder: string
 let path: string
-const IN_PARTS = someBytes(SIZE)
-/** One part is enough for what is not about parts. */
-const IN_ONE_PART = IN_PARTS.subarray(0, 5 * MIB)
-let bytes = IN_PARTS
+const bytes = someBytes(SIZE)
 
-const client = (url = front.url) =>
-  new BucketClient({
-    url,
-    retry: { baseMs: 1, attempts: 4 },
-    timeouts: { idleMs: 500, continueMs: 200, pollMs: 1, verificationIdleMs: 5 },
-  })
+const client = (url = front.url) => new BucketClient({ url, ...IMPATIENT })
 
 beforeEach(async () => {
   front = await playFront()
@@ -37,7 +29,6 @@ beforeEach(async () => {
   bucket = client()
   folder = await mkdtemp(join(tmpdir(), 'client-upload-'))
   path = join(folder, 'model')
-  bytes = IN_PARTS
   await writeFile(path, bytes)
 })
 afterEach(async () => {
@@ -46,11 +37,6 @@ afterEach(async () => {
 })
 
 const isStored = () => front.stored.get(REF)?.bytes.equals(bytes)
-const theUpload = (): PlayedUpload => {
-  const upload = [...played.all.values()].at(-1)
-  if (!upload) throw new Error('nothing was begun')
-  return upload
-}
 const answer = (response: ServerResponse, status: number): true => {
   response.writeHead(status).end()
   return true
@@ -139,7 +125,7 @@ describe('put of what does not fit inline', { timeout: 30_000 }, () => {
 
   it('sends a part again that is there with other bytes', async () => {
     await breakOff()
-    theUpload().received.set(2, someBytes(16 * MIB))
+    played.latest.received.set(2, someBytes(16 * MIB))
     played.acknowledged.length = 0
     await bucket.put(REF, path)
     expect(played.acknowledged).toEqual([2])
@@ -257,131 +243,6 @@ describe('a file that changes while it is sent', { timeout: 30_000 }, () => {
       return false
     }
     await expect(bucket.put(REF, path)).rejects.toMatchObject({ name: 'SourceChangedError' })
-  })
-})
-
-describe('the end of an upload', () => {
-  beforeEach(async () => {
-    bytes = IN_ONE_PART
-    await writeFile(path, bytes)
-  })
-
-  it('is a success that created nothing when a rival stored the same bytes meanwhile', async () => {
-    played.misbehave = (number) => {
-      if (number === 1) front.put(REF, bytes)
-      return false
-    }
-    expect(await bucket.put(REF, path)).toMatchObject({ created: false, entry: { digest: sha256(bytes) } })
-    played.acknowledged.length = 0
-    expect(await bucket.put(REF, path)).toMatchObject({ created: false })
-    expect(played.acknowledged).toEqual([])
-  })
-
-  it('is version_exists when a rival stored other bytes meanwhile', async () => {
-    played.misbehave = (number) => {
-      if (number === 1) front.put(REF, Buffer.from('other'))
-      return false
-    }
-    await expect(bucket.put(REF, path)).rejects.toMatchObject({
-      code: 'version_exists',
-      members: { conflict: 'different' },
-    })
-  })
-
-  it('is created, also when the answer to the commit was lost', async () => {
-    played.mode = 'single'
-    let isLost = false
-    front.misbehave = (request) => {
-      if (isLost || !request.url?.endsWith('/commit')) return false
-      isLost = true
-      played.finish(theUpload())
-      request.socket.destroy()
-      return true
-    }
-    expect((await bucket.put(REF, path)).created).toBe(true)
-  })
-
-  it('asks for a verification again that does not advance', async () => {
-    played.verifies = false
-    const putting = bucket.put(REF, path)
-    await expect.poll(() => played.commits).toBeGreaterThan(2)
-    played.verifies = true
-    expect((await putting).created).toBe(true)
-  })
-
-  it('gives a verification up that never advances, and says so', async () => {
-    played.verifies = false
-    await expect(bucket.put(REF, path)).rejects.toMatchObject({
-      code: 'unavailable',
-      message: expect.stringContaining('does not advance'),
-    })
-    expect(played.commits).toBeGreaterThan(10)
-  })
-
-  const failWith = (problem: Record<string, unknown>, times: number) => {
-    let left = times
-    front.misbehave = (request) => {
-      if (request.method !== 'GET' || !request.url?.includes('/uploads/')) return false
-      if (left-- > 0) Object.assign(theUpload(), { state: 'failed', problem })
-      return false
-    }
-  }
-  const problem = (code: string) => ({ code, detail: `it is ${code}`, next: 'do it' })
-
-  it('begins anew when the stores failed the verification, a bounded number of times', async () => {
-    failWith(problem('unavailable'), 1)
-    expect((await bucket.put(REF, path)).created).toBe(true)
-    expect(isStored()).toBe(true)
-    failWith(problem('unavailable'), 100)
-    await expect(bucket.put('b/a/never', path)).rejects.toMatchObject({
-      code: 'unavailable',
-      message: 'it is unavailable',
-    })
-  })
-
-  it('is the problem of an upload that failed for good', async () => {
-    failWith({ ...problem('digest_mismatch'), declared_digest: 'x' }, 1)
-    await expect(bucket.put(REF, path)).rejects.toMatchObject({
-      code: 'digest_mismatch',
-      message: 'it is digest_mismatch',
-      next: 'do it',
-      members: { declared_digest: 'x' },
-    })
-  })
-
-  it('sends what is missing when the commit finds that something is', async () => {
-    let isDropped = false
-    front.misbehave = (request) => {
-      if (isDropped || !request.url?.endsWith('/commit')) return false
-      isDropped = true
-      theUpload().received.delete(1)
-      return false
-    }
-    expect((await bucket.put(REF, path)).created).toBe(true)
-    expect(played.acknowledged).toEqual([1, 1])
-  })
-
-  it('begins anew when the upload was given up meanwhile', async () => {
-    let isGivenUp = false
-    front.misbehave = (request) => {
-      if (isGivenUp || !request.url?.endsWith('/commit')) return false
-      isGivenUp = true
-      played.all.clear()
-      return false
-    }
-    expect((await bucket.put(REF, path)).created).toBe(true)
-    expect(isStored()).toBe(true)
-  })
-
-  it('is upload_conflict when the upload that is there has another size', async () => {
-    await bucket.put(REF, path)
-    front.stored.clear()
-    const upload = theUpload()
-    played.all.set(`${REF}@${upload.digest}`, { ...upload, state: 'open', size: IN_ONE_PART.byteLength - 1 })
-    await expect(bucket.put(REF, path)).rejects.toMatchObject({
-      code: 'upload_conflict',
-      members: { upload: { size: IN_ONE_PART.byteLength - 1, state: 'open' } },
-    })
   })
 })
 

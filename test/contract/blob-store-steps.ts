@@ -1,0 +1,77 @@
+/** What the suites of blob stores share: what they ask of an implementation, and the steps that their tests are made of. */
+import { expect, type TestContext } from 'vitest'
+import type { Digest } from '#protocol/digest'
+import { BucketError } from '#protocol/errors'
+import { formatRef } from '#protocol/identifiers'
+import type { BlobId, BlobStore, PresignedRequest } from '#repository/ports'
+import { verifiedStream } from '#repository/verified-stream'
+import { collect, digestOf, inChunks } from '#support/fake-artifacts'
+
+/** What a suite asks of the world around a store. */
+export interface BlobStoreUnderTest {
+  readonly blobs: BlobStore
+  /** Puts bytes under a final name past the port, as a stranger with access to the store would. */
+  plant(blob: BlobId, bytes: Uint8Array): Promise<void>
+  /** Sends a presigned request verbatim, with `headers` beside its own. */
+  send(
+    request: PresignedRequest,
+    options?: { readonly headers?: Readonly<Record<string, string>>; readonly body?: Uint8Array },
+  ): Promise<Response>
+  /** Makes the time that the store's signatures are checked against pass. */
+  passTime(milliseconds: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** What an implementation, or an emulator of it, may be unable to show. */
+export type BlobStoreProbe = 'plant' | 'presigned get' | 'presigned put' | 'expiry'
+
+export interface BlobStoreSuiteOptions {
+  /** Why a probe cannot be made here; its tests are then skipped, counted, and say so. */
+  readonly cannotWitness?: Readonly<Partial<Record<BlobStoreProbe, string>>>
+}
+
+let count = 0
+
+/** @param store called inside of tests only: the store is made before the first. */
+export function blobStoreSteps(
+  store: () => BlobStoreUnderTest,
+  cannotWitness: NonNullable<BlobStoreSuiteOptions['cannotWitness']>,
+) {
+  const needs = (context: TestContext, ...probes: readonly BlobStoreProbe[]) => {
+    const reason = probes.map((probe) => cannotWitness[probe]).find((text) => text !== undefined)
+    context.skip(reason !== undefined, reason)
+  }
+  const freshName = () => `contract/artifact/v${count++}-${process.pid}`
+  const write = (
+    blob: BlobId,
+    bytes: Uint8Array,
+    {
+      source = inChunks(bytes, 64 * 1024),
+      size = bytes.byteLength,
+      signal = undefined as AbortSignal | undefined,
+    } = {},
+  ) =>
+    store().blobs.write(blob, verified(source, blob.digest, size), {
+      size,
+      contentType: 'application/octet-stream',
+      signal,
+    })
+  const readAll = async (blob: BlobId) => collect(await store().blobs.read(blob, undefined, undefined))
+  const expectBytes = async (blob: BlobId, bytes: Uint8Array) =>
+    expect(digestOf(await readAll(blob)), formatRef(blob.ref)).toBe(digestOf(bytes))
+  const nothingThere = async (blob: BlobId) => {
+    expect(await store().blobs.inspect(blob)).toEqual({ found: false })
+    await expect(readAll(blob)).rejects.toMatchObject({ code: 'unavailable' })
+  }
+
+  return { needs, freshName, write, expectBytes, nothingThere }
+}
+
+/** Bytes as the rules hand them to a store: refused at their end when the digest is another. */
+export const verified = (source: AsyncIterable<Uint8Array>, digest: Digest, size: number | undefined) =>
+  verifiedStream(source, {
+    digest,
+    size,
+    maxBytes: Number.MAX_SAFE_INTEGER,
+    tooLarge: () => new BucketError('internal', 'no limit was set', {}),
+  })

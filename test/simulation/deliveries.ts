@@ -1,0 +1,66 @@
+/** What a queue does with its messages: at least once, hidden while they are handled, and to the dead letters in the end. */
+import type { Message } from '#support/fake-queue'
+
+/** Later than any process lives and any lease lasts, in milliseconds: as a queue's visibility time-out is. */
+const VISIBILITY_MS = 20 * 60_000
+/** Deliveries until a message goes to the dead letters. */
+const MAX_DELIVERIES = 4
+
+interface Delivery {
+  deliveries: number
+  underWay: number
+  visibleAt: number
+}
+
+export class Deliveries {
+  readonly #of = new Map<number, Delivery>()
+
+  /** What may happen to a message, as choices of a world: its next delivery, its burial, or one that comes again. */
+  choices(messages: readonly Message[], now: number, mayRepeat: boolean) {
+    const due = messages.filter(({ number }) => {
+      const { underWay, visibleAt } = this.#get(number)
+      return underWay === 0 && visibleAt <= now
+    })
+    const isSpent = ({ number }: Message) => this.#get(number).deliveries >= MAX_DELIVERIES
+    return {
+      fresh: due.filter((message) => !isSpent(message)).map(({ number }) => `deliver ${number}`),
+      dead: due.filter(isSpent).map(({ number }) => `bury ${number}`),
+      again: mayRepeat
+        ? messages.filter((message) => !due.includes(message)).map(({ number }) => `deliver ${number} again`)
+        : [],
+    }
+  }
+
+  /** @returns what to call when the process that got the message has ended. */
+  begin({ number }: Message, now: number): () => void {
+    const delivery = this.#get(number)
+    delivery.deliveries += 1
+    delivery.underWay += 1
+    delivery.visibleAt = now + VISIBILITY_MS
+    return () => {
+      delivery.underWay -= 1
+    }
+  }
+
+  /** The times at which messages become visible again. */
+  get times(): readonly number[] {
+    return [...this.#of.values()].map(({ visibleAt }) => visibleAt)
+  }
+
+  /** Whether a message came to the dead letters. */
+  get isBuried(): boolean {
+    return [...this.#of.values()].some(({ deliveries }) => deliveries > MAX_DELIVERIES)
+  }
+
+  state({ number }: Message): Delivery | undefined {
+    return this.#of.get(number)
+  }
+
+  #get(number: number): Delivery {
+    const known = this.#of.get(number)
+    if (known) return known
+    const delivery = { deliveries: 0, underWay: 0, visibleAt: 0 }
+    this.#of.set(number, delivery)
+    return delivery
+  }
+}
