@@ -70,6 +70,7 @@ export async function uploadParts(
   const body = await parsedJson(request, inputs, uploadPartsBody)
   const { id, parts } = inputs.required(parsedId && body && { id: parsedId, parts: body.parts })
   about(operation, id)
+  refuseCodings(request.headers.get('Content-Encoding'))
   const message = await repository.uploadParts(id, parts, operation)
   return json(200, {
     parts: message.parts.map(({ number, request: part }) => ({

@@ -41,12 +41,11 @@ export async function commitUpload(
   call: Call,
 ): Promise<CommitResult> {
   const stored = await call.time('ledger', deps.ledger.find(id.ref))
-  if (stored?.digest === id.digest) return { outcome: 'found', entry: stored }
   if (stored) {
-    const error = versionExists(id.digest, stored)
-    // For whoever looks at the upload later; the refusal stands without it.
-    await call.time('uploads', endLost(deps, id, error)).catch(() => undefined)
-    throw error
+    // For whoever looks at the upload later, and to free what it staged; the ledger has decided without it.
+    await call.time('uploads', endDecided(deps, id, stored)).catch(() => undefined)
+    if (stored.digest === id.digest) return { outcome: 'found', entry: stored }
+    throw versionExists(id.digest, stored)
   }
   return retryWrites(async () => {
     const record = live(await call.time('uploads', deps.uploads.find(id)), deps.clock())
@@ -70,12 +69,14 @@ export async function commitUpload(
 const commitRecord = (deps: UploadDependencies, record: UploadRecord, call: Call) =>
   record.mode === 'single' ? commitSingle(deps, record, call) : commitMultipart(deps, record, call)
 
-/** Other bytes took the version: an upload that is under way has lost, and what it staged is of no use. */
-async function endLost(deps: UploadDependencies, id: UploadId, error: BucketError): Promise<void> {
+/** The version is stored, by this upload or otherwise: what is under way has its end, and what it staged is of no use. */
+async function endDecided(deps: UploadDependencies, id: UploadId, stored: Entry): Promise<void> {
   const record = live(await deps.uploads.find(id), deps.clock())
   if (record?.state !== 'open' && record?.state !== 'verifying') return
-  if ((await deps.uploads.write(failed(record, error), record)) && record.mode === 'multipart')
-    await deps.staging.drop(record)
+  if (isHeld(record, deps.clock())) return // the verifier at work ends it
+  const next =
+    stored.digest === id.digest ? committed(record) : failed(record, versionExists(id.digest, stored))
+  if ((await deps.uploads.write(next, record)) && record.mode === 'multipart') await deps.staging.drop(record)
 }
 
 /** The row says committed, so the ledger must; it was read before the row. */

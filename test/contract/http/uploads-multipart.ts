@@ -7,6 +7,7 @@ import {
   freshRef,
   json,
   OTHER_DIGEST,
+  put,
   type Ref,
   sha256,
   versionPath,
@@ -106,6 +107,35 @@ export function describeUploadMultipart(target: TargetThunk): void {
       const parts = { parts: [{ number: 1, sha256: hex(bytes) }] }
       const response = await putJson(target(), `${uploadPath(ref, digest)}/parts`, parts, 'POST')
       expect(expectProblem(response, 'upload_conflict').upload).toMatchObject({ mode: 'single' })
+    })
+
+    test('parts for a version that is stored by now are 409 upload_conflict, with what became of the upload', async () => {
+      for (const [stored, state] of [
+        ['others', 'failed'],
+        [bytes, 'committed'],
+      ] as const) {
+        const ref = freshRef()
+        await begin(ref)
+        expect((await put(target(), ref, stored)).status).toBe(201)
+        const parts = { parts: [{ number: 1, sha256: hex(bytes) }] }
+        const response = await putJson(target(), `${uploadPath(ref, digest)}/parts`, parts, 'POST')
+        expect(expectProblem(response, 'upload_conflict').upload).toMatchObject({ state })
+      }
+    })
+
+    test('a content coding of a request for parts is 415', async () => {
+      const ref = freshRef()
+      await begin(ref)
+      const response = await target().send({
+        method: 'POST',
+        path: `${uploadPath(ref, digest)}/parts`,
+        headers: [
+          ['Content-Type', 'application/json'],
+          ['Content-Encoding', 'gzip'],
+        ],
+        body: Buffer.from(JSON.stringify({ parts: [{ number: 1, sha256: hex(bytes) }] })),
+      })
+      expectProblem(response, 'unsupported_content_encoding')
     })
 
     test('faulty requests for parts are 400', async () => {

@@ -198,6 +198,22 @@ describe('requests for parts', () => {
     expect(await refusal(uploadParts(stores, ID, asked, newCall()))).toMatchObject(committed)
   })
 
+  it('for a version that is stored by now are refused: nobody sends bytes in vain', async () => {
+    const asked = [{ number: 1, sha256: SHA256 }]
+    for (const [bytes, state] of [
+      [BYTES, 'committed'],
+      [new TextEncoder().encode('other bytes'), 'failed'],
+    ] as const) {
+      const stores = given()
+      await beginUpload(stores, beginOf('multipart'), newCall())
+      await stores.ledger.append(entryOf('models/llama/v1', bytes), 'another')
+      expect(await refusal(uploadParts(stores, ID, asked, newCall()))).toMatchObject({
+        code: 'upload_conflict',
+        members: { upload: { state } },
+      })
+    }
+  })
+
   it('where there is no upload are refused, and so are they once it has expired', async () => {
     const stores = given()
     const asked = [{ number: 1, sha256: SHA256 }]

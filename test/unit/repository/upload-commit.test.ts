@@ -139,6 +139,15 @@ describe('a commit', () => {
     expect(stores.staging.attempts).toEqual([])
   })
 
+  it('finds what another stored of the same bytes, and frees what was staged', async () => {
+    const stores = given()
+    await arrived(stores, 'multipart')
+    const entry = entryOf('models/llama/v1', BYTES)
+    await stores.ledger.append(entry, 'another')
+    expect(await commit(stores)).toEqual({ outcome: 'found', entry })
+    expect([(await rowOf(stores)).state, stores.staging.attempts]).toEqual(['committed', []])
+  })
+
   it('without an upload, or of one that has expired, finds none', async () => {
     const stores = given()
     expect(await refusal(commit(stores))).toMatchObject({ code: 'upload_not_found' })
