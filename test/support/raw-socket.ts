@@ -20,6 +20,8 @@ export interface RawConnection {
   continued(): Promise<void>
   /** The final answer; rejects when the connection ends without one. */
   answer(): Promise<SocketAnswer>
+  /** As many final answers as requests were sent, in the order in which they came. */
+  answers(count: number): Promise<readonly SocketAnswer[]>
   /** Resolves when the other side has closed. */
   closed(): Promise<void>
 }
@@ -87,7 +89,10 @@ export async function openConnection(origin: URL): Promise<RawConnection> {
         if (head === undefined) return undefined
         return head.status === 100 ? true : failed(`final answer ${head.status} instead of 100`)
       }).then(() => undefined),
-    answer: () => until('an answer', () => parseAnswer(received, ended)).finally(() => socket.destroy()),
+    answer: () =>
+      until('an answer', () => parseAnswer(received, ended)?.answer).finally(() => socket.destroy()),
+    answers: (count) =>
+      until(`${count} answers`, () => parseAnswers(received, ended, count)).finally(() => socket.destroy()),
     closed: () => until('the close', () => (ended ? true : undefined)).then(() => undefined),
   }
 }
@@ -110,7 +115,25 @@ function parseHead(bytes: Buffer) {
   return { status, headers, rest: bytes.subarray(end + 4) }
 }
 
-function parseAnswer(bytes: Buffer, ended: boolean): SocketAnswer | undefined {
+interface Parsed {
+  readonly answer: SocketAnswer
+  /** What came behind it. */
+  readonly rest: Buffer
+}
+
+function parseAnswers(bytes: Buffer, ended: boolean, count: number): readonly SocketAnswer[] | undefined {
+  const answers: SocketAnswer[] = []
+  let rest = bytes
+  while (answers.length < count) {
+    const next = parseAnswer(rest, ended)
+    if (!next) return undefined
+    answers.push(next.answer)
+    rest = next.rest
+  }
+  return answers
+}
+
+function parseAnswer(bytes: Buffer, ended: boolean): Parsed | undefined {
   const interim: number[] = []
   let head = parseHead(bytes)
   while (head !== undefined && head.status < 200) {
@@ -119,26 +142,28 @@ function parseAnswer(bytes: Buffer, ended: boolean): SocketAnswer | undefined {
   }
   if (head === undefined) return undefined
   const { status, headers, rest } = head
+  const whole = (body: Buffer, end = body.length): Parsed => ({
+    answer: { status, headers, body, interim },
+    rest: rest.subarray(end),
+  })
   const length = headers.get('content-length')
   if (length !== undefined)
-    return rest.length >= Number(length)
-      ? { status, headers, body: rest.subarray(0, Number(length)), interim }
-      : undefined
+    return rest.length >= Number(length) ? whole(rest.subarray(0, Number(length))) : undefined
   if (headers.get('transfer-encoding') === 'chunked') {
-    const body = unchunk(rest)
-    return body && { status, headers, body, interim }
+    const chunks = unchunk(rest)
+    return chunks && whole(chunks.body, chunks.end)
   }
-  if (status === 204 || status === 304) return { status, headers, body: Buffer.alloc(0), interim }
-  return ended ? { status, headers, body: rest, interim } : undefined
+  if (status === 204 || status === 304) return whole(Buffer.alloc(0))
+  return ended ? whole(rest) : undefined
 }
 
-function unchunk(bytes: Buffer): Buffer | undefined {
+function unchunk(bytes: Buffer): { readonly body: Buffer; readonly end: number } | undefined {
   const chunks: Buffer[] = []
   for (let at = 0; ; ) {
     const line = bytes.indexOf('\r\n', at)
     if (line < 0) return undefined
     const size = Number.parseInt(bytes.subarray(at, line).toString('latin1'), 16)
-    if (size === 0) return Buffer.concat(chunks)
+    if (size === 0) return { body: Buffer.concat(chunks), end: line + 4 }
     if (bytes.length < line + 2 + size + 2) return undefined
     chunks.push(bytes.subarray(line + 2, line + 2 + size))
     at = line + 2 + size + 2

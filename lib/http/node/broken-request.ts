@@ -2,45 +2,47 @@
  * Requests that Node's parser gives up on never reach the API. Node would answer them with a bare status line; here they get the
  * same problem as any other, written to the socket by hand.
  */
-import { randomUUID } from 'node:crypto'
-import { type ServerResponse, STATUS_CODES } from 'node:http'
-import type { Socket } from 'node:net'
+import { STATUS_CODES } from 'node:http'
 import { BucketError } from '#protocol/errors'
+import type { HttpResponse } from '#protocol/http-message'
 import type { Api } from '../api.ts'
+import { brokenRequest } from './incoming.ts'
 
-interface ParserError extends Error {
+/** As `clientError` has it. */
+export interface ParserError extends Error {
   readonly code?: string
   readonly reason?: string
   readonly rawPacket?: Buffer
+  /** Where in the packet it gave up. */
+  readonly bytesParsed?: number
 }
 
-/** @param current the response under way on this connection, if there is one. */
-export function answerBrokenRequest(
-  api: Api,
-  error: ParserError,
-  socket: Socket,
-  current: ServerResponse | undefined,
-): void {
-  // Bytes behind an answer that has begun would be taken for a part of it.
-  if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent) return void socket.destroy()
-  const refused = api.refuse(
-    {
-      method: 'UNKNOWN',
-      target: '',
-      headers: { get: () => null },
-      size: undefined,
-      body: async function* () {},
-      requestId: randomUUID(),
-      origin: '',
-    },
-    translate(error),
-  )
-  const lines = Object.entries({ ...refused.headers, Date: new Date().toUTCString(), Connection: 'close' })
+/** @returns what to say to the sender. */
+export function refuseBroken(api: Api, error: ParserError): Promise<HttpResponse> | HttpResponse {
+  const unknown = error.code === 'HPE_INVALID_METHOD' ? requestLine(error) : undefined
+  // A method that only the parser does not know is one that this resource does not take: the API says which it takes.
+  return unknown
+    ? api.handle(brokenRequest(unknown.method, unknown.target))
+    : api.refuse(brokenRequest(), translate(error))
+}
+
+/** The bytes of a response behind which the connection ends. */
+export function inBytes({ status, headers, body }: HttpResponse): string {
+  const lines = Object.entries({ ...headers, Date: new Date().toUTCString(), Connection: 'close' })
   const head = [
-    `HTTP/1.1 ${refused.status} ${STATUS_CODES[refused.status]}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     ...lines.map(([name, value]) => `${name}: ${value}`),
   ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${typeof refused.body === 'string' ? refused.body : ''}`)
+  return `${head.join('\r\n')}\r\n\r\n${typeof body === 'string' ? body : ''}`
+}
+
+/** The request line in which the parser stopped (RFC 9112, section 3), where it is one. */
+function requestLine({ rawPacket, bytesParsed = 0 }: ParserError) {
+  const text = rawPacket?.toString('latin1') ?? ''
+  const start = text.lastIndexOf('\n', bytesParsed - 1) + 1
+  const [, method, target] =
+    /^([!#$%&'*+.^_`|~\w-]+) (\S+) HTTP\/1\.[01]\r?$/m.exec(text.slice(start).split('\n', 1)[0] ?? '') ?? []
+  return method !== undefined && target !== undefined ? { method, target } : undefined
 }
 
 function translate(error: ParserError): BucketError {

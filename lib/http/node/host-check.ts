@@ -17,7 +17,6 @@ export interface AllowedHosts {
 export function allowedHosts(
   address: { host: string; port: number },
   publicUrl: URL | undefined,
-  corsOrigins: readonly string[] = [],
 ): AllowedHosts {
   const names = ['127.0.0.1', 'localhost', '[::1]']
   if (!['0.0.0.0', '::'].includes(address.host))
@@ -32,7 +31,7 @@ export function allowedHosts(
     hosts.push(publicUrl.host)
     origins.push(publicUrl.origin)
   }
-  return { hosts: new Set(hosts), origins: new Set([...origins, ...corsOrigins]) }
+  return { hosts: new Set(hosts), origins: new Set(origins) }
 }
 
 /** @throws BucketError `invalid_request` without a host or with several, `host_not_allowed` for a foreign host or origin. */

@@ -12,6 +12,7 @@ import { describeIdentifiers } from './identifiers.ts'
 import { describeList } from './list.ts'
 import { describeNodeExpect } from './node-expect.ts'
 import { describeNodeHosts } from './node-hosts.ts'
+import { describeNodePipelines } from './node-pipelines.ts'
 import { describeNodeSenders } from './node-senders.ts'
 import { describeQueries } from './queries.ts'
 import { describeRaces } from './races.ts'
@@ -54,5 +55,6 @@ export function describeNodeServer(name: string, target: TargetThunk): void {
     describeNodeExpect(target)
     describeNodeHosts(target)
     describeNodeSenders(target)
+    describeNodePipelines(target)
   })
 }

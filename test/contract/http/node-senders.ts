@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { CONTRACT_ERRORS, expectProblem } from '#support/problem'
+import { header } from '#support/raw-http'
 import { openConnection } from '#support/raw-socket'
 import { storeHead } from './node-expect.ts'
 import { expectInvisible, freshRef, get, put, sha256, versionPath } from './requests.ts'
@@ -55,7 +56,9 @@ export function describeNodeSenders(target: TargetThunk): void {
   describe('senders that stall', { timeout: 30_000 }, () => {
     test('in the middle of a body: 408, retryable, and nothing is stored', async () => {
       const ref = freshRef()
-      expectProblem(await answerTo(`${storeHead(target(), ref, declares(10))}01234`), 'request_timeout')
+      const response = await answerTo(`${storeHead(target(), ref, declares(10))}01234`)
+      expectProblem(response, 'request_timeout')
+      expect(header(response, 'Connection')).toBe('close')
       await expectInvisible(target(), ref)
       expect((await put(target(), ref, '0123456789')).status).toBe(201)
     })

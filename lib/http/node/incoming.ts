@@ -1,0 +1,94 @@
+/** A Node request as the API takes it, and what is refused of it before it gets there: sizes and framing. */
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { BucketError } from '#protocol/errors'
+import type { HttpRequest } from '#protocol/http-message'
+import { KIB } from '#protocol/limits'
+
+/** The longest request target and the largest headers, in bytes (docs/http-api.md, section 8). */
+export const MAX_TARGET_BYTES = 8 * KIB
+export const MAX_HEADER_BYTES = 16 * KIB
+
+/** @param body asks for the bytes; called when the API does. */
+export function apiRequest(
+  incoming: IncomingMessage,
+  signal: AbortSignal,
+  publicUrl: URL | undefined,
+  body: () => AsyncIterable<Uint8Array>,
+): HttpRequest {
+  const { headers } = incoming
+  const length = headers['content-length']
+  const chunked = headers['transfer-encoding'] !== undefined
+  const [host = ''] = hostsOf(incoming)
+  return {
+    method: incoming.method ?? 'GET',
+    target: targetOf(incoming),
+    headers: { get: (name) => headerValue(incoming, name) },
+    size: length === undefined ? (chunked ? undefined : 0) : Number(length),
+    body,
+    requestId: randomUUID(),
+    origin: publicUrl?.host === host.toLowerCase() ? publicUrl.origin : `http://${host}`,
+    signal,
+  }
+}
+
+/** What Node's parser gave up on, as far as it is known. */
+export const brokenRequest = (method = 'UNKNOWN', target = ''): HttpRequest => ({
+  method,
+  target,
+  headers: { get: () => null },
+  size: 0,
+  body: async function* () {},
+  requestId: randomUUID(),
+  origin: '',
+})
+
+function headerValue(incoming: IncomingMessage, name: string): string | null {
+  const values = incoming.headersDistinct[name.toLowerCase()]
+  return values === undefined ? null : values.join(', ')
+}
+
+const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)/i
+
+/** The path and query; of a target in absolute form what comes behind the authority (RFC 9112, section 3.2.2). */
+function targetOf(incoming: IncomingMessage): string {
+  const target = (incoming.url ?? '').replace(ABSOLUTE_FORM, '')
+  return target === '' ? '/' : target
+}
+
+/** The authority of an absolute target replaces the Host header (RFC 9112, section 3.2.2). */
+export function hostsOf(incoming: IncomingMessage): readonly string[] {
+  const [, authority] = ABSOLUTE_FORM.exec(incoming.url ?? '') ?? []
+  return authority !== undefined ? [authority] : (incoming.headersDistinct.host ?? [])
+}
+
+/** @throws BucketError `uri_too_long`, `headers_too_large`. */
+export function checkSizes(incoming: IncomingMessage): void {
+  const target = incoming.url?.length ?? 0
+  if (target > MAX_TARGET_BYTES)
+    throw new BucketError(
+      'uri_too_long',
+      `the request target has ${target} bytes; at most ${MAX_TARGET_BYTES} are taken`,
+      {},
+    )
+  const headers = incoming.rawHeaders.reduce((bytes, text) => bytes + text.length + 2, 0)
+  if (headers > MAX_HEADER_BYTES)
+    throw new BucketError(
+      'headers_too_large',
+      `the headers have ${headers} bytes; at most ${MAX_HEADER_BYTES} are taken`,
+      {},
+    )
+}
+
+/**
+ * Node undoes chunks alone: under any other transfer coding the bytes that arrive are not those that were meant
+ * (RFC 9112, section 6.1).
+ *
+ * @throws BucketError `invalid_request`.
+ */
+export function checkFraming(incoming: IncomingMessage): void {
+  const coding = incoming.headers['transfer-encoding']
+  if (coding === undefined || (/^chunked$/i.test(coding) && incoming.httpVersion === '1.1')) return
+  const detail = 'is taken as chunked of HTTP/1.1 alone: send the bytes without another transfer coding'
+  throw BucketError.invalidRequest([{ in: 'header', name: 'Transfer-Encoding', detail }])
+}
