@@ -27,6 +27,9 @@ for (const [signal, exit] of [
     stopped.abort(new Interrupted(signal))
   })
 
+// A reader that is gone is told of by each write; as an event that nobody listens to it would end the process in the middle.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
 const exitCode = await run(process.argv.slice(2), {
   environment: process.env,
   stdin: () => process.stdin,

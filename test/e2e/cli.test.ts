@@ -148,6 +148,28 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     stalling.close()
   })
 
+  it.each([
+    ['list', 'b/closed'],
+    ['list', 'b/closed', '--json'],
+    ['show', 'b/closed/v'],
+    ['get', 'b/closed/v', '-o', '-'],
+  ])('ends as a pipe ends when nobody reads: %s %s %s', async (...args) => {
+    await bucket(['put', 'b/closed/v', '-'], someBytes(2_000_000))
+    const child = start(args)
+    child.stdout.destroy()
+    const { exit, stderr } = await finish(child)
+    expect([exit, stderr.includes('EPIPE')]).toEqual([141, false])
+  })
+
+  it('serves on when nobody reads its log any more', async () => {
+    const second = await serve(join(work, 'data'))
+    second.child.stderr.destroy()
+    for (let requests = 0; requests < 5; requests += 1)
+      expect((await fetch(`${second.url}/health`)).status).toBe(200)
+    second.child.kill('SIGTERM')
+    expect((await once(second.child, 'close'))[0]).toBe(0)
+  })
+
   it('leaves no spooled stdin behind on Ctrl-C', async () => {
     const child = start(['put', 'b/a/spooled', '-'])
     const finished = finish(child)
