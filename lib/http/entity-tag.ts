@@ -18,7 +18,7 @@ export interface EntityTag {
 export function parseEntityTags(field: string): '*' | readonly EntityTag[] | undefined {
   if (field.trim() === '*') return '*'
   const tags: EntityTag[] = []
-  const member = /\s*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)")?\s*(?:,|$)/y
+  const member = /\s*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*)?(?:,|$)/y
   while (member.lastIndex < field.length) {
     const found = member.exec(field)
     if (!found) return undefined

@@ -1,10 +1,10 @@
 /**
  * Reads the inputs of one request into types that cannot be wrong, and collects every fault on the way:
- * `faults.throwIfAny()` refuses all of them at once (docs/http-api.md, section 8).
+ * `throwIfAny()` refuses all of them at once (docs/http-api.md, section 8).
  */
 
 import { parseText, TEXT_LIMITS } from '#protocol/description'
-import { type Digest, parseDigest, parseReprDigest } from '#protocol/digest'
+import { type Digest, parseDigest } from '#protocol/digest'
 import { DEFAULT_CONTENT_TYPE, type Description } from '#protocol/entry'
 import { BucketError } from '#protocol/errors'
 import { type Fault, type FaultPlace, type Parsed, parsed } from '#protocol/faults'
@@ -17,6 +17,7 @@ import {
   parseBucketId,
   parseVersion,
 } from '#protocol/identifiers'
+import { parseReprDigest } from './repr-digest.ts'
 
 export class Inputs {
   readonly #faults: Fault[] = []

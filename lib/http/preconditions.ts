@@ -2,12 +2,14 @@
  * The conditions of a fetch, in the order of RFC 9110, section 13.2.2. An artifact never changes, so a condition only asks
  * whether the caller's digest is the stored one.
  */
-import type { Entry } from '#protocol/entry'
+import { type Digest, parseDigest } from '#protocol/digest'
+import { type Entry, entryMessage } from '#protocol/entry'
 import { BucketError } from '#protocol/errors'
 import type { HeaderReader } from '#protocol/http-message'
 import { formatRef } from '#protocol/identifiers'
 import { digestDiffers } from '#repository/fetch'
 import { type EntityTag, entityTag, parseEntityTags } from './entity-tag.ts'
+import { parseHttpDate } from './http-date.ts'
 import type { Inputs } from './inputs.ts'
 
 export interface Preconditions {
@@ -35,13 +37,17 @@ export function readPreconditions(headers: HeaderReader, inputs: Inputs): Precon
   }
 }
 
-const parseDate = (field: string | null): number | undefined => {
-  const time = field === null ? Number.NaN : Date.parse(field)
-  return Number.isNaN(time) ? undefined : time
-}
+const parseDate = (field: string | null): number | undefined =>
+  field === null ? undefined : parseHttpDate(field, Date.now())
 
 /** `Last-Modified` has whole seconds, so conditions on it are compared in whole seconds. */
 const lastModified = (entry: Entry): number => Math.floor(Date.parse(entry.createdAt) / 1000) * 1000
+
+/** The digest that a condition names, where it is exactly one; a weak tag is none, because it vouches for no bytes. */
+function digestOf([tag, ...more]: readonly EntityTag[]): Digest | undefined {
+  const digest = tag && !tag.weak && more.length === 0 ? parseDigest(tag.opaque) : undefined
+  return digest?.ok ? digest.value : undefined
+}
 
 /**
  * @returns whether the answer is 304.
@@ -51,12 +57,12 @@ export function isNotModified(entry: Entry, conditions: Preconditions): boolean 
   const { ifMatch, ifNoneMatch, ifModifiedSince, ifUnmodifiedSince } = conditions
   if (ifMatch !== undefined) {
     const matches = ifMatch === '*' || ifMatch.some(({ weak, opaque }) => !weak && opaque === entry.digest)
-    if (!matches) throw digestDiffers(entry, ifMatch.map(({ opaque }) => opaque).join(', '))
+    if (!matches) throw digestDiffers(entry, digestOf(ifMatch))
   } else if (ifUnmodifiedSince !== undefined && lastModified(entry) > ifUnmodifiedSince) {
     throw new BucketError(
       'precondition_failed',
       `${formatRef(entry.ref)} was stored after If-Unmodified-Since`,
-      {},
+      { stored: entryMessage(entry) },
       {
         next: 'Ask without If-Unmodified-Since: a stored version never changes.',
       },

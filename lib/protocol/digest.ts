@@ -48,28 +48,6 @@ export function base64ToHex(base64: string): string | undefined {
 /** `sha-256=:<base64>:`, the form of RFC 9530. */
 export const formatReprDigest = (digest: Digest): string => `sha-256=:${digestBase64(digest)}:`
 
-/**
- * Reads a `Repr-Digest` field: the `sha-256` member; other algorithms beside it are ignored (RFC 9530, section 3).
- * The last of several equal keys wins, as RFC 8941 says of dictionaries.
- *
- * @returns the digest; undefined where the field holds other algorithms only, which say nothing to Bucket.
- */
-export function parseReprDigest(field: string): Parsed<Digest | undefined> {
-  const example = 'expected sha-256=:<base64 of 32 bytes>:'
-  let found: string | undefined
-  for (const member of field.split(',')) {
-    const [, key, value] = /^\s*([a-z*][a-z0-9_.*-]*)=([^;]*?)\s*(?:;.*)?$/.exec(member) ?? []
-    if (key === undefined)
-      return faulty(`${JSON.stringify(member.trim())} is no member of a digest field; ${example}`)
-    if (key === 'sha-256') found = value
-  }
-  if (found === undefined) return parsed(undefined)
-  const hex = /^:.*:$/.test(found) ? base64ToHex(found.slice(1, -1)) : undefined
-  return hex === undefined
-    ? faulty(`sha-256 is not base64 of 32 bytes between colons; ${example}`)
-    : parsed(digestFromHex(hex))
-}
-
 const OTHER_HASHES: Record<number, string> = {
   32: 'MD5',
   40: 'SHA-1',
@@ -84,6 +62,15 @@ function looseBase64ToHex(text: string): string | undefined {
   return base64ToHex(standard.endsWith('=') ? standard : `${standard}=`)
 }
 
+/** The hash whose bytes these may be in base64, by their number. */
+const hashOfBase64 = (text: string): string | undefined =>
+  /^[A-Za-z0-9+/]+={0,2}$/.test(text) && text.length % 4 === 0
+    ? OTHER_HASHES[2 * Math.floor((text.replace(/=+$/, '').length * 3) / 4)]
+    : undefined
+
+/** A hash by its name, also as `integrity` attributes and `Repr-Digest` write it; or any word before : or =. */
+const NAMED = /^(?:(sha-?\d+|md5)[:=-]|([a-z0-9-]+)[:=])(.*)$/i
+
 function describeMalformed(text: string): string {
   const expected = 'expected sha256: and 64 lower-case hex digits'
   const looks = (what: string) => `${what}; ${expected}`
@@ -91,12 +78,14 @@ function describeMalformed(text: string): string {
   // First, because the = at its end would make everything before it look like the name of a hash.
   const whole = looseBase64ToHex(text)
   if (whole !== undefined) return looks(`is base64: in hex it is ${PREFIX}${whole}`)
-  const [, prefix, rest] = /^([A-Za-z0-9-]+)[:=](.*)$/.exec(text) ?? [undefined, undefined, text]
+  const [, hash, word, rest] = NAMED.exec(text) ?? []
+  const prefix = hash ?? word
   const body = rest ?? text
-  const isSha256 = prefix === undefined || /^sha-?256$/i.test(prefix)
-  if (prefix !== undefined && !isSha256) return looks(`names another hash, ${prefix}`)
-  if (/^[0-9a-f]+$/i.test(body)) {
-    const other = OTHER_HASHES[body.length]
+  const isHex = /^[0-9a-f]+$/i.test(body)
+  const other = isHex ? OTHER_HASHES[body.length] : hashOfBase64(prefix === word ? text : body)
+  if (hash === undefined && !isHex && other) return looks(`is base64, which looks like ${other}`)
+  if (prefix !== undefined && !/^sha-?256$/i.test(prefix)) return looks(`names another hash, ${prefix}`)
+  if (isHex) {
     if (other) return looks(`has ${body.length} hex digits, which looks like ${other}`)
     if (body.length !== 64) return looks(`has ${body.length} hex digits instead of 64`)
     if (prefix === undefined) return looks(`has no prefix: write sha256:${body.toLowerCase()}`)

@@ -40,7 +40,7 @@ export interface ProblemMembers {
     readonly missing: readonly number[]
   }
   upload_conflict: { readonly upload?: UploadMessage }
-  digest_differs: { readonly expected_digest: string; readonly stored_digest: Digest }
+  digest_differs: { readonly expected_digest: Digest | null; readonly stored_digest: Digest }
   precondition_failed: Partial<ConflictMembers>
   artifact_too_large: { readonly size?: number; readonly max_artifact_bytes: number }
   inline_too_large: { readonly size?: number; readonly max_inline_bytes: number; readonly upload?: string }
@@ -158,7 +158,7 @@ export const ERRORS: { readonly [C in ErrorCode]: ErrorRule } = {
     retryable: false,
     title: 'The upload is not in the state for this',
     meaning: 'The upload that is there, shown in upload, does not allow the request.',
-    next: 'Look at upload; to start over with other terms, DELETE it and begin anew.',
+    next: 'Look at upload: while open it can be given up with DELETE and begun anew; while verifying, wait; once committed, nothing is left to do.',
   },
   digest_differs: {
     status: 412,
@@ -171,7 +171,8 @@ export const ERRORS: { readonly [C in ErrorCode]: ErrorRule } = {
     status: 412,
     retryable: false,
     title: 'A precondition of the request does not hold',
-    meaning: 'If-None-Match: * asked for the version to be absent, and it is stored already.',
+    meaning:
+      'A store asked with If-None-Match: * for the version to be absent, and it is stored already; or a fetch asked with If-Unmodified-Since for an earlier one.',
     next: 'Identical: treat it as done. Different: choose a new version.',
   },
   artifact_too_large: {

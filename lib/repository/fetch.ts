@@ -23,14 +23,12 @@ export async function findEntry(
   return entry
 }
 
-export const digestDiffers = (entry: Entry, expected: string): BucketError<'digest_differs'> =>
+/** @param expected what the caller insists on; undefined when that is no digest at all. */
+export const digestDiffers = (entry: Entry, expected: Digest | undefined): BucketError<'digest_differs'> =>
   new BucketError(
     'digest_differs',
-    `${formatRef(entry.ref)} is stored with ${entry.digest}, not with ${expected}`,
-    {
-      expected_digest: expected,
-      stored_digest: entry.digest,
-    },
+    `${formatRef(entry.ref)} is stored with ${entry.digest}, ${expected ? `not with ${expected}` : 'which the condition does not name'}`,
+    { expected_digest: expected ?? null, stored_digest: entry.digest },
   )
 
 /** The bytes of an entry, or one range within them. The whole is a range too: a blob that lost bytes is noticed before any is sent. */

@@ -72,7 +72,7 @@ export const CONTRACT_ERRORS = {
     missing: z.array(z.int().gte(1)).max(100),
   }),
   upload_conflict: row(409, 'no', { upload: z.looseObject({ state: z.string(), digest }) }),
-  digest_differs: row(412, 'no', { expected_digest: text, stored_digest: digest }),
+  digest_differs: row(412, 'no', { expected_digest: z.nullable(digest), stored_digest: digest }),
   precondition_failed: row(412, 'no', conflict),
   // A chunked body tells no size before it ends; tests that declare one ask for it by name.
   artifact_too_large: row(

@@ -105,9 +105,13 @@ export function describeFetchDirect(target: TargetThunk): void {
       expect(head.status).toBe(412)
     })
 
-    test('If-Match: the digest that was asked for is told', async () => {
-      const problem = expectProblem(await fetch([['If-Match', `"${OTHER_DIGEST}"`]]), 'digest_differs')
-      expect(problem).toMatchObject({ expected_digest: expect.stringContaining(OTHER_DIGEST) })
+    test.for([
+      ['the digest', (): string => `"${OTHER_DIGEST}"`, OTHER_DIGEST],
+      ['no digest', (): string => '"x"', null],
+      ['no digest, where a weak tag names one', (): string => `W/${one.etag}`, null],
+    ] as const)('If-Match: %s that was asked for is told', async ([, field, expected]) => {
+      const problem = expectProblem(await fetch([['If-Match', field()]]), 'digest_differs')
+      expect(problem).toMatchObject({ expected_digest: expected })
     })
 
     test('If-Match on a version that is not stored is 404', async () => {

@@ -179,6 +179,13 @@ export function describeFetch(target: TargetThunk): void {
       expect((await head('', [...since, ['If-None-Match', '"x"']])).status).toBe(200)
       expect((await head('', [['If-Modified-Since', 'Sun, 06 Nov 1994 08:49:37 GMT']])).status).toBe(200)
     })
+
+    test('a date that is none counts for nothing (RFC 9110, sections 13.1.3 and 13.1.4)', async () => {
+      for (const text of ['2094', '2094-11-06', 'Tue, 31 Feb 2094 00:00:00 GMT'])
+        expect((await head('', [['If-Modified-Since', text]])).status, text).toBe(200)
+      expect((await head('', [['If-Unmodified-Since', '1994']])).status).toBe(200)
+      expect((await head('', [['If-Unmodified-Since', 'Sun, 06 Nov 1994 08:49:37 GMT']])).status).toBe(412)
+    })
   })
 
   describe('entry', () => {
