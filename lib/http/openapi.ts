@@ -1,6 +1,6 @@
 /**
- * The OpenAPI 3.1 document, made from the routes table, the error table and the schemas that requests are validated with:
- * it cannot say anything else than the code does.
+ * The OpenAPI 3.1 document, made from the routes table, the error table and the schemas that requests are validated with. Which
+ * answers and errors a route has stands here; the contract suite compares real answers with it.
  */
 import * as z from 'zod/mini'
 import { TEXT_LIMITS, TEXT_PATTERN } from '#protocol/description'
@@ -24,6 +24,14 @@ import {
   versionsPage,
 } from '#protocol/messages'
 import { API_ROOT, ROUTES, type RouteName } from '#protocol/routes'
+import {
+  BYTES_HEADERS,
+  DIGEST_HEADERS,
+  type HeaderName,
+  headerComponents,
+  headersOf,
+  headersOfProblems,
+} from './openapi-headers.ts'
 
 const SCHEMAS = {
   Entry: entrySchema,
@@ -41,10 +49,14 @@ const SCHEMAS = {
 }
 type SchemaName = keyof typeof SCHEMAS
 type Answer = SchemaName | 'bytes' | 'none' | 'any'
+/** Answers that a browser gets as a page. */
+const PAGES: ReadonlySet<Answer> = new Set<Answer>(['ProblemPage', 'ProblemPages'])
 
 interface Description {
   readonly summary: string
   readonly answers: Readonly<Record<number, Answer>>
+  /** By status, beside those of every answer. */
+  readonly headers?: Readonly<Record<number, readonly HeaderName[]>>
   readonly errors: readonly ErrorCode[]
   readonly body?: SchemaName | 'bytes'
   readonly parameters?: readonly object[]
@@ -58,14 +70,24 @@ const parameter = (place: 'query' | 'header', name: string, schema: object, requ
 })
 const text = (maxLength: number) => ({ type: 'string', minLength: 1, maxLength, pattern: TEXT_PATTERN })
 const digestQuery = parameter('query', 'digest', { type: 'string', pattern: DIGEST_PATTERN })
+const conditions = (...names: string[]) => names.map((name) => parameter('header', name, { type: 'string' }))
+const DATES = ['If-Modified-Since', 'If-Unmodified-Since']
+
+/** What any request may meet: here, or at a gateway before. */
 const ALWAYS: readonly ErrorCode[] = [
   'invalid_request',
   'unauthorized',
   'forbidden',
+  'request_timeout',
+  'uri_too_long',
+  'host_not_allowed',
   'throttled',
+  'headers_too_large',
   'internal',
   'unavailable',
 ]
+/** What any request that writes may meet. */
+const WRITING: readonly ErrorCode[] = ['insufficient_storage']
 
 const DESCRIPTIONS: { readonly [N in RouteName]: Description } = {
   service: { summary: 'What this service is and takes', answers: { 200: 'Service' }, errors: [] },
@@ -88,8 +110,9 @@ const DESCRIPTIONS: { readonly [N in RouteName]: Description } = {
         maximum: MAX_PAGE_LIMIT,
         default: DEFAULT_PAGE_LIMIT,
       }),
-      parameter('query', 'cursor', { type: 'string' }),
+      parameter('query', 'cursor', { type: 'string', minLength: 1 }),
     ],
+    headers: { 200: ['Link'] },
   },
   store: {
     summary: 'Store the body under this reference, once and for ever',
@@ -101,9 +124,8 @@ const DESCRIPTIONS: { readonly [N in RouteName]: Description } = {
       'version_exists',
       'precondition_failed',
       'digest_mismatch',
-      'request_timeout',
-      'insufficient_storage',
     ],
+    headers: { 201: ['Location', ...DIGEST_HEADERS] },
     body: 'bytes',
     parameters: [
       parameter('header', HEADERS.artifactDigest, { type: 'string', pattern: DIGEST_PATTERN }),
@@ -116,20 +138,21 @@ const DESCRIPTIONS: { readonly [N in RouteName]: Description } = {
   fetch: {
     summary: 'Fetch the bytes',
     answers: { 200: 'bytes', 206: 'bytes', 304: 'none', 307: 'none' },
-    errors: ['version_not_found', 'digest_differs', 'range_not_satisfiable'],
-    parameters: [
-      digestQuery,
-      parameter('header', 'Range', { type: 'string' }),
-      parameter('header', 'If-None-Match', { type: 'string' }),
-      parameter('header', 'If-Match', { type: 'string' }),
-      parameter('header', 'If-Range', { type: 'string' }),
-    ],
+    errors: ['version_not_found', 'digest_differs', 'precondition_failed', 'range_not_satisfiable'],
+    parameters: [digestQuery, ...conditions('Range', 'If-None-Match', 'If-Match', 'If-Range', ...DATES)],
+    headers: {
+      200: BYTES_HEADERS,
+      206: [...BYTES_HEADERS, 'Content-Range'],
+      304: BYTES_HEADERS,
+      307: ['Location', HEADERS.artifactDigest, HEADERS.artifactSize],
+    },
   },
   head: {
     summary: 'The headers of the bytes',
     answers: { 200: 'none', 304: 'none' },
-    errors: ['version_not_found', 'digest_differs'],
-    parameters: [digestQuery],
+    errors: ['version_not_found', 'digest_differs', 'precondition_failed'],
+    parameters: [digestQuery, ...conditions('If-None-Match', 'If-Match', ...DATES)],
+    headers: { 200: BYTES_HEADERS, 304: BYTES_HEADERS },
   },
   entry: { summary: 'The entry', answers: { 200: 'Entry' }, errors: ['version_not_found'] },
   download: {
@@ -141,8 +164,9 @@ const DESCRIPTIONS: { readonly [N in RouteName]: Description } = {
   beginUpload: {
     summary: 'Begin an upload, or find it again',
     answers: { 200: 'Upload', 201: 'Upload' },
-    errors: ['artifact_too_large', 'version_exists', 'upload_conflict'],
+    errors: ['unsupported_content_encoding', 'artifact_too_large', 'version_exists', 'upload_conflict'],
     body: 'BeginUpload',
+    headers: { 201: ['Location'] },
   },
   uploadState: {
     summary: 'The state of an upload',
@@ -152,13 +176,18 @@ const DESCRIPTIONS: { readonly [N in RouteName]: Description } = {
   uploadParts: {
     summary: 'Requests for parts',
     answers: { 200: 'UploadParts' },
-    errors: ['upload_not_found', 'upload_conflict'],
+    errors: ['unsupported_content_encoding', 'upload_not_found', 'upload_conflict'],
     body: 'UploadPartsRequest',
   },
   commitUpload: {
     summary: 'Finish an upload',
     answers: { 200: 'Entry', 201: 'Entry', 202: 'Upload' },
     errors: ['upload_not_found', 'upload_incomplete', 'version_exists', 'digest_mismatch'],
+    headers: {
+      200: ['Location', ...DIGEST_HEADERS],
+      201: ['Location', ...DIGEST_HEADERS],
+      202: ['Location', 'Retry-After'],
+    },
   },
   giveUpUpload: {
     summary: 'Give an upload up',
@@ -172,27 +201,36 @@ const reference = (name: SchemaName) => ({ $ref: `#/components/schemas/${name}` 
 const content = (answer: Answer) => {
   if (answer === 'none') return {}
   if (answer === 'bytes') return { content: { '*/*': { schema: {} } } }
-  return {
-    content: { 'application/json': { schema: answer === 'any' ? { type: 'object' } : reference(answer) } },
+  const json = { 'application/json': { schema: answer === 'any' ? { type: 'object' } : reference(answer) } }
+  return { content: PAGES.has(answer) ? { ...json, 'text/html': { schema: { type: 'string' } } } : json }
+}
+
+function responses(name: RouteName) {
+  const { summary, answers, errors, headers } = DESCRIPTIONS[name]
+  const { method, access } = ROUTES[name]
+  const byStatus: Record<string, object> = {}
+  for (const [status, answer] of Object.entries(answers))
+    byStatus[status] = {
+      description: summary,
+      headers: headersOf(headers?.[Number(status)] ?? []),
+      ...content(answer),
+    }
+  const all = [...errors, ...ALWAYS, ...(access === 'write' ? WRITING : [])]
+  const problem = { content: { 'application/problem+json': { schema: reference('Problem') } } }
+  for (const status of new Set(all.map((code) => ERRORS[code].status))) {
+    const codes = all.filter((code) => ERRORS[code].status === status)
+    byStatus[status] = {
+      description: codes.map((code) => `${code}: ${ERRORS[code].title}`).join('; '),
+      headers: headersOfProblems(codes),
+      ...(method === 'HEAD' ? {} : problem),
+    }
   }
+  return byStatus
 }
 
 function operation(name: RouteName) {
-  const { summary, answers, errors, body, parameters } = DESCRIPTIONS[name]
-  const { path, method } = ROUTES[name]
-  const responses: Record<string, object> = {}
-  for (const [status, answer] of Object.entries(answers))
-    responses[status] = { description: summary, ...content(answer) }
-  const byStatus = new Map<number, ErrorCode[]>()
-  for (const code of [...errors, ...ALWAYS])
-    byStatus.set(ERRORS[code].status, [...(byStatus.get(ERRORS[code].status) ?? []), code])
-  for (const [status, codes] of byStatus)
-    responses[status] = {
-      description: codes.map((code) => `${code}: ${ERRORS[code].title}`).join('; '),
-      ...(method === 'HEAD'
-        ? {}
-        : { content: { 'application/problem+json': { schema: reference('Problem') } } }),
-    }
+  const { summary, body, parameters } = DESCRIPTIONS[name]
+  const { path } = ROUTES[name]
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, parameterName = '']) => ({
     in: 'path',
     name: parameterName,
@@ -206,7 +244,7 @@ function operation(name: RouteName) {
       ? { parameters: [...inPath, ...(parameters ?? [])] }
       : {}),
     ...(body === undefined ? {} : { requestBody: { required: true, ...content(body) } }),
-    responses,
+    responses: responses(name),
   }
 }
 
@@ -236,6 +274,6 @@ export function openApiDocument(): object {
         'A storage-only artifact repository: bytes under an exact reference, verified by SHA-256, never overwritten. Codes of problems are listed at /v1/problems.',
     },
     paths,
-    components: { schemas },
+    components: { schemas, headers: headerComponents() },
   }
 }

@@ -3,7 +3,7 @@
  * `zod/mini` keeps them small in a Lambda bundle.
  */
 import * as z from 'zod/mini'
-import { parseText, TEXT_LIMITS } from './description.ts'
+import { parseText, TEXT_LIMITS, TEXT_PATTERN } from './description.ts'
 import { DIGEST_PATTERN, HEX_PATTERN } from './digest.ts'
 import type { Fault } from './faults.ts'
 import { IDENTIFIER_PATTERN } from './identifiers.ts'
@@ -15,6 +15,7 @@ const sha256Hex = z
   .string()
   .check(z.regex(new RegExp(HEX_PATTERN), 'is not 64 lower-case hex digits of a SHA-256'))
 const bytes = z.number().check(z.int('is no safe integer'), z.gte(0, 'is negative'))
+const count = z.number().check(z.int('is no safe integer'), z.gte(1, 'is below 1'))
 const time = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/))
 
 /** The lengths stand in the schema for the OpenAPI document; a text that breaks several rules is told of one. */
@@ -23,11 +24,13 @@ function text(limit: number) {
     const result = parseText(String(issue.input), limit)
     return result.ok ? '' : result.detail
   }
-  return z.string().check(
-    z.minLength(1, { error, abort: true }),
-    z.maxLength(limit, { error, abort: true }),
-    z.refine((value) => parseText(value, limit).ok, { error }),
-  )
+  return z
+    .string()
+    .check(
+      z.minLength(1, { error, abort: true }),
+      z.maxLength(limit, { error, abort: true }),
+      z.regex(new RegExp(TEXT_PATTERN), { error }),
+    )
 }
 const optionalText = (limit: number) => z.optional(z.nullable(text(limit)))
 
@@ -46,7 +49,7 @@ export const uploadPartsBody = z.strictObject({
   parts: z
     .array(
       z.strictObject({
-        number: z.number().check(z.int('is no safe integer'), z.gte(1, 'is below 1')),
+        number: count,
         sha256: sha256Hex,
       }),
     )
@@ -96,13 +99,13 @@ export const downloadMessage = z.strictObject({
 })
 export type DownloadMessage = z.infer<typeof downloadMessage>
 
-const receivedPart = z.strictObject({ number: z.number(), size: bytes, sha256: sha256Hex })
+const receivedPart = z.strictObject({ number: count, size: bytes, sha256: sha256Hex })
 export type ReceivedPartMessage = z.infer<typeof receivedPart>
 
 export const problemSchema = z.looseObject({
   type: z.string(),
   title: z.string(),
-  status: z.number(),
+  status: count,
   detail: z.string(),
   code: z.string(),
   retryable: z.boolean(),
@@ -126,7 +129,7 @@ export const uploadSchema = z.strictObject({
   received: z.optional(z.union([z.boolean(), z.array(receivedPart)])),
   request: z.optional(presignedRequest),
   part_size: z.optional(bytes),
-  part_count: z.optional(z.number()),
+  part_count: z.optional(count),
   verified_bytes: z.optional(bytes),
   entry: z.optional(entrySchema),
   problem: z.optional(problemSchema),
@@ -134,7 +137,7 @@ export const uploadSchema = z.strictObject({
 export type UploadMessage = z.infer<typeof uploadSchema>
 
 export const uploadPartsMessage = z.strictObject({
-  parts: z.array(z.strictObject({ number: z.number(), request: presignedRequest })),
+  parts: z.array(z.strictObject({ number: count, request: presignedRequest })),
 })
 export type UploadPartsMessage = z.infer<typeof uploadPartsMessage>
 
@@ -147,8 +150,8 @@ export const serviceMessage = z.strictObject({
     max_artifact_bytes: bytes,
     max_inline_bytes: bytes,
     max_single_bytes: bytes,
-    max_parts_per_request: z.number(),
-    max_page_limit: z.number(),
+    max_parts_per_request: count,
+    max_page_limit: count,
   }),
   links: z.record(z.string(), z.string()),
 })
@@ -158,7 +161,7 @@ export type ServiceMessage = z.infer<typeof serviceMessage>
 export const problemPage = z.strictObject({
   type: z.string(),
   code: z.string(),
-  status: z.number(),
+  status: count,
   retryable: z.boolean(),
   title: z.string(),
   meaning: z.string(),

@@ -3,8 +3,19 @@ import { describe, expect, test } from 'vitest'
 import { ERRORS } from '#protocol/errors'
 import { ROUTES } from '#protocol/routes'
 import { CONTRACT_ERRORS, type ContractCode, expectProblem } from '#support/problem'
-import { header } from '#support/raw-http'
-import { freshRef, get, json, versionPath } from './requests.ts'
+import { header, type RawResponse } from '#support/raw-http'
+import {
+  downloadPath,
+  entryPath,
+  freshRef,
+  get,
+  json,
+  listPath,
+  OTHER_DIGEST,
+  put,
+  stored,
+  versionPath,
+} from './requests.ts'
 import type { TargetThunk } from './target.ts'
 
 type Json = Record<string, unknown>
@@ -71,6 +82,50 @@ export function describeService(target: TargetThunk): void {
           .map((step) => decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~'))
           .reduce<unknown>((at, step) => (at as Json | undefined)?.[step], document)
         expect(found, pointer).toBeDefined()
+      }
+    })
+  })
+
+  describe('OpenAPI document and real answers', () => {
+    interface Responses {
+      readonly [status: string]: { readonly headers?: Readonly<Record<string, { readonly $ref: string }>> }
+    }
+    interface Document {
+      readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly responses: Responses }>>>>
+      readonly components: { readonly headers: Readonly<Record<string, { readonly required?: boolean }>> }
+    }
+
+    test('every answer has a status that is listed, with the headers that are promised for it', async () => {
+      const document = json(await get(target(), '/v1/openapi.json')) as unknown as Document
+      const one = await stored(target(), '0123456789')
+      const path = versionPath(one.ref)
+      const answers: readonly (readonly [keyof typeof ROUTES, RawResponse])[] = [
+        ['service', await get(target(), '/v1')],
+        ['problem', await get(target(), '/v1/problems/internal')],
+        ['store', await put(target(), freshRef(), 'bytes')],
+        ['store', await put(target(), one.ref, 'bytes')],
+        ['store', await put(target(), freshRef(), 'bytes', [['X-Artifact-Digest', OTHER_DIGEST]])],
+        ['fetch', await get(target(), path)],
+        ['fetch', await get(target(), path, [['Range', 'bytes=0-1']])],
+        ['fetch', await get(target(), path, [['Range', 'bytes=10-']])],
+        ['fetch', await get(target(), path, [['If-None-Match', one.etag]])],
+        ['fetch', await get(target(), path, [['If-Unmodified-Since', 'Sun, 06 Nov 1994 08:49:37 GMT']])],
+        ['fetch', await get(target(), `${path}?digest=${OTHER_DIGEST}`)],
+        ['head', await get(target(), path, [], 'HEAD')],
+        ['head', await get(target(), path, [['If-None-Match', '*']], 'HEAD')],
+        ['head', await get(target(), versionPath(freshRef()), [], 'HEAD')],
+        ['entry', await get(target(), entryPath(one.ref))],
+        ['download', await get(target(), downloadPath(one.ref))],
+        ['listVersions', await get(target(), listPath(one.ref))],
+        ['listVersions', await get(target(), `${listPath(one.ref)}?limit=0`)],
+      ]
+      for (const [name, response] of answers) {
+        const { method, path: template } = ROUTES[name]
+        const { responses } = document.paths[`/v1${template}`]?.[method.toLowerCase()] ?? expect.fail(name)
+        const described = responses[response.status] ?? expect.fail(`${name} ${response.status}`)
+        for (const promised of Object.keys(described.headers ?? {}))
+          if (document.components.headers[promised]?.required)
+            expect(header(response, promised), `${name} ${response.status} ${promised}`).toBeDefined()
       }
     })
   })
