@@ -13,7 +13,7 @@ export interface DurableFolders {
   ensure(folder: string): Promise<void>
   /** Resolves when every name that is now in `folder` is durable. */
   sync(folder: string): Promise<void>
-  /** Has `ensure` look again: an operator may have moved the folder away. */
+  /** Has `ensure` look again, up to the root: an operator may have moved the folder away, or one that it is in. */
   forget(folder: string): void
 }
 
@@ -62,7 +62,7 @@ export function durableFolders(root: string): DurableFolders {
     const known = durable.get(folder)
     if (known) return known
     const making = make(folder).catch((error: unknown) => {
-      durable.delete(folder)
+      forget(folder)
       throw error
     })
     durable.set(folder, making)
@@ -73,5 +73,9 @@ export function durableFolders(root: string): DurableFolders {
     return making
   }
 
-  return { ensure, sync, forget: (folder) => void durable.delete(folder) }
+  function forget(folder: string): void {
+    for (let at = folder; at.length > root.length; at = dirname(at)) durable.delete(at)
+  }
+
+  return { ensure, sync, forget }
 }

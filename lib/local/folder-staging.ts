@@ -26,6 +26,7 @@ import type { FinalNames } from './final-names.ts'
 import type { PartsTable } from './parts-table.ts'
 import { type PartId, presignedPart, type SignedPut } from './presigned.ts'
 import { streamToFile } from './stream-to-file.ts'
+import { writeTemporary } from './temporary.ts'
 
 export interface FolderStaging extends Staging {
   /**
@@ -62,11 +63,13 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
   const receiving = new Set<string>()
 
   async function receivePart(
-    { stagingId, number }: PartId,
-    { size, sha256 }: SignedPut,
+    part: PartId,
+    signed: SignedPut,
     body: () => AsyncIterable<Uint8Array>,
     signal: AbortSignal | undefined,
   ): Promise<'received' | 'gone'> {
+    const { stagingId, number } = part
+    const { size, sha256 } = signed
     const place = table.find(stagingId)
     if (place?.isComplete !== false) return 'gone'
     const bytes = () =>
@@ -82,15 +85,44 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
       for await (const _ of abortable(bytes(), signal));
       return 'received'
     }
-    // While a part does not stand in the table, its place cannot be completed: nobody reads what is being written.
-    if (known && !(await table.forget(stagingId, number))) return 'gone'
+    const take = known ? replacePart : writePart
+    return take(part, place.size, signed, bytes(), signal)
+  }
+
+  /** Other bytes for a part that is there: it stays until they have arrived whole. */
+  async function replacePart(
+    part: PartId,
+    wholeSize: number,
+    signed: SignedPut,
+    bytes: AsyncIterable<Uint8Array>,
+    signal: AbortSignal | undefined,
+  ): Promise<'received' | 'gone'> {
+    const spare = fileOf(randomUUID())
+    await writeTemporary(spare, bytes, signal)
+    try {
+      // While a part does not stand in the table, its place cannot be completed: nobody reads what is being written.
+      if (!(await table.forget(part.stagingId, part.number))) return 'gone'
+      return await writePart(part, wholeSize, signed, readAll(spare, signed.size, signal), signal)
+    } finally {
+      await removeTemporary(spare)
+    }
+  }
+
+  /** @param wholeSize of the artifact, in bytes: it says where the part belongs. */
+  async function writePart(
+    { stagingId, number }: PartId,
+    wholeSize: number,
+    { size, sha256 }: SignedPut,
+    bytes: AsyncIterable<Uint8Array>,
+    signal: AbortSignal | undefined,
+  ): Promise<'received' | 'gone'> {
     const open = async () => {
       const fd = await openFile(fileOf(stagingId), 'r+')
       if (fd === undefined) throw new PlaceGone()
       return fd
     }
     try {
-      await streamToFile(open, (number - 1) * partSize(place.size), bytes(), signal)
+      await streamToFile(open, (number - 1) * partSize(wholeSize), bytes, signal)
     } catch (error) {
       if (error instanceof PlaceGone) return 'gone'
       throw error

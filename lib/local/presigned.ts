@@ -62,6 +62,9 @@ export function parsePartPath(path: string): PartId | undefined {
   return stagingId === undefined ? undefined : { stagingId, number: Number(number) }
 }
 
+/** What a query has for the signature's sake. */
+const SIGNATURE = ['expires', 'signature']
+
 type Headers = PresignedRequest['headers']
 
 /** JSON keeps the values apart, whatever they contain. */
@@ -133,7 +136,7 @@ const partHeaders = (size: string, checksum: string) => ({
   'x-amz-checksum-sha256': checksum,
 })
 
-/** The signature of a request is that of exactly these values, and it has not expired. */
+/** The signature of a request is that of exactly these values, nothing stands in its query beside, and it has not expired. */
 function isGenuine(
   secret: Uint8Array,
   method: PresignedRequest['method'],
@@ -142,6 +145,8 @@ function isGenuine(
   fixed: Headers,
   now: number,
 ): boolean {
+  const names = method === 'GET' ? [...Object.keys(fixed), ...SIGNATURE] : SIGNATURE
+  if (query.size !== names.length || !names.every((name) => query.has(name))) return false
   const expires = query.get('expires') ?? ''
   const expected = Buffer.from(sign(secret, method, path, expires, fixed))
   const given = Buffer.from(query.get('signature') ?? '')

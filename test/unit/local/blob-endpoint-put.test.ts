@@ -97,6 +97,8 @@ describe('a presigned store', () => {
   it.each([
     ['another expiry', (url: string) => url.replace(/expires=\d+/, `expires=${now + 3_600_000}`)],
     ['another version', (url: string) => url.replace(/\/v(\d+)\//, '/v$1x/')],
+    ['one parameter more', (url: string) => `${url}&x=1`],
+    ['a second expiry', (url: string) => `${url}&expires=${now + 3_600_000}`],
     ['a signature cut short', (url: string) => url.slice(0, -1)],
     ['no signature', (url: string) => url.replace(/&signature=.*/, '')],
   ])('refuses a forged request: %s', async (_, forge) => {

@@ -67,6 +67,8 @@ describe('the blob endpoint', () => {
     ['a later expiry', (url: URL) => url.searchParams.set('expires', String(now + 3_600_000))],
     ['another content type', (url: URL) => url.searchParams.set('content_type', 'text/javascript')],
     ['another size', (url: URL) => url.searchParams.set('size', '999')],
+    ['one parameter more', (url: URL) => url.searchParams.append('x', '1')],
+    ['a second expiry', (url: URL) => url.searchParams.append('expires', String(now + 3_600_000))],
     [
       'another version',
       (url: URL) => {

@@ -62,10 +62,13 @@ describe('a final name', () => {
     expect(await folder.blobs.inspect(blob)).toEqual({ found: true, size: 10, attested: false })
   })
 
-  it('can be stored again after an operator moved the folder of its artifact away', async () => {
+  it.each([
+    ['its artifact', (path: string) => dirname(path)],
+    ['its bucket_id', (path: string) => dirname(dirname(path))],
+  ])('can be stored again after an operator moved the folder of %s away', async (_, folderOf) => {
     const [one, other] = [someBytes(10, 1), someBytes(10, 2)]
     await write(blobOf('b/a/v1', one), inChunks(one, 10))
-    await rm(dirname(pathOf(blobOf('b/a/v1', one))), { recursive: true })
+    await rm(folderOf(pathOf(blobOf('b/a/v1', one))), { recursive: true })
     await expect(write(blobOf('b/a/v2', other), inChunks(other, 10))).rejects.toMatchObject({
       code: 'unavailable',
     })

@@ -124,14 +124,21 @@ describe('a part', () => {
     expect(await folder.staging.parts(upload)).toEqual([received(2)])
   })
 
-  it('is forgotten before its bytes change, so that a replacement that breaks leaves none', async () => {
+  it('stays received until other bytes for it have arrived whole, and leaves nothing else', async () => {
     const upload = await begin()
     await send(upload, 2)
     const put = await request(upload, 2, other)
     expect(await put(broken(other))).toBeGreaterThanOrEqual(500)
-    expect(await folder.staging.parts(upload)).toEqual([])
+    expect(await put(parts[1])).toBe(400)
+    expect(await folder.staging.parts(upload)).toEqual([received(2)])
     expect(await put()).toBe(200)
     expect(await folder.staging.parts(upload)).toEqual([received(2, other)])
+    expect(await readdir(join(dataDir, 'staging'))).toEqual([upload.stagingId])
+    await send(upload, 1)
+    await folder.staging.complete(upload, [received(1), received(2, other)])
+    const staged = await folder.staging.open(upload)
+    const expected = hex(Buffer.concat([parts[0], other]))
+    expect(staged && hex(await collect(staged.read(undefined)))).toBe(expected)
   })
 
   it('finds no place once it was dropped, also when it was on its way', async () => {
@@ -190,19 +197,29 @@ describe('the whole', () => {
     expect(blocks * 512).toBeLessThan(MIB)
   })
 
-  it('is incomplete while a part is missing, on its way, or another one than was seen', async () => {
+  it('is incomplete while a part is missing, or another one than was seen', async () => {
     const upload = await begin()
     await send(upload, 1)
     expect(await folder.staging.complete(upload, [received(1)])).toBe('incomplete')
     await send(upload, 2)
     expect(await folder.staging.complete(upload, [received(1), received(2, other)])).toBe('incomplete')
+    await send(upload, 2, other)
+    expect(await folder.staging.complete(upload, [received(1), received(2)])).toBe('incomplete')
+    expect(await folder.staging.complete(upload, [received(1), received(2, other)])).toBe('complete')
+  })
+
+  it('is what it was when it is complete before a replacement has arrived, which then finds no place', async () => {
+    const upload = await begin()
+    await send(upload, 1)
+    await send(upload, 2)
     const { body, isHalted, go } = halting(other)
     const replacing = (await request(upload, 2, other))(body)
     await isHalted
-    expect(await folder.staging.complete(upload, [received(1), received(2)])).toBe('incomplete')
+    expect(await folder.staging.complete(upload, [received(1), received(2)])).toBe('complete')
     go()
-    expect(await replacing).toBe(200)
-    expect(await folder.staging.complete(upload, [received(1), received(2, other)])).toBe('complete')
+    expect(await replacing).toBe(404)
+    const staged = await folder.staging.open(upload)
+    expect(staged && digestOf(await collect(staged.read(undefined)))).toBe(digestOf(whole))
   })
 
   it('takes no part once it is complete, and is what arrived', async () => {
