@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
+import { SIGNAL_EXIT } from '#cli/exit-codes'
 import { Interrupted } from '#cli/failure'
 import { run } from '#cli/run'
 
@@ -17,13 +18,10 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
 setFlagsFromString('--heap-growing-percent=300')
 
 const stopped = new AbortController()
-for (const [signal, exit] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const)
+for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => {
     // Who asks twice does not want to wait.
-    if (stopped.signal.aborted) process.exit(exit)
+    if (stopped.signal.aborted) process.exit(SIGNAL_EXIT[signal])
     stopped.abort(new Interrupted(signal))
   })
 

@@ -17,7 +17,7 @@ export const EXIT = {
 } as const
 
 /** As shells count them: 128 and the number of the signal. */
-export const SIGNAL_EXIT = { SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const
+export const SIGNAL_EXIT = { SIGHUP: 129, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const
 
 const BY_CODE: { readonly [C in ErrorCode]: number } = {
   invalid_request: EXIT.usage,
@@ -25,7 +25,7 @@ const BY_CODE: { readonly [C in ErrorCode]: number } = {
   digest_differs: EXIT.digestMismatch,
   unauthorized: EXIT.unauthorized,
   forbidden: EXIT.unauthorized,
-  route_not_found: EXIT.notFound,
+  route_not_found: EXIT.usage, // no command asks for what is no route: the address is wrong
   version_not_found: EXIT.notFound,
   upload_not_found: EXIT.notFound,
   method_not_allowed: EXIT.unexpected,

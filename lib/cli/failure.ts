@@ -2,6 +2,7 @@
  * Errors in words. Whatever went wrong is told in three parts: what happened, why, and what to do next.
  */
 import { BucketError, ERRORS, isBucketError } from '#protocol/errors'
+import type { Fault } from '#protocol/faults'
 import type { UploadMessage } from '#protocol/messages'
 import { exitCodeOf } from './exit-codes.ts'
 
@@ -78,17 +79,16 @@ const UNEXPECTED = {
 function describeRefusal(error: BucketError): Omit<Failure, 'exit'> {
   const { code, members, next, requestId } = error
   const why = [error.message]
-  if (isBucketError(error, 'invalid_request') && Array.isArray(error.members.errors))
-    if (error.members.errors.length > 1)
-      why.push(...error.members.errors.map((fault) => `${fault.name} ${fault.detail}`))
+  if (isBucketError(error, 'invalid_request')) why.push(...faultsOf(error.members.errors))
   if (isBucketError(error, 'digest_mismatch') && error.members.hint !== undefined)
     why.push(error.members.hint)
   const named = (what: string, digest: unknown) => {
     if (typeof digest === 'string' && !error.message.includes(digest)) why.push(`${what} ${digest}`)
   }
   if (isBucketError(error, 'version_exists')) {
-    named('stored is', error.members.stored.digest)
-    named('yours is', error.members.declared_digest)
+    const { stored, declared_digest }: Partial<typeof error.members> = error.members
+    named('stored is', stored?.digest)
+    named('yours is', declared_digest)
   }
   if (isBucketError(error, 'digest_differs')) named('stored is', error.members.stored_digest)
   const conflict = isBucketError(error, 'upload_conflict') ? error.members.upload : undefined
@@ -97,11 +97,24 @@ function describeRefusal(error: BucketError): Omit<Failure, 'exit'> {
   return {
     what: ERRORS[code].title,
     why,
-    next: conflict?.state === 'open' ? giveUpFirst(conflict) : next,
+    next:
+      code === 'route_not_found'
+        ? 'Give the root of the API with --url, as in http://127.0.0.1:9470/v1.'
+        : conflict?.state === 'open'
+          ? giveUpFirst(conflict)
+          : next,
     code,
     members,
     ...(requestId !== undefined && { requestId }),
   }
+}
+
+/** Where there are several; a service that breaks the contract may send anything. */
+function faultsOf(errors: unknown): string[] {
+  if (!Array.isArray(errors) || errors.length < 2) return []
+  return errors.map(
+    (fault: Partial<Fault> | null) => `${fault?.name ?? 'something'} ${fault?.detail ?? 'is faulty'}`,
+  )
 }
 
 const giveUpFirst = ({ bucket_id, artifact_id, version, digest }: UploadMessage): string =>
@@ -110,6 +123,9 @@ const giveUpFirst = ({ bucket_id, artifact_id, version, digest }: UploadMessage)
 const SYSTEM: { readonly [code: string]: readonly [what: string, next: string] } = {
   ENOENT: ['There is no such file or folder', 'Check the path.'],
   EISDIR: ['This is a folder, not a file', 'Name a file; a folder is stored as several artifacts.'],
+  ENOTDIR: ['A part of this path is a file, not a folder', 'Check the path.'],
+  EEXIST: ['There is a file where a folder is needed', 'Choose another folder.'],
+  ENAMETOOLONG: ['The name is too long for this file system', 'Choose a shorter one: -o FILE.'],
   EACCES: [
     'The system does not allow this',
     'Check the permissions, and the port: below 1024 needs privileges.',

@@ -20,7 +20,8 @@ import { addUploadsCommand } from './uploads-command.ts'
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
   const { signal, stdout, stderr } = surroundings
   try {
-    await createProgram(surroundings).parseAsync(args, { from: 'user' })
+    const program = createProgram(surroundings)
+    await program.parseAsync(isKnown(program, args) ? args : args.slice(0, 1), { from: 'user' })
     return EXIT.done
   } catch (thrown) {
     // What breaks because the user stopped the command is no failure of its own.
@@ -32,10 +33,15 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     const failure = describeFailure(error instanceof CommanderError ? usageError(error, args) : error)
     if (error instanceof Interrupted) return failure.exit
     stderr.write(failureText(failure))
-    if (args.includes('--json')) await write(stdout, `${JSON.stringify(failureJson(failure))}\n`)
+    if (args.includes('--json'))
+      await write(stdout, `${JSON.stringify(failureJson(failure))}\n`).catch(() => undefined) // nobody reads it
     return failure.exit
   }
 }
+
+/** The help of a command that there is not would hide that it was mistyped. */
+const isKnown = ({ commands }: Command, [first = '']: readonly string[]): boolean =>
+  first.startsWith('-') || first === 'help' || commands.some((command) => command.name() === first)
 
 function createProgram(surroundings: Surroundings): Command {
   const { stdout, stderr, version } = surroundings

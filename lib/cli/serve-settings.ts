@@ -3,6 +3,7 @@ import { CLI_ENVIRONMENT } from '#protocol/environment'
 import type { Parsed } from '#protocol/faults'
 import { faulty, parsed } from '#protocol/faults'
 import { DEFAULT_MAX_ARTIFACT_BYTES } from '#protocol/limits'
+import { API_ROOT } from '#protocol/routes'
 import { UsageError } from './failure.ts'
 import { parseSize } from './sizes.ts'
 
@@ -128,7 +129,12 @@ const parsePort = (text: string): Parsed<number> =>
     ? parsed(Number(text))
     : faulty(`${JSON.stringify(text)} is no port: 0 to 65535`)
 
-const parsePublicUrl = (text: string): Parsed<URL> =>
-  /^https?:\/\//.test(text) && URL.canParse(text)
-    ? parsed(new URL(text))
-    : faulty(`${JSON.stringify(text)} is no http or https address`)
+/** The paths of this server are fixed: a proxy that puts others before them would be told so in no URL that it gives out. */
+function parsePublicUrl(text: string): Parsed<URL> {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text))
+    return faulty(`${JSON.stringify(text)} is no http or https address`)
+  const url = new URL(text)
+  return ['/', API_ROOT, `${API_ROOT}/`].includes(url.pathname)
+    ? parsed(url)
+    : faulty(`${JSON.stringify(text)} has a path: the proxy must pass paths on as they are`)
+}

@@ -18,9 +18,9 @@ const UNITS: { readonly [unit: string]: number } = {
 export function parseSize(text: string): Parsed<number> {
   const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim()) ?? []
   const factor = UNITS[(unit ?? '').toUpperCase()]
-  const bytes = Number(number) * (factor ?? Number.NaN)
-  return Number.isSafeInteger(Math.round(bytes)) && bytes > 0
-    ? parsed(Math.round(bytes))
+  const bytes = Math.round(Number(number) * (factor ?? Number.NaN))
+  return Number.isSafeInteger(bytes) && bytes > 0
+    ? parsed(bytes)
     : faulty(`${JSON.stringify(text)} is no size: write 5GiB, 200MB, or a number of bytes`)
 }
 

@@ -180,7 +180,7 @@ export function parseBody<S extends z.core.$ZodType>(
   schema: S,
   body: unknown,
 ): { ok: true; value: z.output<S> } | { ok: false; faults: Fault[] } {
-  const result = z.safeParse(schema, body)
+  const result = z.safeParse(schema, body, { reportInput: true })
   if (result.success) return { ok: true, value: result.data }
   return { ok: false, faults: result.error.issues.flatMap(issueFaults) }
 }
@@ -206,7 +206,7 @@ function describeIssue(issue: Issue): string {
       return issue.message !== 'Invalid input'
         ? issue.message
         : issue.input === undefined
-          ? `is missing or not a ${issue.expected}`
+          ? 'is missing'
           : `is not a ${issue.expected}`
     case 'invalid_value':
       return `is none of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`

@@ -154,7 +154,9 @@ function missingParts(size: number, parts: readonly ReceivedPart[]): readonly nu
 const uploadIncomplete = (record: UploadRecord, parts: readonly ReceivedPart[], missing: readonly number[]) =>
   new BucketError(
     'upload_incomplete',
-    `${missing.length} of ${partCount(record.size)} parts have not arrived`,
+    missing.length > 0
+      ? `${missing.length} of ${partCount(record.size)} parts have not arrived`
+      : 'the parts that have arrived could not be joined: one was replaced meanwhile',
     {
       received: parts,
       missing: missing.slice(0, MAX_PARTS_PER_REQUEST),

@@ -111,9 +111,16 @@ export const presignedMessage = ({
   expires_at: expiresAt,
 })
 
-/** The error that a row remembers. */
-export const revive = (problem: StoredProblem): BucketError =>
-  new BucketError(problem.code, problem.detail, problem.members)
+/** The error that a row remembers: the end of its upload, also where stores that work again would do what failed. */
+export const revive = ({ code, detail, members }: StoredProblem): BucketError =>
+  new BucketError(
+    code,
+    detail,
+    members,
+    code === 'unavailable'
+      ? { retryAfter: 1, next: 'Begin the upload anew with PUT, and send its bytes again.' }
+      : {},
+  )
 
 const baseMessage = (record: UploadRecord): UploadMessage => ({
   bucket_id: record.id.ref.bucketId,

@@ -119,7 +119,11 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     expect(await readdir(work)).toEqual([])
   })
 
-  it('leaves nothing behind and exits 130 on Ctrl-C', async () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('leaves nothing behind on %s, and exits %i', async (signal, exit) => {
     const bytes = someBytes(3_000_000)
     // A front that stalls in the middle, so that the moment is certain.
     const stalling = createServer((_, response) => {
@@ -141,8 +145,8 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
         return name === undefined ? 0 : (await stat(at(`out/${name}`))).size
       })
       .toBeGreaterThan(0)
-    child.kill('SIGINT')
-    expect(await finished).toMatchObject({ exit: 130, stdout: '' })
+    child.kill(signal)
+    expect(await finished).toMatchObject({ exit, stdout: '' })
     expect(await readdir(at('out'))).toEqual([])
     stalling.closeAllConnections()
     stalling.close()

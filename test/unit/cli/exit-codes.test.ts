@@ -16,7 +16,6 @@ const show = () => bucket(['show', 'b/a/v'], { url: front.url })
 describe('the exit code', () => {
   it.each<[ErrorCode, number]>([
     ['version_not_found', 3],
-    ['route_not_found', 3],
     ['version_exists', 4],
     ['digest_mismatch', 5],
     ['artifact_too_large', 6],
@@ -34,6 +33,24 @@ describe('the exit code', () => {
     expect(ran.exit).toBe(exit)
     expect(ran.stderr).toContain(`error: ${ERRORS[code].title}\n  why:  the played front says ${code}\n`)
     expect(ran.stderr).toContain(`  next: ${ERRORS[code].next}\n`)
+  })
+
+  it('is 2 when the address is not the root of an API, and no version is said to be missing', async () => {
+    front.misbehave = (_, response) => sendProblem(response, 'route_not_found')
+    const ran = await show()
+    expect(ran.exit).toBe(2)
+    expect(ran.stderr).toContain('--url')
+  })
+
+  it.each<[ErrorCode, object, number]>([
+    ['invalid_request', { errors: [null, 5, { name: 'limit' }] }, 2],
+    ['version_exists', {}, 4],
+    ['upload_conflict', {}, 4],
+  ])('of %s is told though its members are %j', async (code, members, exit) => {
+    front.misbehave = (_, response) => sendProblem(response, code, { ...members })
+    const ran = await bucket(['show', 'b/a/v', '--json'], { url: front.url })
+    expect(ran.exit).toBe(exit)
+    expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code } })
   })
 
   it('is 7 when a front stays unavailable, after retries', async () => {

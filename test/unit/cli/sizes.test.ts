@@ -15,7 +15,9 @@ describe('sizes', () => {
       7,
       1024 ** 4,
     ])
-    expect(['', '0', '-1', '5 GiBs', '1e9', '99999999TiB', 'GiB'].map(read)).toEqual(Array(7).fill(undefined))
+    expect(['', '0', '0.4', '-1', '5 GiBs', '1e9', '99999999TiB', 'GiB'].map(read)).toEqual(
+      Array(8).fill(undefined),
+    )
   })
 
   it('are written in binary units, and times as far as they matter', () => {

@@ -23,8 +23,8 @@ describe('the body of a begin', () => {
   })
 
   it.each([
-    [{}, ['body size is missing or not a number']],
-    [{ size: '1' }, ['body size is missing or not a number']],
+    [{}, ['body size is missing']],
+    [{ size: '1' }, ['body size is not a number']],
     [{ size: 1.5 }, ['body size is no safe integer']],
     [{ size: 2 ** 53 }, ['body size is no safe integer']],
     [{ size: -1 }, ['body size is negative']],
@@ -84,7 +84,7 @@ describe('the body of a request for parts', () => {
         'body parts[1].sha256 is not 64 lower-case hex digits of a SHA-256',
         'body parts[1].size is not a member of this body',
         'body parts[2].number is no safe integer',
-        'body parts[2].sha256 is missing or not a string',
+        'body parts[2].sha256 is missing',
       ],
     ],
   ])('of %s is told all that is wrong', (_, given, faults) => {
