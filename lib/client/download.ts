@@ -34,7 +34,7 @@ export interface Download {
    * @throws RangesIgnoredError when the server gives bytes from the first on, whatever is asked.
    */
   read(start: number, end: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void>
-  /** Gives up the rest of the bytes, also when none was read. */
+  /** Gives up the rest of the bytes at once, also when none was read or while some are waited for. */
   close(): Promise<void>
 }
 
@@ -55,11 +55,13 @@ export async function openDownload(
   expected: Digest | undefined,
   { onProgress, signal }: GetOptions,
 ): Promise<Download> {
-  const open = (pinned: Digest | undefined, start: number, end?: number, stop = signal) =>
+  const closing = new AbortController()
+  const stopped = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal
+  const open = (pinned: Digest | undefined, start: number, end?: number, stop = stopped) =>
     retrying(front.retry, stop, () => openBytes(front, ref, pinned, start, end, stop))
   const first = await open(expected, 0)
   const { digest, size } = first
-  const resumed = resuming(front, first, size, (start) => open(digest, start), signal)
+  const resumed = resuming(front, first, size, (start) => open(digest, start), stopped)
   const bytes = verified(front, ref, first, resumed, onProgress)
   return {
     digest,
@@ -76,8 +78,9 @@ export async function openDownload(
       yield* resuming(front, opened, end, (at) => open(digest, at, end, stop), stop)
     },
     async close() {
-      // A generator that was never started ends without a look at what it holds.
-      first.response.discard()
+      // A generator that was never started ends without a look at what it holds, and one that waits (for bytes, for the
+      // time to ask again, for another answer) ends only after its wait: both let go of the network by this.
+      closing.abort()
       await bytes.return()
     },
   }

@@ -1,0 +1,96 @@
+/** A download whose reader has had enough: nothing is waited for, nothing is asked for again. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { BucketClient, type VerifiedStream } from '#client/node'
+import { MIB } from '#protocol/limits'
+import { type PlayedFront, playFront, sha256, someBytes } from './played-front.ts'
+
+const REF = 'prod-models/llama/v1'
+const bytes = someBytes(4 * MIB)
+/** Longer than any test may take: whoever waits this long hangs. */
+const FOR_EVER = 600_000
+
+let front: PlayedFront
+let closed: Promise<unknown>[]
+
+beforeEach(async () => {
+  front = await playFront()
+  front.put(REF, bytes)
+  closed = []
+})
+afterEach(async () => await front.close())
+
+/** Answers with the first 2 MiB and then says nothing, or breaks; what comes after the first is not answered at all. */
+function play(how: 'silence' | 'cut'): void {
+  front.misbehave = (request, response) => {
+    closed.push(new Promise((resolve) => request.socket.once('close', resolve)))
+    if (front.received.length > 1) return true
+    response.writeHead(200, {
+      'content-length': bytes.byteLength,
+      'x-artifact-digest': sha256(bytes),
+      'x-artifact-size': bytes.byteLength,
+    })
+    response.write(bytes.subarray(0, 2 * MIB), () => {
+      if (how === 'cut') request.socket.destroySoon()
+    })
+    return true
+  }
+}
+
+const get = (baseMs: number, signal?: AbortSignal) =>
+  new BucketClient({
+    url: front.url,
+    retry: { baseMs, maxDelayMs: baseMs },
+    timeouts: { idleMs: FOR_EVER },
+  }).get(REF, { signal })
+
+/** Reads as long as something comes; the last read is still waiting when this resolves. */
+async function readUntilSilent(stream: VerifiedStream) {
+  const reader = stream.getReader()
+  let received = 0
+  const reading = (async () => {
+    for (let next = await reader.read(); !next.done; next = await reader.read())
+      received += next.value.byteLength
+  })()
+  // What was received but the MiB that is held back.
+  await expect.poll(() => received).toBeGreaterThan(MIB / 2)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  return { reader, reading }
+}
+
+describe('cancelling a get', { timeout: 10_000 }, () => {
+  it('ends at once while the front is silent, and asks for nothing again', async () => {
+    play('silence')
+    const { reader, reading } = await readUntilSilent(await get(1))
+    await reader.cancel(new Error('enough'))
+    await reading
+    await closed[0]
+    expect(front.received).toHaveLength(1)
+  })
+
+  it('ends at once while it waits before going on', async () => {
+    play('cut')
+    const { reader, reading } = await readUntilSilent(await get(FOR_EVER))
+    await reader.cancel()
+    await reading
+    expect(front.received).toHaveLength(1)
+  })
+
+  it('ends at once while it goes on over another connection', async () => {
+    play('cut')
+    const { reader, reading } = await readUntilSilent(await get(1))
+    await expect.poll(() => front.received.length).toBe(2)
+    await reader.cancel()
+    await reading
+    await closed[1]
+    expect(front.received).toHaveLength(2)
+  })
+
+  it('is not in the way of a signal that stops it', async () => {
+    play('silence')
+    const given = new AbortController()
+    const { reading } = await readUntilSilent(await get(1, given.signal))
+    given.abort(new Error('enough'))
+    await expect(reading).rejects.toThrow('enough')
+    await closed[0]
+  })
+})
