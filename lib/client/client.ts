@@ -150,8 +150,10 @@ export class BucketClient {
   private async sourceOf(source: PutSource, { onProgress, signal }: PutOptions): Promise<Source> {
     if (source instanceof Uint8Array) return bytesSource(source)
     if (source instanceof Blob) return blobSource(source)
-    if ('open' in source) return source
-    return await this.platform.spool(source, onProgress, signal)
+    // A stream of Node that reads a file has an `open` too, so that what a stream has is looked for first.
+    if ('getReader' in source || Symbol.asyncIterator in source)
+      return await this.platform.spool(source, onProgress, signal)
+    return source
   }
 }
 

@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs'
 import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,6 +34,8 @@ describe('put', () => {
       blob: new Blob([bytes]),
       bytes,
       web: new Blob([bytes]).stream(),
+      // It has a method `open` of its own, as a `Source` has.
+      file: createReadStream(path),
       iterable: (async function* () {
         yield bytes.subarray(0, 10)
         yield bytes.subarray(10)
