@@ -16,7 +16,7 @@ export const withConnection = (command: Command): Command =>
     .option('--url <url>', `root of the API (env: ${CLI_ENVIRONMENT.url}, default: http://127.0.0.1:9470/v1)`)
     .option(
       '--auth <kind>',
-      `none, iam, bearer or api-key (env: ${CLI_ENVIRONMENT.auth}); the token comes from ${CLI_ENVIRONMENT.token} or ${CLI_ENVIRONMENT.apiKey}`,
+      `none, iam, bearer or api-key (env: ${CLI_ENVIRONMENT.auth}); the token of bearer comes from ${CLI_ENVIRONMENT.token}; the key in ${CLI_ENVIRONMENT.apiKey}, where that is set, is sent with each of them`,
     )
 
 /** Loads the client only now: a command that needs none starts without it. */
@@ -31,9 +31,10 @@ export async function connect(
       'Give the root of the API, as in http://127.0.0.1:9470/v1.',
     )
   const auth = readAuth(options.auth ?? (environment[CLI_ENVIRONMENT.auth] || undefined), environment)
+  const apiKey = environment[CLI_ENVIRONMENT.apiKey] || undefined
   const { BucketClient } = await import('#client/node')
   try {
-    return new BucketClient({ url, auth })
+    return new BucketClient({ url, auth, apiKey })
   } catch (error) {
     if (error instanceof TypeError)
       throw new UsageError(error.message, `Set ${CLI_ENVIRONMENT.awsRegion}, or use an execute-api address.`)

@@ -14,6 +14,7 @@ export interface AwsCredentials {
 export type Auth =
   | { readonly kind: 'none' }
   | { readonly kind: 'bearer'; readonly token: string }
+  /** The key and nothing else; `BucketClientOptions.apiKey` sends one beside other credentials. */
   | { readonly kind: 'api-key'; readonly key: string }
   | {
       readonly kind: 'iam'
@@ -34,21 +35,34 @@ export interface Unauthorized {
 /** @returns the headers of the request and those that authorize it. */
 export type Authorize = (request: Unauthorized) => Promise<Record<string, string>>
 
+/** @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key-source.html */
+const API_KEY_HEADER = 'x-api-key'
+
 const EXECUTE_API = /\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$/
 
 /** IAM for an address of API Gateway's own, nothing for any other. */
 export const authForHost = (root: URL): Auth =>
   EXECUTE_API.test(root.hostname) ? { kind: 'iam' } : { kind: 'none' }
 
-/** @throws TypeError when the region or the credentials of `iam` cannot be known. */
-export function authorizer(auth: Auth, root: URL, platform: Platform): Authorize {
+/**
+ * @param apiKey a key of a gateway's usage plan, which is asked for beside whatever else authorizes. It is put among the
+ * headers first, so that a signature covers it and nobody on the way can change it.
+ * @throws TypeError when the region or the credentials of `iam` cannot be known.
+ */
+export function authorizer(auth: Auth, root: URL, platform: Platform, apiKey?: string): Authorize {
+  const authorize = authorizerOf(auth, root, platform)
+  if (apiKey === undefined) return authorize
+  return (request) => authorize({ ...request, headers: { ...request.headers, [API_KEY_HEADER]: apiKey } })
+}
+
+function authorizerOf(auth: Auth, root: URL, platform: Platform): Authorize {
   switch (auth.kind) {
     case 'none':
       return async ({ headers }) => ({ ...headers })
     case 'bearer':
       return async ({ headers }) => ({ ...headers, authorization: `Bearer ${auth.token}` })
     case 'api-key':
-      return async ({ headers }) => ({ ...headers, 'x-api-key': auth.key })
+      return async ({ headers }) => ({ ...headers, [API_KEY_HEADER]: auth.key })
     case 'iam': {
       const region = auth.region ?? EXECUTE_API.exec(root.hostname)?.[1]
       if (region === undefined)

@@ -28,6 +28,8 @@ export interface BucketClientOptions {
   readonly url?: string | URL | undefined
   /** Left out: IAM for an `execute-api` address, nothing for any other. */
   readonly auth?: Auth | undefined
+  /** Sent as `X-Api-Key` to the API, and to nobody else, beside what `auth` sends. */
+  readonly apiKey?: string | undefined
   readonly retry?: Partial<RetryPolicy> | undefined
   readonly timeouts?: Partial<Timeouts> | undefined
 }
@@ -59,8 +61,8 @@ export class BucketClient {
     this.front = createFront({
       root,
       platform,
-      authorize: authorizer(auth, root, platform),
-      authorizes: auth.kind !== 'none',
+      authorize: authorizer(auth, root, platform, options.apiKey),
+      authorizes: auth.kind !== 'none' || options.apiKey !== undefined,
       retry: { ...DEFAULT_RETRY, ...options.retry },
       timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts },
     })

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { authForHost, authorizer } from '#client/auth'
 import { BucketClient } from '#client/node'
 import { nodePlatform } from '#client/node-platform'
-import { type PlayedFront, playFront, sha256 } from './played-front.ts'
+import { type PlayedFront, playFront, sendJson, sha256 } from './played-front.ts'
 
 const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret', sessionToken: 'session' }
 let front: PlayedFront
@@ -53,6 +53,44 @@ describe('authorization', () => {
       expect(front.received.length).toBe(2)
       for (const { headers } of front.received) expect(headers[header]).toMatch(value)
       expect(Object.keys(store.received[0]?.headers ?? {}).sort()).toEqual(['connection', 'host', 'x-signed'])
+    }
+  })
+
+  it('has an API key beside it where one is given, and then too nothing for the store', async () => {
+    const bytes = Buffer.from('the bytes')
+    store.put('b/a/v', bytes)
+    for (const [auth, authorization] of [
+      [undefined, undefined],
+      [{ kind: 'none' }, undefined],
+      [{ kind: 'bearer', token: 't' }, /^Bearer t$/],
+      [
+        { kind: 'iam', region: 'eu-west-1', credentials: async () => CREDENTIALS },
+        // The key is signed: nobody on the way can put another in its place.
+        /^AWS4-HMAC-SHA256 .*SignedHeaders=[a-z0-9;-]*;x-api-key[;,]/,
+      ],
+    ] as const) {
+      front.received.length = 0
+      store.received.length = 0
+      front.stored.clear()
+      const bucket = new BucketClient({ url: front.url, auth, apiKey: 'k' })
+      await bucket.put('b/a/v', bytes)
+      front.misbehave = (request, response) => {
+        if (!request.url?.includes('/download')) return false
+        sendJson(response, 200, {
+          url: `${store.url}/buckets/b/artifacts/a/versions/v`,
+          headers: {},
+          digest: sha256(bytes),
+          size: bytes.byteLength,
+        })
+        return true
+      }
+      expect((await buffer(await bucket.get('b/a/v'))).equals(bytes)).toBe(true)
+      front.misbehave = undefined
+      expect(front.received.map(({ headers }) => headers['x-api-key'])).toEqual(['k', 'k'])
+      for (const { headers } of front.received)
+        if (authorization === undefined) expect(headers).not.toHaveProperty('authorization')
+        else expect(headers.authorization).toMatch(authorization)
+      expect(Object.keys(store.received[0]?.headers ?? {}).sort()).toEqual(['connection', 'host'])
     }
   })
 
