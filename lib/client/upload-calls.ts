@@ -1,6 +1,7 @@
 /** The requests about one upload, each repeated as long as that is worth it (docs/http-api.md, section 7). */
 import type { Digest } from '#protocol/digest'
 import type { Entry } from '#protocol/entry'
+import { type BucketError, isBucketError } from '#protocol/errors'
 import type { ArtifactRef } from '#protocol/identifiers'
 import { commitPath, uploadPartsPath, uploadPath } from '#protocol/routes'
 import { readEntry, readJson, unintelligible } from './answers.ts'
@@ -59,11 +60,21 @@ export async function beginUpload(
 /** @throws BucketError `upload_not_found`. */
 export async function uploadState(
   front: Front,
+  id: UploadId,
+  signal: AbortSignal | undefined,
+): Promise<Upload> {
+  return await retrying(front.retry, signal, () => lookAtUpload(front, id, signal))
+}
+
+/** One attempt of the same. */
+async function lookAtUpload(
+  front: Front,
   { ref, digest }: UploadId,
   signal: AbortSignal | undefined,
 ): Promise<Upload> {
-  const answer = await front.json({ method: 'GET', path: uploadPath(ref, digest), accept: [200], signal })
-  const { request: _, ...upload } = readUpload(answer, ref, digest)
+  const path = uploadPath(ref, digest)
+  const response = await front.attempt({ method: 'GET', path, accept: [200], signal })
+  const { request: _, ...upload } = readUpload(await readJson(response), ref, digest)
   return upload
 }
 
@@ -109,17 +120,19 @@ export type CommitAnswer =
   | { readonly entry: Entry; readonly created: boolean }
   /** The bytes are being verified: look at the upload after this many milliseconds. */
   | { readonly lookAfterMs: number | undefined }
+  /** It has failed, by this, and no further commit changes that. */
+  | { readonly problem: BucketError }
 
-/** @throws BucketError `upload_incomplete`, `upload_not_found`, `version_exists`, and what made the upload fail. */
+/** @throws BucketError `upload_incomplete`, `upload_not_found`, `version_exists`, `digest_mismatch`, `unavailable`. */
 export async function commitUpload(
   front: Front,
-  { ref, digest }: UploadId,
+  id: UploadId,
   signal: AbortSignal | undefined,
 ): Promise<CommitAnswer> {
+  const path = commitPath(id.ref, id.digest)
   let isRepeated = false
   return await retrying(front.retry, signal, async () => {
     try {
-      const path = commitPath(ref, digest)
       const response = await front.attempt({ method: 'POST', path, accept: [200, 201, 202], signal })
       if (response.status === 202) {
         response.discard()
@@ -131,7 +144,13 @@ export async function commitUpload(
       return { entry, created: response.status === 201 || isRepeated }
     } catch (error) {
       isRepeated ||= isRetryable(error)
-      throw error
+      if (!isBucketError(error, 'unavailable')) throw error
+      // An upload that failed for want of a store answers every commit like a service that is down for a moment. Only
+      // its state tells them apart; where that cannot be seen either, the service is down.
+      const upload = await lookAtUpload(front, id, signal).catch(() => undefined)
+      signal?.throwIfAborted()
+      if (upload?.problem === undefined) throw error
+      return { problem: upload.problem }
     }
   })
 }

@@ -18,6 +18,8 @@ export class AnewError extends Error {
   }
 }
 
+const failure = (problem: BucketError): Error => (problem.retryable ? new AnewError(problem) : problem)
+
 /** So many times in a row a verification that does not advance is asked for again. */
 const MOST_STALLS = 20
 
@@ -43,8 +45,7 @@ export async function commitAndWait(
       await sleep(everyMs, signal)
       const upload = await uploadState(front, id, signal)
       if (upload.state === 'committed' && upload.entry) return upload.entry
-      if (upload.state === 'failed' && upload.problem)
-        throw upload.problem.retryable ? new AnewError(upload.problem) : upload.problem
+      if (upload.state === 'failed' && upload.problem) throw failure(upload.problem)
       if (upload.state === 'open')
         throw new AnewError(BucketError.unavailable('the upload was opened again while it was verified'))
       if (upload.verifiedBytes !== verified) {
@@ -59,6 +60,7 @@ export async function commitAndWait(
   onProgress?.({ phase: 'verifying', bytes: 0, total: size })
   for (; stalls <= MOST_STALLS; stalls++) {
     const answer = await commitUpload(front, id, signal)
+    if ('problem' in answer) throw failure(answer.problem)
     if ('entry' in answer) return { ...answer, created: answer.created || isOurs }
     isOurs = true
     const entry = await watch(answer.lookAfterMs ?? pollMs)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient } from '#client/node'
 import { MIB } from '#protocol/limits'
-import { IMPATIENT, type PlayedFront, playFront, sha256, someBytes } from './played-front.ts'
+import { IMPATIENT, type PlayedFront, playFront, sendProblem, sha256, someBytes } from './played-front.ts'
 import type { PlayedUploads } from './played-uploads.ts'
 
 const REF = 'prod-models/llama/v1'
@@ -107,6 +107,48 @@ describe('the end of an upload', () => {
       code: 'unavailable',
       message: 'it is unavailable',
     })
+  })
+
+  /** Lets the upload fail before the commit is answered, so that the commit meets what failed (the next `times`). */
+  const failBeforeCommit = (told: Record<string, unknown>, times: number) => {
+    let left = times
+    front.misbehave = (request) => {
+      if (request.url?.endsWith('/commit') && left-- > 0)
+        Object.assign(played.latest, { state: 'failed', problem: told })
+      return false
+    }
+  }
+
+  it('begins anew when the commit meets an upload that the stores failed, a bounded number of times', async () => {
+    failBeforeCommit(problem('unavailable'), 1)
+    expect((await bucket.put(REF, path)).created).toBe(true)
+    expect(isStored()).toBe(true)
+    // Asking what is failed to be committed again and again would change nothing.
+    expect(played.commits).toBe(2)
+    failBeforeCommit(problem('unavailable'), 100)
+    await expect(bucket.put('b/a/never', path)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: 'it is unavailable',
+    })
+    expect(played.commits).toBe(2 + IMPATIENT.retry.attempts)
+  })
+
+  it('is the problem of an upload that failed for good, also where the commit is told less', async () => {
+    failBeforeCommit(problem('digest_mismatch'), 1)
+    await expect(bucket.put(REF, path)).rejects.toMatchObject({ message: 'it is digest_mismatch' })
+    expect(played.commits).toBe(1)
+  })
+
+  it('asks for the commit again, and for nothing else, while the service is unavailable', async () => {
+    let busy = IMPATIENT.retry.attempts - 1
+    front.misbehave = (request, response) =>
+      (request.url?.endsWith('/commit') ||
+        (request.method === 'GET' && request.url?.includes('/uploads/'))) === true &&
+      busy-- > 0 &&
+      sendProblem(response, 'unavailable', {}, { 'retry-after': '0' })
+    expect((await bucket.put(REF, path)).created).toBe(true)
+    expect(played.acknowledged).toEqual([1])
+    expect(front.received.filter(({ url }) => url.endsWith('/parts'))).toHaveLength(1)
   })
 
   it('is the problem of an upload that failed for good', async () => {
