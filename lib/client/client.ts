@@ -51,7 +51,7 @@ export class BucketClient {
   readonly url: string
   protected readonly platform: Platform
   protected readonly front: Front
-  #service: Promise<Service> | undefined
+  #service: Service | undefined
 
   constructor(platform: Platform, options: BucketClientOptions = {}) {
     const root = new URL(options.url ?? DEFAULT_URL)
@@ -124,21 +124,22 @@ export class BucketClient {
     return listEntries(this.front, keyOf(key), signal)
   }
 
-  /** What this front is and takes; asked once. */
-  async service(): Promise<Service> {
-    this.#service ??= this.front
-      .json({ method: 'GET', path: servicePath, accept: [200] })
-      .then(readService)
-      .catch((error) => {
-        this.#service = undefined
-        throw error
-      })
-    return await this.#service
+  /**
+   * What this front is and takes (docs/http-api.md, section 2). The answer is kept; until there is one every caller asks
+   * for itself, so that one who stops leaves no request behind and takes none from another.
+   *
+   * @throws BucketError as any request can; NetworkError, `unintelligible` where the address is no Bucket's.
+   */
+  async service({ signal }: CallOptions = {}): Promise<Service> {
+    this.#service ??= readService(
+      await this.front.json({ method: 'GET', path: servicePath, accept: [200], signal }),
+    )
+    return this.#service
   }
 
   protected async putSource(ref: ArtifactRef, source: Source, options: PutOptions): Promise<PutResult> {
     try {
-      return await put(this.front, () => this.service(), ref, source, options)
+      return await put(this.front, () => this.service(options), ref, source, options)
     } finally {
       await source.dispose()
     }

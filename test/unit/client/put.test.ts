@@ -171,6 +171,40 @@ describe('put', () => {
     }
   })
 
+  it('stops when it is told to, also while the front does not say what it takes', async () => {
+    let closed: Promise<unknown> | undefined
+    front.misbehave = (request) => {
+      closed = new Promise((resolve) => request.socket.once('close', resolve))
+      return request.url === '/v1'
+    }
+    const given = new AbortController()
+    const putting = bucket.put(REF, someBytes(5_000_000), { signal: given.signal })
+    await expect.poll(() => closed).toBeDefined()
+    const abortedAt = performance.now()
+    given.abort(new Error('enough'))
+    await expect(putting).rejects.toThrow('enough')
+    // The silence would be waited out for two seconds.
+    expect(performance.now() - abortedAt).toBeLessThan(1_000)
+    await closed
+  })
+
+  it('is not stopped with another that was told to, and asks what the front takes once', async () => {
+    const given = new AbortController()
+    let isSilent = true
+    front.misbehave = (request) => isSilent && request.url === '/v1'
+    const stopped = bucket.put('b/a/stopped', someBytes(5_000_000), { signal: given.signal })
+    await expect.poll(() => front.received.length).toBe(1)
+    isSilent = false
+    const other = bucket.put('b/a/other', someBytes(5_000_000))
+    given.abort(new Error('enough'))
+    await expect(stopped).rejects.toThrow('enough')
+    expect((await other).created).toBe(true)
+    const asked = () => front.received.filter(({ url }) => url === '/v1').length
+    const before = asked()
+    expect((await bucket.put('b/a/later', someBytes(5_000_000))).created).toBe(true)
+    expect(asked()).toBe(before)
+  })
+
   it('stops in the middle of sending when it is told to', async () => {
     const given = new AbortController()
     front.misbehave = (request, response) => {
