@@ -13,7 +13,7 @@ import { NetworkError } from './network-error.ts'
 import type { Sha256 } from './platform.ts'
 import type { OnProgress } from './progress.ts'
 import { retrying } from './retry.ts'
-import { retryDelay } from './retry-timing.ts'
+import { isRetryable, retryDelay } from './retry-timing.ts'
 
 export interface GetOptions {
   /** What the bytes must be, `sha256:…`; without it, what the front says is stored. */
@@ -143,6 +143,8 @@ async function* resuming(
           at += wanted.byteLength
           return wanted
         } catch (error) {
+          // All bytes are there, only the word that they are all was lost: there is nothing to ask for.
+          if (at >= end && isRetryable(error)) return 'ended'
           failures = at - beganAt >= PROGRESS_BYTES ? 1 : failures + 1
           const delay = retryDelay(retry, failures, error, Math.random())
           if (delay === undefined) throw error

@@ -116,6 +116,33 @@ describe('get', () => {
     expect(gets().length).toBeLessThan(10)
   })
 
+  it('is whole when the connection breaks after the last byte, before the end is said', async () => {
+    for (const size of [0, 1000, SIZE]) {
+      bytes = someBytes(size)
+      front.put(REF, bytes)
+      front.received.length = 0
+      // In chunks, as a proxy may give it, which loses the last one.
+      front.misbehave = (request, response) => {
+        response.writeHead(200, { 'x-artifact-digest': sha256(bytes), 'x-artifact-size': size })
+        response.flushHeaders()
+        if (size === 0) request.socket.destroySoon()
+        else response.write(bytes, () => request.socket.destroySoon())
+        return true
+      }
+      expect((await buffer(await bucket.get(REF))).equals(bytes)).toBe(true)
+      expect(gets()).toHaveLength(1)
+    }
+  })
+
+  it('is not whole because as many bytes came: the digest decides, however the connection ended', async () => {
+    front.misbehave = (request, response) => {
+      response.writeHead(200, { 'x-artifact-digest': sha256(bytes), 'x-artifact-size': SIZE })
+      response.write(someBytes(SIZE), () => request.socket.destroySoon())
+      return true
+    }
+    await expect(bucket.get(REF).then(buffer)).rejects.toMatchObject({ code: 'digest_mismatch' })
+  })
+
   it('skips what it has when a server begins anew instead of going on', async () => {
     let first = true
     front.misbehave = (request, response) => {
