@@ -102,8 +102,9 @@ export function createFront({ root, authorize, ...options }: FrontOptions): Fron
     attempt,
     json: (request) => retrying(retry, request.signal, async () => await readJson(await attempt(request))),
     async follow(address, headers, signal) {
-      const onFront = address.startsWith('/') && !address.startsWith('//')
       const url = located(address)
+      // What looks like a path may name a host: the URL standard reads `/\host` and `/<tab>/host` like `//host`.
+      const onFront = address.startsWith('/') && url.origin === base.origin
       const method = 'GET'
       return await platform.transport.send({
         method,

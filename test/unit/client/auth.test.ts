@@ -18,9 +18,20 @@ afterEach(async () => {
   await store.close()
 })
 
+const bytes = Buffer.from('the bytes')
+const AT = '/buckets/b/artifacts/a/versions/v'
+
+/** Lets the front say that the bytes are at `url`. */
+function handOut(url: string, headers: Record<string, string> = {}): void {
+  front.misbehave = (request, response) => {
+    if (!request.url?.includes('/download')) return false
+    sendJson(response, 200, { url, headers, digest: sha256(bytes), size: bytes.byteLength })
+    return true
+  }
+}
+
 describe('authorization', () => {
   it('goes with every request to the API, and never with one to the store', async () => {
-    const bytes = Buffer.from('the bytes')
     for (const [auth, header, value] of [
       [{ kind: 'bearer', token: 't' }, 'authorization', /^Bearer t$/],
       [{ kind: 'api-key', key: 'k' }, 'x-api-key', /^k$/],
@@ -36,18 +47,7 @@ describe('authorization', () => {
       front.stored.clear()
       const bucket = new BucketClient({ url: front.url, auth })
       await bucket.put('b/a/v', bytes)
-      front.misbehave = (request, response) => {
-        if (!request.url?.includes('/download')) return false
-        response.end(
-          JSON.stringify({
-            url: `${store.url}/buckets/b/artifacts/a/versions/v`,
-            headers: { 'x-signed': 'yes' },
-            digest: sha256(bytes),
-            size: bytes.byteLength,
-          }),
-        )
-        return true
-      }
+      handOut(`${store.url}${AT}`, { 'x-signed': 'yes' })
       expect((await buffer(await bucket.get('b/a/v'))).equals(bytes)).toBe(true)
       front.misbehave = undefined
       expect(front.received.length).toBe(2)
@@ -57,7 +57,6 @@ describe('authorization', () => {
   })
 
   it('has an API key beside it where one is given, and then too nothing for the store', async () => {
-    const bytes = Buffer.from('the bytes')
     store.put('b/a/v', bytes)
     for (const [auth, authorization] of [
       [undefined, undefined],
@@ -74,16 +73,7 @@ describe('authorization', () => {
       front.stored.clear()
       const bucket = new BucketClient({ url: front.url, auth, apiKey: 'k' })
       await bucket.put('b/a/v', bytes)
-      front.misbehave = (request, response) => {
-        if (!request.url?.includes('/download')) return false
-        sendJson(response, 200, {
-          url: `${store.url}/buckets/b/artifacts/a/versions/v`,
-          headers: {},
-          digest: sha256(bytes),
-          size: bytes.byteLength,
-        })
-        return true
-      }
+      handOut(`${store.url}${AT}`)
       expect((await buffer(await bucket.get('b/a/v'))).equals(bytes)).toBe(true)
       front.misbehave = undefined
       expect(front.received.map(({ headers }) => headers['x-api-key'])).toEqual(['k', 'k'])
@@ -92,6 +82,27 @@ describe('authorization', () => {
         else expect(headers.authorization).toMatch(authorization)
       expect(Object.keys(store.received[0]?.headers ?? {}).sort()).toEqual(['connection', 'host'])
     }
+  })
+
+  it('stays at home when an address looks like a path of the API and leads elsewhere', async () => {
+    front.put('b/a/v', bytes)
+    store.put('b/a/v', bytes)
+    const bucket = new BucketClient({ url: front.url, auth: { kind: 'bearer', token: 't' }, apiKey: 'k' })
+    // The URL standard reads a backslash as a slash and drops tabs and line ends: all of these name the host of the store.
+    for (const slashes of ['//', '/\\', '/\t/', '/\n\\']) {
+      store.received.length = 0
+      handOut(`${slashes}${new URL(store.url).host}/v1${AT}`)
+      expect((await buffer(await bucket.get('b/a/v'))).equals(bytes)).toBe(true)
+      expect(Object.keys(store.received[0]?.headers ?? {}).sort()).toEqual(['connection', 'host'])
+    }
+  })
+
+  it('stays at home when an absolute address of the same host carries its own permission', async () => {
+    front.put('b/a/v', bytes)
+    const bucket = new BucketClient({ url: front.url, auth: { kind: 'bearer', token: 't' } })
+    handOut(`${front.url}${AT}`)
+    expect((await buffer(await bucket.get('b/a/v'))).equals(bytes)).toBe(true)
+    expect(Object.keys(front.received.at(-1)?.headers ?? {}).sort()).toEqual(['connection', 'host'])
   })
 
   it('is iam for an address of API Gateway and nothing elsewhere', () => {
