@@ -27,27 +27,41 @@ async function send(request: OutgoingRequest): Promise<IncomingResponse> {
     return error instanceof NetworkError ? error : new NetworkError(kind, what, { cause: error })
   }
 
-  const payload = body && (await wholeBody(body))
-  const response = await within(
-    answerMs(timeouts, body?.size ?? 0) + transferMs(body?.size ?? 0),
-    fetch(url, {
-      method: request.method,
-      headers: request.headers,
-      redirect: 'manual',
-      credentials: 'omit',
-      signal: given.signal,
-      ...(payload && { body: payload }),
-    }),
-    stalled,
-  ).catch((error) => {
-    throw translate(error, 'unreachable', `${where} cannot be reached`)
+  const settled = () => {
+    signal?.removeEventListener('abort', abort)
+    given.abort()
+  }
+
+  async function answer(): Promise<Response> {
+    const payload = body && (await wholeBody(body))
+    const response = await within(
+      answerMs(timeouts, body?.size ?? 0) + transferMs(body?.size ?? 0),
+      fetch(url, {
+        method: request.method,
+        headers: request.headers,
+        redirect: 'manual',
+        credentials: 'omit',
+        signal: given.signal,
+        ...(payload && { body: payload }),
+      }),
+      stalled,
+    ).catch((error) => {
+      throw translate(error, 'unreachable', `${where} cannot be reached`)
+    })
+    if (response.type === 'opaqueredirect')
+      throw new NetworkError('unintelligible', `${where} answered with a redirect`)
+    if (body) request.onSent?.(body.size)
+    return response
+  }
+
+  // A signal may outlive thousands of requests: none leaves anything on it.
+  const response = await answer().catch((error) => {
+    settled()
+    throw error
   })
-  if (response.type === 'opaqueredirect')
-    throw new NetworkError('unintelligible', `${where} answered with a redirect`)
-  if (body) request.onSent?.(body.size)
 
   async function* read() {
-    if (!response.body) return
+    if (!response.body) return settled()
     const chunks = readStream(response.body)
     try {
       for (;;) {
@@ -58,18 +72,14 @@ async function send(request: OutgoingRequest): Promise<IncomingResponse> {
         yield next.value
       }
     } finally {
-      signal?.removeEventListener('abort', abort)
-      given.abort()
+      settled()
     }
   }
   return {
     status: response.status,
     headers: response.headers,
     body: read(),
-    discard() {
-      signal?.removeEventListener('abort', abort)
-      given.abort()
-    },
+    discard: settled,
   }
 }
 

@@ -1,0 +1,82 @@
+/** What the transport over `fetch` leaves on a signal that outlives its requests: nothing, however they end. */
+import { getEventListeners } from 'node:events'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { fetchTransport } from '#client/fetch-transport'
+import { bytesSource } from '#client/source'
+import { DEFAULT_TIMEOUTS, type OutgoingRequest } from '#client/transport'
+import { type PlayedFront, playFront } from './played-front.ts'
+
+let front: PlayedFront
+let given: AbortController
+beforeEach(async () => {
+  front = await playFront()
+  given = new AbortController()
+})
+afterEach(async () => {
+  vi.unstubAllGlobals()
+  await front.close()
+})
+
+const send = (more: Partial<OutgoingRequest> = {}) =>
+  fetchTransport().send({
+    method: 'GET',
+    url: new URL(front.url),
+    headers: {},
+    signal: given.signal,
+    timeouts: { ...DEFAULT_TIMEOUTS, idleMs: 100 },
+    ...more,
+  })
+
+const listeners = () => getEventListeners(given.signal, 'abort')
+
+describe('the listener on the caller’s signal', () => {
+  it('is there as long as the request is', async () => {
+    const response = await send()
+    expect(listeners()).toHaveLength(1)
+    response.discard()
+    expect(listeners()).toEqual([])
+  })
+
+  it('is gone when the answer was read', async () => {
+    for await (const _ of (await send()).body);
+    expect(listeners()).toEqual([])
+  })
+
+  it('is gone when an answer without a body was read', async () => {
+    front.misbehave = (_, response) => {
+      response.writeHead(204).end()
+      return true
+    }
+    for await (const _ of (await send()).body);
+    expect(listeners()).toEqual([])
+  })
+
+  it('is gone when nobody can be reached', async () => {
+    await front.close()
+    await expect(send()).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(listeners()).toEqual([])
+    front = await playFront()
+  })
+
+  it('is gone when no answer comes in time', async () => {
+    front.misbehave = () => true
+    await expect(send()).rejects.toMatchObject({ kind: 'stalled' })
+    expect(listeners()).toEqual([])
+  })
+
+  it('is gone when the body cannot be read', async () => {
+    const open = () => {
+      throw new Error('no such file')
+    }
+    const body = { ...bytesSource(new Uint8Array(1)), open }
+    await expect(send({ method: 'PUT', body })).rejects.toThrow('no such file')
+    expect(listeners()).toEqual([])
+  })
+
+  it('is gone when the answer is a redirect, as a browser hides it', async () => {
+    // The fetch of Node shows what it should hide.
+    vi.stubGlobal('fetch', async () => ({ type: 'opaqueredirect', status: 0, headers: new Headers() }))
+    await expect(send()).rejects.toMatchObject({ kind: 'unintelligible' })
+    expect(listeners()).toEqual([])
+  })
+})
