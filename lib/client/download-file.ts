@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /**
  * @param fill writes the file, and resolves only when its bytes are known to be the right ones.
@@ -12,7 +12,8 @@ import { basename, dirname, join } from 'node:path'
  */
 export async function downloadFile(path: string, fill: (handle: FileHandle) => Promise<void>): Promise<void> {
   const folder = dirname(path)
-  const temporary = join(folder, `.${basename(path).slice(0, 200)}.${randomUUID()}.bucket-part`)
+  // Nothing of the target's name is in it: that may have all the bytes that a name can have.
+  const temporary = join(folder, `.${randomUUID()}.bucket-part`)
   try {
     const handle = await open(temporary, 'wx+')
     try {

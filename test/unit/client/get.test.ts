@@ -246,6 +246,13 @@ describe('download', () => {
     expect(await readdir(folder)).toEqual(['model'])
   })
 
+  it('makes a file of the longest name that a folder takes', async () => {
+    // 255 bytes in 85 characters.
+    const name = '模'.repeat(85)
+    await bucket.download(REF, join(folder, name))
+    expect(await readdir(folder)).toEqual([name])
+  })
+
   it('leaves nothing behind, and an old file as it was, when the bytes are wrong or break off', async () => {
     const path = join(folder, 'model')
     await writeFile(path, 'old')
