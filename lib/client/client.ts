@@ -3,7 +3,7 @@
  * It reads nothing of its surroundings: address, authorization and patience are all given.
  */
 import type { Entry } from '#protocol/entry'
-import { type ArtifactKey, type ArtifactRef, artifactRef, parseRef } from '#protocol/identifiers'
+import { type ArtifactRef, artifactKey, artifactRef, parseRef } from '#protocol/identifiers'
 import { servicePath } from '#protocol/routes'
 import { readService, type Service } from './answers.ts'
 import { type Auth, authForHost, authorizer } from './auth.ts'
@@ -121,7 +121,7 @@ export class BucketClient {
     key: { readonly bucketId: string; readonly artifactId: string },
     { signal }: CallOptions = {},
   ): AsyncGenerator<Entry, void> {
-    return listEntries(this.front, keyOf(key), signal)
+    return listEntries(this.front, artifactKey(key), signal)
   }
 
   /**
@@ -168,8 +168,3 @@ const uploadIdOf = (ref: RefInput, digest: string): UploadId => ({
   ref: refOf(ref),
   digest: digestOf(digest),
 })
-
-function keyOf(key: { bucketId: string; artifactId: string }): ArtifactKey {
-  const { bucketId, artifactId } = artifactRef({ ...key, version: '0' })
-  return { bucketId, artifactId }
-}

@@ -77,8 +77,19 @@ export function parseArtifactKey(text: string): ArtifactKey {
     throw BucketError.invalidRequest([
       { in: 'path', name: 'artifact', detail: `${JSON.stringify(text)} is not bucket_id/artifact_id` },
     ])
-  const { version: _, ...key } = artifactRef({ bucketId, artifactId, version: '0' })
-  return key
+  return artifactKey({ bucketId, artifactId })
+}
+
+/**
+ * Checks two strings and makes them the key of an artifact.
+ *
+ * @throws BucketError `invalid_request` with every fault of the two (docs/http-api.md, section 1).
+ */
+export function artifactKey(parts: { bucketId: string; artifactId: string }): ArtifactKey {
+  const bucketId = parseBucketId(parts.bucketId)
+  const artifactId = parseArtifactId(parts.artifactId)
+  if (bucketId.ok && artifactId.ok) return { bucketId: bucketId.value, artifactId: artifactId.value }
+  throw malformed({ bucket_id: bucketId, artifact_id: artifactId })
 }
 
 /**
@@ -92,10 +103,12 @@ export function artifactRef(parts: { bucketId: string; artifactId: string; versi
   const version = parseVersion(parts.version)
   if (bucketId.ok && artifactId.ok && version.ok)
     return { bucketId: bucketId.value, artifactId: artifactId.value, version: version.value }
-  const named = { bucket_id: bucketId, artifact_id: artifactId, version }
-  throw BucketError.invalidRequest(
+  throw malformed({ bucket_id: bucketId, artifact_id: artifactId, version })
+}
+
+const malformed = (named: Readonly<Record<string, Parsed<string>>>): BucketError =>
+  BucketError.invalidRequest(
     Object.entries(named).flatMap(([name, result]) =>
       result.ok ? [] : [{ in: 'path' as const, name, detail: result.detail }],
     ),
   )
-}

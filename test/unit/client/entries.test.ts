@@ -36,6 +36,20 @@ describe('entries', () => {
     expect(await listed(bucket)).toEqual([])
   })
 
+  it('are of an artifact whose two identifiers have no fault, and all faults are said', async () => {
+    expect(() => bucket.listVersions({ bucketId: 'b/b', artifactId: '' })).toThrow(
+      expect.objectContaining({
+        code: 'invalid_request',
+        members: {
+          errors: [
+            expect.objectContaining({ name: 'bucket_id' }),
+            expect.objectContaining({ name: 'artifact_id' }),
+          ],
+        },
+      }),
+    )
+  })
+
   it('do not go round in a circle', async () => {
     front.misbehave = (_, response) => {
       response.end('{"versions":[],"next_cursor":"again"}')
