@@ -45,6 +45,7 @@ export async function readText(response: IncomingResponse): Promise<string> {
   return text + decoder.decode()
 }
 
+/** @returns nothing when `text` is no JSON, or JSON of anything but an object. */
 export function parseJsonObject(text: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(text)
@@ -54,12 +55,23 @@ export function parseJsonObject(text: string): JsonObject | undefined {
   }
 }
 
+/**
+ * Reads the body of an answer that is to be a JSON object.
+ *
+ * @throws NetworkError `unintelligible` when it is none, or larger than any answer of Bucket; what reading it throws.
+ */
 export async function readJson(response: IncomingResponse): Promise<JsonObject> {
   const value = parseJsonObject(await readText(response))
   if (value === undefined) throw unintelligible('no JSON object')
   return value
 }
 
+/**
+ * Reads an entry (docs/http-api.md, section 3).
+ *
+ * @throws NetworkError `unintelligible` when a member is missing or of another type; BucketError `invalid_request` when
+ * its identifiers have not their form.
+ */
 export function readEntry(value: unknown): Entry {
   if (!isObject(value)) throw unintelligible('no entry')
   const text = (name: string) => {
@@ -87,6 +99,12 @@ export function readEntry(value: unknown): Entry {
   return entryFromMessage(message)
 }
 
+/**
+ * Reads a page of a list (docs/http-api.md, section 6).
+ *
+ * @returns its entries, none in an empty page, and `nextCursor`, null on the last page.
+ * @throws NetworkError `unintelligible` when it is no page; what `readEntry` throws.
+ */
 export function readPage(value: JsonObject): { entries: Entry[]; nextCursor: string | null } {
   const { versions, next_cursor: cursor } = value
   if (!Array.isArray(versions) || (cursor !== null && typeof cursor !== 'string'))
@@ -94,6 +112,7 @@ export function readPage(value: JsonObject): { entries: Entry[]; nextCursor: str
   return { entries: versions.map(readEntry), nextCursor: cursor }
 }
 
+/** @throws NetworkError `unintelligible` when it is no service document (docs/http-api.md, section 2). */
 export function readService(value: JsonObject): Service {
   const { service, api_version: apiVersion, limits } = value
   if (service !== 'bucket' || typeof apiVersion !== 'string' || !isObject(limits))
@@ -107,6 +126,11 @@ export function readService(value: JsonObject): Service {
   }
 }
 
+/**
+ * Reads what `download` answers (docs/http-api.md, section 5); the address in it is not looked at.
+ *
+ * @throws NetworkError `unintelligible` when url, digest or size is missing.
+ */
 export function readWhereabouts(value: JsonObject): Whereabouts {
   const { url, headers } = value
   if (typeof url !== 'string') throw unintelligible('a download without url')
@@ -120,20 +144,27 @@ export function readWhereabouts(value: JsonObject): Whereabouts {
   }
 }
 
+/** @throws NetworkError `unintelligible` when `value` is not written `sha256:` and 64 hex digits. */
 export function readDigest(value: unknown): Digest {
   const digest = parseDigest(typeof value === 'string' ? value : '')
   if (!digest.ok) throw unintelligible('no digest')
   return digest.value
 }
 
+/**
+ * @param name what the number is called where it stands, for the message.
+ * @throws NetworkError `unintelligible` unless `value` is a safe integer of 0 or more.
+ */
 export function readBytes(value: unknown, name: string): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
     throw unintelligible(`no number of bytes as ${name}`)
   return value
 }
 
+/** Whether `value` came from a JSON object: no array, not null. */
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** @param what the answer has, or lacks: the end of a sentence, without anything secret. */
 export const unintelligible = (what: string) =>
   new NetworkError('unintelligible', `the answer is none of Bucket's: it has ${what}`)

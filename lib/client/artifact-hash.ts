@@ -14,6 +14,7 @@ export interface ArtifactDigests {
   readonly partSha256s?: readonly string[]
 }
 
+/** Hashes bytes as they pass; `digests` ends it, and it serves once. */
 export class ArtifactHash {
   readonly #sha256: () => Sha256
   readonly #whole: Sha256

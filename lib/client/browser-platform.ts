@@ -10,6 +10,7 @@ function createSha256(): Sha256 {
   return { update: (chunk) => hash.update(chunk), hex: () => bytesToHex(hash.digest()) }
 }
 
+/** @returns a platform without files and AWS credentials; its transport sends bodies whole and sees no redirect. */
 export function browserPlatform(): Platform {
   return {
     transport: fetchTransport(),

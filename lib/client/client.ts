@@ -46,6 +46,10 @@ export interface CallOptions {
 /** What can be stored. A stream is read to its end first; a `Source` of one's own is opened as often as needed, then disposed of. */
 export type PutSource = Blob | Uint8Array | ByteStream | Source
 
+/**
+ * A client of one Bucket API over a given platform; the public entries derive the one for Node and the one for browsers.
+ * One is enough for any number of calls at once.
+ */
 export class BucketClient {
   /** The root of the API, without a trailing slash. */
   readonly url: string
@@ -116,7 +120,12 @@ export class BucketClient {
     await giveUpUpload(this.front, uploadIdOf(ref, digest), signal)
   }
 
-  /** All versions of an artifact in the byte order of their names, which says nothing about time or rank. */
+  /**
+   * All versions of an artifact in the byte order of their names, which says nothing about time or rank
+   * (docs/http-api.md, section 6).
+   *
+   * @throws BucketError `invalid_request` at once when an identifier is malformed; NetworkError while it is read.
+   */
   listVersions(
     key: { readonly bucketId: string; readonly artifactId: string },
     { signal }: CallOptions = {},

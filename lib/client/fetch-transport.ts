@@ -7,6 +7,7 @@ import { NetworkError, shownUrl } from './network-error.ts'
 import { readStream, type Source } from './source.ts'
 import { answerMs, type IncomingResponse, type OutgoingRequest, type Transport } from './transport.ts'
 
+/** @returns a transport that sees no redirects: whoever uses it asks `download` for the bytes (docs/http-api.md, section 5). */
 export function fetchTransport(): Transport {
   return { seesRedirects: false, send }
 }

@@ -69,6 +69,13 @@ export interface Presigned {
   readonly headers: Readonly<Record<string, string>>
 }
 
+/**
+ * @returns what speaks to the API at `root`. Nothing is asked yet.
+ *
+ * @example
+ * const front = createFront({ root, platform, authorize, authorizes: false, retry: DEFAULT_RETRY, timeouts: DEFAULT_TIMEOUTS })
+ * const entry = readEntry(await front.json({ method: 'GET', path: entryPath(ref), accept: [200] }))
+ */
 export function createFront({ root, authorize, ...options }: FrontOptions): Front {
   const { platform, retry, timeouts } = options
   const base = new URL(root)

@@ -119,6 +119,7 @@ function opened(
   }
 }
 
+/** @throws BucketError `invalid_request` that says what `text` looks like instead (docs/http-api.md, section 8). */
 export const digestOf = (text: string): Digest => {
   const digest = parseDigest(text)
   if (digest.ok) return digest.value

@@ -5,6 +5,7 @@ import { nodeTransport } from './node-transport.ts'
 import type { Platform } from './platform.ts'
 import { spool } from './spool.ts'
 
+/** @returns a platform with connections and, once they were found, AWS credentials of its own: one for each client. */
 export function nodePlatform(): Platform {
   let credentials: (() => Promise<AwsCredentials>) | undefined
   return {

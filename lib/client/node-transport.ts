@@ -15,6 +15,7 @@ const EXPECT_BYTES = 1024 * 1024
 /** Small, so that a slow line still shows that it moves before the idle limit: 30 s allow for 2 KiB a second. */
 const WRITE_BYTES = 64 * 1024
 
+/** @returns a transport that sees redirects, and keeps connections open for the requests that follow. */
 export function nodeTransport(): Transport {
   const agents = {
     'http:': new http.Agent({ keepAlive: true }),

@@ -13,6 +13,7 @@ export interface PartToSend {
   readonly sha256: string
 }
 
+/** The requests for the parts of one upload; whoever sends them at once shares it. */
 export class PartRequests {
   readonly #front: Front
   readonly #id: UploadId

@@ -45,5 +45,6 @@ export function retryDelay(
 export const backoffDelay = (policy: RetryPolicy, failures: number, random: number): number =>
   Math.min(policy.maxDelayMs, policy.baseMs * 2 ** (failures - 1)) * (0.5 + random / 2)
 
+/** Whether a failure may pass by itself: a BucketError or NetworkError says so of itself, anything else never does. */
 export const isRetryable = (error: unknown): boolean =>
   (error instanceof BucketError || error instanceof NetworkError) && error.retryable

@@ -34,6 +34,7 @@ export type ByteStream = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>
 
 const nothingToFree = async () => {}
 
+/** @param bytes not copied: they must stay as they are until they are stored. */
 export function bytesSource(bytes: Uint8Array): Source {
   return {
     size: bytes.byteLength,
@@ -44,6 +45,7 @@ export function bytesSource(bytes: Uint8Array): Source {
   }
 }
 
+/** The bytes of a Blob, read piece by piece from wherever the platform keeps them. */
 export function blobSource(blob: Blob): Source {
   return {
     size: blob.size,

@@ -100,6 +100,7 @@ function readFailure(problem: unknown): BucketError {
   return told ?? BucketError.unavailable('the upload failed, and the server does not say why')
 }
 
+/** @throws NetworkError `unintelligible` when it is no request to store bytes (docs/http-api.md, section 7.1). */
 export function readPresigned(value: unknown): Presigned {
   if (!isObject(value) || typeof value.url !== 'string' || value.method !== 'PUT')
     throw unintelligible('no presigned request')

@@ -8,6 +8,11 @@ export interface VerifiedStream extends ReadableStream<Uint8Array> {
   readonly size: number
 }
 
+/**
+ * Nothing is read ahead of its reader; cancelling it closes the download.
+ *
+ * @returns a stream that fails with what the download throws, BucketError `digest_mismatch` among it.
+ */
 export function verifiedStream({ bytes, digest, size, close }: Download): VerifiedStream {
   const stream = new ReadableStream<Uint8Array>(
     {
