@@ -3,9 +3,9 @@
  * looks like a fresh checkout. The fence says what a block is: `sh serve`, `sh run`, `ts run FILE`, `python run FILE`; a block
  * `… prints` is what the one before wrote to stdout, `…` standing for anything. Only the port differs: it may be in use.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -15,9 +15,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 const PRINTED_ORIGIN = '127.0.0.1:9470'
 const START_MS = 30_000
 const BLOCK_MS = 60_000
-/** Not part of a fresh checkout, or made by the blocks themselves. */
-const LEFT_OUT = new Set(['.git', '.bucket', '.cache', 'dist'])
-
 /** What a block needs of the machine; where it is missing, the block is a counted skip. */
 const TOOLS: Readonly<Record<string, readonly string[]>> = { python: ['python3'], sh: ['curl'] }
 
@@ -57,11 +54,15 @@ async function freePort(): Promise<number> {
   return address.port
 }
 
-/** A checkout in a folder of its own: what a block writes lands there, and not in this one. */
+/**
+ * A checkout in a folder of its own: what a block writes lands there. Only what git knows is linked, and the installed packages:
+ * a file that somebody has here under the name that a block uses is not written through.
+ */
 async function freshCheckout(): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'bucket-readme-'))
-  for (const name of await readdir('.'))
-    if (!LEFT_OUT.has(name)) await symlink(resolve(name), join(copy, name))
+  const tracked = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean)
+  const names = new Set([...tracked.map((path) => path.split('/', 1).join('')), 'node_modules'])
+  for (const name of names) await symlink(resolve(name), join(copy, name))
   return copy
 }
 
