@@ -14,6 +14,7 @@ export default defineConfig({
     // For what hangs, never for what is slow: a disk that others write to may take seconds for one sync.
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    expect: { poll: { timeout: 20_000 } },
     projects: [
       {
         extends: true,

@@ -89,7 +89,7 @@ describe('a server that is killed in the middle of stores', { timeout: 120_000 }
     }).on('error', () => {})
     outgoing.write(bytes.subarray(0, bytes.length - 1))
     // All but the last byte has a temporary: the server has it, and cannot be done.
-    await expect.poll(() => readdir(join(folder, 'data', 'tmp')), { timeout: 20_000 }).not.toEqual([])
+    await expect.poll(() => readdir(join(folder, 'data', 'tmp'))).not.toEqual([])
     await server.kill()
     outgoing.destroy()
     server = await serveFolder(join(folder, 'data'))
