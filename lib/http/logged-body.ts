@@ -23,24 +23,28 @@ export function logged(
     write()
     return response
   }
-  return { ...response, body: counted(body, operation, write) }
+  return { ...response, body: counted(body, Number(response.headers['Content-Length']), operation, write) }
 }
 
-async function* counted(bytes: AsyncIterable<Uint8Array>, operation: Operation, write: () => void) {
+/** @param size how many bytes there will be; who has them all may hang up before the front has seen the end. */
+async function* counted(
+  bytes: AsyncIterable<Uint8Array>,
+  size: number,
+  operation: Operation,
+  write: () => void,
+) {
   let sent = 0
-  let complete = false
   try {
     for await (const chunk of bytes) {
-      sent += chunk.byteLength
       yield chunk
+      sent += chunk.byteLength
     }
-    complete = true
   } catch (error) {
-    operation.record.error = error instanceof Error ? error.message : String(error)
+    if (sent !== size) operation.record.error = error instanceof Error ? error.message : String(error)
     throw error
   } finally {
     operation.record.bytes_sent = sent
-    if (!complete) operation.record.aborted = true
+    if (sent !== size) operation.record.aborted = true
     write()
   }
 }

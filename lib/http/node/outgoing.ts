@@ -10,8 +10,8 @@ export async function send(response: HttpResponse, outgoing: ServerResponse): Pr
   }
   try {
     for await (const chunk of response.body) {
-      if (!outgoing.write(chunk)) await drained(outgoing)
       if (outgoing.destroyed) return
+      if (!outgoing.write(chunk)) await drained(outgoing)
     }
     outgoing.end()
   } catch {

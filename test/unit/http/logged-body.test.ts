@@ -1,0 +1,52 @@
+/** What the operation log says of bytes on their way: all that left, and whether somebody broke off before the end. */
+import { describe, expect, it } from 'vitest'
+import { logged } from '#http/logged-body'
+import { Operation } from '#http/operation'
+import type { HttpRequest } from '#protocol/http-message'
+
+const request = { method: 'GET', requestId: 'r-1' } as HttpRequest
+
+/** The body of an answer of six bytes in three chunks, and the lines that its log has. */
+function answer(fails?: Error) {
+  const lines: Record<string, unknown>[] = []
+  async function* bytes() {
+    for (const text of ['ab', 'cd', 'ef']) yield Buffer.from(text)
+    if (fails) throw fails
+  }
+  const { body } = logged(
+    { status: 200, headers: { 'Content-Length': '6' }, body: bytes() },
+    request,
+    new Operation('r-1', undefined),
+    (line) => lines.push({ ...line }),
+  )
+  if (body === null || typeof body === 'string') throw new Error('the body is a stream')
+  return { body: body[Symbol.asyncIterator](), lines }
+}
+
+describe('an answer with bytes', () => {
+  it('is logged when the last byte was taken', async () => {
+    const { body, lines } = answer()
+    for (let taken = 0; taken < 3; taken += 1) await body.next()
+    expect(lines).toEqual([])
+    await body.next()
+    expect(lines).toMatchObject([{ status: 200, bytes_sent: 6 }])
+    expect(lines[0]).not.toHaveProperty('aborted')
+  })
+
+  it('is whole for a receiver who has every byte and hangs up before the end is seen', async () => {
+    const { body, lines } = answer(new Error('the receiver is gone'))
+    for (let taken = 0; taken < 3; taken += 1) await body.next()
+    await expect(body.next()).rejects.toThrow('gone')
+    expect(lines).toMatchObject([{ bytes_sent: 6 }])
+    expect(lines[0]).not.toHaveProperty('aborted')
+    expect(lines[0]).not.toHaveProperty('error')
+  })
+
+  it('is broken off when the receiver took less', async () => {
+    const { body, lines } = answer()
+    await body.next()
+    await body.next()
+    await body.return?.()
+    expect(lines).toMatchObject([{ bytes_sent: 2, aborted: true }])
+  })
+})
