@@ -6,6 +6,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SQSClient } from '@aws-sdk/client-sqs'
+import { withItsOwnStatus } from './s3-errors.ts'
 
 export interface AwsOptions {
   readonly region?: string | undefined
@@ -78,11 +79,21 @@ export const createSqsClient = (options: AwsOptions, limits: CallLimits = QUEUE_
  *
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html
  */
-export const createS3Client = (options: AwsOptions, limits: CallLimits): S3Client =>
-  new S3Client({
+export function createS3Client(options: AwsOptions, limits: CallLimits): S3Client {
+  const client = new S3Client({
     ...located(options),
     ...bounded(limits),
     forcePathStyle: options.endpoint !== undefined,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   })
+  client.middlewareStack.add(
+    (next) => (args) =>
+      next(args).catch((error: unknown) => {
+        throw withItsOwnStatus(error)
+      }),
+    // Inside of the SDK's retries, which begin this step: they look at the status.
+    { name: 'withItsOwnStatus', step: 'finalizeRequest', priority: 'low' },
+  )
+  return client
+}

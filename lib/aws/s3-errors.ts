@@ -20,21 +20,42 @@ export const isUploadGone = (error: unknown): boolean =>
   error instanceof S3ServiceException && error.name === 'NoSuchUpload'
 
 /**
- * S3 looked at the parts and refused to join them: one is missing, replaced, out of order or too small. It says so with a 400,
- * or inside of a 200, which the SDK turns into an error of the same name.
+ * S3 looked at the parts and refused to join them: one is missing, replaced, out of order or too small.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
  */
 export const isRefusedJoin = (error: unknown): boolean =>
-  error instanceof S3ServiceException && REFUSED_JOINS.has(error.name)
+  error instanceof S3ServiceException && Object.hasOwn(REFUSED_JOINS, error.name)
 
-const REFUSED_JOINS = new Set([
-  'InvalidPart',
-  'InvalidPartOrder',
-  'EntityTooSmall',
-  'EntityTooLarge',
-  'BadDigest',
-])
+const REFUSED_JOINS = {
+  InvalidPart: 400,
+  InvalidPartOrder: 400,
+  EntityTooSmall: 400,
+  EntityTooLarge: 400,
+  BadDigest: 400,
+} as const
+
+/** Refusals with which a long call of S3 can end, and the status that each has where S3 does not begin with a 200. */
+const REFUSALS: Readonly<Record<string, number>> = {
+  ...REFUSED_JOINS,
+  PreconditionFailed: 412,
+  ConditionalRequestConflict: 409,
+  NoSuchUpload: 404,
+}
+
+/**
+ * Joining and copying take their time: S3 may begin with a 200 and refuse inside of it. The SDK makes of any error in there a 503,
+ * which it would try again and again. With its own status a refusal is the last word, as it is everywhere else.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html — "can still fail after … 200 OK"
+ */
+export function withItsOwnStatus(error: unknown): unknown {
+  if (error instanceof S3ServiceException) {
+    const status = REFUSALS[error.name]
+    if (status !== undefined) error.$metadata.httpStatusCode = status
+  }
+  return error
+}
 
 /** HEAD has no body to name its error: the SDK calls it `NotFound`. */
 export const isMissing = (error: unknown): boolean =>

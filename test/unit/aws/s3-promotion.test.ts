@@ -64,25 +64,29 @@ test('nothing has the final name before it is published', async () => {
 })
 
 describe('publishing', () => {
-  test('where the name is taken leaves it alone, and removes the copies', async () => {
-    const { promotion } = await promoted()
-    stand.aws.misbehave('CompleteMultipartUpload', { status: 412, code: 'PreconditionFailed' })
-    expect(await promotion.publish()).toBe('exists')
-    expect(stand.aws.openUploads.size).toBe(0)
-  })
+  test.each([412, 200])(
+    'where the name is taken (%i) leaves it alone, and removes the copies',
+    async (status) => {
+      const { promotion } = await promoted()
+      stand.aws.misbehave('CompleteMultipartUpload', { status, code: 'PreconditionFailed' })
+      expect(await promotion.publish()).toBe('exists')
+      expect(callsOf('CompleteMultipartUpload')).toHaveLength(1)
+      expect(stand.aws.openUploads.size).toBe(0)
+    },
+  )
 
-  test('beside another begins anew', async () => {
+  test.each([409, 200])('beside another (%i) begins anew', async (status) => {
     const { upload, promotion } = await promoted()
-    stand.aws.misbehave('CompleteMultipartUpload', { status: 409, code: 'ConditionalRequestConflict' }, 1)
+    stand.aws.misbehave('CompleteMultipartUpload', { status, code: 'ConditionalRequestConflict' }, 1)
     expect(await promotion.publish()).toBe('written')
     expect(callsOf('CreateMultipartUpload')).toHaveLength(2)
     expect(stand.aws.openUploads.size).toBe(0)
     expect(await stand.blobs.inspect(upload.id)).toMatchObject({ found: true, attested: true })
   })
 
-  test('beside others all the time ends as unavailable', async () => {
+  test.each([409, 200])('beside others all the time (%i) ends as unavailable', async (status) => {
     const { promotion } = await promoted()
-    stand.aws.misbehave('CompleteMultipartUpload', { status: 409, code: 'ConditionalRequestConflict' })
+    stand.aws.misbehave('CompleteMultipartUpload', { status, code: 'ConditionalRequestConflict' })
     await expect(promotion.publish()).rejects.toMatchObject({ code: 'unavailable' })
     expect(callsOf('CreateMultipartUpload')).toHaveLength(3)
     expect(stand.aws.openUploads.size).toBe(0)

@@ -102,6 +102,9 @@ describe('joining', () => {
     const upload = await stand.sent(small)
     stand.aws.misbehave('CompleteMultipartUpload', { status: 200, code: 'InvalidPart' })
     expect(await stand.staging.complete(upload, partsOf(small))).toBe('incomplete')
+    expect(
+      stand.aws.operations().filter((operation) => operation === 'CompleteMultipartUpload'),
+    ).toHaveLength(1)
   })
 
   test.each([

@@ -196,6 +196,13 @@ describe.each([
     expect(await store.write(blobOf(large), verified(large), options(size))).toBe('exists')
   })
 
+  test('whose name turns out taken inside of a 200 leaves it alone, and asks once', async () => {
+    aws.misbehave('CompleteMultipartUpload', { status: 200, code: 'PreconditionFailed' })
+    expect(await store.write(blobOf(large), verified(large), options(size))).toBe('exists')
+    expect(aws.operations().filter((operation) => operation === 'CompleteMultipartUpload')).toHaveLength(1)
+    expect(aws.openUploads.size).toBe(0)
+  })
+
   test('whose completion is answered by nobody is found by the retry', async () => {
     aws.misbehave('CompleteMultipartUpload', 'lose-answer', 1)
     expect(await store.write(blobOf(large), verified(large), options(size))).toBe('exists')
