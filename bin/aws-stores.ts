@@ -6,6 +6,7 @@ import {
   createDynamoDbClient,
   createS3Client,
   createSqsClient,
+  type JoinLimits,
   SERVER_BLOB_LIMITS,
   VERIFIER_BLOB_LIMITS,
 } from '#aws/clients'
@@ -33,9 +34,10 @@ export function openAws(
   const dynamoDb = createDynamoDbClient({ region })
   const sqs = createSqsClient({ region })
 
-  const over = (client: typeof s3) => {
+  const over = (client: typeof s3, { joinMs }: JoinLimits) => {
     const blobs = createS3BlobStore({ client, bucket: blobBucket, maxBytes: maxArtifactBytes, endpoint })
-    return { blobs, staging: createS3Staging({ client, bucket: stagingBucket, blobBucket, blobs, endpoint }) }
+    const staged = { client, bucket: stagingBucket, blobBucket, blobs, endpoint, joinMs }
+    return { blobs, staging: createS3Staging(staged) }
   }
   const tables = {
     ledger: createDynamoDbLedger({ client: dynamoDb, table: settings.ledgerTable }),
@@ -52,7 +54,7 @@ export function openAws(
       ? inProcess
       : createSqsVerificationQueue({ client: sqs, url: verificationQueueUrl })
   const verification = {
-    ...over(verifierS3),
+    ...over(verifierS3, VERIFIER_BLOB_LIMITS),
     ...tables,
     queue,
     clock: Date.now,
@@ -60,7 +62,7 @@ export function openAws(
     presignedSeconds: PRESIGNED_SECONDS,
   }
   return {
-    ports: { ...over(s3), ...tables, queue },
+    ports: { ...over(s3, SERVER_BLOB_LIMITS), ...tables, queue },
     delivery: 'redirect',
     async close() {
       await inProcess.close()

@@ -28,7 +28,7 @@ const stores = {
     blobBucket,
     blobs,
     endpoint,
-    joinMs: 120_000,
+    joinMs: VERIFIER_BLOB_LIMITS.joinMs,
   }),
   queue: createSqsVerificationQueue({ client: sqs, url: queueUrl }),
   clock: Date.now,

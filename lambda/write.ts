@@ -33,6 +33,7 @@ const staging = createS3Staging({
   blobBucket,
   blobs,
   endpoint,
+  joinMs: LAMBDA_STAGING_LIMITS.joinMs,
 })
 const repository = createRepository({
   blobs,

@@ -27,25 +27,38 @@ export interface CallLimits {
   readonly attempts: number
 }
 
+/** Of a client that joins the parts of uploads as well: the one call whose time grows with the artifact. */
+export interface JoinLimits extends CallLimits {
+  /**
+   * How long joining may take, all attempts together; milliseconds. Where it takes longer, S3 goes on by itself, and whoever asks
+   * again finds the parts joined.
+   *
+   * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html — "could take several minutes"
+   */
+  readonly joinMs: number
+}
+
 /** A ledger call takes milliseconds: whatever takes longer is better tried anew. */
 export const LEDGER_LIMITS: CallLimits = { connectMs: 1000, answerMs: 2000, idleMs: 6000, attempts: 3 }
 /** Inside a Lambda: one PUT of at most 4 MiB, and the gateway gives up after 29 s. */
 export const LAMBDA_BLOB_LIMITS: CallLimits = { connectMs: 1000, answerMs: 6000, idleMs: 6000, attempts: 2 }
-/** The staging area inside of a Lambda: while S3 joins many parts it may be silent, and joining brings a limit of its own. */
-export const LAMBDA_STAGING_LIMITS: CallLimits = { ...LAMBDA_BLOB_LIMITS, idleMs: 20_000 }
-/** On a server of one's own: parts of 8 MiB and more over any line, and reads of any length. */
-export const SERVER_BLOB_LIMITS: CallLimits = {
+/** The staging area inside of a Lambda: while S3 joins many parts it may be silent, and the gateway waits for it. */
+export const LAMBDA_STAGING_LIMITS: JoinLimits = { ...LAMBDA_BLOB_LIMITS, idleMs: 20_000, joinMs: 18_000 }
+/** On a server of one's own: parts of 8 MiB and more over any line, and reads of any length; who commits waits for the joining. */
+export const SERVER_BLOB_LIMITS: JoinLimits = {
   connectMs: 2000,
   answerMs: 60_000,
   idleMs: 20_000,
   attempts: 4,
+  joinMs: 18_000,
 }
 /** Inside of the verifier, which has minutes: a copy or a joining within S3 answers when it is done. */
-export const VERIFIER_BLOB_LIMITS: CallLimits = {
+export const VERIFIER_BLOB_LIMITS: JoinLimits = {
   connectMs: 2000,
   answerMs: 60_000,
   idleMs: 120_000,
   attempts: 5,
+  joinMs: 120_000,
 }
 /** A message is a few hundred bytes. */
 export const QUEUE_LIMITS: CallLimits = { connectMs: 1000, answerMs: 3000, idleMs: 6000, attempts: 3 }

@@ -27,15 +27,14 @@ const COPIES_AT_ONCE = 4
 /** How often a promotion begins anew because another create-only write of the same key was under way. */
 const TRIES = 3
 
-/** Joining many copies takes S3 its time; a second try beside a slow first would only be in its way. */
-const JOIN_MS = 120_000
-
 const PROMOTING = 'the blob could not be promoted'
 
 export interface PromotionTarget {
   readonly client: S3Client
   /** The S3 bucket of the blobs. */
   readonly bucket: string
+  /** How long one try of joining the copies may take, in milliseconds. */
+  readonly joinMs: number
   isThere(blob: BlobId): Promise<boolean>
 }
 
@@ -158,7 +157,7 @@ async function copyAll(
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html */
 async function complete(
-  { client, bucket, isThere }: PromotionTarget,
+  { client, bucket, joinMs, isThere }: PromotionTarget,
   blob: BlobId,
   uploadId: string,
   parts: CompletedPart[],
@@ -171,7 +170,7 @@ async function complete(
     IfNoneMatch: '*',
   })
   try {
-    await client.send(command, { requestTimeout: JOIN_MS })
+    await client.send(command, { requestTimeout: joinMs })
     return 'written'
   } catch (error) {
     if (isNameTaken(error)) return 'exists'

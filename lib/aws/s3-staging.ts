@@ -14,6 +14,7 @@ import {
 import { hexToBase64 } from '#protocol/digest'
 import type { BlobId, BlobStore, Clock, PresignedRequest } from '#repository/ports'
 import type { ReceivedPart, StagedBytes, StagedUpload, Staging, UploadId } from '#repository/upload-ports'
+import { LAMBDA_STAGING_LIMITS } from './clients.ts'
 import { failed, isMissing, isRefusedJoin, isUploadGone } from './s3-errors.ts'
 import { listParts, receivedPart, type StoredPart } from './s3-parts.ts'
 import { presign, type SignedAccess } from './s3-presign.ts'
@@ -28,23 +29,16 @@ export interface S3StagingOptions {
   /** The S3 bucket of the blobs. */
   readonly blobBucket: string
   readonly blobs: Pick<BlobStore, 'inspect'>
-  /** How long joining the parts may take, in milliseconds. */
+  /** How long joining may take, in milliseconds: of the client's `JoinLimits`, or else what the gateway has patience for. */
   readonly joinMs?: number
   /** An endpoint that stands in for S3, as the client has it. */
   readonly endpoint?: string | undefined
   readonly clock?: Clock
 }
 
-/**
- * Joining is the one call whose time grows with the upload. Below what API Gateway waits; where it takes longer, S3 goes on by
- * itself, and the commit that is repeated finds the parts joined.
- *
- * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html — "could take several minutes"
- */
-const JOIN_MS = 18_000
-
 export function createS3Staging(options: S3StagingOptions): Staging {
-  const { client, bucket, blobBucket, blobs, joinMs = JOIN_MS, endpoint, clock = Date.now } = options
+  const { client, bucket, blobBucket, blobs, endpoint, clock = Date.now } = options
+  const { joinMs = LAMBDA_STAGING_LIMITS.joinMs } = options
   const { region, credentials } = client.config
   const access: SignedAccess = { bucket, endpoint, clock, signing: { region, credentials } }
   const at = (upload: StagedUpload) => ({ Bucket: bucket, Key: stagingKey(upload.id, upload.attempt) })
@@ -138,7 +132,7 @@ export function createS3Staging(options: S3StagingOptions): Staging {
     return {
       size,
       read: (signal) => readRanges(object, signal),
-      promote: (blob) => startPromotion(object, { client, bucket: blobBucket, isThere }, blob),
+      promote: (blob) => startPromotion(object, { client, bucket: blobBucket, joinMs, isThere }, blob),
     }
   }
 
