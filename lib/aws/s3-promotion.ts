@@ -3,6 +3,7 @@
  * to the object that is hashed meanwhile, and nothing has the final key before `publish` (invariant I1): until then there are
  * only parts of a multipart upload, which carries the mark for the moment when it is completed.
  */
+import { setTimeout as wait } from 'node:timers/promises'
 import {
   AbortMultipartUploadCommand,
   type CompletedPart,
@@ -19,6 +20,7 @@ import { blobKey, MARK } from './blob-object.ts'
 import { failed, isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
 import type { PinnedObject } from './s3-ranges.ts'
 import { copySource } from './staged-object.ts'
+import { beforeAbort } from './watched-bytes.ts'
 
 /** S3 takes 5 MiB to 5 GiB to a part, and 10,000 parts. */
 const COPY_BYTES = 64 * MIB
@@ -26,6 +28,8 @@ const MAX_COPIES = 9000
 const COPIES_AT_ONCE = 4
 /** How often a promotion begins anew because another create-only write of the same key was under way. */
 const TRIES = 3
+/** How often whoever waits for copies is heard, in milliseconds. */
+const KEEP_MS = 1000
 
 const PROMOTING = 'the blob could not be promoted'
 
@@ -33,7 +37,7 @@ export interface PromotionTarget {
   readonly client: S3Client
   /** The S3 bucket of the blobs. */
   readonly bucket: string
-  /** How long one try of joining the copies may take, in milliseconds. */
+  /** How long joining the copies may take, in milliseconds: all tries together, for one beside a slow other is only in its way. */
   readonly joinMs: number
   isThere(blob: BlobId): Promise<boolean>
 }
@@ -48,23 +52,36 @@ export async function startPromotion(
   blob: BlobId,
 ): Promise<Promotion> {
   let move = await startMove(source, target, blob)
-  return {
-    async publish() {
-      for (let attempt = 1; ; attempt += 1) {
-        const parts = await move.parts
-        const outcome = await complete(target, blob, move.uploadId, parts)
-        if (outcome !== 'simultaneous') {
-          // What was copied in vain is removed by whoever abandons nothing any more.
-          if (outcome === 'exists') await move.end().catch(() => undefined)
-          return outcome
-        }
-        await move.end().catch(() => undefined) // what stays behind expires by itself
-        if (attempt === TRIES) return failed(PROMOTING)(new Error('others keep writing the same key'))
-        move = await startMove(source, target, blob)
+  async function publish(signal: AbortSignal): Promise<'written' | 'exists'> {
+    for (let attempt = 1; ; attempt += 1) {
+      const parts = await beforeAbort(() => move.parts, signal)
+      const outcome = await complete(target, blob, move.uploadId, parts, signal)
+      if (outcome !== 'simultaneous') {
+        // What was copied in vain is removed by whoever abandons nothing any more.
+        if (outcome === 'exists') await move.end().catch(() => undefined)
+        return outcome
       }
+      await move.end().catch(() => undefined) // what stays behind expires by itself
+      if (attempt === TRIES) throw new Error('others keep writing the same key')
+      move = await startMove(source, target, blob)
+    }
+  }
+  return {
+    async copied(keep, signal) {
+      while (!(await beforeAbort(() => isDoneWithin(KEEP_MS, move.parts), signal))) await keep()
+    },
+    publish(signal) {
+      const late = AbortSignal.timeout(target.joinMs)
+      return publish(signal ? AbortSignal.any([signal, late]) : late).catch(failed(PROMOTING, signal))
     },
     abandon: () => move.end(),
   }
+}
+
+async function isDoneWithin(milliseconds: number, work: Promise<unknown>): Promise<boolean> {
+  const timer = new AbortController()
+  const late = wait(milliseconds, false, { signal: timer.signal }).catch(() => false)
+  return Promise.race([work.then(() => true), late]).finally(() => timer.abort())
 }
 
 /** One multipart upload on the final key, with its copies under way. */
@@ -161,6 +178,7 @@ async function complete(
   blob: BlobId,
   uploadId: string,
   parts: CompletedPart[],
+  signal: AbortSignal,
 ): Promise<'written' | 'exists' | 'simultaneous'> {
   const command = new CompleteMultipartUploadCommand({
     Bucket: bucket,
@@ -170,13 +188,13 @@ async function complete(
     IfNoneMatch: '*',
   })
   try {
-    await client.send(command, { requestTimeout: joinMs })
+    await client.send(command, { requestTimeout: joinMs, abortSignal: signal })
     return 'written'
   } catch (error) {
     if (isNameTaken(error)) return 'exists'
     if (isSimultaneous(error)) return 'simultaneous'
     // An earlier try of the SDK, whose answer was lost, may have completed it: who asks then looks at what is there.
     if (isUploadGone(error) && (await isThere(blob))) return 'exists'
-    return failed(PROMOTING)(error)
+    throw error
   }
 }

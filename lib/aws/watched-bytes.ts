@@ -39,8 +39,13 @@ export function watchedBytes(
   }
 }
 
-/** A listener for each step: a race against one promise of the abort would keep every step in memory. */
-const beforeAbort = <T>(step: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> =>
+/**
+ * Does one step, or stops waiting for it when the signal comes first. A listener for each step: a race against one promise of the
+ * abort would keep every step in memory.
+ *
+ * @throws the reason of the signal; what the step throws.
+ */
+export const beforeAbort = <T>(step: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> =>
   new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
     const abort = () => reject(signal?.reason)

@@ -202,6 +202,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
   /** Nothing moves before the digest is known: the file is on the file system of the final names already. */
   function promotion(blob: Parameters<StagedBytes['promote']>[0], path: string, size: number) {
     return {
+      async copied() {},
       async publish() {
         const state = await names.inspect(blob)
         if (state.found && state.attested && state.size === size) return 'exists' as const

@@ -106,8 +106,20 @@ export interface StagedBytes {
 }
 
 export interface Promotion {
-  /** Gives the bytes their final name, durably, create-only. Called only when their digest is known to be right. */
-  publish(): Promise<'written' | 'exists'>
+  /**
+   * Resolves once every byte has moved and only the name is missing: the part of a promotion that may take minutes.
+   *
+   * @param keep called every few seconds meanwhile; what it throws ends the waiting.
+   * @throws BucketError `unavailable` when the bytes cannot be moved; the reason of the signal.
+   */
+  copied(keep: () => Promise<void>, signal?: AbortSignal): Promise<void>
+  /**
+   * Gives the bytes their final name, durably, create-only. Called only when their digest is known to be right. After `copied` it takes
+   * less time than a verifier's lease lasts: adapters bound it.
+   *
+   * @throws BucketError `unavailable` when it is not known whether they have the name; the reason of the signal.
+   */
+  publish(signal?: AbortSignal): Promise<'written' | 'exists'>
   /** Stops, and removes what was moved; once the bytes have their final name, it leaves them alone. */
   abandon(): Promise<void>
 }

@@ -141,9 +141,11 @@ async function verifyStaged(
       await promotion.abandon().catch(() => undefined) // what stays behind expires by itself
       return problem
     }
+    await promotion.copied(() => lease.keep(record.size), signal)
     // The final name is given only by whoever still holds the lease, so that a verifier given up for dead cannot come back with it.
+    // What takes long is over by now: giving the name takes less than the lease lasts.
     await lease.renew(record.size)
-    if ((await promotion.publish()) === 'written') return undefined
+    if ((await promotion.publish(signal)) === 'written') return undefined
   } catch (error) {
     await promotion.abandon().catch(() => undefined) // what stays behind expires by itself
     throw error

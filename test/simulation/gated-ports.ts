@@ -45,6 +45,7 @@ const gatedBytes = (process: Process, staged: StagedBytes): StagedBytes => ({
 })
 
 const gatedPromotion = (process: Process, promotion: Promotion): Promotion => ({
+  ...promotion, // waiting for what was begun meets nobody
   publish: () => process.gate('promotion.publish', () => promotion.publish()),
   abandon: () => process.gate('promotion.abandon', () => promotion.abandon()),
 })

@@ -113,6 +113,7 @@ export function fakeStaging({ blobs, clock, ignoresChecksums = false }: FakeStag
             isOver = true
           }
           return {
+            copied: (keep) => keep(),
             async publish() {
               if (isOver) throw new Error('a promotion that is over is published')
               const options = { size: bytes.byteLength, contentType: '', signal: undefined }

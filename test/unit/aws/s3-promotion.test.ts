@@ -63,7 +63,88 @@ test('nothing has the final name before it is published', async () => {
   expect(stand.aws.openUploads.size).toBe(0)
 })
 
+describe('waiting for the copies', () => {
+  const never = () => Promise.resolve()
+  const hanging = async () => {
+    const { upload, staged } = await stand.opened(bytes)
+    stand.aws.misbehave('UploadPartCopy', 'stall')
+    return staged.promote(upload.id)
+  }
+
+  test('ends with the last of them, and gives no name', async () => {
+    const { upload, promotion } = await promoted()
+    await promotion.copied(never)
+    expect(callsOf('UploadPartCopy')).toHaveLength(2)
+    expect(await stand.blobs.inspect(upload.id)).toEqual({ found: false })
+    expect(await promotion.publish()).toBe('written')
+  })
+
+  test('lets the caller keep its lease, and ends when that is lost', async () => {
+    const promotion = await hanging()
+    const lost = new Error('the lease is lost')
+    let kept = 0
+    const keep = async () => {
+      kept += 1
+      if (kept === 2) throw lost
+    }
+    await expect(promotion.copied(keep)).rejects.toBe(lost)
+    await promotion.abandon()
+    expect(stand.aws.openUploads.size).toBe(0)
+  })
+
+  test('ends with the signal, and with its reason', async () => {
+    const promotion = await hanging()
+    const stop = new AbortController()
+    const copied = promotion.copied(never, stop.signal)
+    stop.abort(new Error('the time is over'))
+    await expect(copied).rejects.toThrow('the time is over')
+    await promotion.abandon()
+  })
+
+  test('of which one is refused is unavailable', async () => {
+    const { upload, staged } = await stand.opened(bytes)
+    stand.aws.misbehave('UploadPartCopy', { status: 403, code: 'AccessDenied' })
+    const promotion = await staged.promote(upload.id)
+    await expect(promotion.copied(never)).rejects.toMatchObject({ code: 'unavailable' })
+  })
+})
+
 describe('publishing', () => {
+  test('that gets no answer ends when joining has had its time, without a second try', async () => {
+    const { promotion } = await promoted()
+    stand.aws.misbehave('CompleteMultipartUpload', 'stall')
+    await expect(promotion.publish()).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('took too long'),
+    })
+    expect(callsOf('CompleteMultipartUpload')).toHaveLength(1)
+  })
+
+  test('ends with the signal, and with its reason', async () => {
+    const { promotion } = await promoted()
+    stand.aws.misbehave('CompleteMultipartUpload', 'stall')
+    const stop = new AbortController()
+    const published = promotion.publish(stop.signal)
+    await expect.poll(() => callsOf('CompleteMultipartUpload').length).toBe(1)
+    stop.abort(new Error('the time is over'))
+    await expect(published).rejects.toThrow('the time is over')
+    await promotion.abandon()
+    expect(stand.aws.openUploads.size).toBe(0)
+  })
+
+  test('that begins anew has no more time for it', async () => {
+    const { promotion } = await promoted()
+    await promotion.copied(async () => {})
+    stand.aws.misbehave('CompleteMultipartUpload', { status: 409, code: 'ConditionalRequestConflict' }, 1)
+    stand.aws.misbehave('UploadPartCopy', 'stall')
+    const begun = Date.now()
+    await expect(promotion.publish()).rejects.toMatchObject({ code: 'unavailable' })
+    // The copies themselves would be tried for four seconds, the joining has one.
+    expect(Date.now() - begun).toBeLessThan(3000)
+    await promotion.abandon()
+    expect(stand.aws.openUploads.size).toBe(0)
+  })
+
   test.each([412, 200])(
     'where the name is taken (%i) leaves it alone, and removes the copies',
     async (status) => {

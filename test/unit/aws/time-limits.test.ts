@@ -6,6 +6,7 @@ import {
   createS3Client,
   LAMBDA_BLOB_LIMITS,
   LEDGER_LIMITS,
+  VERIFIER_BLOB_LIMITS,
 } from '#aws/clients'
 import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
 import { createS3BlobStore } from '#aws/s3-blob-store'
@@ -85,5 +86,11 @@ describe('the limits of the deployed form', () => {
     const { connectMs, attempts } = LEDGER_LIMITS
     const append = longest(LEDGER_LIMITS) + connectMs * attempts + PAUSES_MS
     expect(append * 4).toBeLessThan(Math.min(VERIFIER_LEASE_MS, QUEUE_LEASE_MS))
+  })
+
+  test('end the giving of a final name before the lease that it stands on', () => {
+    // The joining, and one inspection of what has the name by then.
+    const { joinMs, connectMs } = VERIFIER_BLOB_LIMITS
+    expect(joinMs + connectMs + PAUSES_MS).toBeLessThan(VERIFIER_LEASE_MS)
   })
 })

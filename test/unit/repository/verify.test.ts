@@ -146,9 +146,9 @@ describe('bytes that are not those of the digest', () => {
         const promotion = await bytes.promote(blob)
         return {
           ...promotion,
-          publish: () => {
+          publish: (signal) => {
             stores.blobs.plant(ID, new TextEncoder().encode('the byteZ'))
-            return promotion.publish()
+            return promotion.publish(signal)
           },
         }
       },
@@ -209,6 +209,49 @@ describe('the lease', () => {
     expect(await rowOf(stores)).toMatchObject({ leaseOwner: 'another', state: 'verifying' })
   })
 
+  it('is kept while copies are waited for, and renewed before they get their name', async () => {
+    const seen: number[] = []
+    const until = async () => (await rowOf(stores)).leaseUntil - NOW
+    const deps = staged((bytes) => ({
+      promote: async (blob) => {
+        const promotion = await bytes.promote(blob)
+        return {
+          ...promotion,
+          copied: async (keep) => {
+            for (let waited = 0; waited < 3; waited += 1) {
+              stores.time.now += 60_000
+              await keep()
+              seen.push(await until())
+            }
+            stores.time.now += 1_000
+          },
+          publish: async (signal) => {
+            seen.push(await until())
+            return promotion.publish(signal)
+          },
+        }
+      },
+    }))
+    expect(await verify(deps)).toBe('committed')
+    expect(seen).toEqual([60_000, 120_000, 180_000, 181_000].map((waited) => waited + LEASE_MS))
+  })
+
+  it('that is lost while copies are waited for stops the verifier before it publishes', async () => {
+    const deps = staged((bytes) => ({
+      promote: async (blob) => ({
+        ...(await bytes.promote(blob)),
+        copied: async (keep) => {
+          stores.time.now += LEASE_MS
+          await lease('another', stores.time.now + LEASE_MS)
+          await keep()
+        },
+        publish: () => expect.unreachable() as never,
+      }),
+    }))
+    expect(await refusal(verify(deps))).toMatchObject({ code: 'unavailable' })
+    expect(await rowOf(stores)).toMatchObject({ leaseOwner: 'another', state: 'verifying' })
+  })
+
   it('whose renewal took longer than it lasts is lost', async () => {
     const uploads = {
       ...stores.uploads,
@@ -240,6 +283,22 @@ describe('the lease', () => {
     const stop = AbortSignal.abort(new Error('time is up'))
     await expect(verifyUpload(stores, await request(), stop)).rejects.toThrow('time is up')
     expect(await rowOf(stores)).toMatchObject({ leaseOwner: null })
+  })
+
+  it('is given back when the verifier is told to stop while it waits for copies', async () => {
+    const stop = new AbortController()
+    const deps = staged((bytes) => ({
+      promote: async (blob) => ({
+        ...(await bytes.promote(blob)),
+        copied: async (_, signal) => {
+          stop.abort(new Error('time is up'))
+          signal?.throwIfAborted()
+        },
+      }),
+    }))
+    await expect(verifyUpload(deps, await request(), stop.signal)).rejects.toThrow('time is up')
+    expect(await rowOf(stores)).toMatchObject({ leaseOwner: null })
+    expect([stores.blobs.count, stores.staging.promotions]).toEqual([0, 0])
   })
 
   it('leaves no promotion behind when the publishing fails', async () => {
