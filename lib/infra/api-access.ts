@@ -69,11 +69,15 @@ export function authorization(scope: Construct, settings: Settings): Authorize {
 
 /**
  * The resource policy of a private API: nobody gets in but through the named endpoints.
- * With IAM there is no Allow beside the Deny: within one account an Allow here would do in place of the caller's own permission.
+ * With IAM nothing is allowed beside the Deny that a caller would sign: within one account an Allow here would do in place of the
+ * caller's own permission. A preflight carries no credentials that could allow it, so here it must be.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
  */
-export function privatePolicy({ access }: Settings, vpcEndpointIds: readonly string[]): PolicyDocument {
+export function privatePolicy(
+  { access, corsOrigins }: Settings,
+  vpcEndpointIds: readonly string[],
+): PolicyDocument {
   const statement = {
     principals: [new AnyPrincipal()],
     actions: ['execute-api:Invoke'],
@@ -85,6 +89,15 @@ export function privatePolicy({ access }: Settings, vpcEndpointIds: readonly str
     effect: Effect.DENY,
     conditions: { StringNotEquals: { 'aws:SourceVpce': [...vpcEndpointIds] } },
   })
-  const allow = new PolicyStatement({ ...statement, sid: 'AuthorizerDecides', effect: Effect.ALLOW })
-  return new PolicyDocument({ statements: access === 'iam' ? [deny] : [deny, allow] })
+  if (access !== 'iam') {
+    const allow = new PolicyStatement({ ...statement, sid: 'AuthorizerDecides', effect: Effect.ALLOW })
+    return new PolicyDocument({ statements: [deny, allow] })
+  }
+  const allow = new PolicyStatement({
+    ...statement,
+    sid: 'PreflightsAreUnsigned',
+    effect: Effect.ALLOW,
+    resources: ['execute-api:/*/OPTIONS/*'],
+  })
+  return new PolicyDocument({ statements: corsOrigins.length > 0 ? [deny, allow] : [deny] })
 }

@@ -27,6 +27,10 @@ const CONFIGURATIONS: Record<string, BucketServiceProps> = {
     alarmTopicArn: ARNS.topic,
   },
   private: { vpcEndpointIds: ['vpce-0123456789abcdef0'] },
+  'private, for web pages': {
+    vpcEndpointIds: ['vpce-0123456789abcdef0'],
+    corsOrigins: ['https://app.example.com'],
+  },
 }
 
 describe('cdk-nag', () => {

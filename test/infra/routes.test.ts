@@ -187,6 +187,19 @@ describe('a private API', () => {
     expect(cognito.map(({ Effect }) => Effect)).toEqual(['Deny', 'Allow'])
   })
 
+  it('with IAM lets the preflights of named origins through, which nobody can sign, and nothing else', () => {
+    const [denied, allowed, ...others] = policy({ vpcEndpointIds, corsOrigins: ['https://app.example.com'] })
+    expect(denied).toMatchObject(deny)
+    expect(allowed).toEqual({
+      Sid: 'PreflightsAreUnsigned',
+      Effect: 'Allow',
+      Principal: { AWS: '*' },
+      Action: 'execute-api:Invoke',
+      Resource: 'execute-api:/*/OPTIONS/*',
+    })
+    expect(others).toEqual([])
+  })
+
   it('is deployed anew when its policy changes', () => {
     const deployment = (id: string) =>
       Object.keys(synthesize({ vpcEndpointIds: [id] }).resources('AWS::ApiGateway::Deployment'))
