@@ -57,9 +57,11 @@ export function withItsOwnStatus(error: unknown): unknown {
   return error
 }
 
-/** HEAD has no body to name its error: the SDK calls it `NotFound`. */
+/** GET says `NoSuchKey`. HEAD has no body to name its error: the SDK calls it `NotFound`. */
 export const isMissing = (error: unknown): boolean =>
-  error instanceof S3ServiceException && error.name === 'NotFound' && hasStatus(error, 404)
+  error instanceof S3ServiceException &&
+  (error.name === 'NoSuchKey' || error.name === 'NotFound') &&
+  hasStatus(error, 404)
 
 const hasStatus = (error: unknown, status: number): boolean =>
   error instanceof S3ServiceException && error.$metadata.httpStatusCode === status

@@ -52,6 +52,13 @@ test('an object that was replaced is an error at once, never other bytes', async
   expect(gets().length).toBeLessThanOrEqual(RANGES_AT_ONCE)
 })
 
+test('an object that is gone is an error at once: nothing brings it back', async () => {
+  const { staged } = await stand.opened(bytes)
+  stand.aws.objects.clear()
+  await expect(collect(staged.read(undefined))).rejects.toMatchObject({ code: 'unavailable' })
+  expect(gets().length).toBeLessThanOrEqual(RANGES_AT_ONCE)
+})
+
 test('an abort ends a read that hangs, with its own reason', async () => {
   const { staged } = await stand.opened(bytes)
   stand.aws.misbehave('GetObject', 'pause')

@@ -81,6 +81,8 @@ test('only the answers that mean something are picked out', () => {
   expect(isNameTaken(s3('PreconditionFailed', 412))).toBe(true)
   expect(isSimultaneous(s3('ConditionalRequestConflict', 409))).toBe(true)
   expect(isMissing(new NotFound({ message: '', $metadata: { httpStatusCode: 404 } }))).toBe(true)
+  expect(isMissing(new NoSuchKey({ message: '', $metadata: { httpStatusCode: 404 } }))).toBe(true)
+  expect(isMissing(s3('NoSuchBucket', 404))).toBe(false)
   expect(isMissing(s3('Forbidden', 403))).toBe(false)
   expect(isMissing(Object.assign(new Error('x'), { name: 'NotFound' }))).toBe(false)
   expect(lostCondition(dynamo('ThrottlingException', 400))).toBeUndefined()
