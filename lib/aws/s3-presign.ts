@@ -7,6 +7,7 @@
  */
 import { AwsV4Signer } from 'aws4fetch'
 import type { Clock } from '#repository/ports'
+import { serviceDomain } from './service-domain.ts'
 
 export interface Credentials {
   readonly accessKeyId: string
@@ -89,6 +90,6 @@ export const wholeSecond = (milliseconds: number): number => Math.floor(millisec
  */
 function bucketUrl(bucket: string, region: string, endpoint: string | undefined): string {
   if (endpoint !== undefined) return `${endpoint.replace(/\/$/, '')}/${bucket}`
-  const domain = `s3.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`
+  const domain = serviceDomain('s3', region)
   return bucket.includes('.') ? `https://${domain}/${bucket}` : `https://${bucket}.${domain}`
 }

@@ -1,6 +1,7 @@
 /** What a deployed stack says about itself: its outputs, asked of CloudFormation, whose answers are XML. */
 import { AwsClient } from 'aws4fetch'
 import type { Credentials } from '../s3-presign.ts'
+import { serviceDomain } from '../service-domain.ts'
 
 const ANSWER_MS = 20_000
 
@@ -18,7 +19,7 @@ export interface StackAccess {
  */
 export async function stackOutputs(
   stack: string,
-  { region, credentials, endpoint = `https://cloudformation.${region}.amazonaws.com` }: StackAccess,
+  { region, credentials, endpoint = `https://${serviceDomain('cloudformation', region)}` }: StackAccess,
 ): Promise<ReadonlyMap<string, string>> {
   const { accessKeyId, secretAccessKey, sessionToken } = credentials
   const client = new AwsClient({
