@@ -142,15 +142,28 @@ describe('lines sorted on disk', () => {
         (_, at) => `line ${String((at * 37) % count).padStart(3, '0')}`,
       )
       const sorted: string[] = []
-      for await (const line of await sortLines(each(lines), folder, 3)) sorted.push(line)
+      for await (const line of await sortLines(each(lines), folder, { runLines: 3 })) sorted.push(line)
       expect(sorted).toEqual([...lines].sort())
       expect(await readdir(folder)).toHaveLength(Math.floor(count / 3))
     },
   )
 
+  it.each([8, 9, 10, 11, 64, 100])('are merged a few runs at a time: %d lines', async (count) => {
+    const lines = Array.from(
+      { length: count },
+      (_, at) => `line ${String((at * 37) % count).padStart(3, '0')}`,
+    )
+    const limits = { runLines: 2, openRuns: 4 }
+    const sorted: string[] = []
+    for await (const line of await sortLines(each(lines), folder, limits)) sorted.push(line)
+    expect(sorted).toEqual([...lines].sort())
+    expect((await readdir(folder)).length).toBeLessThanOrEqual(limits.openRuns)
+  })
+
   it('keep what comes more than once', async () => {
     const sorted: string[] = []
-    for await (const line of await sortLines(each(['b', 'a', 'b', 'b']), folder, 2)) sorted.push(line)
+    for await (const line of await sortLines(each(['b', 'a', 'b', 'b']), folder, { runLines: 2 }))
+      sorted.push(line)
     expect(sorted).toEqual(['a', 'b', 'b', 'b'])
   })
 })
