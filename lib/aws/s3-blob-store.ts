@@ -3,14 +3,13 @@
  * may the roles that it runs with. A blob under its final key counts only as far as `inspect` can say (invariant I1).
  */
 import { Readable } from 'node:stream'
-import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
-import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
+import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
 import { digestBase64, digestHex } from '#protocol/digest'
 import type { BlobId, BlobState, BlobStore, ByteRange, Clock, PresignedRequest } from '#repository/ports'
 import { blobKey, MARK } from './blob-object.ts'
 import { failed, isMissing } from './s3-errors.ts'
 import { createLinks } from './s3-links.ts'
-import { wholeSecond } from './s3-presign.ts'
+import { presign, type SignedAccess } from './s3-presign.ts'
 import { type ObjectStore, ONE_PUT_BYTES, putWhole, uploadStream } from './s3-write.ts'
 import { watchedBytes } from './watched-bytes.ts'
 
@@ -24,6 +23,8 @@ export interface S3BlobStoreOptions extends ObjectStore {
 
 export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
   const { client, bucket, maxBytes, endpoint, clock = Date.now } = options
+  const { region, credentials } = client.config
+  const access: SignedAccess = { bucket, endpoint, clock, signing: { region, credentials } }
   const at = (blob: BlobId) => ({ Bucket: bucket, Key: blobKey(blob) })
   const isThere = async (blob: BlobId) => (await inspect(blob)).found
 
@@ -34,12 +35,7 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
         : uploadStream({ client, bucket }, blob, bytes, maxBytes, options, () => isThere(blob)),
     inspect,
     read,
-    presignGet: createLinks({
-      bucket,
-      endpoint,
-      clock,
-      signing: { region: client.config.region, credentials: client.config.credentials },
-    }),
+    presignGet: createLinks(access),
     presignPut,
     check: async () => {
       await client
@@ -80,45 +76,22 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
     return translated(watchedBytes(Body, signal), fail)
   }
 
-  /**
-   * What binds the sender is in the signed headers: S3 refuses other bytes (`BadDigest`), another length, and a second
-   * object. By default the presigner would move the checksum into the query string, where S3 ignores it.
-   */
+  /** What binds the sender is in the signed headers: S3 refuses other bytes (`BadDigest`), another length, and a second object. */
   async function presignPut(
     blob: BlobId,
     size: number,
     contentType: string,
     seconds: number,
   ): Promise<PresignedRequest> {
-    const signedAt = wholeSecond(clock())
-    const checksum = digestBase64(blob.digest)
-    const url = await getSignedUrl(
-      client,
-      new PutObjectCommand({
-        ...at(blob),
-        ContentLength: size,
-        ContentType: contentType,
-        ChecksumSHA256: checksum,
-        IfNoneMatch: '*',
-      }),
-      {
-        expiresIn: seconds,
-        signingDate: new Date(signedAt),
-        unhoistableHeaders: new Set(['x-amz-checksum-sha256']),
-        signableHeaders: new Set(['content-type']),
-      },
-    ).catch(failed('the request could not be signed'))
-    return {
-      method: 'PUT',
-      url,
-      headers: {
-        'content-length': String(size),
-        'content-type': contentType,
-        'if-none-match': '*',
-        'x-amz-checksum-sha256': checksum,
-      },
-      expiresAt: new Date(signedAt + seconds * 1000).toISOString(),
+    const headers = {
+      'content-length': String(size),
+      'content-type': contentType,
+      'if-none-match': '*',
+      'x-amz-checksum-sha256': digestBase64(blob.digest),
     }
+    const request = { method: 'PUT', key: blobKey(blob), query: { 'x-id': 'PutObject' }, headers } as const
+    const signed = await presign(access, request, seconds).catch(failed('the request could not be signed'))
+    return { method: 'PUT', headers, ...signed }
   }
 }
 

@@ -81,7 +81,7 @@ export async function presign(
 }
 
 /** A signature's time has no fraction of a second. */
-export const wholeSecond = (milliseconds: number): number => Math.floor(milliseconds / 1000) * 1000
+const wholeSecond = (milliseconds: number): number => Math.floor(milliseconds / 1000) * 1000
 
 /**
  * Where an S3 bucket is. A name with a dot fits no certificate as a host, and stand-ins know only paths.

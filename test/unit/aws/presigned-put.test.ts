@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest'
+/** The request of a single upload: what binds its sender is signed, and the signature is the one that the AWS SDK would make. */
+import { PutObjectCommand } from '@aws-sdk/client-s3'
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
+import { describe, expect, test } from 'vitest'
 import { createS3Client, SERVER_BLOB_LIMITS } from '#aws/clients'
 import { createS3BlobStore } from '#aws/s3-blob-store'
 import { digestBase64, digestHex } from '#protocol/digest'
@@ -14,6 +17,69 @@ client.config.credentials = async () => ({
 })
 const store = createS3BlobStore({ client, bucket: 'blobs', maxBytes: GIB, clock: () => NOW })
 const blob = blobOf(Buffer.from('hello'))
+
+interface Place {
+  readonly bucket: string
+  readonly region: string
+  readonly endpoint?: string
+  readonly sessionToken?: string
+}
+
+function clientOf({ region, endpoint, sessionToken }: Place) {
+  const client = createS3Client({ region, endpoint }, SERVER_BLOB_LIMITS)
+  client.config.credentials = async () => ({
+    accessKeyId: 'AKIDEXAMPLE',
+    secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
+    ...(sessionToken === undefined ? {} : { sessionToken }),
+  })
+  return client
+}
+
+const CONTENT_TYPE = `text/plain; q="a+b c'(d)*!~&=%2F"`
+
+const ours = (place: Place) =>
+  createS3BlobStore({
+    client: clientOf(place),
+    bucket: place.bucket,
+    maxBytes: GIB,
+    endpoint: place.endpoint,
+    clock: () => NOW,
+  }).presignPut(blob, 5, CONTENT_TYPE, 3600)
+
+const sdkUrl = (place: Place) =>
+  getSignedUrl(
+    clientOf(place),
+    new PutObjectCommand({
+      Bucket: place.bucket,
+      Key: `blobs/prod-models/llama_3.8b+lora:x/v3.1.0+a/${digestHex(blob.digest)}`,
+      ContentLength: 5,
+      ContentType: CONTENT_TYPE,
+      ChecksumSHA256: digestBase64(blob.digest),
+      IfNoneMatch: '*',
+    }),
+    {
+      expiresIn: 3600,
+      signingDate: new Date(NOW),
+      unhoistableHeaders: new Set(['x-amz-checksum-sha256']),
+      signableHeaders: new Set(['content-type']),
+    },
+  )
+
+const parts = (url: string) => {
+  const { protocol, host, pathname, searchParams } = new URL(url)
+  return { protocol, host, pathname, query: Object.fromEntries(searchParams) }
+}
+
+describe('the request is the one that the AWS SDK would sign, signature included', () => {
+  test.each<[string, Place]>([
+    ['a region, with a session', { bucket: 'blobs', region: 'eu-west-1', sessionToken: 'IQo/Jb+3==' }],
+    ['China', { bucket: 'blobs', region: 'cn-north-1' }],
+    ['a bucket whose name has dots', { bucket: 'blobs.example.com', region: 'eu-west-1' }],
+    ['a stand-in', { bucket: 'blobs', region: 'us-east-1', endpoint: 'http://127.0.0.1:4566' }],
+  ])('in %s', async (_, place) => {
+    expect(parts((await ours(place)).url)).toEqual(parts(await sdkUrl(place)))
+  })
+})
 
 test('everything that binds the sender is a signed header, nothing of it in the query', async () => {
   const { url } = await store.presignPut(blob, 5, 'text/plain', 3600)
