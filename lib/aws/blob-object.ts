@@ -4,10 +4,8 @@
  */
 import { digestHex } from '#protocol/digest'
 import { formatRef } from '#protocol/identifiers'
+import { BLOB_PREFIX } from '#protocol/tables'
 import type { BlobId } from '#repository/ports'
-
-/** What every key of a blob begins with. */
-export const BLOB_PREFIX = 'blobs/'
 
 export const blobKey = (blob: BlobId): string =>
   `${BLOB_PREFIX}${formatRef(blob.ref)}/${digestHex(blob.digest)}`

@@ -4,10 +4,11 @@
  */
 import { digestHex } from '#protocol/digest'
 import { formatRef } from '#protocol/identifiers'
+import { STAGING_PREFIX } from '#protocol/tables'
 import type { StagedUpload, UploadId } from '#repository/upload-ports'
 
 export const stagingKey = ({ ref, digest }: UploadId, attempt: string): string =>
-  `uploads/${formatRef(ref)}/${digestHex(digest)}/${attempt}`
+  `${STAGING_PREFIX}${formatRef(ref)}/${digestHex(digest)}/${attempt}`
 
 /** What S3 calls the place for this attempt's parts. */
 export function multipartId({ stagingId }: Pick<StagedUpload, 'stagingId'>): string {

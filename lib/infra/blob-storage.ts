@@ -8,12 +8,10 @@ import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { ObjectLockRetention } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
+import { BLOB_PREFIX } from '#protocol/tables'
 import { fetchFromPages, storeFromPages } from './cross-origin.ts'
 import { PrivateBucket } from './private-bucket.ts'
 import type { Settings } from './settings.ts'
-
-/** Every blob's key begins with this; the roles reach nothing else in the S3 bucket. */
-export const BLOB_PREFIX = 'blobs/'
 
 /** How long the parts of an upload that nobody finished may stay. */
 const INCOMPLETE_UPLOAD_DAYS = 7
@@ -25,7 +23,7 @@ export interface BlobStorageProps {
 
 export class BlobStorage extends Construct {
   readonly bucket: PrivateBucket
-  /** The ARN pattern of all blobs. */
+  /** The ARN pattern of all blobs: the roles reach nothing else in the S3 bucket. */
   readonly blobsArn: string
 
   constructor(scope: Construct, id: string, props: BlobStorageProps) {

@@ -5,12 +5,10 @@
 import { Duration } from 'aws-cdk-lib'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
+import { STAGING_PREFIX } from '#protocol/tables'
 import { storeFromPages } from './cross-origin.ts'
 import { PrivateBucket } from './private-bucket.ts'
 import type { Settings } from './settings.ts'
-
-/** Every staged object's key begins with this; the roles reach nothing else in the S3 bucket. */
-export const STAGING_PREFIX = 'uploads/'
 
 /** Longer than an upload lives (7 days, begun anew by commit) and its verification is tried, so that nothing is lost to it. */
 const EXPIRE_DAYS = 9
@@ -22,7 +20,7 @@ export interface StagingStorageProps {
 
 export class StagingStorage extends Construct {
   readonly bucket: PrivateBucket
-  /** The ARN pattern of all that is staged. */
+  /** The ARN pattern of all that is staged: the roles reach nothing else in the S3 bucket. */
   readonly stagedArn: string
 
   constructor(scope: Construct, id: string, { settings, key }: StagingStorageProps) {

@@ -8,6 +8,7 @@
 import { DIGEST_PATTERN } from '#protocol/digest'
 import type { Entry } from '#protocol/entry'
 import { IDENTIFIER_PATTERN } from '#protocol/identifiers'
+import { BLOB_PREFIX } from '#protocol/tables'
 import { blobKey } from '../blob-object.ts'
 import type { ListedBlob } from './deployed-stores.ts'
 import { sortLines } from './sorted-lines.ts'
@@ -131,7 +132,7 @@ interface ExpectedBlob {
 
 const inner = (pattern: string): string => pattern.replace(/^\^|\$$/g, '')
 const ID = inner(IDENTIFIER_PATTERN)
-const BLOB_KEY = new RegExp(`^blobs(?:/${ID}){3}/${inner(DIGEST_PATTERN).replace('sha256:', '')}$`)
+const BLOB_KEY = new RegExp(`^${BLOB_PREFIX}(?:${ID}/){3}${inner(DIGEST_PATTERN).replace('sha256:', '')}$`)
 
 async function* counted(entries: AsyncIterable<Entry>, total: Amount): AsyncGenerator<string> {
   for await (const entry of entries) {
