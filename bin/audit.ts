@@ -10,7 +10,7 @@ import { createDynamoDbClient, createS3Client, SERVER_BLOB_LIMITS } from '#aws/c
 import { audit, type Finding, isSound, type Summary } from '#aws/operator/audit'
 import { listBlobs, scanLedger } from '#aws/operator/deployed-stores'
 import { stackOutputs } from '#aws/operator/stack-outputs'
-import { CLI_ENVIRONMENT } from '#protocol/environment'
+import { CLI_ENVIRONMENT, endpointsIn } from '#protocol/environment'
 import { GIB } from '#protocol/limits'
 
 const USAGE = `npm run -s audit -- --stack NAME | --blob-bucket NAME --ledger-table NAME [options]
@@ -70,17 +70,14 @@ function readSettings(args: readonly string[]): Settings {
 
 async function run(settings: Settings): Promise<Summary> {
   const { region } = settings
-  const endpoint = process.env.AWS_ENDPOINT_URL || undefined
-  const s3 = createS3Client(
-    { region, endpoint: process.env.AWS_ENDPOINT_URL_S3 || endpoint },
-    SERVER_BLOB_LIMITS,
-  )
+  const endpoints = endpointsIn(process.env)
+  const s3 = createS3Client({ region, endpoint: endpoints.s3 }, SERVER_BLOB_LIMITS)
   const dynamoDb = createDynamoDbClient({ region }, SERVER_BLOB_LIMITS)
   const outputs = settings.stack
     ? await stackOutputs(settings.stack, {
         region: await s3.config.region(),
         credentials: await s3.config.credentials(),
-        endpoint,
+        endpoint: endpoints.all,
       })
     : new Map<string, string>()
   const named = (given: string | undefined, output: string) => {

@@ -6,6 +6,7 @@ import type { Delivery } from '#http/fetch'
 import { loggedBeside } from '#http/node/logged-beside'
 import { type ServerOptions, startServer } from '#http/node/server'
 import { jsonLines } from '#http/operation-log'
+import { endpointsIn } from '#protocol/environment'
 import { PRESIGNED_SECONDS } from '#protocol/limits'
 import { createRepository, type RepositoryDependencies } from '#repository/repository'
 
@@ -62,8 +63,7 @@ export async function startFront(settings: ServeSettings, environment: Environme
 async function openStores(settings: ServeSettings, environment: Environment): Promise<Stores> {
   if (settings.store === 'local') return await openLocal(settings)
   const { openAws } = await import('./aws-stores.ts')
-  const endpoint = environment.AWS_ENDPOINT_URL_S3 || environment.AWS_ENDPOINT_URL || undefined
-  return openAws(settings, settings.maxArtifactBytes, endpoint, log)
+  return openAws(settings, settings.maxArtifactBytes, endpointsIn(environment).s3, log)
 }
 
 async function openLocal({ dataDir }: LocalStores): Promise<Stores> {

@@ -47,6 +47,22 @@ export const CLI_ENVIRONMENT = {
   awsDefaultRegion: 'AWS_DEFAULT_REGION',
 } as const
 
+/** What the AWS SDK reads as well: set where something stands in for AWS, as an emulator does. */
+const ENDPOINT_ENVIRONMENT = { all: 'AWS_ENDPOINT_URL', s3: 'AWS_ENDPOINT_URL_S3' } as const
+
+/**
+ * Where AWS is to be called instead of at its own addresses; S3's own variable comes first. An empty variable counts as none.
+ *
+ * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+ */
+export function endpointsIn(environment: Readonly<Record<string, string | undefined>>): {
+  readonly all: string | undefined
+  readonly s3: string | undefined
+} {
+  const all = environment[ENDPOINT_ENVIRONMENT.all] || undefined
+  return { all, s3: environment[ENDPOINT_ENVIRONMENT.s3] || all }
+}
+
 /** What the Lambda handlers read, checked. */
 interface LambdaValues {
   readonly blobBucket: string
@@ -100,7 +116,6 @@ export function readLambdaEnvironment<S extends LambdaSide>(
     LAMBDA_VARIABLES[side].map((variable) => [variable, read[variable](LAMBDA_ENVIRONMENT[variable])]),
   )
   if (faults.length > 0) throw new Error(`the environment is not complete: ${faults.join('; ')}`)
-  const s3Endpoint = environment.AWS_ENDPOINT_URL_S3 || environment.AWS_ENDPOINT_URL || undefined
   // Each value was read by the reader of its name; which names there are, the table says.
-  return { ...values, s3Endpoint } as LambdaEnvironment<S>
+  return { ...values, s3Endpoint: endpointsIn(environment).s3 } as LambdaEnvironment<S>
 }
