@@ -5,13 +5,14 @@
 import { Duration } from 'aws-cdk-lib'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
+import { UPLOAD_SECONDS } from '#protocol/limits'
 import { STAGING_PREFIX } from '#protocol/tables'
 import { storeFromPages } from './cross-origin.ts'
 import { PrivateBucket } from './private-bucket.ts'
 import type { Settings } from './settings.ts'
 
-/** Longer than an upload lives (7 days, begun anew by commit) and its verification is tried, so that nothing is lost to it. */
-const EXPIRE_DAYS = 9
+/** Two days longer than an upload lives from its commit on, so that no verification that is still tried finds its bytes gone. */
+const LIFETIME = Duration.seconds(UPLOAD_SECONDS).plus(Duration.days(2))
 
 export interface StagingStorageProps {
   readonly settings: Settings
@@ -32,8 +33,8 @@ export class StagingStorage extends Construct {
       lifecycleRules: [
         {
           id: 'expire-everything',
-          expiration: Duration.days(EXPIRE_DAYS),
-          abortIncompleteMultipartUploadAfter: Duration.days(EXPIRE_DAYS),
+          expiration: LIFETIME,
+          abortIncompleteMultipartUploadAfter: LIFETIME,
         },
       ],
       cors: storeFromPages(settings),

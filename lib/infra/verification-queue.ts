@@ -6,6 +6,7 @@ import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
+import { UPLOAD_SECONDS } from '#protocol/limits'
 import { type ServiceFunction, TIMEOUT_SECONDS } from './service-function.ts'
 import type { Settings } from './settings.ts'
 
@@ -16,8 +17,8 @@ import type { Settings } from './settings.ts'
 const VISIBILITY = Duration.seconds(TIMEOUT_SECONDS.verify + 300)
 /** With the pauses between them, half an hour of a service that fails all the time. */
 const DELIVERIES = 8
-/** An upload whose commit has begun lives for 7 days; what is left of it is known for 14, the most that SQS keeps. */
-const RETENTION = { queue: Duration.days(7), deadLetters: Duration.days(14) }
+/** A message is of use as long as its upload lives from its commit on; what could not even be given up is kept as long as SQS can. */
+const RETENTION = { queue: Duration.seconds(UPLOAD_SECONDS), deadLetters: Duration.days(14) }
 
 export interface VerificationQueueProps {
   readonly key: IKey | undefined
