@@ -10,7 +10,8 @@ import { formatRef } from '#protocol/identifiers'
 import { LEDGER_KEY } from '#protocol/tables'
 import type { AppendResult, Ledger, LedgerPage } from '#repository/ports'
 import { failed, lostCondition } from './dynamodb-errors.ts'
-import { commitIdOf, entryOf, partition, type Row, rowKey, rowOf, versionOf } from './ledger-row.ts'
+import { commitIdOf, entryOf, partition, rowKey, rowOf, versionOf } from './ledger-row.ts'
+import type { Row } from './rows.ts'
 
 /**
  * No row has this key yet.

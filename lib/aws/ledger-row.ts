@@ -1,14 +1,10 @@
-/**
- * The shape of a ledger row, written and read only here. Attribute values are typed by hand: no marshaller decides
- * what an empty string or a large number becomes. A row carries all of its entry, so that one read answers a fetch.
- */
+/** The shape of a ledger row, written and read only here. A row carries all of its entry, so that one read answers a fetch. */
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import type { Digest } from '#protocol/digest'
 import type { Entry } from '#protocol/entry'
 import { type ArtifactKey, type ArtifactRef, formatArtifactKey, type Version } from '#protocol/identifiers'
 import { LEDGER_KEY } from '#protocol/tables'
-
-export type Row = Record<string, AttributeValue>
+import { number, optional, type Row, rowReader, string } from './rows.ts'
 
 /** Attributes beside the keys. `commit_id` names the request that wrote the row. */
 const ATTRIBUTES = {
@@ -21,35 +17,35 @@ const ATTRIBUTES = {
   commitId: 'commit_id',
 } as const
 
-export const partition = (key: ArtifactKey): AttributeValue => ({ S: formatArtifactKey(key) })
+export const partition = (key: ArtifactKey): AttributeValue => string(formatArtifactKey(key))
 
 export const rowKey = (ref: ArtifactRef): Row => ({
   [LEDGER_KEY.partition]: partition(ref),
-  [LEDGER_KEY.sort]: { S: ref.version },
+  [LEDGER_KEY.sort]: string(ref.version),
 })
-
-const optional = (name: string, value: string | null): Row => (value === null ? {} : { [name]: { S: value } })
 
 export const rowOf = (entry: Entry, commitId: string): Row => ({
   ...rowKey(entry.ref),
-  [ATTRIBUTES.digest]: { S: entry.digest },
-  [ATTRIBUTES.size]: { N: String(entry.size) },
-  [ATTRIBUTES.contentType]: { S: entry.contentType },
+  [ATTRIBUTES.digest]: string(entry.digest),
+  [ATTRIBUTES.size]: number(entry.size),
+  [ATTRIBUTES.contentType]: string(entry.contentType),
   ...optional(ATTRIBUTES.uploadedBy, entry.uploadedBy),
   ...optional(ATTRIBUTES.provenanceSource, entry.provenanceSource),
-  [ATTRIBUTES.createdAt]: { S: entry.createdAt },
-  [ATTRIBUTES.commitId]: { S: commitId },
+  [ATTRIBUTES.createdAt]: string(entry.createdAt),
+  [ATTRIBUTES.commitId]: string(commitId),
 })
+
+const { text, optionalText, count } = rowReader('the ledger')
 
 /** @throws Error when the row is none that this module wrote: better no answer than a wrong one. */
 export const entryOf = (key: ArtifactKey, row: Row): Entry => ({
   ref: { bucketId: key.bucketId, artifactId: key.artifactId, version: versionOf(row) },
   // What stands in the ledger was checked before it was written.
   digest: text(row, ATTRIBUTES.digest) as Digest,
-  size: Number(row[ATTRIBUTES.size]?.N ?? broken(ATTRIBUTES.size)),
+  size: count(row, ATTRIBUTES.size),
   contentType: text(row, ATTRIBUTES.contentType),
-  uploadedBy: row[ATTRIBUTES.uploadedBy]?.S ?? null,
-  provenanceSource: row[ATTRIBUTES.provenanceSource]?.S ?? null,
+  uploadedBy: optionalText(row, ATTRIBUTES.uploadedBy),
+  provenanceSource: optionalText(row, ATTRIBUTES.provenanceSource),
   createdAt: text(row, ATTRIBUTES.createdAt),
 })
 
@@ -57,9 +53,3 @@ export const entryOf = (key: ArtifactKey, row: Row): Entry => ({
 export const versionOf = (row: Row): Version => text(row, LEDGER_KEY.sort) as Version
 
 export const commitIdOf = (row: Row): string => text(row, ATTRIBUTES.commitId)
-
-const text = (row: Row, name: string): string => row[name]?.S ?? broken(name)
-
-function broken(name: string): never {
-  throw new Error(`a row of the ledger has no ${name}`)
-}

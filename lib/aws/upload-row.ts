@@ -1,13 +1,8 @@
-/**
- * The shape of a row of the uploads table, written and read only here. Attribute values are typed by hand: no marshaller decides
- * what an empty string or a large number becomes.
- */
-import type { AttributeValue } from '@aws-sdk/client-dynamodb'
+/** The shape of a row of the uploads table, written and read only here. */
 import { formatRef } from '#protocol/identifiers'
 import { UPLOADS_KEY, UPLOADS_TTL } from '#protocol/tables'
 import type { StoredProblem, UploadId, UploadRecord } from '#repository/upload-ports'
-
-export type Row = Record<string, AttributeValue>
+import { number, optional, type Row, rowReader, string } from './rows.ts'
 
 /** Attributes beside the keys and the time to live. `write_id` names the write that the row comes from. */
 export const ATTRIBUTES = {
@@ -35,14 +30,9 @@ export const ATTRIBUTES = {
 const KEPT_SECONDS = 2 * 24 * 3600
 
 export const rowKey = ({ ref, digest }: UploadId): Row => ({
-  [UPLOADS_KEY.partition]: { S: formatRef(ref) },
-  [UPLOADS_KEY.sort]: { S: digest },
+  [UPLOADS_KEY.partition]: string(formatRef(ref)),
+  [UPLOADS_KEY.sort]: string(digest),
 })
-
-const string = (value: string): AttributeValue => ({ S: value })
-const number = (value: number): AttributeValue => ({ N: String(value) })
-const optional = (name: string, value: string | null): Row =>
-  value === null ? {} : { [name]: string(value) }
 
 export const rowOf = (record: UploadRecord, writeId: string): Row => ({
   ...rowKey(record.id),
@@ -64,6 +54,8 @@ export const rowOf = (record: UploadRecord, writeId: string): Row => ({
   [UPLOADS_TTL]: number(Math.ceil(record.expiresAt / 1000) + KEPT_SECONDS),
 })
 
+const { text, optionalText, count, oneOf } = rowReader('the uploads')
+
 /** @throws Error when the row is none that this module wrote: better no answer than a wrong one. */
 export const recordOf = (id: UploadId, row: Row): UploadRecord => ({
   id,
@@ -73,13 +65,13 @@ export const recordOf = (id: UploadId, row: Row): UploadRecord => ({
   size: count(row, ATTRIBUTES.size),
   description: {
     contentType: text(row, ATTRIBUTES.contentType),
-    uploadedBy: row[ATTRIBUTES.uploadedBy]?.S ?? null,
-    provenanceSource: row[ATTRIBUTES.provenanceSource]?.S ?? null,
+    uploadedBy: optionalText(row, ATTRIBUTES.uploadedBy),
+    provenanceSource: optionalText(row, ATTRIBUTES.provenanceSource),
   },
   state: oneOf(row, ATTRIBUTES.state, ['open', 'verifying', 'committed', 'failed']),
   expiresAt: count(row, ATTRIBUTES.expiresAt),
-  stagingId: row[ATTRIBUTES.stagingId]?.S ?? null,
-  leaseOwner: row[ATTRIBUTES.leaseOwner]?.S ?? null,
+  stagingId: optionalText(row, ATTRIBUTES.stagingId),
+  leaseOwner: optionalText(row, ATTRIBUTES.leaseOwner),
   leaseUntil: count(row, ATTRIBUTES.leaseUntil),
   verifiedBytes: count(row, ATTRIBUTES.verifiedBytes),
   problem: problemOf(row),
@@ -88,17 +80,3 @@ export const recordOf = (id: UploadId, row: Row): UploadRecord => ({
 /** Code and members went in together, so they come out together. */
 const problemOf = (row: Row): StoredProblem | null =>
   row[ATTRIBUTES.problem] === undefined ? null : (JSON.parse(text(row, ATTRIBUTES.problem)) as StoredProblem)
-
-const text = (row: Row, name: string): string => row[name]?.S ?? broken(name)
-
-function count(row: Row, name: string): number {
-  const value = Number(row[name]?.N ?? broken(name))
-  return Number.isSafeInteger(value) ? value : broken(name)
-}
-
-const oneOf = <const T extends string>(row: Row, name: string, choices: readonly T[]): T =>
-  choices.find((choice) => choice === text(row, name)) ?? broken(name)
-
-function broken(name: string): never {
-  throw new Error(`a row of the uploads has no ${name}`)
-}

@@ -8,7 +8,8 @@ import type { Entry } from '#protocol/entry'
 import { parseArtifactKey } from '#protocol/identifiers'
 import { BLOB_PREFIX, LEDGER_KEY } from '#protocol/tables'
 import { failed as ledgerFailed } from '../dynamodb-errors.ts'
-import { entryOf, type Row } from '../ledger-row.ts'
+import { entryOf } from '../ledger-row.ts'
+import type { Row } from '../rows.ts'
 import { failed as s3Failed } from '../s3-errors.ts'
 
 /** An object under the prefix of the blobs, as S3 lists it. */
