@@ -52,6 +52,7 @@ interface AlarmRule {
   readonly periods: number
 }
 
+/** What is watched, and whom `settings.alarmTopicArn` tells. */
 export interface AlarmsProps {
   readonly settings: Settings
   readonly restApi: RestApi
@@ -62,6 +63,7 @@ export interface AlarmsProps {
   readonly queue: VerificationQueue
 }
 
+/** All alarms of one service. They go to `alarmTopicArn` as they begin and as they end; without one they only show their state. */
 export class Alarms extends Construct {
   readonly alarms: readonly Alarm[]
 

@@ -19,6 +19,11 @@ export interface ApiRoutesProps {
   readonly openOptions: boolean
 }
 
+/**
+ * Adds a method for each route that writes, and on every resource `ANY` for all others.
+ *
+ * @see docs/http-api.md, section 2
+ */
 export function addRoutes(api: RestApi, { functions, authorize, openOptions }: ApiRoutesProps): void {
   // One permission for each function: fourteen for each would fill the policy's 20 KB.
   const integrate = (access: Access) =>

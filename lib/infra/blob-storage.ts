@@ -18,9 +18,11 @@ const INCOMPLETE_UPLOAD_DAYS = 7
 
 export interface BlobStorageProps {
   readonly settings: Settings
+  /** Of the customer; the service's own where there is none. */
   readonly key: IKey | undefined
 }
 
+/** The S3 bucket of the blobs, versioned, and locked where the settings say so. It outlives its stack. */
 export class BlobStorage extends Construct {
   readonly bucket: PrivateBucket
   /** The ARN pattern of all blobs: the roles reach nothing else in the S3 bucket. */

@@ -20,11 +20,16 @@ import { VerificationQueue } from './verification-queue.ts'
  * new BucketService(this, 'Artifacts', { access: 'iam', breakGlassRoleArn, alarmTopicArn })
  */
 export class BucketService extends Construct {
+  /** `api.url` is what clients take as their URL; with `access: 'iam'`, callers need `execute-api:Invoke` on `api.restApi`. */
   readonly api: BucketApi
+  /** Outlives the stack; nothing in it is ever deleted or replaced. */
   readonly blobs: BlobStorage
+  /** Outlives the stack, and can be restored to any second of the last 35 days. */
   readonly ledger: LedgerTable
+  /** Empties itself: the parts of uploads that are under way. */
   readonly staging: StagingStorage
   readonly uploads: UploadsTable
+  /** Committed uploads on their way to `verifyFunction`, and those that kept failing. */
   readonly queue: VerificationQueue
   readonly readFunction: ServiceFunction
   readonly writeFunction: ServiceFunction

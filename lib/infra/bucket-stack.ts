@@ -4,10 +4,19 @@ import type { Construct } from 'constructs'
 import { BucketService } from './bucket-service.ts'
 import type { BucketServiceProps } from './settings.ts'
 
+/** What any stack takes (`env`, `tags`, `stackName`, …), and the settings of the service. */
 export interface BucketStackProps extends StackProps {
+  /** docs/deployment.md, Settings. */
   readonly service: BucketServiceProps
 }
 
+/**
+ * One service in a stack of its own, for whoever has no stack to put it in. Its outputs are the names that docs/deployment.md and
+ * docs/operations.md go by: `ApiUrl`, the S3 buckets, tables, queues and log groups. Deleting it leaves blobs and ledger behind.
+ *
+ * @example
+ * new BucketStack(app, 'Bucket', { service: { access: 'cognito', cognitoUserPoolArns: [pool.userPoolArn] } })
+ */
 export class BucketStack extends Stack {
   /** @throws SettingsError with every fault of `props.service`. */
   constructor(scope: Construct, id: string, { service: settings, ...props }: BucketStackProps) {

@@ -18,7 +18,13 @@ interface CustomDomainProps {
   readonly stage: Stage
 }
 
+/**
+ * The domain, TLS 1.2 or later, in front of one stage.
+ *
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mutual-tls.html
+ */
 export class CustomDomain extends Construct {
+  /** The API root under this name, `https://…/v1`. */
   readonly url: string
   /** What the deployer's DNS record must point at. */
   readonly target: string

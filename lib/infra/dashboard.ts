@@ -17,6 +17,7 @@ export interface DashboardProps {
   readonly alarms: readonly Alarm[]
 }
 
+/** Adds the dashboard; it shows the last three hours. */
 export function addDashboard(
   scope: Construct,
   { restApi, functions, ledger, uploads, queue, alarms }: DashboardProps,

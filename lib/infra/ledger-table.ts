@@ -9,9 +9,11 @@ import { Construct } from 'constructs'
 import { LEDGER_KEY } from '#protocol/tables'
 
 export interface LedgerTableProps {
+  /** Of the customer; the service's own where there is none. */
   readonly key: IKey | undefined
 }
 
+/** The ledger, on demand, with deletion protection and point-in-time recovery. It outlives its stack. */
 export class LedgerTable extends Construct {
   readonly table: TableV2
 

@@ -49,6 +49,7 @@ const ENCRYPT = [
   'kms:ReEncryptTo',
 ]
 
+/** The actions of each side's role, by what they are allowed on. `test/infra/roles.test.ts` holds them to the calls of `lib/aws`. */
 export const PERMISSIONS: {
   readonly [S in LambdaSide]: { readonly [R in Resource]?: readonly string[] }
 } = {

@@ -10,6 +10,7 @@ import {
 } from 'aws-cdk-lib/aws-s3'
 import type { Construct } from 'constructs'
 
+/** What the S3 buckets may differ in; nothing of it opens one. */
 export interface PrivateBucketProps
   extends Pick<
     BucketProps,
@@ -19,6 +20,7 @@ export interface PrivateBucketProps
   readonly key: IKey | undefined
 }
 
+/** Such an S3 bucket; the name is CloudFormation's choice. */
 export class PrivateBucket extends Bucket {
   constructor(scope: Construct, id: string, { key, ...props }: PrivateBucketProps) {
     super(scope, id, {

@@ -53,13 +53,23 @@ const ACCESS_LOG_LINE = {
 
 export interface BucketApiProps {
   readonly settings: Settings
+  /** By the access that a route needs; `read` also answers what no route knows. */
   readonly functions: { readonly [A in Access]: IFunction }
 }
 
+/**
+ * The API of the contract (docs/http-api.md) under the stage `v1`, with the settings' access, limits, domain and web ACL.
+ * Where `vpcEndpointIds` are given it is private: nobody gets in but through them.
+ *
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html — 10 MB to a request, 29 s to an answer
+ */
 export class BucketApi extends Construct {
   readonly restApi: RestApi
+  /** One line of JSON for each request, without query strings; it outlives the stack, for `logRetentionDays`. */
   readonly accessLog: LogGroup
+  /** There where `domainName` is set. */
   readonly domain: CustomDomain | undefined
+  /** There where `apiKey` is set; the key itself is read in API Gateway, by this id. */
   readonly apiKeyId: string | undefined
   /** The API root, `https://…/v1`: what clients take as their URL. */
   readonly url: string

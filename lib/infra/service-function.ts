@@ -47,6 +47,7 @@ export interface ServiceFunctionProps extends ServiceParts {
   readonly side: LambdaSide
 }
 
+/** One of the three functions: `nodejs24.x` on arm64, 1,769 MiB, logs in JSON for `logRetentionDays`. */
 export class ServiceFunction extends Construct {
   readonly function: NodejsFunction
   readonly logGroup: LogGroup

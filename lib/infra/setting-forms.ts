@@ -19,6 +19,7 @@ export const text =
       ? parsed(value)
       : faulty(`${shown(value)} does not look like ${example}`)
 
+/** One of `choices`, exactly as it stands there. */
 export const oneOf =
   <const T extends string>(...choices: readonly T[]): Form<T> =>
   (value) => {
@@ -26,6 +27,7 @@ export const oneOf =
     return choice === undefined ? faulty(`${shown(value)} is none of ${choices.join(', ')}`) : parsed(choice)
   }
 
+/** True or false; as text, `true` or `false`. */
 export const flag: Form<boolean> = (value) => {
   if (value === true || value === 'true') return parsed(true)
   if (value === false || value === 'false') return parsed(false)

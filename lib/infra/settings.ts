@@ -105,6 +105,7 @@ export type Settings = { readonly [N in Defaulted]: SettingValue<N> } & {
   readonly [N in Exclude<SettingName, Defaulted>]?: SettingValue<N>
 }
 
+/** Every setting that there is. */
 export const SETTING_NAMES: readonly string[] = Object.keys(FORMS)
 
 /** All faults of a configuration. `message` lists them, one to a line. */

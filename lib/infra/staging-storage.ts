@@ -16,9 +16,11 @@ const LIFETIME = Duration.seconds(UPLOAD_SECONDS).plus(Duration.days(2))
 
 export interface StagingStorageProps {
   readonly settings: Settings
+  /** Of the customer; the service's own where there is none. */
   readonly key: IKey | undefined
 }
 
+/** The S3 bucket of what uploads have staged, in the region of that of the blobs, so that copies stay inside of S3. */
 export class StagingStorage extends Construct {
   readonly bucket: PrivateBucket
   /** The ARN pattern of all that is staged: the roles reach nothing else in the S3 bucket. */

@@ -10,9 +10,11 @@ import { Construct } from 'constructs'
 import { UPLOADS_KEY, UPLOADS_TTL } from '#protocol/tables'
 
 export interface UploadsTableProps {
+  /** Of the customer; the service's own where there is none. */
   readonly key: IKey | undefined
 }
 
+/** The uploads under way, on demand. It goes with its stack. */
 export class UploadsTable extends Construct {
   readonly table: TableV2
 

@@ -21,9 +21,11 @@ const DELIVERIES = 8
 const RETENTION = { queue: Duration.seconds(UPLOAD_SECONDS), deadLetters: Duration.days(14) }
 
 export interface VerificationQueueProps {
+  /** Of the customer; the service's own where there is none. */
   readonly key: IKey | undefined
 }
 
+/** Both queues, encrypted and over TLS only. They go with their stack: uploads are begun anew. */
 export class VerificationQueue extends Construct {
   readonly queue: Queue
   readonly deadLetters: Queue
