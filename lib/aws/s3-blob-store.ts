@@ -4,8 +4,9 @@
  */
 import { Readable } from 'node:stream'
 import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
+import type { ByteRange } from '#protocol/byte-range'
 import { digestBase64, digestHex } from '#protocol/digest'
-import type { BlobId, BlobState, BlobStore, ByteRange, Clock, PresignedRequest } from '#repository/ports'
+import type { BlobId, BlobState, BlobStore, Clock, PresignedRequest } from '#repository/ports'
 import { blobKey, MARK } from './blob-object.ts'
 import { failed, isMissing } from './s3-errors.ts'
 import { createLinks } from './s3-links.ts'

@@ -3,7 +3,8 @@
  * a temporary is verified and synced, and only then given the name.
  */
 import { join } from 'node:path'
-import type { BlobStore, ByteRange, Clock } from '#repository/ports'
+import type { ByteRange } from '#protocol/byte-range'
+import type { BlobStore, Clock } from '#repository/ports'
 import { abortable } from './abortable.ts'
 import { readFile } from './blob-reader.ts'
 import { removeTemporary } from './disk.ts'

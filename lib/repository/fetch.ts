@@ -1,11 +1,11 @@
 /** Finding an artifact version by its exact reference, and handing out its bytes: one ledger read decides everything. */
-import { wholeRange } from '#protocol/byte-range'
+import { type ByteRange, wholeRange } from '#protocol/byte-range'
 import type { Digest } from '#protocol/digest'
 import type { Entry } from '#protocol/entry'
 import { BucketError } from '#protocol/errors'
 import { type ArtifactRef, formatRef } from '#protocol/identifiers'
 import { PRESIGNED_SECONDS } from '#protocol/limits'
-import type { BlobStore, ByteRange, Call, Ledger, PresignedRequest } from './ports.ts'
+import type { BlobStore, Call, Ledger, PresignedRequest } from './ports.ts'
 
 /**
  * @param expected the digest that the caller insists on (`?digest=`).

@@ -3,20 +3,15 @@
  * An adapter translates its own failures into `BucketError` (`unavailable`, `insufficient_storage`): a store that fails is never "not found".
  * `test/contract/` holds one suite for each port, and every implementation passes it.
  */
+import type { ByteRange } from '#protocol/byte-range'
 import type { Digest } from '#protocol/digest'
-import type { Description, Entry } from '#protocol/entry'
+import type { Entry } from '#protocol/entry'
 import type { ArtifactKey, ArtifactRef, Version } from '#protocol/identifiers'
 
 /** Names the bytes of one version: not shared between references, so that nobody can claim what another stored. */
 export interface BlobId {
   readonly ref: ArtifactRef
   readonly digest: Digest
-}
-
-/** `first` and `last` are byte positions, both inclusive, as in HTTP (RFC 9110, section 14.1.2). */
-export interface ByteRange {
-  readonly first: number
-  readonly last: number
 }
 
 /** A request that the store itself checks and answers; to be sent verbatim. */
@@ -121,5 +116,3 @@ export interface Call {
 
 /** Milliseconds since the epoch; a port so that expiry can be tested. */
 export type Clock = () => number
-
-export type { Description }

@@ -1,10 +1,11 @@
 /** The rules over one set of ports: what every front serves, whatever stands behind it. */
+import type { ByteRange } from '#protocol/byte-range'
 import type { Digest } from '#protocol/digest'
 import type { Entry } from '#protocol/entry'
 import type { ArtifactKey, ArtifactRef, Version } from '#protocol/identifiers'
 import type { UploadMessage, UploadPartsMessage } from '#protocol/messages'
 import { findEntry, presignFetch, readBytes } from './fetch.ts'
-import type { ByteRange, Call, LedgerPage, PresignedRequest } from './ports.ts'
+import type { Call, LedgerPage, PresignedRequest } from './ports.ts'
 import { type StoreDependencies, type StoreRequest, store } from './store.ts'
 import { type BeginRequest, beginUpload, type PartRequest, uploadParts } from './upload-begin.ts'
 import { type CommitResult, commitUpload, giveUpUpload } from './upload-commit.ts'

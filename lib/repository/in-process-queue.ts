@@ -1,9 +1,9 @@
 /**
- * The queue of verifications inside the server's process: a few at a time, again after a failure, and in the end given up.
- * It remembers nothing: the rows say what is unfinished, and who opens the folder sends those again.
+ * The queue of verifications inside of a server's process: a few at a time, again after a failure, and in the end given up.
+ * It remembers nothing: the rows say what is unfinished, and whoever opens the stores sends those again.
  */
 import { formatRef } from '#protocol/identifiers'
-import type { VerificationQueue, VerificationRequest } from '#repository/upload-ports'
+import type { VerificationQueue, VerificationRequest } from './upload-ports.ts'
 
 /** One line of the log for each delivery. */
 export interface DeliveryRecord {

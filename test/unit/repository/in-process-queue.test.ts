@@ -1,7 +1,7 @@
 /** The queue in the process: every verification is delivered until it is done, a few at a time, and none is lost or kept for ever. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { type DeliveryRecord, type InProcessQueueOptions, inProcessQueue } from '#local/in-process-queue'
+import { type DeliveryRecord, type InProcessQueueOptions, inProcessQueue } from '#repository/in-process-queue'
 import type { VerificationRequest } from '#repository/upload-ports'
 import { blobOf, someBytes } from '#support/fake-artifacts'
 
