@@ -15,8 +15,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 const PRINTED_ORIGIN = '127.0.0.1:9470'
 const START_MS = 30_000
 const BLOCK_MS = 60_000
-/** What a block needs of the machine; where it is missing, the block is a counted skip. */
-const TOOLS: Readonly<Record<string, readonly string[]>> = { python: ['python3'], sh: ['curl'] }
+/**
+ * What a block needs of the machine; where it is missing, the block is a counted skip. Each goes on where the ones before it stopped,
+ * and the first of all need curl.
+ */
+const TOOLS: Readonly<Record<string, readonly string[]>> = {
+  sh: ['curl'],
+  ts: ['curl'],
+  python: ['curl', 'python3'],
+}
 
 interface Block {
   readonly language: string
