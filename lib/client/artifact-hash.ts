@@ -5,7 +5,7 @@
 import { partSize, SINGLE_BY_DEFAULT_BYTES } from '#protocol/limits'
 import type { Sha256 } from './platform.ts'
 import type { OnProgress } from './progress.ts'
-import { type Source, SourceChangedError } from './source.ts'
+import { promisedBytes, type Source, SourceChangedError } from './source.ts'
 
 export interface ArtifactDigests {
   /** 64 hex digits. */
@@ -66,7 +66,8 @@ const isInParts = (size: number): boolean => size > SINGLE_BY_DEFAULT_BYTES
  * What is known of a source already, else what reading all of it gives.
  *
  * @param withParts whether the digests of parts are needed.
- * @throws SourceChangedError when the bytes are no longer those that were hashed when the source was made.
+ * @throws SourceChangedError when the bytes are no longer those that were hashed when the source was made, or not as many
+ * as the source promised.
  */
 export async function hashSource(
   source: Source,
@@ -82,7 +83,7 @@ export async function hashSource(
     }
   const hash = new ArtifactHash(sha256, withParts ? partSize(source.size) : Number.POSITIVE_INFINITY)
   let bytes = 0
-  for await (const chunk of source.open()) {
+  for await (const chunk of promisedBytes(source)) {
     signal?.throwIfAborted()
     hash.update(chunk)
     bytes += chunk.byteLength

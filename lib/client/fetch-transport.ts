@@ -4,7 +4,7 @@
  */
 import { within } from './deadline.ts'
 import { NetworkError, shownUrl } from './network-error.ts'
-import { readStream, type Source } from './source.ts'
+import { promisedBytes, readStream, type Source } from './source.ts'
 import { answerMs, type IncomingResponse, type OutgoingRequest, type Transport } from './transport.ts'
 
 /** @returns a transport that sees no redirects: whoever uses it asks `download` for the bytes (docs/http-api.md, section 5). */
@@ -88,8 +88,8 @@ async function send(request: OutgoingRequest): Promise<IncomingResponse> {
 const transferMs = (bytes: number): number => Math.ceil(bytes / 64)
 
 async function wholeBody(body: Source): Promise<Blob> {
-  if (body.blob) return body.blob
+  if (body.blob?.size === body.size) return body.blob
   const parts: BlobPart[] = []
-  for await (const chunk of body.open()) parts.push(new Uint8Array(chunk))
+  for await (const chunk of promisedBytes(body)) parts.push(new Uint8Array(chunk))
   return new Blob(parts)
 }

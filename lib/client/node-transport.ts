@@ -6,7 +6,7 @@ import http from 'node:http'
 import https from 'node:https'
 import { within } from './deadline.ts'
 import { NetworkError, type NetworkErrorKind, shownUrl } from './network-error.ts'
-import type { Source } from './source.ts'
+import { promisedBytes, type Source } from './source.ts'
 import { answerMs, type IncomingResponse, type OutgoingRequest, type Transport } from './transport.ts'
 
 /** Bodies above this ask first. */
@@ -155,7 +155,7 @@ class SourceFailure extends Error {}
 
 async function* markingFailures(body: Source): AsyncGenerator<Uint8Array, void> {
   try {
-    yield* body.open()
+    yield* promisedBytes(body)
   } catch (error) {
     throw new SourceFailure('the bytes to send cannot be read', { cause: error })
   }

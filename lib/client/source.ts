@@ -29,6 +29,32 @@ export class SourceChangedError extends Error {
   readonly next = 'Store it again when nothing writes to it any more, or store a copy.'
 }
 
+/** Any other number of bytes than was promised is other bytes. */
+const otherLength = (found: string, size: number) =>
+  new SourceChangedError(`the source gives ${found} than the ${size} bytes that it promised`)
+
+/**
+ * All bytes of a source, never more than it promised: what is too much would stand on a kept connection as a request of
+ * its own, and each answer after it would be taken for the answer to another question. The last piece is held until the
+ * source has ended, so that no receiver has all that was promised of a source that does not keep to it.
+ *
+ * @throws SourceChangedError when there are more or fewer bytes than its `size`; what the source throws.
+ */
+export async function* promisedBytes(source: Source): AsyncGenerator<Uint8Array, void> {
+  const { size } = source
+  let bytes = 0
+  let last: Uint8Array | undefined
+  for await (const chunk of source.open()) {
+    if (chunk.byteLength === 0) continue
+    bytes += chunk.byteLength
+    if (bytes > size) throw otherLength('more', size)
+    if (bytes === size) last = chunk
+    else yield chunk
+  }
+  if (bytes !== size) throw otherLength('fewer', size)
+  if (last) yield last
+}
+
 /** A stream of bytes, read once. */
 export type ByteStream = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>
 
