@@ -4,7 +4,7 @@
  */
 import { type Digest, parseDigest } from '#protocol/digest'
 import { BucketError } from '#protocol/errors'
-import { HEADERS } from '#protocol/headers'
+import { contentDisposition, HEADERS } from '#protocol/headers'
 import { type ArtifactRef, formatRef } from '#protocol/identifiers'
 import { downloadPath, versionPath } from '#protocol/routes'
 import { readBytes, readDigest, readJson, readWhereabouts } from './answers.ts'
@@ -96,6 +96,14 @@ function opened(
         stored_digest: digest,
       }),
     )
+  const name = fileName(response.headers.get('content-disposition'))
+  if (name !== undefined && name !== fileName(contentDisposition(ref)))
+    throw refuse(
+      new NetworkError(
+        'unintelligible',
+        `asked for ${formatRef(ref)}, the answer is about ${JSON.stringify(name)}`,
+      ),
+    )
   switch (response.status) {
     case 200:
       return { digest, size, from: 0, response }
@@ -118,6 +126,10 @@ function opened(
       )
   }
 }
+
+/** What the answer says that the bytes are called (docs/http-api.md, section 5): of the headers it alone tells of the reference. */
+const fileName = (disposition: string | null): string | undefined =>
+  /;\s*filename="([^"]*)"/i.exec(disposition ?? '')?.[1]
 
 /** @throws BucketError `invalid_request` that says what `text` looks like instead (docs/http-api.md, section 8). */
 export const digestOf = (text: string): Digest => {

@@ -193,6 +193,30 @@ describe('get', () => {
   })
 })
 
+describe('bytes that are named', () => {
+  const named = (name: string) => {
+    front.misbehave = (request, response) => {
+      response.setHeader('content-disposition', `attachment; filename="${name}"`)
+      sendBytes(request, response, stored())
+      return true
+    }
+  }
+
+  it('as what was asked for are taken', async () => {
+    named('llama-v1')
+    expect((await buffer(await bucket.get(REF))).equals(bytes)).toBe(true)
+  })
+
+  it('as another artifact are refused before the first of them', async () => {
+    named('other-v1')
+    await expect(bucket.get(REF)).rejects.toMatchObject({ kind: 'unintelligible' })
+    await expect(bucket.download(REF, join(folder, 'model'))).rejects.toMatchObject({
+      kind: 'unintelligible',
+    })
+    expect(await readdir(folder)).toEqual([])
+  })
+})
+
 describe('a redirect', () => {
   const redirect = () => {
     store.put(REF, bytes)
