@@ -22,18 +22,20 @@ Examples:
 
 async function digest(file: string, options: OutputOptions, surroundings: Surroundings): Promise<void> {
   const { stdin, signal } = surroundings
-  const [{ createReadStream }, { stat }, { createSha256 }, { readStream }] = await Promise.all([
-    import('node:fs'),
-    import('node:fs/promises'),
-    import('#client/node-sha256'),
-    import('#client/source'),
-  ])
+  const [{ createReadStream }, { stat }, { createSha256 }, { readStream }, { stdinStream }] =
+    await Promise.all([
+      import('node:fs'),
+      import('node:fs/promises'),
+      import('#client/node-sha256'),
+      import('#client/source'),
+      import('#client/stdin-stream'),
+    ])
   const output = createOutput(options, surroundings)
   const hash = createSha256()
   const total = file === '-' ? undefined : (await stat(file)).size || undefined
   let size = 0
   try {
-    const bytes = file === '-' ? stdin() : createReadStream(file, { highWaterMark: 512 * 1024 })
+    const bytes = file === '-' ? stdinStream(stdin()) : createReadStream(file, { highWaterMark: 512 * 1024 })
     for await (const chunk of readStream(bytes, signal)) {
       hash.update(chunk)
       size += chunk.byteLength

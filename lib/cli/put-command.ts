@@ -86,8 +86,11 @@ async function put(
 
 async function openSource(file: string, { onProgress }: Output, { stdin, signal }: Surroundings) {
   if (file === '-') {
-    const { spool } = await import('#client/spool')
-    return await spool(stdin(), onProgress, signal)
+    const [{ spool }, { stdinStream }] = await Promise.all([
+      import('#client/spool'),
+      import('#client/stdin-stream'),
+    ])
+    return await spool(stdinStream(stdin()), onProgress, signal)
   }
   const { fileSource } = await import('#client/file-source')
   return await fileSource(file, onProgress, signal)

@@ -1,12 +1,18 @@
 /**
  * An open file as a source. It stays open from the first look to the last byte, so that a rename cannot swap it; a file
- * whose size or time changes meanwhile is noticed before its last bytes are given out.
+ * whose size or time changes meanwhile, or that has bytes behind its size, is noticed before its last bytes are given out.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { MIB } from '#protocol/limits'
 import { type Source, SourceChangedError } from './source.ts'
 
 const CHUNK_BYTES = MIB / 2
+
+/** Whether there is a byte at this position: not every file system tells the size of what it gives. */
+export async function hasBytes(handle: FileHandle, position: number): Promise<boolean> {
+  const { bytesRead } = await handle.read(Buffer.allocUnsafe(1), 0, 1, position)
+  return bytesRead > 0
+}
 
 /** @param release frees the handle and what belongs to it. */
 export async function handleSource(
@@ -18,7 +24,7 @@ export async function handleSource(
   const size = Number(before.size)
   const changed = async () => {
     const now = await handle.stat({ bigint: true })
-    return now.size !== before.size || now.mtimeNs !== before.mtimeNs
+    return now.size !== before.size || now.mtimeNs !== before.mtimeNs || (await hasBytes(handle, size))
   }
   const changedError = () => new SourceChangedError(`${name} changed while it was read`)
   return {

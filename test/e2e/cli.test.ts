@@ -17,11 +17,18 @@ let temporaries: string
 let server: ChildProcessWithoutNullStreams
 let url: string
 
-function start(args: string[], environment: Record<string, string> = {}): ChildProcessWithoutNullStreams {
+/** @param stdin a descriptor to be its stdin, instead of a pipe. */
+function start(
+  args: string[],
+  environment: Record<string, string> = {},
+  stdin?: number,
+): ChildProcessWithoutNullStreams {
   const child = spawn(process.execPath, [...PROGRAM, ...args], {
     env: { PATH: process.env.PATH, BUCKET_URL: url, TMPDIR: temporaries, ...environment },
-  })
-  child.stdin.on('error', () => {})
+    stdio: [stdin ?? 'pipe', 'pipe', 'pipe'],
+    // Only who gives a descriptor has no pipe there, and writes nothing to it.
+  }) as ChildProcessWithoutNullStreams
+  child.stdin?.on('error', () => {})
   return child
 }
 
@@ -89,6 +96,24 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     const { version } = JSON.parse(put.stdout).entry
     expect((await bucket(['get', `b/piped/${version}`, '-o', '-'])).bytes.equals(bytes)).toBe(true)
     expect((await bucket(['digest', '-'], bytes)).stdout).toBe(`${sha256(bytes)}\n`)
+  })
+
+  it('refuses a folder as stdin, and takes what a file has, not what its size says', async () => {
+    for (const args of [
+      ['put', 'b/folder/v', '-'],
+      ['digest', '-'],
+    ]) {
+      const given = await open(work)
+      const ran = await finish(start(args, {}, given.fd))
+      await given.close()
+      expect(ran).toMatchObject({ exit: 2, stdout: '' })
+      expect(ran.stderr).toContain('folder')
+    }
+    expect((await bucket(['show', 'b/folder/v'])).exit).toBe(3)
+    if (process.platform !== 'linux') return
+    // Says that it has 0 bytes.
+    const put = await bucket(['put', 'b/generated/v', '/proc/version', '--json'])
+    expect(JSON.parse(put.stdout).entry.digest).toBe(sha256(await readFile('/proc/version')))
   })
 
   it('fetches through the download resource when it sends a secret', async () => {

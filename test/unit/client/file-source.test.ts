@@ -1,0 +1,85 @@
+/** Files that have other bytes than their size says, and streams that are none. */
+import { createReadStream } from 'node:fs'
+import { appendFile, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { fileSource } from '#client/file-source'
+import { handleSource } from '#client/handle-source'
+import { stdinStream } from '#client/stdin-stream'
+
+/** The system makes its bytes when they are read, and says that it has none. */
+const GENERATED = '/proc/version'
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'file-source-'))
+})
+afterEach(async () => await rm(folder, { recursive: true }))
+
+const source = (path: string) => fileSource(path, undefined, undefined)
+const bytesOf = async (chunks: AsyncIterable<Uint8Array>) => await buffer(Readable.from(chunks))
+
+describe('a file', () => {
+  it.runIf(process.platform === 'linux')(
+    'that says to be empty and is not is read as a stream is',
+    async () => {
+      const generated = await source(GENERATED)
+      const expected = await readFile(GENERATED)
+      expect(generated.size).toBe(expected.byteLength)
+      expect((await bytesOf(generated.open())).equals(expected)).toBe(true)
+      await generated.dispose()
+    },
+  )
+
+  it('that is empty stays so', async () => {
+    const path = join(folder, 'empty')
+    await writeFile(path, '')
+    const empty = await source(path)
+    expect(empty).toMatchObject({ size: 0 })
+    expect((await bytesOf(empty.open())).byteLength).toBe(0)
+    await empty.dispose()
+  })
+
+  it.each([0, 10])(
+    'of %i bytes that has more than it says is refused, whatever its size says',
+    async (size) => {
+      const path = join(folder, 'growing')
+      await writeFile(path, Buffer.alloc(size))
+      const handle = await open(path)
+      const before = await handle.stat({ bigint: true })
+      // A file system that goes on to tell of the first size, as some that are made of other things than disks do.
+      const stat = async () => before
+      const stale = new Proxy(handle, {
+        get: (target, name) => (name === 'stat' ? stat : Reflect.get(target, name).bind(target)),
+      })
+      const growing = await handleSource(stale, path, () => handle.close())
+      await appendFile(path, 'more')
+      await expect(bytesOf(growing.open())).rejects.toMatchObject({ name: 'SourceChangedError' })
+      await growing.dispose()
+    },
+  )
+})
+
+describe('stdin', () => {
+  /** What Node makes of a descriptor that it has no stream for: nothing, at once. */
+  const dummy = (fd: number) => Object.assign(Readable.from([]), { fd })
+
+  it('that is a folder is an error of the system, not an empty stream', async () => {
+    const handle = await open(folder)
+    await expect(bytesOf(stdinStream(dummy(handle.fd)))).rejects.toMatchObject({ code: 'EISDIR' })
+    await handle.close()
+  })
+
+  it('that is a file, or no descriptor at all, is read as it is', async () => {
+    const path = join(folder, 'file')
+    await writeFile(path, 'bytes')
+    expect(String(await bytesOf(stdinStream(createReadStream(path))))).toBe('bytes')
+    expect(String(await bytesOf(stdinStream(Readable.from([Buffer.from('piped')]))))).toBe('piped')
+    const handle = await open(path)
+    const known = Object.assign(Readable.from([Buffer.from('known')]), { fd: handle.fd })
+    expect(String(await bytesOf(stdinStream(known)))).toBe('known')
+    await handle.close()
+  })
+})
