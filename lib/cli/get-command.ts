@@ -28,6 +28,7 @@ export function addGetCommand(program: Command, surroundings: Surroundings): voi
       'after',
       `
 A file has its name only after every byte came and the digest matched; otherwise nothing is left (exit 5).
+What is there and is no file, a device or a pipe, is never replaced: write to it with -o - > PATH.
 To stdout the last MiB is written only after that: smaller artifacts come whole or not at all.
 
 Examples:
@@ -65,12 +66,19 @@ async function get(
       return
     }
     const path = await targetPath(ref, options.output)
-    const fetched = await bucket.download(ref, path, asked)
+    const fetched = await bucket.download(ref, path, asked).catch(asUsage)
     await output.result(`${path}\n`, { path, ref: formatRef(ref), ...fetched })
     output.remark(`${formatSize(fetched.size)}, verified ${fetched.digest}`)
   } finally {
     output.close()
   }
+}
+
+/** A path that no file can have is the caller's to mend, like any other argument. */
+function asUsage(error: unknown): never {
+  if (error instanceof Error && error.name === 'TargetError')
+    throw new UsageError(error.message, 'Use -o FILE or -o FOLDER, or -o - to write the bytes to stdout.')
+  throw error
 }
 
 /** The name that a browser would give the file, in the folder that is meant. */

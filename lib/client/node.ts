@@ -9,11 +9,13 @@ import {
 } from './client.ts'
 import { type GetOptions, RangesIgnoredError } from './download.ts'
 import { downloadFile } from './download-file.ts'
+import { type DownloadTarget, downloadTarget } from './download-target.ts'
 import { fileSource } from './file-source.ts'
 import { fillByRanges, fillInOrder, PARALLEL_BYTES } from './fill-file.ts'
 import { nodePlatform } from './node-platform.ts'
 import type { PutOptions, PutResult } from './put.ts'
 
+export { TargetError } from './download-target.ts'
 export * from './surface.ts'
 
 /**
@@ -46,28 +48,31 @@ export class BucketClient extends CoreClient {
 
   /**
    * Fetches into a file. It has its name only after all bytes came, have the digest and are on disk; a file of that
-   * name is replaced then. On any failure nothing is left behind. Large artifacts come by several ranges at once.
+   * name is replaced then, and its permissions stay; of a link, what it leads to. On any failure nothing is left behind.
+   * Large artifacts come by several ranges at once.
    *
-   * @throws BucketError `version_not_found`, `digest_differs`, `digest_mismatch`; NetworkError; the system's error.
+   * @throws TargetError before anything is fetched when the path is that of a folder, a device, a pipe or a socket;
+   * BucketError `version_not_found`, `digest_differs`, `digest_mismatch`; NetworkError; the system's error.
    */
   async download(
     ref: RefInput,
     path: string,
     options: GetOptions = {},
   ): Promise<Pick<Entry, 'digest' | 'size'>> {
+    const target = await downloadTarget(path)
     try {
-      return await this.#downloadOnce(ref, path, options, true)
+      return await this.#downloadOnce(ref, target, options, true)
     } catch (error) {
       if (!(error instanceof RangesIgnoredError)) throw error
-      return await this.#downloadOnce(ref, path, options, false)
+      return await this.#downloadOnce(ref, target, options, false)
     }
   }
 
-  async #downloadOnce(ref: RefInput, path: string, options: GetOptions, byRanges: boolean) {
+  async #downloadOnce(ref: RefInput, target: DownloadTarget, options: GetOptions, byRanges: boolean) {
     const download = await this.openDownload(ref, options)
     const isLarge = byRanges && download.size >= PARALLEL_BYTES
     try {
-      await downloadFile(path, (handle) =>
+      await downloadFile(target, (handle) =>
         isLarge ? fillByRanges(handle, refOf(ref), download, options) : fillInOrder(handle, download),
       )
     } catch (error) {

@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -106,6 +107,23 @@ describe('bucket get', () => {
     const ran = await on('get', `b/a/v@${sha256(Buffer.from('x'))}`, '-o', at('model'))
     expect(ran.exit).toBe(5)
     expect(ran.stderr).toContain(sha256(bytes))
+  })
+
+  it('refuses a target that no file can take, before anything is asked for', async () => {
+    execFileSync('mkfifo', [at('fifo')])
+    const ran = await on('get', 'b/a/v', '-o', at('fifo'))
+    expect(ran).toMatchObject({ exit: 2, stdout: '' })
+    expect(ran.stderr).toContain('-o -')
+    expect((await stat(at('fifo'))).isFIFO()).toBe(true)
+    expect(await on('get', 'b/a/v', '-o', '')).toMatchObject({ exit: 2, stdout: '' })
+    expect(front.received).toEqual([])
+  })
+
+  it('names the target when it cannot be written', async () => {
+    const ran = await on('get', 'b/a/v', '-o', join(at('absent'), 'model'))
+    expect(ran).toMatchObject({ exit: 2, stdout: '' })
+    expect(ran.stderr).toContain(join(at('absent'), 'model'))
+    expect(ran.stderr).not.toContain('bucket-part')
   })
 
   it('leaves nothing behind and exits 130 when it is interrupted', async () => {
