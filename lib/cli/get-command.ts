@@ -81,11 +81,23 @@ function asUsage(error: unknown): never {
   throw error
 }
 
-/** The name that a browser would give the file, in the folder that is meant. */
 async function targetPath(ref: ArtifactRef, output: string | undefined): Promise<string> {
-  const name = `${ref.artifactId}-${ref.version}`
-  if (output === undefined) return name
-  return (await isFolder(output)) ? join(output, name) : output
+  if (output === undefined) return ownName(ref)
+  return (await isFolder(output)) ? join(output, ownName(ref)) : output
+}
+
+/** No usual file system takes a longer name, in bytes; two identifiers can make one. */
+const MOST_NAME_BYTES = 255
+
+/** The name that a browser would give the file. */
+function ownName({ artifactId, version }: ArtifactRef): string {
+  const name = `${artifactId}-${version}`
+  if (name.length > MOST_NAME_BYTES)
+    throw new UsageError(
+      `the name artifact_id-version would have ${name.length} bytes, a file's can have ${MOST_NAME_BYTES}`,
+      'Name the file: -o FILE.',
+    )
+  return name
 }
 
 async function isFolder(path: string): Promise<boolean> {

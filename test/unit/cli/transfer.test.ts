@@ -119,6 +119,22 @@ describe('bucket get', () => {
     expect(front.received).toEqual([])
   })
 
+  it('refuses a name of its own that no folder takes, before anything is asked for', async () => {
+    const long = `b/${'a'.repeat(128)}/${'v'.repeat(127)}`
+    front.put(long, bytes)
+    for (const output of [[], ['-o', folder]]) {
+      const ran = await on('get', long, ...output)
+      expect(ran).toMatchObject({ exit: 2, stdout: '' })
+      expect(ran.stderr).toContain('-o FILE')
+    }
+    expect(front.received).toEqual([])
+    expect((await on('get', long, '-o', at('model'))).exit).toBe(0)
+    // One byte less is what a folder takes.
+    const longest = `b/${'a'.repeat(128)}/${'v'.repeat(126)}`
+    front.put(longest, bytes)
+    expect((await on('get', longest, '-o', folder)).exit).toBe(0)
+  })
+
   it('names the target when it cannot be written', async () => {
     const ran = await on('get', 'b/a/v', '-o', join(at('absent'), 'model'))
     expect(ran).toMatchObject({ exit: 2, stdout: '' })
