@@ -4,7 +4,14 @@
  */
 import { type Digest, parseDigest } from '#protocol/digest'
 import { type Entry, type EntryMessage, entryFromMessage } from '#protocol/entry'
-import { artifactRef } from '#protocol/identifiers'
+import type { Parsed } from '#protocol/faults'
+import {
+  type ArtifactRef,
+  formatRef,
+  parseArtifactId,
+  parseBucketId,
+  parseVersion,
+} from '#protocol/identifiers'
 import { NetworkError } from './network-error.ts'
 import type { IncomingResponse } from './transport.ts'
 
@@ -69,8 +76,7 @@ export async function readJson(response: IncomingResponse): Promise<JsonObject> 
 /**
  * Reads an entry (docs/http-api.md, section 3).
  *
- * @throws NetworkError `unintelligible` when a member is missing or of another type; BucketError `invalid_request` when
- * its identifiers have not their form.
+ * @throws NetworkError `unintelligible` when a member is missing, of another type, or an identifier without the form of one.
  */
 export function readEntry(value: unknown): Entry {
   if (!isObject(value)) throw unintelligible('no entry')
@@ -80,15 +86,15 @@ export function readEntry(value: unknown): Entry {
     return member
   }
   const optional = (name: string) => (value[name] == null ? null : text(name))
-  const ref = artifactRef({
-    bucketId: text('bucket_id'),
-    artifactId: text('artifact_id'),
-    version: text('version'),
-  })
+  const identifier = (name: string, parse: (text: string) => Parsed<string>) => {
+    const parsed = parse(text(name))
+    if (!parsed.ok) throw unintelligible(`an entry whose ${name} ${parsed.detail}`)
+    return parsed.value
+  }
   const message: EntryMessage = {
-    bucket_id: ref.bucketId,
-    artifact_id: ref.artifactId,
-    version: ref.version,
+    bucket_id: identifier('bucket_id', parseBucketId),
+    artifact_id: identifier('artifact_id', parseArtifactId),
+    version: identifier('version', parseVersion),
     digest: readDigest(value.digest),
     size: readBytes(value.size, 'size'),
     content_type: text('content_type'),
@@ -98,6 +104,24 @@ export function readEntry(value: unknown): Entry {
   }
   return entryFromMessage(message)
 }
+
+/**
+ * Reads the entry of what was asked for, or sent.
+ *
+ * @param digest that of the bytes that were sent; nothing where any is right.
+ * @throws NetworkError `unintelligible` when it is the entry of something else; what `readEntry` throws.
+ */
+export function readEntryOf(ref: ArtifactRef, digest: Digest | undefined, value: unknown): Entry {
+  const entry = readEntry(value)
+  if (formatRef(entry.ref) !== formatRef(ref)) throw aboutAnother(formatRef(ref), formatRef(entry.ref))
+  if (digest !== undefined && entry.digest !== digest)
+    throw aboutAnother(`${formatRef(ref)}@${digest}`, `${formatRef(entry.ref)}@${entry.digest}`)
+  return entry
+}
+
+/** @returns what to throw when the answer is Bucket's, but that to another question. */
+export const aboutAnother = (asked: string, told: string) =>
+  new NetworkError('unintelligible', `asked for ${asked}, the answer is about ${told}`)
 
 /**
  * Reads a page of a list (docs/http-api.md, section 6).

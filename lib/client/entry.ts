@@ -1,10 +1,10 @@
 /** One entry, and all entries of one artifact. Whatever the server says is checked to be about what was asked. */
 import type { Entry } from '#protocol/entry'
 import { isBucketError } from '#protocol/errors'
-import { type ArtifactKey, type ArtifactRef, formatArtifactKey, formatRef } from '#protocol/identifiers'
+import { type ArtifactKey, type ArtifactRef, formatArtifactKey } from '#protocol/identifiers'
 import { MAX_PAGE_LIMIT } from '#protocol/limits'
 import { entryPath, versionsPath } from '#protocol/routes'
-import { readEntry, readPage } from './answers.ts'
+import { aboutAnother, readEntryOf, readPage } from './answers.ts'
 import type { Front } from './front.ts'
 import { NetworkError } from './network-error.ts'
 
@@ -15,13 +15,7 @@ export async function getEntry(
   signal: AbortSignal | undefined,
 ): Promise<Entry> {
   const answer = await front.json({ method: 'GET', path: entryPath(ref), accept: [200], signal })
-  const entry = readEntry(answer)
-  if (formatRef(entry.ref) !== formatRef(ref))
-    throw new NetworkError(
-      'unintelligible',
-      `asked for ${formatRef(ref)}, the answer is about ${formatRef(entry.ref)}`,
-    )
-  return entry
+  return readEntryOf(ref, undefined, answer)
 }
 
 /** @returns nothing when the version is truly absent. */
@@ -56,6 +50,9 @@ export async function* listEntries(
     const page: ReturnType<typeof readPage> = readPage(answer)
     if (page.nextCursor !== null && page.nextCursor === cursor)
       throw new NetworkError('unintelligible', `the list of ${formatArtifactKey(key)} goes round in a circle`)
+    for (const { ref } of page.entries)
+      if (formatArtifactKey(ref) !== formatArtifactKey(key))
+        throw aboutAnother(formatArtifactKey(key), formatArtifactKey(ref))
     yield* page.entries
     cursor = page.nextCursor
   } while (cursor !== null)

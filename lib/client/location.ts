@@ -7,7 +7,7 @@ import { BucketError } from '#protocol/errors'
 import { contentDisposition, HEADERS } from '#protocol/headers'
 import { type ArtifactRef, formatRef } from '#protocol/identifiers'
 import { downloadPath, versionPath } from '#protocol/routes'
-import { readBytes, readDigest, readJson, readWhereabouts } from './answers.ts'
+import { aboutAnother, readBytes, readDigest, readJson, readWhereabouts } from './answers.ts'
 import type { Front } from './front.ts'
 import { NetworkError } from './network-error.ts'
 import type { IncomingResponse } from './transport.ts'
@@ -98,12 +98,7 @@ function opened(
     )
   const name = fileName(response.headers.get('content-disposition'))
   if (name !== undefined && name !== fileName(contentDisposition(ref)))
-    throw refuse(
-      new NetworkError(
-        'unintelligible',
-        `asked for ${formatRef(ref)}, the answer is about ${JSON.stringify(name)}`,
-      ),
-    )
+    throw refuse(aboutAnother(formatRef(ref), JSON.stringify(name)))
   switch (response.status) {
     case 200:
       return { digest, size, from: 0, response }

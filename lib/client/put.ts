@@ -10,7 +10,7 @@ import { HEADERS } from '#protocol/headers'
 import { type ArtifactRef, formatRef } from '#protocol/identifiers'
 import { LAMBDA_MAX_INLINE_BYTES, MIB, SINGLE_BY_DEFAULT_BYTES } from '#protocol/limits'
 import { versionPath } from '#protocol/routes'
-import { readEntry, readJson, type Service } from './answers.ts'
+import { readEntryOf, readJson, type Service } from './answers.ts'
 import { hashSource } from './artifact-hash.ts'
 import { findEntry } from './entry.ts'
 import type { Front } from './front.ts'
@@ -69,15 +69,17 @@ export async function put(
   } catch (error) {
     // A front may take less than any that we know.
     if (isInline && isBucketError(error, 'inline_too_large'))
-      return await upload(front, ref, source, digests, options).catch(asFound)
-    return asFound(error)
+      return await upload(front, ref, source, digests, options).catch((refusal) =>
+        asFound(ref, digest, refusal),
+      )
+    return asFound(ref, digest, error)
   }
 }
 
 /** Whoever wanted these bytes to be stored has what they wanted. */
-function asFound(error: unknown): PutResult {
+function asFound(ref: ArtifactRef, digest: Digest, error: unknown): PutResult {
   if (!isBucketError(error, 'version_exists') || error.members.conflict !== 'identical') throw error
-  return { entry: readEntry(error.members.stored), created: false }
+  return { entry: readEntryOf(ref, digest, error.members.stored), created: false }
 }
 
 async function storeInline(
@@ -111,7 +113,7 @@ async function storeInline(
       accept: [201],
       signal,
     })
-    return readEntry(await readJson(response))
+    return readEntryOf(ref, digest, await readJson(response))
   })
   onProgress?.({ phase: 'committed', bytes: total, total })
   return entry

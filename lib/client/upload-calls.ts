@@ -4,7 +4,7 @@ import type { Entry } from '#protocol/entry'
 import { type BucketError, isBucketError } from '#protocol/errors'
 import type { ArtifactRef } from '#protocol/identifiers'
 import { commitPath, uploadPartsPath, uploadPath } from '#protocol/routes'
-import { readEntry, readJson, unintelligible } from './answers.ts'
+import { readEntryOf, readJson, unintelligible } from './answers.ts'
 import type { Front, FrontRequest, Presigned } from './front.ts'
 import { readRetryAfter } from './problem.ts'
 import { retrying } from './retry.ts'
@@ -139,7 +139,7 @@ export async function commitUpload(
         const seconds = readRetryAfter(response.headers.get('retry-after'))
         return { lookAfterMs: seconds === undefined ? undefined : seconds * 1000 }
       }
-      const entry = readEntry(await readJson(response))
+      const entry = readEntryOf(id.ref, id.digest, await readJson(response))
       // A commit whose answer was lost may well have been the one.
       return { entry, created: response.status === 201 || isRepeated }
     } catch (error) {

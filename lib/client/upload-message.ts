@@ -2,9 +2,9 @@
 import type { Digest } from '#protocol/digest'
 import type { Entry } from '#protocol/entry'
 import { BucketError } from '#protocol/errors'
-import { type ArtifactRef, artifactRef, formatRef } from '#protocol/identifiers'
+import { type ArtifactRef, formatRef } from '#protocol/identifiers'
 import { partSize, type UploadMode } from '#protocol/limits'
-import { isObject, type JsonObject, readBytes, readDigest, readEntry, unintelligible } from './answers.ts'
+import { isObject, type JsonObject, readBytes, readDigest, readEntryOf, unintelligible } from './answers.ts'
 import type { Presigned } from './front.ts'
 import { problemError } from './problem.ts'
 
@@ -48,14 +48,8 @@ export interface BegunUpload extends Upload {
 /** @throws NetworkError `unintelligible` when it is no upload, or none of this reference and digest. */
 export function readUpload(value: JsonObject, ref: ArtifactRef, digest: Digest): BegunUpload {
   const { bucket_id, artifact_id, version, mode, state, expires_at: expiresAt } = value
-  const named = [bucket_id, artifact_id, version].every((name) => typeof name === 'string')
-    ? artifactRef({
-        bucketId: String(bucket_id),
-        artifactId: String(artifact_id),
-        version: String(version),
-      })
-    : undefined
-  if (named === undefined || formatRef(named) !== formatRef(ref) || readDigest(value.digest) !== digest)
+  const isNamed = bucket_id === ref.bucketId && artifact_id === ref.artifactId && version === ref.version
+  if (!isNamed || readDigest(value.digest) !== digest)
     throw unintelligible(`no upload of ${digest} to ${formatRef(ref)}`)
   if (mode !== 'single' && mode !== 'multipart') throw unintelligible('an upload of no known mode')
   if (!isState(state) || typeof expiresAt !== 'string') throw unintelligible('an upload of no known state')
@@ -71,7 +65,7 @@ export function readUpload(value: JsonObject, ref: ArtifactRef, digest: Digest):
     expiresAt,
     received: readReceived(value.received, mode),
     verifiedBytes: value.verified_bytes == null ? 0 : readBytes(value.verified_bytes, 'verified_bytes'),
-    entry: value.entry == null ? undefined : readEntry(value.entry),
+    entry: value.entry == null ? undefined : readEntryOf(ref, digest, value.entry),
     problem: state === 'failed' ? readFailure(value.problem) : undefined,
     request: value.request == null ? undefined : readPresigned(value.request),
   }

@@ -67,6 +67,21 @@ describe('entries', () => {
     await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'unintelligible' })
   })
 
+  it.each<[string, Record<string, string>]>([
+    ['of another artifact', { artifact_id: 'other' }],
+    ['of another bucket', { bucket_id: 'other' }],
+    ['with a malformed version', { version: '../v' }],
+  ])('are not believed in a list that has one %s', async (_, members) => {
+    front.put('b/a/1', Buffer.from('x'))
+    Object.assign(front.put('b/a/2', Buffer.from('x')).entry, members)
+    await expect(listed(bucket)).rejects.toMatchObject({ kind: 'unintelligible' })
+  })
+
+  it('are not believed when their identifiers are malformed', async () => {
+    Object.assign(front.put('b/a/v', Buffer.from('x')).entry, { bucket_id: 'b b' })
+    await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'unintelligible' })
+  })
+
   it('may have members that this client does not know', async () => {
     const { entry } = front.put('b/a/v', Buffer.from('x'))
     Object.assign(entry, { new_member: 1 })

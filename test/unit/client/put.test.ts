@@ -1,11 +1,20 @@
 import { createReadStream } from 'node:fs'
 import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient, type Progress } from '#client/node'
-import { type PlayedFront, playFront, sendProblem, sha256, someBytes } from './played-front.ts'
+import {
+  type PlayedFront,
+  playFront,
+  readAll,
+  sendJson,
+  sendProblem,
+  sha256,
+  someBytes,
+} from './played-front.ts'
 
 const REF = 'prod-models/llama:8b/v1+a'
 let front: PlayedFront
@@ -81,6 +90,28 @@ describe('put', () => {
         code: 'version_exists',
         members: { conflict: 'different', declared_digest: sha256(bytes), stored: entry },
       })
+  })
+
+  it.each<[string, Record<string, string>]>([
+    ['another digest', { digest: sha256(Buffer.from('other')) }],
+    ['another version', { version: 'other' }],
+    ['a malformed identifier', { version: '../v' }],
+  ])('does not believe an entry with %s', async (_, members) => {
+    const bytes = someBytes(10)
+    const entry = { ...front.put(REF, bytes).entry, ...members }
+    const answers = [
+      (response: ServerResponse) => sendJson(response, 201, entry),
+      (response: ServerResponse) =>
+        void sendProblem(response, 'version_exists', { conflict: 'identical', stored: entry }),
+    ]
+    for (const answer of answers) {
+      front.misbehave = async (request, response) => {
+        await readAll(request)
+        answer(response)
+        return true
+      }
+      await expect(bucket.put(REF, bytes)).rejects.toMatchObject({ kind: 'unintelligible' })
+    }
   })
 
   it('repeats a body that was cut off, and one that was answered 503', async () => {

@@ -5,7 +5,15 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient } from '#client/node'
 import { MIB } from '#protocol/limits'
-import { IMPATIENT, type PlayedFront, playFront, sendProblem, sha256, someBytes } from './played-front.ts'
+import {
+  IMPATIENT,
+  type PlayedFront,
+  playFront,
+  sendJson,
+  sendProblem,
+  sha256,
+  someBytes,
+} from './played-front.ts'
 import type { PlayedUploads } from './played-uploads.ts'
 
 const REF = 'prod-models/llama/v1'
@@ -69,6 +77,25 @@ describe('the end of an upload', () => {
       return true
     }
     expect((await bucket.put(REF, path)).created).toBe(true)
+  })
+
+  it('is not believed when the entry is that of other bytes, from a commit or from the upload', async () => {
+    const [bucket_id, artifact_id, version] = REF.split('/')
+    const named = { bucket_id, artifact_id, version }
+    const entry = { ...front.put('b/a/v', bytes).entry, ...named, digest: sha256(Buffer.from('other')) }
+    front.misbehave = (request, response) => {
+      if (!request.url?.endsWith('/commit')) return false
+      sendJson(response, 201, entry)
+      return true
+    }
+    await expect(bucket.put(REF, path)).rejects.toMatchObject({ kind: 'unintelligible' })
+    front.misbehave = (request, response) => {
+      if (request.method !== 'GET' || !request.url?.includes('/uploads/')) return false
+      const { digest, size, mode } = played.latest
+      sendJson(response, 200, { ...named, digest, size, mode, state: 'committed', expires_at: 'x', entry })
+      return true
+    }
+    await expect(bucket.put(REF, path)).rejects.toMatchObject({ kind: 'unintelligible' })
   })
 
   it('asks for a verification again that does not advance', async () => {
