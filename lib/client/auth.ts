@@ -47,11 +47,12 @@ export const authForHost = (root: URL): Auth =>
 /**
  * @param apiKey a key of a gateway's usage plan, which is asked for beside whatever else authorizes. It is put among the
  * headers first, so that a signature covers it and nobody on the way can change it.
- * @throws TypeError when the region or the credentials of `iam` cannot be known.
+ * @throws TypeError when the region or the credentials of `iam` cannot be known, or when a token or key cannot stand in a header.
  */
 export function authorizer(auth: Auth, root: URL, platform: Platform, apiKey?: string): Authorize {
   const authorize = authorizerOf(auth, root, platform)
   if (apiKey === undefined) return authorize
+  assureSendable('the API key', apiKey)
   return (request) => authorize({ ...request, headers: { ...request.headers, [API_KEY_HEADER]: apiKey } })
 }
 
@@ -60,8 +61,10 @@ function authorizerOf(auth: Auth, root: URL, platform: Platform): Authorize {
     case 'none':
       return async ({ headers }) => ({ ...headers })
     case 'bearer':
+      assureSendable('the token', auth.token)
       return async ({ headers }) => ({ ...headers, authorization: `Bearer ${auth.token}` })
     case 'api-key':
+      assureSendable('the API key', auth.key)
       return async ({ headers }) => ({ ...headers, [API_KEY_HEADER]: auth.key })
     case 'iam': {
       const region = auth.region ?? EXECUTE_API.exec(root.hostname)?.[1]
@@ -75,6 +78,17 @@ function authorizerOf(auth: Auth, root: URL, platform: Platform): Authorize {
       return (request) => sign(request, region, credentials)
     }
   }
+}
+
+/** Visible ASCII with spaces inside: all that arrives as it was sent, whoever is on the way (RFC 9110, section 5.5). */
+const SENDABLE = /^[!-~](?:[ -~]*[!-~])?$/
+
+function assureSendable(what: string, secret: string): void {
+  if (secret === '') throw new TypeError(`${what} is empty`)
+  if (!SENDABLE.test(secret))
+    throw new TypeError(
+      `${what} has a character that no header can carry, such as a line end at its end: give it without`,
+    )
 }
 
 /**

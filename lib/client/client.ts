@@ -6,6 +6,7 @@ import type { Entry } from '#protocol/entry'
 import { type ArtifactRef, artifactKey, artifactRef, parseRef } from '#protocol/identifiers'
 import { servicePath } from '#protocol/routes'
 import { readService, type Service } from './answers.ts'
+import { apiRoot } from './api-root.ts'
 import { type Auth, authForHost, authorizer } from './auth.ts'
 import { type Download, type GetOptions, openDownload } from './download.ts'
 import { getEntry, listEntries } from './entry.ts'
@@ -57,8 +58,12 @@ export class BucketClient {
   protected readonly front: Front
   #service: Service | undefined
 
+  /**
+   * @throws TypeError when the address is none of HTTP or holds more than the root, when a token or key cannot stand in a
+   * header, or when the region or the credentials of `iam` cannot be known.
+   */
   constructor(platform: Platform, options: BucketClientOptions = {}) {
-    const root = new URL(options.url ?? DEFAULT_URL)
+    const root = apiRoot(options.url ?? DEFAULT_URL)
     const auth = options.auth ?? authForHost(root)
     this.url = root.href.replace(/\/+$/, '')
     this.platform = platform

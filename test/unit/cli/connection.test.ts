@@ -47,3 +47,27 @@ describe('an API key in the environment', () => {
       expect(await sent(environment)).not.toHaveProperty('x-api-key')
   })
 })
+
+describe('a secret that no header can carry', () => {
+  it.each([
+    ['a token', { BUCKET_AUTH: 'bearer', BUCKET_TOKEN: 'hush\n' }, 'the token'],
+    ['an API key', { BUCKET_API_KEY: 'hush\n' }, 'the API key'],
+  ])('is a fault of the command line: %s', async (_, environment, what) => {
+    const ran = await bucket(['show', 'b/a/v'], { url: front.url, environment })
+    expect(ran).toMatchObject({ exit: 2, stdout: '' })
+    expect(ran.stderr).toContain(what)
+    expect(ran.stderr).not.toContain('hush')
+    expect(front.received).toEqual([])
+  })
+})
+
+describe('an address that holds more than the root', () => {
+  it.each(['http://user:hush@127.0.0.1:9470/v1', 'http://127.0.0.1:9470/v1?key=hush'])(
+    'is a fault of the command line, which does not repeat it: %s',
+    async (url) => {
+      const ran = await bucket(['show', 'b/a/v', '--url', url])
+      expect(ran).toMatchObject({ exit: 2, stdout: '' })
+      expect(ran.stderr).not.toContain('hush')
+    },
+  )
+})

@@ -1,0 +1,65 @@
+/** What the client refuses before it asks anybody: an address and secrets that it could not send as they are. */
+import { describe, expect, it } from 'vitest'
+import { BucketClient } from '#client/node'
+import { playFront } from './played-front.ts'
+
+const LOCAL = 'http://127.0.0.1:9470/v1'
+
+/** The words of a refusal. */
+function refusalOf(options: ConstructorParameters<typeof BucketClient>[0]): string {
+  try {
+    new BucketClient(options)
+  } catch (error) {
+    expect(error).toBeInstanceOf(TypeError)
+    return String(error)
+  }
+  throw new Error('not refused')
+}
+
+describe('a secret', () => {
+  it.each([
+    ['a line end', 'hush\n'],
+    ['a line end in the middle', 'hu\r\nsh'],
+    ['a control character', 'hu\u0007sh'],
+    ['a letter beyond ASCII', 'hüsh'],
+    ['a space at its end', 'hush '],
+    ['nothing', ''],
+  ])('with %s is refused, and not told', (_, secret) => {
+    for (const options of [
+      { auth: { kind: 'bearer', token: secret } },
+      { auth: { kind: 'api-key', key: secret } },
+      { apiKey: secret },
+    ] as const) {
+      const words = refusalOf({ url: LOCAL, ...options })
+      expect(words).toMatch(/token|key/)
+      expect(words).not.toMatch(/h[uü]/)
+    }
+  })
+
+  it('of visible ASCII is taken', () => {
+    new BucketClient({ url: LOCAL, auth: { kind: 'bearer', token: 'a.b-c_d~e+f/g==' }, apiKey: 'two words' })
+  })
+})
+
+describe('an address', () => {
+  it.each([
+    ['credentials', 'http://user:hush@127.0.0.1:9470/v1'],
+    ['a user', 'http://user@127.0.0.1:9470/v1'],
+    ['a query', `${LOCAL}?token=hush`],
+    ['a fragment', `${LOCAL}#hush`],
+  ])('with %s is refused, and its secrets are not told', (_, url) => {
+    for (const given of [url, new URL(url)]) expect(refusalOf({ url: given })).not.toContain('hush')
+  })
+
+  it('of no HTTP is refused', () => {
+    for (const url of ['ftp://127.0.0.1/v1', 'file:///v1', 'nonsense']) refusalOf({ url })
+  })
+
+  it('may have its scheme in capitals', async () => {
+    const front = await playFront()
+    front.put('b/a/v', Buffer.from('x'))
+    const bucket = new BucketClient({ url: front.url.replace('http', 'HTTP') })
+    expect((await bucket.entry('b/a/v')).size).toBe(1)
+    await front.close()
+  })
+})
