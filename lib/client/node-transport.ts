@@ -223,19 +223,25 @@ const UNREACHABLE: { readonly [code: string]: string } = {
   ETIMEDOUT: 'it does not take the connection',
 }
 
+/** What OpenSSL makes of an answer that is not TLS: its first bytes, read as a version or a length. */
+const NOT_TLS = /wrong.version.number|packet.length.too.long/i
+
+/** Errors of TLS carry OpenSSL's own line; what it says is behind the name of the function. */
+const tlsReason = ({ message }: Error): string => /:SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message
+
 function networkError(error: NodeJS.ErrnoException, where: string, brokeOff: string): NetworkError {
   const code = error.code ?? ''
-  const kind: NetworkErrorKind =
-    code in UNREACHABLE || /CERT|TLS|SSL|SIGNED/.test(code)
-      ? 'unreachable'
-      : code.startsWith('HPE_')
-        ? 'unintelligible'
-        : 'interrupted'
-  const what =
-    kind === 'unreachable'
-      ? `${where} cannot be reached: ${UNREACHABLE[code] ?? error.message}`
-      : kind === 'unintelligible'
-        ? `${where} did not answer in HTTP`
-        : `${where} ${brokeOff}`
-  return new NetworkError(kind, what, { cause: error })
+  const because = (kind: NetworkErrorKind, what: string, next?: string) =>
+    new NetworkError(kind, `${where} ${what}`, { cause: error, ...(next !== undefined && { next }) })
+  if (NOT_TLS.test(`${code} ${error.message}`))
+    return because(
+      'unreachable',
+      'cannot be reached: the port speaks no TLS',
+      'Give the address with http:// if that is meant, else the port that speaks TLS.',
+    )
+  if (code === 'EPROTO' || /CERT|TLS|SSL|SIGNED/.test(code))
+    return because('unreachable', `cannot be reached by TLS: ${tlsReason(error)}`)
+  if (code in UNREACHABLE) return because('unreachable', `cannot be reached: ${UNREACHABLE[code]}`)
+  if (code.startsWith('HPE_')) return because('unintelligible', 'did not answer in HTTP')
+  return because('interrupted', brokeOff)
 }

@@ -167,6 +167,29 @@ describe('an answer that is none', () => {
     await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'unreachable' })
   })
 
+  it.each([
+    ['HTTP', 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'],
+    ['something else', 'SSH-2.0-OpenSSH_9.2\r\n'],
+  ])('is unreachable by https when the port speaks %s instead of TLS', async (_, answer) => {
+    const plain = await listen((socket) => socket.once('data', () => socket.end(answer)))
+    const bucket = new BucketClient({ url: plain.url.replace('http:', 'https:'), retry: { attempts: 1 } })
+    const failure = await bucket.entry('b/a/v').catch((error) => error)
+    expect(failure).toMatchObject({ name: 'NetworkError', kind: 'unreachable' })
+    expect(failure.message).toContain('speaks no TLS')
+    expect(failure.message).not.toContain('\n')
+    expect(failure.next).toContain('http://')
+  })
+
+  it('is unreachable when both speak TLS and cannot agree', async () => {
+    // A fatal alert, handshake_failure (RFC 8446, section 6).
+    const alert = Buffer.from([0x15, 3, 3, 0, 2, 2, 40])
+    const plain = await listen((socket) => socket.once('data', () => socket.end(alert)))
+    const bucket = new BucketClient({ url: plain.url.replace('http:', 'https:'), retry: { attempts: 1 } })
+    const failure = await bucket.entry('b/a/v').catch((error) => error)
+    expect(failure).toMatchObject({ name: 'NetworkError', kind: 'unreachable' })
+    expect(failure.message).toMatch(/TLS.*handshake failure$/)
+  })
+
   it('means what its status means when a gateway speaks for Bucket', async () => {
     for (const [status, code] of [
       [401, 'unauthorized'],
