@@ -13,7 +13,7 @@ import {
   parseVersion,
 } from '#protocol/identifiers'
 import { NetworkError } from './network-error.ts'
-import type { IncomingResponse } from './transport.ts'
+import { type IncomingResponse, jsonMs, type Timeouts } from './transport.ts'
 
 /** The largest JSON answer: a page of 1,000 entries has at most about 3 KiB each. */
 const MAX_JSON_BYTES = 16 * 1024 * 1024
@@ -39,14 +39,23 @@ export interface Whereabouts {
   readonly size: number
 }
 
-/** Reads a body of bounded size as text. */
-export async function readText(response: IncomingResponse): Promise<string> {
+/**
+ * Reads a body as text, of bounded size and in bounded time.
+ *
+ * @throws NetworkError `unintelligible` when it is larger than any answer of Bucket, `stalled` when it comes too slowly;
+ * what reading it throws.
+ */
+export async function readText(response: IncomingResponse, timeouts: Timeouts): Promise<string> {
+  const began = performance.now()
   const decoder = new TextDecoder()
   let text = ''
   let size = 0
   for await (const chunk of response.body) {
     size += chunk.byteLength
     if (size > MAX_JSON_BYTES) throw unintelligible('more JSON than any answer of Bucket has')
+    // Whoever leaves the loop closes the connection; a wait for the next bytes is bounded by the transport.
+    if (performance.now() - began > jsonMs(timeouts, size))
+      throw new NetworkError('stalled', `the answer comes too slowly: ${size} bytes so far`)
     text += decoder.decode(chunk, { stream: true })
   }
   return text + decoder.decode()
@@ -65,10 +74,10 @@ export function parseJsonObject(text: string): JsonObject | undefined {
 /**
  * Reads the body of an answer that is to be a JSON object.
  *
- * @throws NetworkError `unintelligible` when it is none, or larger than any answer of Bucket; what reading it throws.
+ * @throws NetworkError `unintelligible` when it is none; what `readText` throws.
  */
-export async function readJson(response: IncomingResponse): Promise<JsonObject> {
-  const value = parseJsonObject(await readText(response))
+export async function readJson(response: IncomingResponse, timeouts: Timeouts): Promise<JsonObject> {
+  const value = parseJsonObject(await readText(response, timeouts))
   if (value === undefined) throw unintelligible('no JSON object')
   return value
 }

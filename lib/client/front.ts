@@ -101,13 +101,14 @@ export function createFront({ root, authorize, ...options }: FrontOptions): Fron
       timeouts,
     })
     if (request.accept.includes(response.status)) return response
-    throw await readProblem(response, shownUrl(url))
+    throw await readProblem(response, shownUrl(url), timeouts)
   }
 
   return {
     ...options,
     attempt,
-    json: (request) => retrying(retry, request.signal, async () => await readJson(await attempt(request))),
+    json: (request) =>
+      retrying(retry, request.signal, async () => await readJson(await attempt(request), timeouts)),
     async follow(address, headers, signal) {
       const url = located(address)
       // What looks like a path may name a host: the URL standard reads `/\host` and `/<tab>/host` like `//host`.

@@ -49,7 +49,7 @@ export async function openBytes(
       accept: [200],
       signal,
     })
-    const { url, headers, digest, size } = readWhereabouts(await readJson(answer))
+    const { url, headers, digest, size } = readWhereabouts(await readJson(answer, front.timeouts))
     const followed = await front.follow(url, { ...headers, ...range }, signal)
     return opened(followed, { digest, size }, ref, expected, start)
   }

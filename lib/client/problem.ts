@@ -12,7 +12,7 @@ import {
 import { HEADERS } from '#protocol/headers'
 import { type JsonObject, parseJsonObject, readText } from './answers.ts'
 import { NetworkError } from './network-error.ts'
-import type { IncomingResponse } from './transport.ts'
+import type { IncomingResponse, Timeouts } from './transport.ts'
 
 /** What a status means when nothing of Bucket's own says more. */
 const MEANINGS: { readonly [status: number]: 'unauthorized' | 'forbidden' | 'throttled' | 'unavailable' } = {
@@ -44,6 +44,7 @@ const COMMON_MEMBERS = new Set([
 export async function readProblem(
   response: IncomingResponse,
   where: string,
+  timeouts: Timeouts,
 ): Promise<BucketError | NetworkError> {
   const { status, headers } = response
   const location = headers.get('location')
@@ -55,7 +56,7 @@ export async function readProblem(
       { status, next: 'Use the address that it points to, if that is the API you mean.' },
     )
   }
-  const problem = parseJsonObject(await readText(response)) ?? {}
+  const problem = parseJsonObject(await readText(response, timeouts)) ?? {}
   const retryAfter = readRetryAfter(headers.get('retry-after'))
   const requestId = text(problem.request_id) ?? headers.get(HEADERS.requestId) ?? undefined
   const options = {

@@ -113,7 +113,7 @@ async function storeInline(
       accept: [201],
       signal,
     })
-    return readEntryOf(ref, digest, await readJson(response))
+    return readEntryOf(ref, digest, await readJson(response, front.timeouts))
   })
   onProgress?.({ phase: 'committed', bytes: total, total })
   return entry

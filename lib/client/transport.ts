@@ -61,3 +61,10 @@ export const answerMs = (timeouts: Timeouts, bodyBytes: number): number =>
   timeouts.idleMs +
   Math.min(bodyBytes, BUFFERED_BYTES) / SLOW_BYTES_PER_MS +
   Math.ceil(bodyBytes / (16 * 1024 * 1024)) * 1000
+
+/**
+ * How long an answer of JSON may take of which this many bytes have come: beyond the idle limit, no line is slower than
+ * `SLOW_BYTES_PER_MS`. Without this a byte now and then would hold its reader for days.
+ */
+export const jsonMs = (timeouts: Timeouts, bytes: number): number =>
+  timeouts.idleMs + bytes / SLOW_BYTES_PER_MS

@@ -74,7 +74,7 @@ async function lookAtUpload(
 ): Promise<Upload> {
   const path = uploadPath(ref, digest)
   const response = await front.attempt({ method: 'GET', path, accept: [200], signal })
-  const { request: _, ...upload } = readUpload(await readJson(response), ref, digest)
+  const { request: _, ...upload } = readUpload(await readJson(response, front.timeouts), ref, digest)
   return upload
 }
 
@@ -139,7 +139,7 @@ export async function commitUpload(
         const seconds = readRetryAfter(response.headers.get('retry-after'))
         return { lookAfterMs: seconds === undefined ? undefined : seconds * 1000 }
       }
-      const entry = readEntryOf(id.ref, id.digest, await readJson(response))
+      const entry = readEntryOf(id.ref, id.digest, await readJson(response, front.timeouts))
       // A commit whose answer was lost may well have been the one.
       return { entry, created: response.status === 201 || isRepeated }
     } catch (error) {

@@ -138,6 +138,39 @@ describe('a server that hangs', () => {
   })
 })
 
+describe('an answer of JSON that comes byte by byte', () => {
+  it.each([
+    ['an entry', 'HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n'],
+    ['a refusal without a length', 'HTTP/1.1 500 No\r\n\r\n'],
+  ])('is given up though it never stalls, and its connection closed: %s', async (_, head) => {
+    let closed: Promise<unknown> | undefined
+    const bucket = await listen((socket) => {
+      closed = new Promise((resolve) => socket.once('close', resolve))
+      socket.write(head)
+      const trickle = setInterval(() => socket.write(' '), 50)
+      socket.once('close', () => clearInterval(trickle))
+    })
+    const began = performance.now()
+    await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'stalled' })
+    expect(performance.now() - began).toBeLessThan(1_000)
+    await closed
+  })
+
+  it('is read to its end when it comes slowly, but in more than bytes', async () => {
+    // Longer than a connection may be idle.
+    const bucket = await listen((socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${20_000 * 6 + SERVICE_JSON.length}\r\n\r\n`)
+      let pieces = 0
+      const flow = setInterval(() => {
+        if (pieces++ < 6) return socket.write(' '.repeat(20_000))
+        clearInterval(flow)
+        socket.write(SERVICE_JSON)
+      }, 100)
+    })
+    expect((await bucket.service()).apiVersion).toBe('v1')
+  })
+})
+
 describe('an answer that is none', () => {
   it('is an interruption when the connection is closed', async () => {
     const bucket = await listen((socket) => socket.destroy())
