@@ -148,9 +148,15 @@ function describeSystemError(error: Error, code: string): Omit<Failure, 'exit'> 
 const nextOf = (error: Error): string =>
   'next' in error && typeof error.next === 'string' ? error.next : UNEXPECTED.next
 
+/** Controls of a terminal, the C1 ones too, and those that turn the direction of what follows. */
+const CONTROLS = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu
+
+/** One line of text as it is: what a server says may reach a terminal, but not steer it, nor look like a line of ours. */
+const shown = (text: string): string => text.replace(/[\t\r\n]+/g, ' ').replace(CONTROLS, '\ufffd')
+
 /** For people, on stderr. */
 export const failureText = ({ what, why, next }: Failure): string =>
-  `error: ${what}\n${why.map((line, at) => `${at === 0 ? '  why:  ' : '        '}${line}\n`).join('')}  next: ${next}\n`
+  `error: ${shown(what)}\n${why.map((line, at) => `${at === 0 ? '  why:  ' : '        '}${shown(line)}\n`).join('')}  next: ${shown(next)}\n`
 
 /** For programs, with `--json`. */
 export const failureJson = ({ what, why, next, code, members, requestId, exit }: Failure) => ({

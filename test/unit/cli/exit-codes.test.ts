@@ -78,6 +78,22 @@ describe('the exit code', () => {
     expect(failure.next).toContain('AWS_PROFILE')
   })
 
+  it('comes with words that cannot steer a terminal, nor look like lines of their own', async () => {
+    const steering = '\u001b[2J\u009b31mred\u0007\r\nerror: \u202efaked\tnext'
+    front.misbehave = (_, response) =>
+      sendProblem(response, 'invalid_request', {
+        detail: steering,
+        next: steering,
+        request_id: steering,
+        errors: [{ name: steering, detail: steering }, {}],
+      })
+    const { stderr } = await show()
+    expect(stderr).toContain('\ufffd[2J\ufffd31mred\ufffd')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
+    expect(stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
+    expect(stderr.split('\n').filter((line) => line.startsWith('error:'))).toHaveLength(1)
+  })
+
   it('is 6 when a proxy refuses the size of a body', async () => {
     front.misbehave = (_, response) => {
       response.writeHead(413).end('<html>too large</html>')
