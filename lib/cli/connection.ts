@@ -25,7 +25,7 @@ export async function connect(
   { environment }: Surroundings,
 ): Promise<BucketClient> {
   const url = options.url ?? (environment[CLI_ENVIRONMENT.url] || undefined)
-  if (url !== undefined && !/^https?:\/\//.test(url && URL.canParse(url) ? url : ''))
+  if (url !== undefined && !(URL.canParse(url) && /^https?:\/\//i.test(url)))
     throw new UsageError(
       `${JSON.stringify(url)} is no http or https address`,
       'Give the root of the API, as in http://127.0.0.1:9470/v1.',
@@ -37,7 +37,10 @@ export async function connect(
     return new BucketClient({ url, auth, apiKey })
   } catch (error) {
     if (error instanceof TypeError)
-      throw new UsageError(error.message, `Set ${CLI_ENVIRONMENT.awsRegion}, or use an execute-api address.`)
+      throw new UsageError(
+        error.message,
+        `Check --url and --auth, and what ${CLI_ENVIRONMENT.token}, ${CLI_ENVIRONMENT.apiKey} and ${CLI_ENVIRONMENT.awsRegion} hold.`,
+      )
     throw error
   }
 }

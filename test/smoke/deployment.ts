@@ -52,13 +52,14 @@ export interface Deployment {
 export async function openDeployment(
   url: string,
   given: Auth | undefined,
+  apiKey: string | undefined,
   bucketId: string,
 ): Promise<Deployment> {
   const root = new URL(url.replace(/\/+$/, ''))
   const auth = given ?? authForHost(root)
   const platform = nodePlatform()
-  const authorize = authorizer(auth, root, platform)
-  const client = new BucketClient({ url, auth })
+  const authorize = authorizer(auth, root, platform, apiKey)
+  const client = new BucketClient({ url, auth, apiKey })
   const { limits } = await client.service()
   const urlOf = (path: string) => new URL(`${root.origin}${root.pathname}${path.slice('/v1'.length)}`)
 

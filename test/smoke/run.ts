@@ -19,7 +19,8 @@ const USAGE = `npm run smoke -- --url https://…/v1 [options]
 
   --url URL          root of the API (env: ${env.url})
   --auth KIND        none, iam, bearer or api-key (env: ${env.auth}; default: iam for an execute-api address, else none);
-                     secrets come from ${env.token} or ${env.apiKey}, the region of iam from the address or ${env.awsRegion}
+                     the token comes from ${env.token}, the region of iam from the address or ${env.awsRegion};
+                     the key in ${env.apiKey}, where that is set, is sent with each of them
   --bucket-id NAME   under which it stores, about 20 MiB in each run, which stay for ever (default: smoke)`
 
 function readSettings() {
@@ -35,18 +36,19 @@ function readSettings() {
   return {
     url,
     auth: readAuth(values.auth ?? (process.env[env.auth] || undefined), process.env),
+    apiKey: process.env[env.apiKey] || undefined,
     bucketId: bucketId.value,
   }
 }
 
 async function run(): Promise<boolean> {
-  const { url, auth, bucketId } = readSettings()
+  const { url, auth, apiKey, bucketId } = readSettings()
   console.log(
     `Looking at ${url}. What this stores stays for ever: about 20 MiB under the bucket_id ${bucketId} (--bucket-id chooses another).`,
   )
   const report = new Report()
   const at = await report.check('the API says what it is', 'the address, and --auth', () =>
-    openDeployment(url, auth, bucketId),
+    openDeployment(url, auth, apiKey, bucketId),
   )
   if (at) {
     await checkLife(at, report)

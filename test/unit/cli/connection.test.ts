@@ -56,6 +56,7 @@ describe('a secret that no header can carry', () => {
     const ran = await bucket(['show', 'b/a/v'], { url: front.url, environment })
     expect(ran).toMatchObject({ exit: 2, stdout: '' })
     expect(ran.stderr).toContain(what)
+    expect(ran.stderr).toContain('BUCKET_TOKEN')
     expect(ran.stderr).not.toContain('hush')
     expect(front.received).toEqual([])
   })
@@ -70,4 +71,10 @@ describe('an address that holds more than the root', () => {
       expect(ran.stderr).not.toContain('hush')
     },
   )
+})
+
+describe('an address whose scheme is in capitals', () => {
+  it('is taken', async () => {
+    expect((await bucket(['show', 'b/a/v'], { url: front.url.replace('http', 'HTTP') })).exit).toBe(0)
+  })
 })
