@@ -123,6 +123,7 @@ export function describeService(target: TargetThunk): void {
         const { method, path: template } = ROUTES[name]
         const { responses } = document.paths[`/v1${template}`]?.[method.toLowerCase()] ?? expect.fail(name)
         const described = responses[response.status] ?? expect.fail(`${name} ${response.status}`)
+        if (response.status === 304 && target().cannotWitness['headers-of-304'] !== undefined) continue
         for (const promised of Object.keys(described.headers ?? {}))
           if (document.components.headers[promised]?.required)
             expect(header(response, promised), `${name} ${response.status} ${promised}`).toBeDefined()

@@ -131,7 +131,7 @@ export function describeUploadMultipart(target: TargetThunk): void {
         path: `${uploadPath(ref, digest)}/parts`,
         headers: [
           ['Content-Type', 'application/json'],
-          ['Content-Encoding', 'gzip'],
+          ['Content-Encoding', 'br'],
         ],
         body: Buffer.from(JSON.stringify({ parts: [{ number: 1, sha256: hex(bytes) }] })),
       })
