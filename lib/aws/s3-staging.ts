@@ -14,7 +14,6 @@ import {
 import { hexToBase64 } from '#protocol/digest'
 import type { BlobId, BlobStore, Clock, PresignedRequest } from '#repository/ports'
 import type { ReceivedPart, StagedBytes, StagedUpload, Staging, UploadId } from '#repository/upload-ports'
-import { LAMBDA_STAGING_LIMITS } from './clients.ts'
 import { failed, isMissing, isRefusedJoin, isUploadGone } from './s3-errors.ts'
 import { listParts, receivedPart, type StoredPart } from './s3-parts.ts'
 import { presign, type SignedAccess } from './s3-presign.ts'
@@ -29,16 +28,15 @@ export interface S3StagingOptions {
   /** The S3 bucket of the blobs. */
   readonly blobBucket: string
   readonly blobs: Pick<BlobStore, 'inspect'>
-  /** How long joining may take, in milliseconds: of the client's `JoinLimits`, or else what the gateway has patience for. */
-  readonly joinMs?: number
+  /** How long joining may take, in milliseconds: of the client's `JoinLimits`. */
+  readonly joinMs: number
   /** An endpoint that stands in for S3, as the client has it. */
   readonly endpoint?: string | undefined
   readonly clock?: Clock
 }
 
 export function createS3Staging(options: S3StagingOptions): Staging {
-  const { client, bucket, blobBucket, blobs, endpoint, clock = Date.now } = options
-  const { joinMs = LAMBDA_STAGING_LIMITS.joinMs } = options
+  const { client, bucket, blobBucket, blobs, joinMs, endpoint, clock = Date.now } = options
   const { region, credentials } = client.config
   const access: SignedAccess = { bucket, endpoint, clock, signing: { region, credentials } }
   const at = (upload: StagedUpload) => ({ Bucket: bucket, Key: stagingKey(upload.id, upload.attempt) })

@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { DeleteTableCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll } from 'vitest'
-import { createDynamoDbClient } from '#aws/clients'
+import { createDynamoDbClient, SERVER_BLOB_LIMITS } from '#aws/clients'
 import { createDynamoDbUploads } from '#aws/dynamodb-uploads'
 import { createS3BlobStore } from '#aws/s3-blob-store'
 import { createS3Staging } from '#aws/s3-staging'
@@ -43,7 +43,14 @@ async function makeStaging(): Promise<StagingUnderTest> {
   const blobs = createS3BlobStore({ client: s3, bucket: blobBucket, endpoint, maxBytes: 5 * GIB })
   return {
     blobs,
-    staging: createS3Staging({ client: s3, bucket, blobBucket, blobs, endpoint }),
+    staging: createS3Staging({
+      client: s3,
+      bucket,
+      blobBucket,
+      blobs,
+      endpoint,
+      joinMs: SERVER_BLOB_LIMITS.joinMs,
+    }),
     async send({ method, url, headers }, bytes) {
       // The length is that of the bytes: with another one announced, a store would wait for the rest.
       const { 'content-length': _, ...others } = headers

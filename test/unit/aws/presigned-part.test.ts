@@ -2,31 +2,16 @@
 import { UploadPartCommand } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { describe, expect, test } from 'vitest'
-import { createS3Client, SERVER_BLOB_LIMITS } from '#aws/clients'
+import { SERVER_BLOB_LIMITS } from '#aws/clients'
 import { createS3Staging } from '#aws/s3-staging'
 import { digestHex, hexToBase64 } from '#protocol/digest'
 import { GIB, MIB } from '#protocol/limits'
+import { clientOf, type Place, parts } from './sdk-signature.ts'
 import { ATTEMPT, NOW, uploadOf } from './uploads-fixtures.ts'
-
-interface Place {
-  readonly region: string
-  readonly endpoint?: string
-  readonly sessionToken?: string
-}
 
 const upload = uploadOf(Buffer.from('hello'), { stagingId: 'place/with+every=kind~of.character_-' })
 const sha256 = digestHex(upload.id.digest)
 const key = `uploads/prod-models/llama_3.8b+lora:x/v3.1.0+a/${sha256}/${ATTEMPT}`
-
-function clientOf({ region, endpoint, sessionToken }: Place) {
-  const client = createS3Client({ region, endpoint }, SERVER_BLOB_LIMITS)
-  client.config.credentials = async () => ({
-    accessKeyId: 'AKIDEXAMPLE',
-    secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
-    ...(sessionToken === undefined ? {} : { sessionToken }),
-  })
-  return client
-}
 
 const request = (place: Place, size = 16 * MIB, seconds = 3600) =>
   createS3Staging({
@@ -35,6 +20,7 @@ const request = (place: Place, size = 16 * MIB, seconds = 3600) =>
     blobBucket: 'blobs',
     blobs: { inspect: async () => ({ found: false }) },
     endpoint: place.endpoint,
+    joinMs: SERVER_BLOB_LIMITS.joinMs,
     clock: () => NOW,
   }).presignPart(upload, 7, size, sha256, seconds)
 
@@ -55,11 +41,6 @@ const sdkUrl = (place: Place) =>
       unhoistableHeaders: new Set(['x-amz-checksum-sha256']),
     },
   )
-
-const parts = (url: string) => {
-  const { protocol, host, pathname, searchParams } = new URL(url)
-  return { protocol, host, pathname, query: Object.fromEntries(searchParams) }
-}
 
 describe('the request of a part is the one that the AWS SDK would sign, signature included', () => {
   test.each<[string, Place]>([
@@ -96,6 +77,7 @@ test('an upload in single mode has no parts', async () => {
   const staging = createS3Staging({
     client: clientOf({ region: 'eu-west-1' }),
     bucket: 'staging',
+    joinMs: SERVER_BLOB_LIMITS.joinMs,
     blobBucket: 'blobs',
     blobs: { inspect: async () => ({ found: false }) },
   })

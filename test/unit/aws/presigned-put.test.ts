@@ -7,6 +7,7 @@ import { createS3BlobStore } from '#aws/s3-blob-store'
 import { digestBase64, digestHex } from '#protocol/digest'
 import { GIB } from '#protocol/limits'
 import { blobOf } from './fixtures.ts'
+import { clientOf, type Place, parts } from './sdk-signature.ts'
 
 const NOW = Date.parse('2026-11-23T04:05:06.789Z')
 const client = createS3Client({ region: 'eu-west-1' }, SERVER_BLOB_LIMITS)
@@ -18,26 +19,13 @@ client.config.credentials = async () => ({
 const store = createS3BlobStore({ client, bucket: 'blobs', maxBytes: GIB, clock: () => NOW })
 const blob = blobOf(Buffer.from('hello'))
 
-interface Place {
+interface BucketPlace extends Place {
   readonly bucket: string
-  readonly region: string
-  readonly endpoint?: string
-  readonly sessionToken?: string
-}
-
-function clientOf({ region, endpoint, sessionToken }: Place) {
-  const client = createS3Client({ region, endpoint }, SERVER_BLOB_LIMITS)
-  client.config.credentials = async () => ({
-    accessKeyId: 'AKIDEXAMPLE',
-    secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
-    ...(sessionToken === undefined ? {} : { sessionToken }),
-  })
-  return client
 }
 
 const CONTENT_TYPE = `text/plain; q="a+b c'(d)*!~&=%2F"`
 
-const ours = (place: Place) =>
+const ours = (place: BucketPlace) =>
   createS3BlobStore({
     client: clientOf(place),
     bucket: place.bucket,
@@ -46,7 +34,7 @@ const ours = (place: Place) =>
     clock: () => NOW,
   }).presignPut(blob, 5, CONTENT_TYPE, 3600)
 
-const sdkUrl = (place: Place) =>
+const sdkUrl = (place: BucketPlace) =>
   getSignedUrl(
     clientOf(place),
     new PutObjectCommand({
@@ -65,13 +53,8 @@ const sdkUrl = (place: Place) =>
     },
   )
 
-const parts = (url: string) => {
-  const { protocol, host, pathname, searchParams } = new URL(url)
-  return { protocol, host, pathname, query: Object.fromEntries(searchParams) }
-}
-
 describe('the request is the one that the AWS SDK would sign, signature included', () => {
-  test.each<[string, Place]>([
+  test.each<[string, BucketPlace]>([
     ['a region, with a session', { bucket: 'blobs', region: 'eu-west-1', sessionToken: 'IQo/Jb+3==' }],
     ['China', { bucket: 'blobs', region: 'cn-north-1' }],
     ['a bucket whose name has dots', { bucket: 'blobs.example.com', region: 'eu-west-1' }],
