@@ -1,15 +1,8 @@
-/**
- * Runs every test that needs no emulator. The condition `source` makes the `#…` aliases and the package's own
- * exports resolve to TypeScript, so that what is tested is what is written.
- */
+/** Runs every test that needs no emulator. */
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
-const conditions = ['source']
-
 export default defineConfig({
-  resolve: { conditions },
-  ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     // For what hangs, never for what is slow: a disk that others write to may take seconds for one sync.
     testTimeout: 30_000,

@@ -6,7 +6,6 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { CountingReporter } from './test/integration/counting-reporter.ts'
 
-const conditions = ['source']
 const LAST = ['redeploy.test.ts', 'destroy.test.ts']
 const rank = ({ moduleId }: TestSpecification) => LAST.findIndex((name) => moduleId.endsWith(`/${name}`))
 
@@ -17,8 +16,6 @@ class ChangesLast extends BaseSequencer {
 }
 
 export default defineConfig({
-  resolve: { conditions },
-  ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ['test/integration/**/*.test.ts'],
     fileParallelism: false,

@@ -6,12 +6,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { createDynamoDbClient, createS3Client, SERVER_BLOB_LIMITS } from '#aws/clients'
-import { audit, type Finding, isSound, type Summary } from '#aws/operator/audit'
-import { listBlobs, scanLedger } from '#aws/operator/deployed-stores'
-import { stackOutputs } from '#aws/operator/stack-outputs'
-import { CLI_ENVIRONMENT, endpointsIn } from '#protocol/environment'
-import { GIB } from '#protocol/limits'
+import { createDynamoDbClient, createS3Client, SERVER_BLOB_LIMITS } from '../lib/aws/clients.ts'
+import { audit, type Finding, isSound, type Summary } from '../lib/aws/operator/audit.ts'
+import { listBlobs, scanLedger } from '../lib/aws/operator/deployed-stores.ts'
+import { stackOutputs } from '../lib/aws/operator/stack-outputs.ts'
+import { CLI_ENVIRONMENT, endpointsIn } from '../lib/deployment/environment.ts'
+import { GIB } from '../lib/domain/limits.ts'
 
 const USAGE = `npm run -s audit -- --stack NAME | --blob-bucket NAME --ledger-table NAME [options]
 

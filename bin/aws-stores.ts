@@ -9,16 +9,16 @@ import {
   type JoinLimits,
   SERVER_BLOB_LIMITS,
   VERIFIER_BLOB_LIMITS,
-} from '#aws/clients'
-import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
-import { createDynamoDbUploads } from '#aws/dynamodb-uploads'
-import { createS3BlobStore } from '#aws/s3-blob-store'
-import { createS3Staging } from '#aws/s3-staging'
-import { createSqsVerificationQueue } from '#aws/sqs-verification-queue'
-import type { AwsStores } from '#cli/serve-settings'
-import { PRESIGNED_SECONDS } from '#protocol/limits'
-import { type DeliveryRecord, inProcessQueue } from '#repository/in-process-queue'
-import { abandonVerification, verifyUpload } from '#repository/verify'
+} from '../lib/aws/clients.ts'
+import { createDynamoDbLedger } from '../lib/aws/dynamodb-ledger.ts'
+import { createDynamoDbUploads } from '../lib/aws/dynamodb-uploads.ts'
+import { createS3BlobStore } from '../lib/aws/s3-blob-store.ts'
+import { createS3Staging } from '../lib/aws/s3-staging.ts'
+import { createSqsVerificationQueue } from '../lib/aws/sqs-verification-queue.ts'
+import type { AwsStores } from '../lib/cli/serve-settings.ts'
+import { PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
+import { type DeliveryRecord, inProcessQueue } from '../lib/repository/in-process-queue.ts'
+import { abandonVerification, verifyUpload } from '../lib/repository/verify.ts'
 import type { Stores } from './serve.ts'
 
 /** @param endpoint an address that stands in for S3, as an emulator's does. */

@@ -5,9 +5,9 @@
  */
 import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
-import { SIGNAL_EXIT } from '#cli/exit-codes'
-import { Interrupted } from '#cli/failure'
-import { run } from '#cli/run'
+import { SIGNAL_EXIT } from '../lib/cli/exit-codes.ts'
+import { Interrupted } from '../lib/cli/failure.ts'
+import { run } from '../lib/cli/run.ts'
 
 // Read by the AWS SDK, where a command loads it: its advice about Node versions is not for users of this program.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
@@ -39,7 +39,7 @@ const exitCode = await run(process.argv.slice(2), {
     return await startFront(settings, process.env)
   },
   checkFolder: async (dataDir, check) => {
-    const { checkFolder } = await import('#local/folder-check')
+    const { checkFolder } = await import('../lib/local/folder-check.ts')
     return await checkFolder(dataDir, check)
   },
   version: readVersion(),

@@ -3,8 +3,8 @@
  * It needs no account and no network to synthesize.
  */
 import { App } from 'aws-cdk-lib'
-import { BucketStack } from '#infra/bucket-stack'
-import { readSettings, SettingsError } from '#infra/settings'
+import { BucketStack } from '../lib/infra/bucket-stack.ts'
+import { readSettings, SettingsError } from '../lib/infra/settings.ts'
 
 /** The CDK's own context keys have a colon, a slash or a dash; ours are plain words. */
 const isSetting = (name: string) => /^[A-Za-z]+$/.test(name)

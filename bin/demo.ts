@@ -14,14 +14,14 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { BucketClient } from 'bucket-v1/client'
+import { BucketClient } from '../lib/client/node.ts'
 import { type Ask, MAX_ARTIFACT_BYTES, refusals } from './demo-refusals.ts'
 
 const MIB = 1024 * 1024
 const FILE_BYTES = 384 * MIB
 const START_MS = 20_000
 const ANSWER_MS = 10_000
-const COMMAND = ['--conditions=source', '--import', 'tsx', resolve(import.meta.dirname, 'bucket.ts')]
+const COMMAND = ['--import', 'tsx', resolve(import.meta.dirname, 'bucket.ts')]
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
 const short = (digest: string) => `${digest.slice(0, 19)}…`

@@ -1,14 +1,14 @@
 /** Wires a server for `bucket serve`: the rules over a folder, or over S3 and DynamoDB, behind the Node server. */
-import type { LocalStores, ServeSettings } from '#cli/serve-settings'
-import type { RunningServer } from '#cli/surroundings'
-import { createApi } from '#http/api'
-import type { Delivery } from '#http/fetch'
-import { loggedBeside } from '#http/node/logged-beside'
-import { type ServerOptions, startServer } from '#http/node/server'
-import { jsonLines } from '#http/operation-log'
-import { endpointsIn } from '#protocol/environment'
-import { PRESIGNED_SECONDS } from '#protocol/limits'
-import { createRepository, type RepositoryDependencies } from '#repository/repository'
+import type { LocalStores, ServeSettings } from '../lib/cli/serve-settings.ts'
+import type { RunningServer } from '../lib/cli/surroundings.ts'
+import { endpointsIn } from '../lib/deployment/environment.ts'
+import { PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
+import { createApi } from '../lib/http/api.ts'
+import type { Delivery } from '../lib/http/fetch.ts'
+import { loggedBeside } from '../lib/http/node/logged-beside.ts'
+import { type ServerOptions, startServer } from '../lib/http/node/server.ts'
+import { jsonLines } from '../lib/http/operation-log.ts'
+import { createRepository, type RepositoryDependencies } from '../lib/repository/repository.ts'
 
 const log = jsonLines(process.stderr)
 
@@ -67,7 +67,7 @@ async function openStores(settings: ServeSettings, environment: Environment): Pr
 }
 
 async function openLocal({ dataDir }: LocalStores): Promise<Stores> {
-  const { openFolder } = await import('#local/folder')
+  const { openFolder } = await import('../lib/local/folder.ts')
   const { blobs, ledger, uploads, staging, queue, ...folder } = await openFolder(dataDir, { log })
   return {
     ports: { blobs, ledger, uploads, staging, queue },

@@ -1,14 +1,19 @@
 /** The Lambda behind the queue of verifications, and behind its dead-letter queue. */
-import { createDynamoDbClient, createS3Client, createSqsClient, VERIFIER_BLOB_LIMITS } from '#aws/clients'
-import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
-import { createDynamoDbUploads } from '#aws/dynamodb-uploads'
-import { createS3BlobStore } from '#aws/s3-blob-store'
-import { createS3Staging } from '#aws/s3-staging'
-import { deliveryHandler } from '#aws/sqs-deliveries'
-import { createSqsVerificationQueue } from '#aws/sqs-verification-queue'
-import { readLambdaEnvironment } from '#protocol/environment'
-import { PRESIGNED_SECONDS } from '#protocol/limits'
-import { abandonVerification, verifyUpload } from '#repository/verify'
+import {
+  createDynamoDbClient,
+  createS3Client,
+  createSqsClient,
+  VERIFIER_BLOB_LIMITS,
+} from '../lib/aws/clients.ts'
+import { createDynamoDbLedger } from '../lib/aws/dynamodb-ledger.ts'
+import { createDynamoDbUploads } from '../lib/aws/dynamodb-uploads.ts'
+import { createS3BlobStore } from '../lib/aws/s3-blob-store.ts'
+import { createS3Staging } from '../lib/aws/s3-staging.ts'
+import { deliveryHandler } from '../lib/aws/sqs-deliveries.ts'
+import { createSqsVerificationQueue } from '../lib/aws/sqs-verification-queue.ts'
+import { readLambdaEnvironment } from '../lib/deployment/environment.ts'
+import { PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
+import { abandonVerification, verifyUpload } from '../lib/repository/verify.ts'
 import { log } from './operation-log.ts'
 
 const environment = readLambdaEnvironment(process.env, 'verify')

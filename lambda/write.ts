@@ -5,17 +5,17 @@ import {
   createSqsClient,
   LAMBDA_BLOB_LIMITS,
   LAMBDA_STAGING_LIMITS,
-} from '#aws/clients'
-import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
-import { createDynamoDbUploads } from '#aws/dynamodb-uploads'
-import { createS3BlobStore } from '#aws/s3-blob-store'
-import { createS3Staging } from '#aws/s3-staging'
-import { createSqsVerificationQueue } from '#aws/sqs-verification-queue'
-import { createApi } from '#http/api'
-import { lambdaHandler } from '#http/lambda'
-import { readLambdaEnvironment } from '#protocol/environment'
-import { LAMBDA_MAX_INLINE_BYTES, PRESIGNED_SECONDS } from '#protocol/limits'
-import { createRepository } from '#repository/repository'
+} from '../lib/aws/clients.ts'
+import { createDynamoDbLedger } from '../lib/aws/dynamodb-ledger.ts'
+import { createDynamoDbUploads } from '../lib/aws/dynamodb-uploads.ts'
+import { createS3BlobStore } from '../lib/aws/s3-blob-store.ts'
+import { createS3Staging } from '../lib/aws/s3-staging.ts'
+import { createSqsVerificationQueue } from '../lib/aws/sqs-verification-queue.ts'
+import { readLambdaEnvironment } from '../lib/deployment/environment.ts'
+import { LAMBDA_MAX_INLINE_BYTES, PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
+import { createApi } from '../lib/http/api.ts'
+import { lambdaHandler } from '../lib/http/lambda.ts'
+import { createRepository } from '../lib/repository/repository.ts'
 import { log } from './operation-log.ts'
 
 const environment = readLambdaEnvironment(process.env, 'write')

@@ -2,10 +2,11 @@
  * A blob as an S3 object: its key, and the mark of invariant I1. The key is readable, so that a listing of the S3 bucket
  * gives the candidates for a rebuilt ledger. At most 457 bytes long; S3 takes 1,024.
  */
-import { digestHex } from '#protocol/digest'
-import { formatRef } from '#protocol/identifiers'
-import { BLOB_PREFIX } from '#protocol/tables'
-import type { BlobId } from '#repository/ports'
+
+import { BLOB_PREFIX } from '../deployment/tables.ts'
+import { digestHex } from '../domain/digest.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import type { BlobId } from '../repository/ports.ts'
 
 export const blobKey = (blob: BlobId): string =>
   `${BLOB_PREFIX}${formatRef(blob.ref)}/${digestHex(blob.digest)}`

@@ -4,11 +4,11 @@
  * no command that updates or deletes.
  */
 import { type DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb'
-import type { Entry } from '#protocol/entry'
-import type { ArtifactKey, ArtifactRef, Version } from '#protocol/identifiers'
-import { formatRef } from '#protocol/identifiers'
-import { LEDGER_KEY } from '#protocol/tables'
-import type { AppendResult, Ledger, LedgerPage } from '#repository/ports'
+import { LEDGER_KEY } from '../deployment/tables.ts'
+import type { Entry } from '../domain/entry.ts'
+import type { ArtifactKey, ArtifactRef, Version } from '../domain/identifiers.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import type { AppendResult, Ledger, LedgerPage } from '../repository/ports.ts'
 import { failed, lostCondition } from './dynamodb-errors.ts'
 import { commitIdOf, entryOf, partition, rowKey, rowOf, versionOf } from './ledger-row.ts'
 import type { Row } from './rows.ts'

@@ -9,8 +9,8 @@ import {
   GetItemCommand,
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb'
-import { UPLOADS_KEY } from '#protocol/tables'
-import type { UploadId, UploadRecord, Uploads } from '#repository/upload-ports'
+import { UPLOADS_KEY } from '../deployment/tables.ts'
+import type { UploadId, UploadRecord, Uploads } from '../repository/upload-ports.ts'
 import { failed, type LostCondition, lostCondition } from './dynamodb-errors.ts'
 import { ATTRIBUTES, recordOf, rowKey, rowOf } from './upload-row.ts'
 

@@ -1,9 +1,9 @@
 /** The shape of a ledger row, written and read only here. A row carries all of its entry, so that one read answers a fetch. */
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
-import type { Digest } from '#protocol/digest'
-import type { Entry } from '#protocol/entry'
-import { type ArtifactKey, type ArtifactRef, formatArtifactKey, type Version } from '#protocol/identifiers'
-import { LEDGER_KEY } from '#protocol/tables'
+import { LEDGER_KEY } from '../deployment/tables.ts'
+import type { Digest } from '../domain/digest.ts'
+import type { Entry } from '../domain/entry.ts'
+import { type ArtifactKey, type ArtifactRef, formatArtifactKey, type Version } from '../domain/identifiers.ts'
 import { number, optional, type Row, rowReader, string } from './rows.ts'
 
 /** Attributes beside the keys. `commit_id` names the request that wrote the row. */

@@ -4,9 +4,9 @@
  */
 import { Readable } from 'node:stream'
 import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
-import type { ByteRange } from '#protocol/byte-range'
-import { digestBase64, digestHex } from '#protocol/digest'
-import type { BlobId, BlobState, BlobStore, Clock, PresignedRequest } from '#repository/ports'
+import type { ByteRange } from '../domain/byte-range.ts'
+import { digestBase64, digestHex } from '../domain/digest.ts'
+import type { BlobId, BlobState, BlobStore, Clock, PresignedRequest } from '../repository/ports.ts'
 import { blobKey, MARK } from './blob-object.ts'
 import { failed, isMissing } from './s3-errors.ts'
 import { createLinks } from './s3-links.ts'

@@ -1,6 +1,6 @@
 /** Presigned GETs of blobs, and the blob store of a process that has nothing else to do with blobs. */
-import { ARTIFACT_CACHE_CONTROL, contentDisposition } from '#protocol/headers'
-import type { BlobId, BlobState, BlobStore } from '#repository/ports'
+import { ARTIFACT_CACHE_CONTROL, contentDisposition } from '../protocol/headers.ts'
+import type { BlobId, BlobState, BlobStore } from '../repository/ports.ts'
 import { blobKey } from './blob-object.ts'
 import { presign, type SignedAccess } from './s3-presign.ts'
 import { callSigned } from './s3-signed-call.ts'

@@ -2,8 +2,8 @@
  * The parts of an upload that S3 has: the same list for the read side, which has no S3 client, and for the write side.
  * The SHA-256 in it was checked by S3 as the part arrived, because it was in the signed headers of its request.
  */
-import { base64ToHex } from '#protocol/digest'
-import type { ReceivedPart, StagedUpload, Staging } from '#repository/upload-ports'
+import { base64ToHex } from '../domain/digest.ts'
+import type { ReceivedPart, StagedUpload, Staging } from '../repository/upload-ports.ts'
 import type { SignedAccess } from './s3-presign.ts'
 import { callSigned } from './s3-signed-call.ts'
 import { multipartId, stagingKey } from './staged-object.ts'

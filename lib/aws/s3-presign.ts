@@ -6,7 +6,7 @@
  * What binds the sender is in signed headers. The SDK's presigner would move a checksum into the query string, where S3 ignores it.
  */
 import { AwsV4Signer } from 'aws4fetch'
-import type { Clock } from '#repository/ports'
+import type { Clock } from '../repository/ports.ts'
 import { serviceDomain } from './service-domain.ts'
 
 export interface Credentials {

@@ -12,10 +12,10 @@ import {
   type S3Client,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
-import { digestHex } from '#protocol/digest'
-import { MIB } from '#protocol/limits'
-import type { BlobId } from '#repository/ports'
-import type { Promotion } from '#repository/upload-ports'
+import { digestHex } from '../domain/digest.ts'
+import { MIB } from '../domain/limits.ts'
+import type { BlobId } from '../repository/ports.ts'
+import type { Promotion } from '../repository/upload-ports.ts'
 import { blobKey, MARK } from './blob-object.ts'
 import { failed, isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
 import type { PinnedObject } from './s3-ranges.ts'

@@ -6,7 +6,7 @@
 import { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
-import { MIB } from '#protocol/limits'
+import { MIB } from '../domain/limits.ts'
 import { failed, isMissing, isNameTaken } from './s3-errors.ts'
 import { watchedBytes } from './watched-bytes.ts'
 

@@ -11,9 +11,15 @@ import {
   type HeadObjectCommandOutput,
   type S3Client,
 } from '@aws-sdk/client-s3'
-import { hexToBase64 } from '#protocol/digest'
-import type { BlobId, BlobStore, Clock, PresignedRequest } from '#repository/ports'
-import type { ReceivedPart, StagedBytes, StagedUpload, Staging, UploadId } from '#repository/upload-ports'
+import { hexToBase64 } from '../domain/digest.ts'
+import type { BlobId, BlobStore, Clock, PresignedRequest } from '../repository/ports.ts'
+import type {
+  ReceivedPart,
+  StagedBytes,
+  StagedUpload,
+  Staging,
+  UploadId,
+} from '../repository/upload-ports.ts'
 import { failed, isMissing, isRefusedJoin, isUploadGone } from './s3-errors.ts'
 import { listParts, receivedPart, type StoredPart } from './s3-parts.ts'
 import { presign, type SignedAccess } from './s3-presign.ts'

@@ -2,7 +2,7 @@
  * What every failure of an AWS call means to Bucket: the service does not answer now, try again later.
  * Never "not found": the few answers that do mean something are picked out before, in dynamodb-errors.ts and s3-errors.ts.
  */
-import { BucketError } from '#protocol/errors'
+import { BucketError } from '../domain/errors.ts'
 
 /** Seconds that a caller should wait. */
 const RETRY_AFTER = { throttled: 5, refused: 30, other: 1 } as const

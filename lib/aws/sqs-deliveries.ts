@@ -5,9 +5,9 @@
  */
 import { ChangeMessageVisibilityCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import type { Context, SQSBatchItemFailure, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
-import type { Digest } from '#protocol/digest'
-import { BucketError } from '#protocol/errors'
-import type { VerificationRequest } from '#repository/upload-ports'
+import type { Digest } from '../domain/digest.ts'
+import { BucketError } from '../domain/errors.ts'
+import type { VerificationRequest } from '../repository/upload-ports.ts'
 import { parseVerification } from './sqs-verification-queue.ts'
 
 /** One line of the log for each delivery. It never holds a byte or a request of an artifact. */

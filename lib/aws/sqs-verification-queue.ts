@@ -3,9 +3,9 @@
  * and nothing more: all else is in the row, which decides what a late or second delivery may still do.
  */
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
-import { parseDigest } from '#protocol/digest'
-import { formatRef, parseRef } from '#protocol/identifiers'
-import type { VerificationQueue, VerificationRequest } from '#repository/upload-ports'
+import { parseDigest } from '../domain/digest.ts'
+import { formatRef, parseRef } from '../domain/identifiers.ts'
+import type { VerificationQueue, VerificationRequest } from '../repository/upload-ports.ts'
 import { serviceFailure } from './sdk-failure.ts'
 
 export interface SqsQueue {

@@ -2,10 +2,11 @@
  * An upload's attempt as an S3 object: its key in the staging S3 bucket, which is not the one of the blobs. The attempt is in
  * the key, so that nothing late of an earlier attempt can touch a later one. At most 496 bytes long; S3 takes 1,024.
  */
-import { digestHex } from '#protocol/digest'
-import { formatRef } from '#protocol/identifiers'
-import { STAGING_PREFIX } from '#protocol/tables'
-import type { StagedUpload, UploadId } from '#repository/upload-ports'
+
+import { STAGING_PREFIX } from '../deployment/tables.ts'
+import { digestHex } from '../domain/digest.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import type { StagedUpload, UploadId } from '../repository/upload-ports.ts'
 
 export const stagingKey = ({ ref, digest }: UploadId, attempt: string): string =>
   `${STAGING_PREFIX}${formatRef(ref)}/${digestHex(digest)}/${attempt}`

@@ -1,7 +1,8 @@
 /** The shape of a row of the uploads table, written and read only here. */
-import { formatRef } from '#protocol/identifiers'
-import { UPLOADS_KEY, UPLOADS_TTL } from '#protocol/tables'
-import type { StoredProblem, UploadId, UploadRecord } from '#repository/upload-ports'
+
+import { UPLOADS_KEY, UPLOADS_TTL } from '../deployment/tables.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import type { StoredProblem, UploadId, UploadRecord } from '../repository/upload-ports.ts'
 import { number, optional, type Row, rowReader, string } from './rows.ts'
 
 /** Attributes beside the keys and the time to live. `write_id` names the write that the row comes from. */

@@ -1,8 +1,8 @@
 /** How the client's commands reach a Bucket: address, authorization, from options and environment. */
 import type { Command } from 'commander'
-import type { Auth } from '#client/auth'
-import type { BucketClient } from '#client/node'
-import { CLI_ENVIRONMENT } from '#protocol/environment'
+import type { Auth } from '../client/auth.ts'
+import type { BucketClient } from '../client/node.ts'
+import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
 import { UsageError } from './failure.ts'
 import type { Surroundings } from './surroundings.ts'
 
@@ -32,7 +32,7 @@ export async function connect(
     )
   const auth = readAuth(options.auth ?? (environment[CLI_ENVIRONMENT.auth] || undefined), environment)
   const apiKey = environment[CLI_ENVIRONMENT.apiKey] || undefined
-  const { BucketClient } = await import('#client/node')
+  const { BucketClient } = await import('../client/node.ts')
   try {
     return new BucketClient({ url, auth, apiKey })
   } catch (error) {

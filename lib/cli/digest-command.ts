@@ -1,6 +1,6 @@
 /** `bucket digest`: the digest of local bytes. It asks nobody, and loads nothing that could. */
 import type { Command } from 'commander'
-import { digestFromHex } from '#protocol/digest'
+import { digestFromHex } from '../domain/digest.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
 import type { Surroundings } from './surroundings.ts'
 
@@ -26,9 +26,9 @@ async function digest(file: string, options: OutputOptions, surroundings: Surrou
     await Promise.all([
       import('node:fs'),
       import('node:fs/promises'),
-      import('#client/node-sha256'),
-      import('#client/source'),
-      import('#client/stdin-stream'),
+      import('../client/node-sha256.ts'),
+      import('../client/source.ts'),
+      import('../client/stdin-stream.ts'),
     ])
   const output = createOutput(options, surroundings)
   const hash = createSha256()

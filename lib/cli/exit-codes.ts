@@ -2,7 +2,7 @@
  * What a command's exit says, once (the table in docs/cli.md). Scripts rely on it: a number never changes its meaning.
  * Every error code of the API has one, and the compiler holds that.
  */
-import { BucketError, type ErrorCode } from '#protocol/errors'
+import { BucketError, type ErrorCode } from '../domain/errors.ts'
 
 export const EXIT = {
   done: 0,

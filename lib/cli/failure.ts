@@ -1,9 +1,9 @@
 /**
  * Errors in words. Whatever went wrong is told in three parts: what happened, why, and what to do next.
  */
-import { BucketError, ERRORS, isBucketError } from '#protocol/errors'
-import type { Fault } from '#protocol/faults'
-import type { UploadMessage } from '#protocol/messages'
+import { BucketError, ERRORS, isBucketError } from '../domain/errors.ts'
+import type { Fault } from '../domain/validation.ts'
+import type { UploadMessage } from '../protocol/messages.ts'
 import { exitCodeOf } from './exit-codes.ts'
 
 /** The command line itself is wrong. */

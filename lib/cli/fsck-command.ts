@@ -1,8 +1,8 @@
 /** `bucket fsck`: whether a data folder still holds what its ledger says, and what it holds beside that. Changes nothing. */
 import type { Command } from 'commander'
-import { entryMessage } from '#protocol/entry'
-import { CLI_ENVIRONMENT } from '#protocol/environment'
-import { formatRef } from '#protocol/identifiers'
+import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import { entryMessage } from '../protocol/entry-message.ts'
 import { EXIT } from './exit-codes.ts'
 import { Told } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'

@@ -1,7 +1,8 @@
 /** `bucket list`: all versions of one artifact. */
 import type { Command } from 'commander'
-import { type Entry, entryMessage } from '#protocol/entry'
-import { type ArtifactKey, formatArtifactKey, parseArtifactKey } from '#protocol/identifiers'
+import type { Entry } from '../domain/entry.ts'
+import { type ArtifactKey, formatArtifactKey, parseArtifactKey } from '../domain/identifiers.ts'
+import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
 import { formatSize } from './sizes.ts'

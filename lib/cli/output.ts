@@ -1,7 +1,7 @@
 /** What a command says: results on stdout, messages and progress on stderr. With `--json` stdout is one JSON document. */
 import type { Writable } from 'node:stream'
 import type { Command } from 'commander'
-import type { OnProgress } from '#client/progress'
+import type { OnProgress } from '../client/progress.ts'
 import { type ProgressLine, progressLine } from './progress-line.ts'
 import type { Surroundings } from './surroundings.ts'
 

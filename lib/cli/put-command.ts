@@ -1,7 +1,7 @@
 /** `bucket put`: a file, or stdin, becomes an artifact version. */
 import type { Command } from 'commander'
-import { entryMessage } from '#protocol/entry'
-import { type ArtifactKey, type ArtifactRef, artifactRef, formatRef } from '#protocol/identifiers'
+import { type ArtifactKey, type ArtifactRef, artifactRef, formatRef } from '../domain/identifiers.ts'
+import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parseTarget } from './refs.ts'
@@ -87,12 +87,12 @@ async function put(
 async function openSource(file: string, { onProgress }: Output, { stdin, signal }: Surroundings) {
   if (file === '-') {
     const [{ spool }, { stdinStream }] = await Promise.all([
-      import('#client/spool'),
-      import('#client/stdin-stream'),
+      import('../client/spool.ts'),
+      import('../client/stdin-stream.ts'),
     ])
     return await spool(stdinStream(stdin()), onProgress, signal)
   }
-  const { fileSource } = await import('#client/file-source')
+  const { fileSource } = await import('../client/file-source.ts')
   return await fileSource(file, onProgress, signal)
 }
 
@@ -103,8 +103,8 @@ async function nameByContent(
   signal: AbortSignal,
 ) {
   const [{ hashSource }, { createSha256 }] = await Promise.all([
-    import('#client/artifact-hash'),
-    import('#client/node-sha256'),
+    import('../client/artifact-hash.ts'),
+    import('../client/node-sha256.ts'),
   ])
   const digests = await hashSource(source, createSha256, onProgress, signal)
   const version = `sha256-${digests.sha256.slice(0, CONTENT_NAME_DIGITS)}`

@@ -1,6 +1,6 @@
 /** References as they are written on a command line. */
-import { type Digest, parseDigest } from '#protocol/digest'
-import { type ArtifactKey, type ArtifactRef, parseArtifactKey, parseRef } from '#protocol/identifiers'
+import { type Digest, parseDigest } from '../domain/digest.ts'
+import { type ArtifactKey, type ArtifactRef, parseArtifactKey, parseRef } from '../domain/identifiers.ts'
 import { UsageError } from './failure.ts'
 
 /** `bucket_id/artifact_id/version`, or that and `@sha256:…`. */

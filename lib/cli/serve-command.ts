@@ -1,7 +1,7 @@
 /** `bucket serve`: a server until it is told to stop. The wiring is `bin/`'s; here are options, words and the end. */
 import { once } from 'node:events'
 import type { Command } from 'commander'
-import { CLI_ENVIRONMENT } from '#protocol/environment'
+import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
 import { isLoopback, readServeSettings, type ServeOptions } from './serve-settings.ts'
 import type { Surroundings } from './surroundings.ts'

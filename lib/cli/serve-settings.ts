@@ -1,9 +1,9 @@
 /** The settings of `serve`: every option has an environment name, and all faults are told at once. */
-import { CLI_ENVIRONMENT } from '#protocol/environment'
-import type { Parsed } from '#protocol/faults'
-import { faulty, parsed } from '#protocol/faults'
-import { DEFAULT_MAX_ARTIFACT_BYTES } from '#protocol/limits'
-import { API_ROOT } from '#protocol/routes'
+import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
+import { DEFAULT_MAX_ARTIFACT_BYTES } from '../domain/limits.ts'
+import type { Parsed } from '../domain/validation.ts'
+import { faulty, parsed } from '../domain/validation.ts'
+import { API_ROOT } from '../protocol/routes.ts'
 import { UsageError } from './failure.ts'
 import { parseSize } from './sizes.ts'
 

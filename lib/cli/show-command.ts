@@ -1,7 +1,7 @@
 /** `bucket show`: what is remembered about one artifact version. */
 import type { Command } from 'commander'
-import { entryMessage } from '#protocol/entry'
-import { type ArtifactRef, parseRef } from '#protocol/identifiers'
+import { type ArtifactRef, parseRef } from '../domain/identifiers.ts'
+import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
 import type { Surroundings } from './surroundings.ts'

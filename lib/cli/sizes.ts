@@ -1,5 +1,5 @@
 /** Sizes as people write and read them. Binary units throughout, as the limits of Bucket have them. */
-import { faulty, type Parsed, parsed } from '#protocol/faults'
+import { faulty, type Parsed, parsed } from '../domain/validation.ts'
 
 const UNITS: { readonly [unit: string]: number } = {
   '': 1,

@@ -3,8 +3,8 @@
  * Only `bin/` knows the real ones.
  */
 import type { Readable, Writable } from 'node:stream'
-import type { Digest } from '#protocol/digest'
-import type { Entry } from '#protocol/entry'
+import type { Digest } from '../domain/digest.ts'
+import type { Entry } from '../domain/entry.ts'
 import type { ProgressStream } from './progress-line.ts'
 import type { ServeSettings } from './serve-settings.ts'
 

@@ -1,11 +1,11 @@
 /** `bucket uploads`: how far the upload of some bytes has got, and giving it up. An upload is found by ref and digest. */
 import type { Command } from 'commander'
-import type { Upload } from '#client/upload-message'
-import type { Digest } from '#protocol/digest'
-import { digestFromHex } from '#protocol/digest'
-import { entryMessage } from '#protocol/entry'
-import { type ArtifactRef, formatRef } from '#protocol/identifiers'
-import { partCount, partSize } from '#protocol/limits'
+import type { Upload } from '../client/upload-message.ts'
+import type { Digest } from '../domain/digest.ts'
+import { digestFromHex } from '../domain/digest.ts'
+import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
+import { partCount, partSize } from '../domain/limits.ts'
+import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import { UsageError } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
@@ -83,9 +83,9 @@ async function digestOf(
       'Write REF@sha256:<64 hex digits>, or REF --file FILE.',
     )
   const [{ fileSource }, { hashSource }, { createSha256 }] = await Promise.all([
-    import('#client/file-source'),
-    import('#client/artifact-hash'),
-    import('#client/node-sha256'),
+    import('../client/file-source.ts'),
+    import('../client/artifact-hash.ts'),
+    import('../client/node-sha256.ts'),
   ])
   const source = await fileSource(file, onProgress, signal)
   try {

@@ -2,16 +2,17 @@
  * Reads the JSON of the API's answers. A client takes members that it does not know (a newer server may say more), but
  * nothing that it relies on is taken on trust: an answer of another form is `unintelligible`.
  */
-import { type Digest, parseDigest } from '#protocol/digest'
-import { type Entry, type EntryMessage, entryFromMessage } from '#protocol/entry'
-import type { Parsed } from '#protocol/faults'
+import { type Digest, parseDigest } from '../domain/digest.ts'
+import type { Entry } from '../domain/entry.ts'
 import {
   type ArtifactRef,
   formatRef,
   parseArtifactId,
   parseBucketId,
   parseVersion,
-} from '#protocol/identifiers'
+} from '../domain/identifiers.ts'
+import type { Parsed } from '../domain/validation.ts'
+import { type EntryMessage, entryFromMessage } from '../protocol/entry-message.ts'
 import { NetworkError } from './network-error.ts'
 import { type IncomingResponse, jsonMs, type Timeouts } from './transport.ts'
 

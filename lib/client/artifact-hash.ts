@@ -2,7 +2,7 @@
  * The digests of an artifact from one reading: of the whole, and of each part that an upload would have. Of a part only
  * its SHA-256 is kept, so that the second reading has nothing to do but send.
  */
-import { partSize, SINGLE_BY_DEFAULT_BYTES } from '#protocol/limits'
+import { partSize, SINGLE_BY_DEFAULT_BYTES } from '../domain/limits.ts'
 import type { Sha256 } from './platform.ts'
 import type { OnProgress } from './progress.ts'
 import { promisedBytes, type Source, SourceChangedError } from './source.ts'

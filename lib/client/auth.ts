@@ -2,7 +2,7 @@
  * How a request proves who sends it. Only requests to the API itself are authorized; presigned requests and redirect
  * targets get none of this, because stores refuse them and others must not learn them.
  */
-import { digestHex, EMPTY_DIGEST } from '#protocol/digest'
+import { digestHex, EMPTY_DIGEST } from '../domain/digest.ts'
 import type { Platform } from './platform.ts'
 
 export interface AwsCredentials {

@@ -2,9 +2,9 @@
  * The client over any platform: what it offers, in one class. Each method is one flow in a file of its own.
  * It reads nothing of its surroundings: address, authorization and patience are all given.
  */
-import type { Entry } from '#protocol/entry'
-import { type ArtifactRef, artifactKey, artifactRef, parseRef } from '#protocol/identifiers'
-import { servicePath } from '#protocol/routes'
+import type { Entry } from '../domain/entry.ts'
+import { type ArtifactRef, artifactKey, artifactRef, parseRef } from '../domain/identifiers.ts'
+import { servicePath } from '../protocol/routes.ts'
 import { readService, type Service } from './answers.ts'
 import { apiRoot } from './api-root.ts'
 import { type Auth, authForHost, authorizer } from './auth.ts'

@@ -2,8 +2,8 @@
  * Brings bytes into the store with the requests that the server hands out. What the store's answers mean is
  * docs/http-api.md, section 7.1; its words are its own and are not read.
  */
-import { digestFromHex } from '#protocol/digest'
-import { BucketError, ERRORS } from '#protocol/errors'
+import { digestFromHex } from '../domain/digest.ts'
+import { BucketError, ERRORS } from '../domain/errors.ts'
 import { sleep } from './deadline.ts'
 import type { Front, Presigned } from './front.ts'
 import { NetworkError } from './network-error.ts'

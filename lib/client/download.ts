@@ -2,10 +2,10 @@
  * Fetch: the bytes of one reference, hashed as they pass. The stream ends normally only when all of them came and have
  * the digest; the last of them are held back until that is known, so that nobody ever gets a complete wrong artifact.
  */
-import { type Digest, digestFromHex } from '#protocol/digest'
-import { BucketError } from '#protocol/errors'
-import { type ArtifactRef, formatRef } from '#protocol/identifiers'
-import { MIB } from '#protocol/limits'
+import { type Digest, digestFromHex } from '../domain/digest.ts'
+import { BucketError } from '../domain/errors.ts'
+import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
+import { MIB } from '../domain/limits.ts'
 import { sleep } from './deadline.ts'
 import type { Front } from './front.ts'
 import { type Opened, openBytes } from './location.ts'

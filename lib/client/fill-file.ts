@@ -3,8 +3,8 @@
  * Either way every byte is hashed, in order, before the file counts as filled.
  */
 import type { FileHandle } from 'node:fs/promises'
-import type { ArtifactRef } from '#protocol/identifiers'
-import { MIB } from '#protocol/limits'
+import type { ArtifactRef } from '../domain/identifiers.ts'
+import { MIB } from '../domain/limits.ts'
 import { AdaptiveConcurrency, runAtOnce } from './adaptive-concurrency.ts'
 import { assureDigest, type Download, type GetOptions } from './download.ts'
 import { createSha256 } from './node-sha256.ts'

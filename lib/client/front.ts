@@ -2,7 +2,7 @@
  * Requests to one API: its root, authorization, retries and refusals. Paths of the routes table and those that the
  * server hands out (`/v1/…`) are read relative to the root that the caller gave, wherever that is mounted.
  */
-import { API_ROOT } from '#protocol/routes'
+import { API_ROOT } from '../protocol/routes.ts'
 import { type JsonObject, readJson } from './answers.ts'
 import type { Authorize } from './auth.ts'
 import { NetworkError, shownUrl } from './network-error.ts'

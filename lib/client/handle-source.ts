@@ -3,7 +3,7 @@
  * whose size or time changes meanwhile, or that has bytes behind its size, is noticed before its last bytes are given out.
  */
 import type { FileHandle } from 'node:fs/promises'
-import { MIB } from '#protocol/limits'
+import { MIB } from '../domain/limits.ts'
 import { type Source, SourceChangedError } from './source.ts'
 
 const CHUNK_BYTES = MIB / 2

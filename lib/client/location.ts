@@ -2,11 +2,11 @@
  * Opens the bytes of an artifact from some byte on, wherever they are: at the front, behind its redirect, or behind
  * the request that `download` hands out. Each call asks the front anew, so that an expired URL costs one more question.
  */
-import { type Digest, parseDigest } from '#protocol/digest'
-import { BucketError } from '#protocol/errors'
-import { contentDisposition, HEADERS } from '#protocol/headers'
-import { type ArtifactRef, formatRef } from '#protocol/identifiers'
-import { downloadPath, versionPath } from '#protocol/routes'
+import { type Digest, parseDigest } from '../domain/digest.ts'
+import { BucketError } from '../domain/errors.ts'
+import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
+import { contentDisposition, HEADERS } from '../protocol/headers.ts'
+import { downloadPath, versionPath } from '../protocol/routes.ts'
 import { aboutAnother, readBytes, readDigest, readJson, readWhereabouts } from './answers.ts'
 import type { Front } from './front.ts'
 import { NetworkError } from './network-error.ts'

@@ -1,5 +1,5 @@
 /** The client for Node: everything of the core, and files. The public entry `bucket-v1/client` in Node. */
-import type { Entry } from '#protocol/entry'
+import type { Entry } from '../domain/entry.ts'
 import {
   type BucketClientOptions,
   BucketClient as CoreClient,

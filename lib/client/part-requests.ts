@@ -2,7 +2,7 @@
  * Presigned requests for the parts that are still to be sent: asked for several at a time, and not long before they are
  * used, since they expire.
  */
-import { MAX_PARTS_PER_REQUEST } from '#protocol/limits'
+import { MAX_PARTS_PER_REQUEST } from '../domain/limits.ts'
 import type { Front, Presigned } from './front.ts'
 import { partRequests, type UploadId } from './upload-calls.ts'
 

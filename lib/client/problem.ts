@@ -8,8 +8,8 @@ import {
   type ErrorCode,
   isErrorCode,
   type ProblemMembers,
-} from '#protocol/errors'
-import { HEADERS } from '#protocol/headers'
+} from '../domain/errors.ts'
+import { HEADERS } from '../protocol/headers.ts'
 import { type JsonObject, parseJsonObject, readText } from './answers.ts'
 import { NetworkError } from './network-error.ts'
 import type { IncomingResponse, Timeouts } from './transport.ts'

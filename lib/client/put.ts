@@ -2,14 +2,15 @@
  * Store: hash, look whether there is anything to send, send. What is there already with the same bytes is a success.
  * The way is chosen by size and by what the front says of itself: one request body, or an upload that can be resumed.
  */
-import { parseText, TEXT_LIMITS } from '#protocol/description'
-import { type Digest, digestFromHex, digestHex } from '#protocol/digest'
-import { DEFAULT_CONTENT_TYPE, type Entry, entryMessage } from '#protocol/entry'
-import { BucketError, isBucketError } from '#protocol/errors'
-import { HEADERS } from '#protocol/headers'
-import { type ArtifactRef, formatRef } from '#protocol/identifiers'
-import { LAMBDA_MAX_INLINE_BYTES, MIB, SINGLE_BY_DEFAULT_BYTES } from '#protocol/limits'
-import { versionPath } from '#protocol/routes'
+import { parseText, TEXT_LIMITS } from '../domain/description.ts'
+import { type Digest, digestFromHex, digestHex } from '../domain/digest.ts'
+import { DEFAULT_CONTENT_TYPE, type Entry } from '../domain/entry.ts'
+import { BucketError, isBucketError } from '../domain/errors.ts'
+import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
+import { LAMBDA_MAX_INLINE_BYTES, MIB, SINGLE_BY_DEFAULT_BYTES } from '../domain/limits.ts'
+import { entryMessage } from '../protocol/entry-message.ts'
+import { HEADERS } from '../protocol/headers.ts'
+import { versionPath } from '../protocol/routes.ts'
 import { readEntryOf, readJson, type Service } from './answers.ts'
 import { hashSource } from './artifact-hash.ts'
 import { findEntry } from './entry.ts'

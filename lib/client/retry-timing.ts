@@ -2,7 +2,7 @@
  * Whether, and after how long, a failed attempt is made again: a pure function of data, so that its table can be tested.
  * Every request of the API is safe to repeat (docs/http-api.md, section 8), so only the kind of failure decides.
  */
-import { BucketError } from '#protocol/errors'
+import { BucketError } from '../domain/errors.ts'
 import { NetworkError } from './network-error.ts'
 
 export interface RetryPolicy {

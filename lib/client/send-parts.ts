@@ -2,7 +2,7 @@
  * Sends the parts of an upload that the store has not: several at once, each streamed from its place in the source and
  * checked by the store as it arrives. A part counts when its arrival is acknowledged.
  */
-import { partCount, partSize, sizeOfPart } from '#protocol/limits'
+import { partCount, partSize, sizeOfPart } from '../domain/limits.ts'
 import { AdaptiveConcurrency, runAtOnce } from './adaptive-concurrency.ts'
 import { deliver } from './delivery.ts'
 import type { Front } from './front.ts'

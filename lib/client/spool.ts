@@ -5,7 +5,7 @@
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { partSize } from '#protocol/limits'
+import { partSize } from '../domain/limits.ts'
 import { ArtifactHash } from './artifact-hash.ts'
 import { handleSource } from './handle-source.ts'
 import { createSha256 } from './node-sha256.ts'

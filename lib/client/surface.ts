@@ -1,8 +1,8 @@
 /** What both public entries show beside the client itself: the words of the domain, errors, and the types of options. */
-export { type Digest, parseDigest } from '#protocol/digest'
-export type { Entry } from '#protocol/entry'
-export { BucketError, type ErrorCode, isBucketError } from '#protocol/errors'
-export { type ArtifactRef, artifactRef, formatRef, parseRef } from '#protocol/identifiers'
+export { type Digest, parseDigest } from '../domain/digest.ts'
+export type { Entry } from '../domain/entry.ts'
+export { BucketError, type ErrorCode, isBucketError } from '../domain/errors.ts'
+export { type ArtifactRef, artifactRef, formatRef, parseRef } from '../domain/identifiers.ts'
 export type { Service } from './answers.ts'
 export type { Auth, AwsCredentials } from './auth.ts'
 export {

@@ -2,9 +2,9 @@
  * An upload from beginning to end. Nothing is remembered here: the same reference and the same bytes lead back to the same
  * upload, from any process on any host, and only what the store has not is sent.
  */
-import { digestFromHex } from '#protocol/digest'
-import { BucketError } from '#protocol/errors'
-import type { ArtifactRef } from '#protocol/identifiers'
+import { digestFromHex } from '../domain/digest.ts'
+import { BucketError } from '../domain/errors.ts'
+import type { ArtifactRef } from '../domain/identifiers.ts'
 import { unintelligible } from './answers.ts'
 import { type ArtifactDigests, hashSource } from './artifact-hash.ts'
 import { sleep } from './deadline.ts'

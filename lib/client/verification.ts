@@ -1,7 +1,7 @@
 /** The end of an upload: commit, and wait until the service has read and checked the bytes. */
-import type { Entry } from '#protocol/entry'
-import { BucketError } from '#protocol/errors'
-import { formatRef } from '#protocol/identifiers'
+import type { Entry } from '../domain/entry.ts'
+import { BucketError } from '../domain/errors.ts'
+import { formatRef } from '../domain/identifiers.ts'
 import { sleep } from './deadline.ts'
 import type { Front } from './front.ts'
 import type { OnProgress } from './progress.ts'

@@ -1,5 +1,5 @@
 /** A download as a web stream: it ends only when the digest matched, and fails otherwise. */
-import type { Digest } from '#protocol/digest'
+import type { Digest } from '../domain/digest.ts'
 import type { Download } from './download.ts'
 
 export interface VerifiedStream extends ReadableStream<Uint8Array> {

@@ -2,11 +2,11 @@
  * The HTTP API: one request in, one response out, whatever the front. Every response leaves through `handle`, so that none lacks
  * its request id, its timing or its line in the operation log, and nothing but a problem says no.
  */
-import { BucketError } from '#protocol/errors'
-import { HEADERS } from '#protocol/headers'
-import type { HttpRequest, HttpResponse } from '#protocol/http-message'
-import type { Method, RouteName } from '#protocol/routes'
-import type { Repository } from '#repository/repository'
+import { BucketError } from '../domain/errors.ts'
+import { HEADERS } from '../protocol/headers.ts'
+import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
+import type { Method, RouteName } from '../protocol/routes.ts'
+import type { Repository } from '../repository/repository.ts'
 import { corsHeaders } from './cors.ts'
 import { type Delivery, download, fetchBytes, fetchEntry } from './fetch.ts'
 import { Inputs } from './inputs.ts'

@@ -1,6 +1,6 @@
 /** Cross-origin access from browsers: none, but for the origins that a deployer names (docs/http-api.md, section 9). */
-import { EXPOSED_HEADERS, HEADERS } from '#protocol/headers'
-import type { HttpRequest } from '#protocol/http-message'
+import { EXPOSED_HEADERS, HEADERS } from '../protocol/headers.ts'
+import type { HttpRequest } from '../protocol/http-message.ts'
 
 const ALLOWED_HEADERS = [
   HEADERS.artifactDigest,

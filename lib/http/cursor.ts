@@ -1,5 +1,5 @@
 /** The cursor of a list: opaque to callers, bound to the artifact whose list it continues. */
-import { type ArtifactKey, formatArtifactKey, parseVersion, type Version } from '#protocol/identifiers'
+import { type ArtifactKey, formatArtifactKey, parseVersion, type Version } from '../domain/identifiers.ts'
 
 export const formatCursor = (key: ArtifactKey, after: Version): string =>
   Buffer.from(`${formatArtifactKey(key)}/${after}`).toString('base64url')

@@ -1,5 +1,5 @@
 /** Entity tags (RFC 9110, section 8.8.3): an artifact's is its digest in quotes, always strong. */
-import type { Digest } from '#protocol/digest'
+import type { Digest } from '../domain/digest.ts'
 
 export const entityTag = (digest: Digest): string => `"${digest}"`
 

@@ -3,20 +3,20 @@
  * `throwIfAny()` refuses all of them at once (docs/http-api.md, section 8).
  */
 
-import { parseText, TEXT_LIMITS } from '#protocol/description'
-import { type Digest, parseDigest } from '#protocol/digest'
-import { DEFAULT_CONTENT_TYPE, type Description } from '#protocol/entry'
-import { BucketError } from '#protocol/errors'
-import { type Fault, type FaultPlace, type Parsed, parsed } from '#protocol/faults'
-import { HEADERS } from '#protocol/headers'
-import type { HeaderReader } from '#protocol/http-message'
+import { parseText, TEXT_LIMITS } from '../domain/description.ts'
+import { type Digest, parseDigest } from '../domain/digest.ts'
+import { DEFAULT_CONTENT_TYPE, type Description } from '../domain/entry.ts'
+import { BucketError } from '../domain/errors.ts'
 import {
   type ArtifactKey,
   type ArtifactRef,
   parseArtifactId,
   parseBucketId,
   parseVersion,
-} from '#protocol/identifiers'
+} from '../domain/identifiers.ts'
+import { type Fault, type FaultPlace, type Parsed, parsed } from '../domain/validation.ts'
+import { HEADERS } from '../protocol/headers.ts'
+import type { HeaderReader } from '../protocol/http-message.ts'
 import { parseReprDigest } from './repr-digest.ts'
 
 export class Inputs {

@@ -1,6 +1,6 @@
 /** The small JSON bodies of uploads: bounded, UTF-8, and with every fault of them told at once. */
 
-import type { HttpRequest } from '#protocol/http-message'
+import type { HttpRequest } from '../protocol/http-message.ts'
 import type { Inputs } from './inputs.ts'
 
 /** Far above any legal body, in bytes. */

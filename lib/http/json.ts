@@ -1,5 +1,5 @@
 /** A JSON answer; not to be kept unless its headers say otherwise (docs/http-api.md, section 1). */
-import type { HttpResponse } from '#protocol/http-message'
+import type { HttpResponse } from '../protocol/http-message.ts'
 
 export const json = (
   status: number,

@@ -4,8 +4,8 @@
  * router, headers keep their values, and a body is decoded when, and only when, the event says that it is base64.
  */
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
-import type { HttpRequest } from '#protocol/http-message'
-import { API_ROOT } from '#protocol/routes'
+import type { HttpRequest } from '../protocol/http-message.ts'
+import { API_ROOT } from '../protocol/routes.ts'
 import type { Api } from './api.ts'
 
 export type LambdaHandler = (event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult>

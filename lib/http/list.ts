@@ -1,9 +1,10 @@
 /** `GET V`: the versions of one artifact, page by page (docs/http-api.md, section 6). */
-import { entryMessage } from '#protocol/entry'
-import type { HttpResponse } from '#protocol/http-message'
-import { DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT } from '#protocol/limits'
-import { versionsPath } from '#protocol/routes'
-import type { Repository } from '#repository/repository'
+
+import { DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT } from '../domain/limits.ts'
+import { entryMessage } from '../protocol/entry-message.ts'
+import type { HttpResponse } from '../protocol/http-message.ts'
+import { versionsPath } from '../protocol/routes.ts'
+import type { Repository } from '../repository/repository.ts'
 import { formatCursor, parseCursor } from './cursor.ts'
 import type { Inputs } from './inputs.ts'
 import { json } from './json.ts'

@@ -1,5 +1,5 @@
 /** Writes the operation's line when its answer is complete: at once, or when the last byte of the body was taken. */
-import type { HttpRequest, HttpResponse } from '#protocol/http-message'
+import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
 import type { Operation, OperationLog } from './operation.ts'
 
 export function logged(

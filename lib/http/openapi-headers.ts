@@ -1,7 +1,7 @@
 /** Headers of answers as the OpenAPI document tells them (docs/http-api.md, sections 1 and 4 to 8). */
-import { DIGEST_PATTERN } from '#protocol/digest'
-import type { ErrorCode } from '#protocol/errors'
-import { ARTIFACT_CACHE_CONTROL, HEADERS } from '#protocol/headers'
+import { DIGEST_PATTERN } from '../domain/digest.ts'
+import type { ErrorCode } from '../domain/errors.ts'
+import { ARTIFACT_CACHE_CONTROL, HEADERS } from '../protocol/headers.ts'
 
 const text = { type: 'string' }
 const digest = { type: 'string', pattern: DIGEST_PATTERN }

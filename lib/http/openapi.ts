@@ -3,12 +3,12 @@
  * answers and errors a route has stands here; the contract suite compares real answers with it.
  */
 import * as z from 'zod/mini'
-import { TEXT_LIMITS, TEXT_PATTERN } from '#protocol/description'
-import { DIGEST_PATTERN } from '#protocol/digest'
-import { ERRORS, type ErrorCode } from '#protocol/errors'
-import { HEADERS } from '#protocol/headers'
-import { IDENTIFIER_PATTERN } from '#protocol/identifiers'
-import { DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT } from '#protocol/limits'
+import { TEXT_LIMITS, TEXT_PATTERN } from '../domain/description.ts'
+import { DIGEST_PATTERN } from '../domain/digest.ts'
+import { ERRORS, type ErrorCode } from '../domain/errors.ts'
+import { IDENTIFIER_PATTERN } from '../domain/identifiers.ts'
+import { DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT } from '../domain/limits.ts'
+import { HEADERS } from '../protocol/headers.ts'
 import {
   beginUploadBody,
   downloadMessage,
@@ -22,8 +22,8 @@ import {
   uploadPartsMessage,
   uploadSchema,
   versionsPage,
-} from '#protocol/messages'
-import { API_ROOT, ROUTES, type RouteName } from '#protocol/routes'
+} from '../protocol/messages.ts'
+import { API_ROOT, ROUTES, type RouteName } from '../protocol/routes.ts'
 import {
   BYTES_HEADERS,
   DIGEST_HEADERS,

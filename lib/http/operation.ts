@@ -3,10 +3,10 @@
  * The log never sees a header, a query or a byte of an artifact (docs/http-api.md, section 9).
  */
 
-import type { ErrorCode } from '#protocol/errors'
-import type { ArtifactKey, ArtifactRef } from '#protocol/identifiers'
-import type { RouteName } from '#protocol/routes'
-import type { Call } from '#repository/ports'
+import type { ErrorCode } from '../domain/errors.ts'
+import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
+import type { RouteName } from '../protocol/routes.ts'
+import type { Call } from '../repository/ports.ts'
 
 /** One line of the operation log. Times in milliseconds, sizes in bytes. */
 export interface OperationRecord {

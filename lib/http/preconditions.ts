@@ -2,12 +2,13 @@
  * The conditions of a fetch, in the order of RFC 9110, section 13.2.2. An artifact never changes, so a condition only asks
  * whether the caller's digest is the stored one.
  */
-import { type Digest, parseDigest } from '#protocol/digest'
-import { type Entry, entryMessage } from '#protocol/entry'
-import { BucketError } from '#protocol/errors'
-import type { HeaderReader } from '#protocol/http-message'
-import { formatRef } from '#protocol/identifiers'
-import { digestDiffers } from '#repository/fetch'
+import { type Digest, parseDigest } from '../domain/digest.ts'
+import type { Entry } from '../domain/entry.ts'
+import { BucketError } from '../domain/errors.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import { entryMessage } from '../protocol/entry-message.ts'
+import type { HeaderReader } from '../protocol/http-message.ts'
+import { digestDiffers } from '../repository/fetch.ts'
 import { type EntityTag, entityTag, parseEntityTags } from './entity-tag.ts'
 import { parseHttpDate } from './http-date.ts'
 import type { Inputs } from './inputs.ts'

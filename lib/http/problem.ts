@@ -1,8 +1,8 @@
 /** A refusal on the wire: `application/problem+json` (RFC 9457), the same members for every code (docs/http-api.md, section 8). */
-import { type BucketError, isBucketError } from '#protocol/errors'
-import { HEADERS } from '#protocol/headers'
-import type { HttpResponse } from '#protocol/http-message'
-import { problemMessage } from '#protocol/problem'
+import { type BucketError, isBucketError } from '../domain/errors.ts'
+import { HEADERS } from '../protocol/headers.ts'
+import type { HttpResponse } from '../protocol/http-message.ts'
+import { problemMessage } from '../protocol/problem.ts'
 import type { Operation } from './operation.ts'
 
 /** The answer to a refused request; its code goes into the log. */

@@ -1,7 +1,7 @@
 /** `Repr-Digest` of a request: a dictionary of digests, of which Bucket checks the `sha-256` (RFC 9530, section 3). */
 import { type Dictionary, ParseError, parseDictionary } from 'structured-headers'
-import { type Digest, digestFromHex } from '#protocol/digest'
-import { faulty, type Parsed, parsed } from '#protocol/faults'
+import { type Digest, digestFromHex } from '../domain/digest.ts'
+import { faulty, type Parsed, parsed } from '../domain/validation.ts'
 
 const EXAMPLE = 'expected sha-256=:<base64 of 32 bytes>:'
 const DIGEST_BYTES = 32

@@ -2,7 +2,7 @@
  * From a raw path to a route of the table. Segments are decoded exactly once, here; dot segments and encoded slashes therefore
  * reach the identifier rules and are refused there, instead of being resolved into another path.
  */
-import { API_ROOT, type Method, ROUTES, type RouteName } from '#protocol/routes'
+import { API_ROOT, type Method, ROUTES, type RouteName } from '../protocol/routes.ts'
 
 /** A known path: its parameters, decoded, and the routes that share it, by method. */
 export interface PathMatch {

@@ -1,17 +1,18 @@
 /** The resources of an upload: begin, state, parts, commit, give up (docs/http-api.md, section 7). */
-import { DEFAULT_CONTENT_TYPE, entryMessage } from '#protocol/entry'
-import { BucketError, isBucketError } from '#protocol/errors'
-import type { HttpRequest, HttpResponse } from '#protocol/http-message'
+import { DEFAULT_CONTENT_TYPE } from '../domain/entry.ts'
+import { BucketError, isBucketError } from '../domain/errors.ts'
+import { entryMessage } from '../protocol/entry-message.ts'
+import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
 import {
   beginUploadBody,
   type PresignedRequestMessage,
   parseBody,
   type UploadMessage,
   uploadPartsBody,
-} from '#protocol/messages'
-import { uploadPath, versionPath } from '#protocol/routes'
-import type { Repository } from '#repository/repository'
-import type { UploadId } from '#repository/upload-ports'
+} from '../protocol/messages.ts'
+import { uploadPath, versionPath } from '../protocol/routes.ts'
+import type { Repository } from '../repository/repository.ts'
+import type { UploadId } from '../repository/upload-ports.ts'
 import type { Inputs } from './inputs.ts'
 import { json } from './json.ts'
 import { readJson } from './json-body.ts'

@@ -1,7 +1,7 @@
 /** The API as a web-standard `fetch` handler: for tests in process and for any runtime that speaks Request and Response. */
 import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
-import type { HttpResponse } from '#protocol/http-message'
+import type { HttpResponse } from '../protocol/http-message.ts'
 import type { Api } from './api.ts'
 
 /**

@@ -14,7 +14,7 @@ import { UserPool } from 'aws-cdk-lib/aws-cognito'
 import { AnyPrincipal, Effect, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
-import type { Access } from '#protocol/routes'
+import type { Access } from '../protocol/routes.ts'
 import type { Settings } from './settings.ts'
 
 /** Gives the authorization of a method, by the access that its route needs. */

@@ -9,7 +9,7 @@ import {
   type RestApi,
 } from 'aws-cdk-lib/aws-apigateway'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
-import { type Access, ROUTES } from '#protocol/routes'
+import { type Access, ROUTES } from '../protocol/routes.ts'
 import type { Authorize } from './api-access.ts'
 
 export interface ApiRoutesProps {

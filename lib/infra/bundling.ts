@@ -4,7 +4,7 @@
  * This module imports no CDK, so that a bench can read it without paying for it.
  */
 import { fileURLToPath } from 'node:url'
-import type { LambdaSide } from '#protocol/environment'
+import type { LambdaSide } from '../deployment/environment.ts'
 
 /** The extension of our own modules: `.ts` in a checkout, `.js` in the built package. */
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
@@ -22,11 +22,6 @@ export const BUNDLE = {
   target: 'node24',
   minify: true,
   mainFields: ['module', 'main'] as string[],
-  /**
-   * A checkout bundles its TypeScript; the package has only the built JavaScript. esbuild drops its own `module` when
-   * conditions are given: without it the SDK's CommonJS builds come in, which cannot be shaken (a third of the bundle).
-   */
-  conditions: extension === 'ts' ? ['source', 'module'] : ['module'],
   /**
    * Left out, because Lambda never loads them: credentials are in its environment, which the SDK looks at first, and the
    * browser's name is asked for only in a browser.

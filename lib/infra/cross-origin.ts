@@ -1,6 +1,6 @@
 /** What pages of the named origins may do with the S3 buckets: what the presigned URLs let them do, and nothing without one. */
 import { type CorsRule, HttpMethods } from 'aws-cdk-lib/aws-s3'
-import { EXPOSED_HEADERS } from '#protocol/headers'
+import { EXPOSED_HEADERS } from '../protocol/headers.ts'
 import type { Settings } from './settings.ts'
 
 const HOUR_SECONDS = 3600

@@ -7,7 +7,7 @@ import { DomainName, EndpointType, SecurityPolicy, type Stage } from 'aws-cdk-li
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
 import { Bucket } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
-import { API_ROOT } from '#protocol/routes'
+import { API_ROOT } from '../protocol/routes.ts'
 import type { Settings } from './settings.ts'
 
 interface CustomDomainProps {

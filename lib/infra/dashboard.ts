@@ -5,7 +5,7 @@ import { type Alarm, AlarmStatusWidget, Dashboard, GraphWidget, Stats } from 'aw
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
-import type { LambdaSide } from '#protocol/environment'
+import type { LambdaSide } from '../deployment/environment.ts'
 import type { VerificationQueue } from './verification-queue.ts'
 
 export interface DashboardProps {

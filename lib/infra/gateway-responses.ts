@@ -4,10 +4,10 @@
  * Templates are text with `$context` variables, not a language: a header is fixed, and a size cannot be known.
  */
 import { ResponseType, type RestApi } from 'aws-cdk-lib/aws-apigateway'
-import { ERRORS, type ErrorCode, type ProblemMembers } from '#protocol/errors'
-import { EXPOSED_HEADERS, HEADERS } from '#protocol/headers'
-import { LAMBDA_MAX_INLINE_BYTES } from '#protocol/limits'
-import { problemPath } from '#protocol/routes'
+import { ERRORS, type ErrorCode, type ProblemMembers } from '../domain/errors.ts'
+import { LAMBDA_MAX_INLINE_BYTES } from '../domain/limits.ts'
+import { EXPOSED_HEADERS, HEADERS } from '../protocol/headers.ts'
+import { problemPath } from '../protocol/routes.ts'
 import type { Settings } from './settings.ts'
 
 interface Refusal<C extends ErrorCode = ErrorCode> {

@@ -6,7 +6,7 @@ import { RemovalPolicy } from 'aws-cdk-lib'
 import { AttributeType, Billing, CfnGlobalTable, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
-import { LEDGER_KEY } from '#protocol/tables'
+import { LEDGER_KEY } from '../deployment/tables.ts'
 
 export interface LedgerTableProps {
   /** Of the customer; the service's own where there is none. */

@@ -3,7 +3,7 @@
  * Nothing here deletes or updates what is stored: a ledger row can only be put, under the condition of its one writer, and no blob
  * can be deleted (invariant I3). What is deleted are uploads: their rows, and what they staged.
  */
-import type { LambdaSide } from '#protocol/environment'
+import type { LambdaSide } from '../deployment/environment.ts'
 
 /** What an action is allowed on. */
 export type Resource =

@@ -9,8 +9,8 @@ import { Architecture, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda'
 import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
-import { LAMBDA_ENVIRONMENT, LAMBDA_VARIABLES, type LambdaSide } from '#protocol/environment'
-import { BLOB_PREFIX, STAGING_PREFIX } from '#protocol/tables'
+import { LAMBDA_ENVIRONMENT, LAMBDA_VARIABLES, type LambdaSide } from '../deployment/environment.ts'
+import { BLOB_PREFIX, STAGING_PREFIX } from '../deployment/tables.ts'
 import type { BlobStorage } from './blob-storage.ts'
 import { BUNDLE, handlerEntry } from './bundling.ts'
 import type { LedgerTable } from './ledger-table.ts'
@@ -89,7 +89,6 @@ export class ServiceFunction extends Construct {
         bundleAwsSDK: true,
         logLevel: LogLevel.WARNING,
         externalModules: [...BUNDLE.external],
-        esbuildArgs: { '--conditions': BUNDLE.conditions.join(',') },
       },
     })
     this.policy = this.allow(role, props)

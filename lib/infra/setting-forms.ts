@@ -4,7 +4,7 @@
  * A CDK token (a value that is known only at deployment) passes where a text is expected: it cannot be checked at synth.
  */
 import { Token } from 'aws-cdk-lib'
-import { faulty, type Parsed, parsed } from '#protocol/faults'
+import { faulty, type Parsed, parsed } from '../domain/validation.ts'
 
 /** Reads one value. */
 export type Form<T> = (value: unknown) => Parsed<T>

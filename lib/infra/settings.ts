@@ -4,7 +4,7 @@
  * so that nobody believes that a mistyped protection is on.
  */
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
-import { DEFAULT_MAX_ARTIFACT_BYTES, DEPLOYED_MAX_ARTIFACT_BYTES, GIB } from '#protocol/limits'
+import { DEFAULT_MAX_ARTIFACT_BYTES, DEPLOYED_MAX_ARTIFACT_BYTES, GIB } from '../domain/limits.ts'
 import { atMost, type Form, flag, list, numberOf, oneOf, text, whole } from './setting-forms.ts'
 
 const arn = (service: string, resource: string, example: string) =>

@@ -7,7 +7,7 @@ import { RemovalPolicy } from 'aws-cdk-lib'
 import { AttributeType, Billing, CfnGlobalTable, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
-import { UPLOADS_KEY, UPLOADS_TTL } from '#protocol/tables'
+import { UPLOADS_KEY, UPLOADS_TTL } from '../deployment/tables.ts'
 
 export interface UploadsTableProps {
   /** Of the customer; the service's own where there is none. */

@@ -6,7 +6,7 @@ import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import { UPLOAD_SECONDS } from '#protocol/limits'
+import { UPLOAD_SECONDS } from '../domain/limits.ts'
 import { type ServiceFunction, TIMEOUT_SECONDS } from './service-function.ts'
 import type { Settings } from './settings.ts'
 

@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { digestHex } from '#protocol/digest'
-import type { BlobId } from '#repository/ports'
+import { digestHex } from '../domain/digest.ts'
+import type { BlobId } from '../repository/ports.ts'
 
 /** What file systems take as one name, in bytes. */
 const NAME_BYTES = 255

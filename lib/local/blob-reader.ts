@@ -2,8 +2,8 @@
  * Reading a blob: whole or a range, in chunks, with a descriptor that is closed on every path.
  * What a ledger entry promised and the disk does not hold is `unavailable`, never the end of the bytes.
  */
-import type { ByteRange } from '#protocol/byte-range'
-import { BucketError } from '#protocol/errors'
+import type { ByteRange } from '../domain/byte-range.ts'
+import { BucketError } from '../domain/errors.ts'
 import { abortable } from './abortable.ts'
 import { closeFile, openFile, readAt, sizeAtPath, sizeOfFile } from './disk.ts'
 

@@ -2,8 +2,8 @@
  * Removes what uploads leave behind: rows that have expired, and places for parts that nobody will complete or promote any more.
  * Nothing under a final name is ever touched.
  */
-import type { Clock } from '#repository/ports'
-import type { UploadRecord } from '#repository/upload-ports'
+import type { Clock } from '../repository/ports.ts'
+import type { UploadRecord } from '../repository/upload-ports.ts'
 import type { FolderStaging } from './folder-staging.ts'
 import type { LmdbUploads } from './lmdb-uploads.ts'
 import type { PartsTable } from './parts-table.ts'

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs'
 import { promisify } from 'node:util'
-import { BucketError } from '#protocol/errors'
+import { BucketError } from '../domain/errors.ts'
 
 const open = promisify(fs.open)
 const close = promisify(fs.close)

@@ -3,7 +3,7 @@
  * over whatever has the name: what stood there was not vouched for, and these bytes have the digest that the name says.
  */
 import { join } from 'node:path'
-import type { BlobId, BlobState } from '#repository/ports'
+import type { BlobId, BlobState } from '../repository/ports.ts'
 import { blobFolder, blobName } from './blob-names.ts'
 import { closeFile, openFile, renameFile, sizeOfFile, syncFile } from './disk.ts'
 import { durableFolders } from './durable-folders.ts'

@@ -3,8 +3,8 @@
  * a temporary is verified and synced, and only then given the name.
  */
 import { join } from 'node:path'
-import type { ByteRange } from '#protocol/byte-range'
-import type { BlobStore, Clock } from '#repository/ports'
+import type { ByteRange } from '../domain/byte-range.ts'
+import type { BlobStore, Clock } from '../repository/ports.ts'
 import { abortable } from './abortable.ts'
 import { readFile } from './blob-reader.ts'
 import { removeTemporary } from './disk.ts'

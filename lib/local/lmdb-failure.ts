@@ -1,8 +1,8 @@
 /** What a failed commit of LMDB means to the caller of a port. It leaves the database as it was, and usable. */
 import { statfs } from 'node:fs/promises'
 import { constants } from 'node:os'
-import { BucketError } from '#protocol/errors'
-import { MIB } from '#protocol/limits'
+import { BucketError } from '../domain/errors.ts'
+import { MIB } from '../domain/limits.ts'
 
 /** LMDB passes the operating system's numbers on. */
 const NO_SPACE: readonly unknown[] = [constants.errno.ENOSPC, constants.errno.EDQUOT]

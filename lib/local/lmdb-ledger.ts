@@ -3,9 +3,10 @@
  * Without overlapping sync a row is on disk before anybody can see it.
  */
 import { type Database, open } from 'lmdb'
-import { type Entry, type EntryMessage, entryFromMessage, entryMessage } from '#protocol/entry'
-import { formatArtifactKey, formatRef } from '#protocol/identifiers'
-import type { Ledger } from '#repository/ports'
+import type { Entry } from '../domain/entry.ts'
+import { formatArtifactKey, formatRef } from '../domain/identifiers.ts'
+import { type EntryMessage, entryFromMessage, entryMessage } from '../protocol/entry-message.ts'
+import type { Ledger } from '../repository/ports.ts'
 import { type Commits, groupCommits } from './commits.ts'
 import { type SmallBlobs, smallBlobKey, smallBlobs } from './small-blobs.ts'
 

@@ -1,5 +1,5 @@
 /** The rows of uploads in LMDB: compared and set in one transaction, so that of any number of changes at once one wins. */
-import type { UploadRecord, Uploads } from '#repository/upload-ports'
+import type { UploadRecord, Uploads } from '../repository/upload-ports.ts'
 import { type UploadTables, uploadKey } from './upload-tables.ts'
 
 export interface LmdbUploads extends Uploads {

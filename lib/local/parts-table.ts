@@ -2,7 +2,7 @@
  * What is known about the parts of uploads: which places there are, and which parts arrived whole. A part stands here only while
  * its bytes are right and durable, so the table alone says whether a place can be completed, and after that none can change.
  */
-import type { ReceivedPart } from '#repository/upload-ports'
+import type { ReceivedPart } from '../repository/upload-ports.ts'
 import { keyOf, type PlaceRow, type UploadTables } from './upload-tables.ts'
 
 export interface PartsTable {

@@ -2,9 +2,9 @@
  * Verifications that the process before did not finish. Whoever holds the lock of the folder knows that their verifiers are dead,
  * so that their leases need not run out.
  */
-import type { Clock } from '#repository/ports'
-import type { VerificationQueue } from '#repository/upload-ports'
-import { changed } from '#repository/upload-record'
+import type { Clock } from '../repository/ports.ts'
+import type { VerificationQueue } from '../repository/upload-ports.ts'
+import { changed } from '../repository/upload-record.ts'
 import type { LmdbUploads } from './lmdb-uploads.ts'
 
 /** To be called once, before anybody else can take a lease. */

@@ -3,10 +3,10 @@
  * visible reach the disk in one transaction: half of what a file of its own, its folder and the entry would cost one after the other.
  */
 import type { Database } from 'lmdb'
-import { digestHex } from '#protocol/digest'
-import { formatRef } from '#protocol/identifiers'
-import { KIB } from '#protocol/limits'
-import type { BlobId } from '#repository/ports'
+import { digestHex } from '../domain/digest.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import { KIB } from '../domain/limits.ts'
+import type { BlobId } from '../repository/ports.ts'
 import type { Commits } from './commits.ts'
 
 /** The largest blob that is kept here, in bytes: four pages of a database that everything else must fit beside. */

@@ -3,9 +3,9 @@
  * because rows here change and go away, and a ledger's never do. A change is one transaction, on disk before anybody can see it.
  */
 import { type Database, open } from 'lmdb'
-import { digestHex } from '#protocol/digest'
-import { formatRef } from '#protocol/identifiers'
-import type { ReceivedPart, UploadId, UploadRecord } from '#repository/upload-ports'
+import { digestHex } from '../domain/digest.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import type { ReceivedPart, UploadId, UploadRecord } from '../repository/upload-ports.ts'
 import { lmdbError } from './lmdb-failure.ts'
 
 /** Where the parts of one attempt are collected. */

@@ -1,5 +1,5 @@
 /** Headers that more than one side writes or reads, once. */
-import type { ArtifactRef } from './identifiers.ts'
+import type { ArtifactRef } from '../domain/identifiers.ts'
 
 /** The names of the headers that Bucket gives a meaning of its own; matched without case, written like this. */
 export const HEADERS = {

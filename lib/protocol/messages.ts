@@ -3,11 +3,11 @@
  * `zod/mini` keeps them small in a Lambda bundle.
  */
 import * as z from 'zod/mini'
-import { parseText, TEXT_LIMITS, TEXT_PATTERN } from './description.ts'
-import { DIGEST_PATTERN, HEX_PATTERN } from './digest.ts'
-import type { Fault } from './faults.ts'
-import { IDENTIFIER_PATTERN } from './identifiers.ts'
-import { MAX_PARTS_PER_REQUEST } from './limits.ts'
+import { parseText, TEXT_LIMITS, TEXT_PATTERN } from '../domain/description.ts'
+import { DIGEST_PATTERN, HEX_PATTERN } from '../domain/digest.ts'
+import { IDENTIFIER_PATTERN } from '../domain/identifiers.ts'
+import { MAX_PARTS_PER_REQUEST } from '../domain/limits.ts'
+import type { Fault } from '../domain/validation.ts'
 
 const identifier = z.string().check(z.regex(new RegExp(IDENTIFIER_PATTERN)))
 const digest = z.string().check(z.regex(new RegExp(DIGEST_PATTERN)))

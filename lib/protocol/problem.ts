@@ -1,5 +1,5 @@
 /** The wire form of an error: the same members for every code, whoever sends it (RFC 9457; docs/http-api.md, section 8). */
-import { type BucketError, ERRORS } from './errors.ts'
+import { type BucketError, ERRORS } from '../domain/errors.ts'
 import type { ProblemMessage } from './messages.ts'
 import { problemPath } from './routes.ts'
 

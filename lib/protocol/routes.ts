@@ -3,8 +3,8 @@
  * `access` picks the Lambda that answers, and so the role that it runs with.
  */
 
-import type { Digest } from './digest.ts'
-import type { ArtifactKey, ArtifactRef } from './identifiers.ts'
+import type { Digest } from '../domain/digest.ts'
+import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
 
 export type Access = 'read' | 'write'
 export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'

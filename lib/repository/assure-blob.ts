@@ -3,9 +3,9 @@
  * Attested by the store, it counts at once; otherwise every byte is read and hashed in place.
  */
 import { createHash } from 'node:crypto'
-import { digestFromHex } from '#protocol/digest'
-import { BucketError } from '#protocol/errors'
-import { formatRef } from '#protocol/identifiers'
+import { digestFromHex } from '../domain/digest.ts'
+import { BucketError } from '../domain/errors.ts'
+import { formatRef } from '../domain/identifiers.ts'
 import type { BlobId, BlobStore } from './ports.ts'
 
 /**

@@ -1,8 +1,9 @@
 /** What a store or a commit says when the version is taken: who holds it, and whether with the same bytes. */
-import type { Digest } from '#protocol/digest'
-import { type Entry, entryMessage } from '#protocol/entry'
-import { BucketError } from '#protocol/errors'
-import { formatRef } from '#protocol/identifiers'
+import type { Digest } from '../domain/digest.ts'
+import type { Entry } from '../domain/entry.ts'
+import { BucketError } from '../domain/errors.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import { entryMessage } from '../protocol/entry-message.ts'
 
 /** The members of `version_exists` and `precondition_failed`. */
 export const conflict = (declared: Digest, stored: Entry) => ({

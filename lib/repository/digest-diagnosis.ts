@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { type Digest, digestFromHex, EMPTY_DIGEST } from '#protocol/digest'
-import { MIB } from '#protocol/limits'
+import { type Digest, digestFromHex, EMPTY_DIGEST } from '../domain/digest.ts'
+import { MIB } from '../domain/limits.ts'
 
 /** Only bodies up to this many bytes are looked into (docs/http-api.md, section 8). */
 export const DIAGNOSABLE_BYTES = 4 * MIB

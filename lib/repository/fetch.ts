@@ -1,10 +1,10 @@
 /** Finding an artifact version by its exact reference, and handing out its bytes: one ledger read decides everything. */
-import { type ByteRange, wholeRange } from '#protocol/byte-range'
-import type { Digest } from '#protocol/digest'
-import type { Entry } from '#protocol/entry'
-import { BucketError } from '#protocol/errors'
-import { type ArtifactRef, formatRef } from '#protocol/identifiers'
-import { PRESIGNED_SECONDS } from '#protocol/limits'
+import { type ByteRange, wholeRange } from '../domain/byte-range.ts'
+import type { Digest } from '../domain/digest.ts'
+import type { Entry } from '../domain/entry.ts'
+import { BucketError } from '../domain/errors.ts'
+import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
+import { PRESIGNED_SECONDS } from '../domain/limits.ts'
 import type { BlobStore, Call, Ledger, PresignedRequest } from './ports.ts'
 
 /**

@@ -2,7 +2,7 @@
  * The queue of verifications inside of a server's process: a few at a time, again after a failure, and in the end given up.
  * It remembers nothing: the rows say what is unfinished, and whoever opens the stores sends those again.
  */
-import { formatRef } from '#protocol/identifiers'
+import { formatRef } from '../domain/identifiers.ts'
 import type { VerificationQueue, VerificationRequest } from './upload-ports.ts'
 
 /** One line of the log for each delivery. */

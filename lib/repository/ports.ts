@@ -3,10 +3,10 @@
  * An adapter translates its own failures into `BucketError` (`unavailable`, `insufficient_storage`): a store that fails is never "not found".
  * `test/contract/` holds one suite for each port, and every implementation passes it.
  */
-import type { ByteRange } from '#protocol/byte-range'
-import type { Digest } from '#protocol/digest'
-import type { Entry } from '#protocol/entry'
-import type { ArtifactKey, ArtifactRef, Version } from '#protocol/identifiers'
+import type { ByteRange } from '../domain/byte-range.ts'
+import type { Digest } from '../domain/digest.ts'
+import type { Entry } from '../domain/entry.ts'
+import type { ArtifactKey, ArtifactRef, Version } from '../domain/identifiers.ts'
 
 /** Names the bytes of one version: not shared between references, so that nobody can claim what another stored. */
 export interface BlobId {

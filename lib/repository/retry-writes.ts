@@ -1,5 +1,5 @@
 /** Compare-and-set in a loop: read, decide, write; when the row changed in between, once more with what is there now. */
-import { BucketError } from '#protocol/errors'
+import { BucketError } from '../domain/errors.ts'
 
 /** Each loss means that somebody else got on; more than this many in a row means that something is wrong. */
 const TRIES = 8

@@ -2,12 +2,12 @@
  * Storing an artifact version in one request: look, hash while writing, compare, publish, append.
  * The order makes every refusal cheap and every failure invisible: the ledger append is the only step that readers can see.
  */
-import type { Digest } from '#protocol/digest'
-import type { Description, Entry } from '#protocol/entry'
-import { BucketError } from '#protocol/errors'
-import type { ArtifactRef } from '#protocol/identifiers'
-import { formatRef } from '#protocol/identifiers'
-import { uploadPath } from '#protocol/routes'
+import type { Digest } from '../domain/digest.ts'
+import type { Description, Entry } from '../domain/entry.ts'
+import { BucketError } from '../domain/errors.ts'
+import type { ArtifactRef } from '../domain/identifiers.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import { uploadPath } from '../protocol/routes.ts'
 import { assureBlob } from './assure-blob.ts'
 import { conflict, versionExists } from './conflict.ts'
 import type { BlobStore, Call, Clock, Ledger } from './ports.ts'

@@ -1,9 +1,16 @@
 /** Beginning an upload, or finding it again; and the requests for its parts (docs/http-api.md, sections 7.1 and 7.2). */
-import type { Description } from '#protocol/entry'
-import { BucketError } from '#protocol/errors'
-import { formatRef } from '#protocol/identifiers'
-import { defaultMode, GIB, MAX_SINGLE_BYTES, partCount, sizeOfPart, type UploadMode } from '#protocol/limits'
-import type { UploadMessage, UploadPartsMessage } from '#protocol/messages'
+import type { Description } from '../domain/entry.ts'
+import { BucketError } from '../domain/errors.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import {
+  defaultMode,
+  GIB,
+  MAX_SINGLE_BYTES,
+  partCount,
+  sizeOfPart,
+  type UploadMode,
+} from '../domain/limits.ts'
+import type { UploadMessage, UploadPartsMessage } from '../protocol/messages.ts'
 import { versionExists } from './conflict.ts'
 import type { Call } from './ports.ts'
 import { retryWrites } from './retry-writes.ts'

@@ -3,11 +3,11 @@
  * The row moves first, by compare-and-set; then the staging area; then the queue. Whatever breaks in between, the same call again
  * finds the row and goes on.
  */
-import type { Entry } from '#protocol/entry'
-import { BucketError } from '#protocol/errors'
-import { formatRef } from '#protocol/identifiers'
-import { MAX_PARTS_PER_REQUEST, partCount, sizeOfPart } from '#protocol/limits'
-import type { UploadMessage } from '#protocol/messages'
+import type { Entry } from '../domain/entry.ts'
+import { BucketError } from '../domain/errors.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import { MAX_PARTS_PER_REQUEST, partCount, sizeOfPart } from '../domain/limits.ts'
+import type { UploadMessage } from '../protocol/messages.ts'
 import { versionExists } from './conflict.ts'
 import type { Call } from './ports.ts'
 import { retryWrites } from './retry-writes.ts'

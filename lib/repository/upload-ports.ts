@@ -3,9 +3,9 @@
  * Rows change only by compare-and-set; the row moves first, then the staging area, then the queue (docs/races.md).
  */
 
-import type { Description } from '#protocol/entry'
-import type { BucketError, ErrorCode, ProblemMembers } from '#protocol/errors'
-import type { UploadMode } from '#protocol/limits'
+import type { Description } from '../domain/entry.ts'
+import type { BucketError, ErrorCode, ProblemMembers } from '../domain/errors.ts'
+import type { UploadMode } from '../domain/limits.ts'
 import type { BlobId, PresignedRequest } from './ports.ts'
 
 /** An upload is found again by reference and digest alone, from any host. */

@@ -1,8 +1,8 @@
 /** Rows of uploads: what makes one live, and how one becomes the next. */
 import { randomUUID } from 'node:crypto'
-import type { Description, Entry } from '#protocol/entry'
-import type { BucketError } from '#protocol/errors'
-import { UPLOAD_SECONDS, type UploadMode } from '#protocol/limits'
+import type { Description, Entry } from '../domain/entry.ts'
+import type { BucketError } from '../domain/errors.ts'
+import { UPLOAD_SECONDS, type UploadMode } from '../domain/limits.ts'
 import type { BlobStore, Clock, Ledger } from './ports.ts'
 import {
   type Staging,

@@ -2,12 +2,13 @@
  * What a caller sees of an upload. The ledger has the last word: an upload whose digest it holds is committed, whatever its row
  * says, and one whose version it holds with other bytes has failed.
  */
-import { type Entry, entryMessage } from '#protocol/entry'
-import { BucketError } from '#protocol/errors'
-import { formatRef } from '#protocol/identifiers'
-import { defaultMode, partCount, partSize } from '#protocol/limits'
-import type { PresignedRequestMessage, UploadMessage } from '#protocol/messages'
-import { problemMessage } from '#protocol/problem'
+import type { Entry } from '../domain/entry.ts'
+import { BucketError } from '../domain/errors.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import { defaultMode, partCount, partSize } from '../domain/limits.ts'
+import { entryMessage } from '../protocol/entry-message.ts'
+import type { PresignedRequestMessage, UploadMessage } from '../protocol/messages.ts'
+import { problemMessage } from '../protocol/problem.ts'
 import { versionExists } from './conflict.ts'
 import type { Call, PresignedRequest } from './ports.ts'
 import type { StoredProblem, UploadId, UploadRecord } from './upload-ports.ts'

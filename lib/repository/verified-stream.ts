@@ -4,8 +4,8 @@
  * therefore publishes nothing unless the iteration came to its end.
  */
 import { createHash } from 'node:crypto'
-import { type Digest, digestFromHex } from '#protocol/digest'
-import { BucketError } from '#protocol/errors'
+import { type Digest, digestFromHex } from '../domain/digest.ts'
+import { BucketError } from '../domain/errors.ts'
 import { DIAGNOSABLE_BYTES, diagnoseMismatch } from './digest-diagnosis.ts'
 
 export interface Declared {

@@ -3,10 +3,10 @@
  * entry. Deliveries may come twice, late, or from an attempt that is over; a verifier may die anywhere: the row decides.
  */
 import { createHash, randomUUID } from 'node:crypto'
-import { digestFromHex } from '#protocol/digest'
-import type { Entry } from '#protocol/entry'
-import { BucketError } from '#protocol/errors'
-import { formatRef } from '#protocol/identifiers'
+import { digestFromHex } from '../domain/digest.ts'
+import type { Entry } from '../domain/entry.ts'
+import { BucketError } from '../domain/errors.ts'
+import { formatRef } from '../domain/identifiers.ts'
 import { versionExists } from './conflict.ts'
 import type { BlobState } from './ports.ts'
 import type { StagedBytes, UploadRecord, VerificationRequest } from './upload-ports.ts'

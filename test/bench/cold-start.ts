@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import { BUNDLE, handlerEntry } from '#infra/bundling'
-import { LAMBDA_ENVIRONMENT } from '#protocol/environment'
+import { LAMBDA_ENVIRONMENT } from '../../lib/deployment/environment.ts'
+import { BUNDLE, handlerEntry } from '../../lib/infra/bundling.ts'
 
 const RUNS = 15
 const LOAD = 'const t = performance.now(); require(process.argv[1]); console.log(performance.now() - t)'

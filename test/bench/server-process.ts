@@ -20,7 +20,7 @@ export interface MeasuredServer {
 
 /** Starts a script whose first line on stdout contains its URL. */
 export async function startMeasured(script: readonly string[]): Promise<MeasuredServer> {
-  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', ...script], {
+  const child = spawn(process.execPath, ['--import', 'tsx', ...script], {
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   const [line] = await Promise.race([

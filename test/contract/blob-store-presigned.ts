@@ -1,6 +1,6 @@
 /** What every blob store promises of its presigned requests, as S3 keeps it (docs/http-api.md, sections 5 and 7.1). */
 import { describe, expect, it } from 'vitest'
-import { blobOf, digestOf, entryOf, someBytes } from '#support/fake-artifacts'
+import { blobOf, digestOf, entryOf, someBytes } from '../support/fake-artifacts.ts'
 import { type BlobStoreSuiteOptions, type BlobStoreUnderTest, blobStoreSteps } from './blob-store-steps.ts'
 
 /** @param store called inside of tests only. */

@@ -1,11 +1,11 @@
 /** What the suites of blob stores share: what they ask of an implementation, and the steps that their tests are made of. */
 import { expect, type TestContext } from 'vitest'
-import type { Digest } from '#protocol/digest'
-import { BucketError } from '#protocol/errors'
-import { formatRef } from '#protocol/identifiers'
-import type { BlobId, BlobStore, PresignedRequest } from '#repository/ports'
-import { verifiedStream } from '#repository/verified-stream'
-import { collect, digestOf, inChunks } from '#support/fake-artifacts'
+import type { Digest } from '../../lib/domain/digest.ts'
+import { BucketError } from '../../lib/domain/errors.ts'
+import { formatRef } from '../../lib/domain/identifiers.ts'
+import type { BlobId, BlobStore, PresignedRequest } from '../../lib/repository/ports.ts'
+import { verifiedStream } from '../../lib/repository/verified-stream.ts'
+import { collect, digestOf, inChunks } from '../support/fake-artifacts.ts'
 
 /** What a suite asks of the world around a store. */
 export interface BlobStoreUnderTest {

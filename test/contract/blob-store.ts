@@ -3,8 +3,8 @@
  * It begins with honesty probes: a store that takes wrong bytes, or shows unfinished ones, fails before anything else counts.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { BlobStore } from '#repository/ports'
-import { blobOf, collect, inChunks, someBytes } from '#support/fake-artifacts'
+import type { BlobStore } from '../../lib/repository/ports.ts'
+import { blobOf, collect, inChunks, someBytes } from '../support/fake-artifacts.ts'
 import { describePresignedRequests } from './blob-store-presigned.ts'
 import {
   type BlobStoreSuiteOptions,

@@ -1,7 +1,7 @@
 /** The fakes of the ports of uploads keep their promises, so that a rule tested on them is tested on the truth. */
-import { fakeBlobStore } from '#support/fake-blob-store'
-import { fakeStaging } from '#support/fake-staging'
-import { fakeUploads } from '#support/fake-uploads'
+import { fakeBlobStore } from '../support/fake-blob-store.ts'
+import { fakeStaging } from '../support/fake-staging.ts'
+import { fakeUploads } from '../support/fake-uploads.ts'
 import { describeStaging } from './staging.ts'
 import { describeUploads } from './uploads-table.ts'
 

@@ -1,9 +1,9 @@
 /** The fakes keep the promises of the ports, so that a rule tested on them is tested on the truth. */
 import { describe, expect, it } from 'vitest'
-import { blobOf, collect, entryOf, inChunks, someBytes } from '#support/fake-artifacts'
-import { fakeBlobStore } from '#support/fake-blob-store'
-import { fakeLedger } from '#support/fake-ledger'
-import { faultyBlobStore, faultyLedger, numbered } from '#support/faulty-ports'
+import { blobOf, collect, entryOf, inChunks, someBytes } from '../support/fake-artifacts.ts'
+import { fakeBlobStore } from '../support/fake-blob-store.ts'
+import { fakeLedger } from '../support/fake-ledger.ts'
+import { faultyBlobStore, faultyLedger, numbered } from '../support/faulty-ports.ts'
 import { describeBlobStore } from './blob-store.ts'
 import { describeLedger } from './ledger.ts'
 

@@ -3,17 +3,17 @@
  * It begins with honesty probes: a ledger that lets a second append win, or two at once, fails before anything else counts.
  */
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
-import type { Entry } from '#protocol/entry'
+import type { Entry } from '../../lib/domain/entry.ts'
 import {
   type ArtifactKey,
   parseArtifactKey,
   parseRef,
   parseVersion,
   type Version,
-} from '#protocol/identifiers'
-import { MAX_PAGE_LIMIT } from '#protocol/limits'
-import type { Ledger } from '#repository/ports'
-import { entryOf, someBytes } from '#support/fake-artifacts'
+} from '../../lib/domain/identifiers.ts'
+import { MAX_PAGE_LIMIT } from '../../lib/domain/limits.ts'
+import type { Ledger } from '../../lib/repository/ports.ts'
+import { entryOf, someBytes } from '../support/fake-artifacts.ts'
 
 export interface LedgerUnderTest {
   readonly ledger: Ledger

@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openFolder } from '#local/folder'
-import { sendTo } from '#support/endpoint-request'
+import { openFolder } from '../../lib/local/folder.ts'
+import { sendTo } from '../support/endpoint-request.ts'
 import { describeStaging } from './staging.ts'
 import { describeUploads } from './uploads-table.ts'
 

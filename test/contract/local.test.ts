@@ -2,9 +2,9 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { blobFolder, blobName } from '#local/blob-names'
-import { openFolder } from '#local/folder'
-import { sendTo } from '#support/endpoint-request'
+import { blobFolder, blobName } from '../../lib/local/blob-names.ts'
+import { openFolder } from '../../lib/local/folder.ts'
+import { sendTo } from '../support/endpoint-request.ts'
 import { describeBlobStore } from './blob-store.ts'
 import { describeLedger } from './ledger.ts'
 

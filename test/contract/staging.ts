@@ -5,11 +5,11 @@
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
-import { digestHex } from '#protocol/digest'
-import { MIB, partCount, sizeOfPart } from '#protocol/limits'
-import type { BlobStore, PresignedRequest } from '#repository/ports'
-import type { StagedBytes, StagedUpload, Staging } from '#repository/upload-ports'
-import { blobOf, collect, digestOf, inChunks, someBytes } from '#support/fake-artifacts'
+import { digestHex } from '../../lib/domain/digest.ts'
+import { MIB, partCount, sizeOfPart } from '../../lib/domain/limits.ts'
+import type { BlobStore, PresignedRequest } from '../../lib/repository/ports.ts'
+import type { StagedBytes, StagedUpload, Staging } from '../../lib/repository/upload-ports.ts'
+import { blobOf, collect, digestOf, inChunks, someBytes } from '../support/fake-artifacts.ts'
 
 export interface StagingUnderTest {
   readonly staging: Staging

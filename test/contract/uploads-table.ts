@@ -5,10 +5,10 @@
  */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
-import { BucketError } from '#protocol/errors'
-import { storedProblem, type UploadRecord, type Uploads } from '#repository/upload-ports'
-import { changed, committed, failed, openRecord, verifying } from '#repository/upload-record'
-import { blobOf, digestOf, someBytes } from '#support/fake-artifacts'
+import { BucketError } from '../../lib/domain/errors.ts'
+import { storedProblem, type UploadRecord, type Uploads } from '../../lib/repository/upload-ports.ts'
+import { changed, committed, failed, openRecord, verifying } from '../../lib/repository/upload-record.ts'
+import { blobOf, digestOf, someBytes } from '../support/fake-artifacts.ts'
 
 export interface UploadsUnderTest {
   readonly uploads: Uploads

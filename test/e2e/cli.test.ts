@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { sha256, someBytes } from '../unit/client/played-front.ts'
 
-const PROGRAM = ['--conditions=source', '--import', 'tsx', resolve('bin/bucket.ts')]
+const PROGRAM = ['--import', 'tsx', resolve('bin/bucket.ts')]
 
 let folder: string
 let work: string

@@ -5,7 +5,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type ServedFolder, serveFolder } from '#support/served-folder'
+import { type ServedFolder, serveFolder } from '../support/served-folder.ts'
 
 let folder: string
 let server: ServedFolder

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ServedFolder, serveFolder } from '#support/served-folder'
+import { type ServedFolder, serveFolder } from '../support/served-folder.ts'
 
 const MIB = 1024 * 1024
 const SIZE = 1024 * MIB

@@ -68,7 +68,7 @@ async function freePort(): Promise<number> {
 async function freshCheckout(): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'bucket-readme-'))
   const tracked = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean)
-  const names = new Set([...tracked.map((path) => path.split('/', 1).join('')), 'node_modules'])
+  const names = new Set([...tracked.map((path) => path.split('/', 1).join('')), 'node_modules', 'dist'])
   for (const name of names) await symlink(resolve(name), join(copy, name))
   return copy
 }
@@ -103,7 +103,7 @@ async function runBlock({
   if (file !== undefined) await writeFile(join(folder, file), source)
   const child =
     language === 'ts'
-      ? start('node', ['--conditions=source', '--import', 'tsx', file ?? ''])
+      ? start('node', ['--import', 'tsx', file ?? ''])
       : language === 'python'
         ? start('python3', [file ?? ''])
         : start('bash', ['-euo', 'pipefail', '-c', source])

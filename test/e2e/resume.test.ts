@@ -9,10 +9,10 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { MIB, partCount, partSize } from '#protocol/limits'
+import { MIB, partCount, partSize } from '../../lib/domain/limits.ts'
 import { someBytes } from '../unit/client/played-front.ts'
 
-const PROGRAM = ['--conditions=source', '--import', 'tsx', resolve('bin/bucket.ts')]
+const PROGRAM = ['--import', 'tsx', resolve('bin/bucket.ts')]
 /** Of each process, in bytes. */
 const MEMORY = 250 * MIB
 /** More than a process may use, so that none holds it whole. Larger ones, such as 5 GiB, are for asking. */

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { MIB } from '#protocol/limits'
-import { someBytes } from '#support/fake-artifacts'
-import { type ServedFolder, serveFolder } from '#support/served-folder'
+import { MIB } from '../../lib/domain/limits.ts'
+import { someBytes } from '../support/fake-artifacts.ts'
+import { type ServedFolder, serveFolder } from '../support/served-folder.ts'
 
 let dataDir: string
 let server: ServedFolder

@@ -1,9 +1,9 @@
 /** What the gateway refuses by itself reads like every other refusal: problem details from the one table of errors. */
 import { describe, expect, it } from 'vitest'
-import type { BucketServiceProps } from '#infra/settings'
-import { ERRORS, type ErrorCode } from '#protocol/errors'
-import { LAMBDA_MAX_INLINE_BYTES } from '#protocol/limits'
-import { problemPath } from '#protocol/routes'
+import { ERRORS, type ErrorCode } from '../../lib/domain/errors.ts'
+import { LAMBDA_MAX_INLINE_BYTES } from '../../lib/domain/limits.ts'
+import type { BucketServiceProps } from '../../lib/infra/settings.ts'
+import { problemPath } from '../../lib/protocol/routes.ts'
 import { synthesize } from './synthesized.ts'
 
 interface Answer {

@@ -1,7 +1,7 @@
 /** AWS Solutions' rules find nothing that is not acknowledged with a reason, however the service is configured. */
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { describe, expect, it } from 'vitest'
-import type { BucketServiceProps } from '#infra/settings'
+import type { BucketServiceProps } from '../../lib/infra/settings.ts'
 import { ARNS, buildStack } from './synthesized.ts'
 
 const CONFIGURATIONS: Record<string, BucketServiceProps> = {

@@ -1,8 +1,12 @@
 /** How the functions run, what they are told, what is logged and for how long, and who is woken when something breaks. */
 import { describe, expect, it } from 'vitest'
-import { ALARM_KINDS } from '#infra/alarms'
-import { LAMBDA_ENVIRONMENT, LAMBDA_VARIABLES, readLambdaEnvironment } from '#protocol/environment'
-import { DEFAULT_MAX_ARTIFACT_BYTES } from '#protocol/limits'
+import {
+  LAMBDA_ENVIRONMENT,
+  LAMBDA_VARIABLES,
+  readLambdaEnvironment,
+} from '../../lib/deployment/environment.ts'
+import { DEFAULT_MAX_ARTIFACT_BYTES } from '../../lib/domain/limits.ts'
+import { ALARM_KINDS } from '../../lib/infra/alarms.ts'
 import { ARNS, synthesize } from './synthesized.ts'
 
 const API_SIDES = ['Read', 'Write'] as const

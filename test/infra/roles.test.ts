@@ -1,10 +1,10 @@
 /** Each side may do exactly what its handler calls, and none can delete or change what is stored. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { blobKey } from '#aws/blob-object'
-import { stagingKey } from '#aws/staged-object'
-import { digestFromHex } from '#protocol/digest'
-import { parseRef } from '#protocol/identifiers'
+import { blobKey } from '../../lib/aws/blob-object.ts'
+import { stagingKey } from '../../lib/aws/staged-object.ts'
+import { digestFromHex } from '../../lib/domain/digest.ts'
+import { parseRef } from '../../lib/domain/identifiers.ts'
 import { ARNS, actionsOf, statements, synthesize } from './synthesized.ts'
 
 /** The sources of a folder, without those of the folders in it. */

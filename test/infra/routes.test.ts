@@ -2,8 +2,8 @@
 
 import { Match, Template } from 'aws-cdk-lib/assertions'
 import { describe, expect, it } from 'vitest'
-import type { BucketServiceProps } from '#infra/settings'
-import { ROUTES } from '#protocol/routes'
+import type { BucketServiceProps } from '../../lib/infra/settings.ts'
+import { ROUTES } from '../../lib/protocol/routes.ts'
 import { ARNS, buildStack, statements, synthesize } from './synthesized.ts'
 
 interface GatewayMethod {

@@ -1,7 +1,7 @@
 /** Whoever is woken by an alarm finds a section about it, with the three things to be known. */
 import { readFile } from 'node:fs/promises'
 import { expect, it } from 'vitest'
-import { ALARM_KINDS } from '#infra/alarms'
+import { ALARM_KINDS } from '../../lib/infra/alarms.ts'
 
 const runbook = await readFile('docs/operations.md', 'utf8')
 

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { Aws } from 'aws-cdk-lib'
 import { describe, expect, it } from 'vitest'
-import { TIMEOUT_SECONDS } from '#infra/service-function'
-import { DEFAULTS, readSettings, SETTING_NAMES, SettingsError } from '#infra/settings'
-import { DEPLOYED_MAX_ARTIFACT_BYTES, GIB, MIB } from '#protocol/limits'
+import { DEPLOYED_MAX_ARTIFACT_BYTES, GIB, MIB } from '../../lib/domain/limits.ts'
+import { TIMEOUT_SECONDS } from '../../lib/infra/service-function.ts'
+import { DEFAULTS, readSettings, SETTING_NAMES, SettingsError } from '../../lib/infra/settings.ts'
 import { ARNS, buildStack } from './synthesized.ts'
 
 function faults(values: Record<string, unknown>): readonly string[] {

@@ -1,6 +1,6 @@
 /** What is stored stays: the S3 bucket and the table keep it against the service itself, the stack, and a slip of the hand. */
 import { describe, expect, it } from 'vitest'
-import { EXPOSED_HEADERS } from '#protocol/headers'
+import { EXPOSED_HEADERS } from '../../lib/protocol/headers.ts'
 import { ARNS, actionsOf, statements, synthesize } from './synthesized.ts'
 
 const blobBucket = (...args: Parameters<typeof synthesize>) =>

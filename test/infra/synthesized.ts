@@ -4,8 +4,8 @@
  */
 import { App } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
-import { BucketStack } from '#infra/bucket-stack'
-import type { BucketServiceProps } from '#infra/settings'
+import { BucketStack } from '../../lib/infra/bucket-stack.ts'
+import type { BucketServiceProps } from '../../lib/infra/settings.ts'
 
 export interface Resource {
   readonly Type: string

@@ -1,7 +1,7 @@
 /** Where uploads live until they end: everything in it goes away by itself, and nothing fails in silence. */
 import { describe, expect, it } from 'vitest'
-import { UPLOAD_SECONDS } from '#protocol/limits'
-import { UPLOADS_TTL } from '#protocol/tables'
+import { UPLOADS_TTL } from '../../lib/deployment/tables.ts'
+import { UPLOAD_SECONDS } from '../../lib/domain/limits.ts'
 import { ARNS, statements, synthesize } from './synthesized.ts'
 
 type Given = Parameters<typeof synthesize>

@@ -2,11 +2,11 @@
 import { execFile } from 'node:child_process'
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { blobKey } from '#aws/blob-object'
-import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
-import { digestFromHex } from '#protocol/digest'
-import { parseRef } from '#protocol/identifiers'
-import { LEDGER_KEY } from '#protocol/tables'
+import { blobKey } from '../../lib/aws/blob-object.ts'
+import { createDynamoDbLedger } from '../../lib/aws/dynamodb-ledger.ts'
+import { LEDGER_KEY } from '../../lib/deployment/tables.ts'
+import { digestFromHex } from '../../lib/domain/digest.ts'
+import { parseRef } from '../../lib/domain/identifiers.ts'
 import { emulatedStores } from './emulated-stores.ts'
 
 const stores = emulatedStores()
@@ -18,7 +18,7 @@ let names: string[]
 let Bucket: string
 
 function audit(...options: string[]): Promise<{ exit: number; lines: unknown[] }> {
-  const args = ['--conditions=source', '--import', 'tsx', 'bin/audit.ts', '--json', ...options]
+  const args = ['--import', 'tsx', 'bin/audit.ts', '--json', ...options]
   return new Promise((resolve) => {
     execFile(process.execPath, args, { timeout: 60_000 }, (error, stdout) => {
       const lines = stdout.split('\n').filter(Boolean)

@@ -1,5 +1,5 @@
 /** The deployed API as the HTTP contract suite sees it. */
-import { DEFAULT_MAX_ARTIFACT_BYTES, LAMBDA_MAX_INLINE_BYTES } from '#protocol/limits'
+import { DEFAULT_MAX_ARTIFACT_BYTES, LAMBDA_MAX_INLINE_BYTES } from '../../lib/domain/limits.ts'
 import { socketTarget, type Target } from '../contract/http/target.ts'
 import { given } from './given.ts'
 

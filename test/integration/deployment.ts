@@ -80,10 +80,10 @@ export function changedProject(work: string): string {
   ])
     cpSync(join(PROJECT, part), join(copy, part), { recursive: true })
   symlinkSync(join(PROJECT, 'node_modules'), join(copy, 'node_modules'))
-  const file = join(copy, 'lib', 'protocol', 'errors.ts')
+  const file = join(copy, 'lib', 'domain', 'errors.ts')
   const before = readFileSync(file, 'utf8')
   const after = before.replace(`'${TITLE.before}'`, `'${TITLE.after}'`)
-  if (after === before) throw new Error(`lib/protocol/errors.ts has no title '${TITLE.before}' any more`)
+  if (after === before) throw new Error(`lib/domain/errors.ts has no title '${TITLE.before}' any more`)
   writeFileSync(file, after)
   return copy
 }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { CreateTableCommand, type DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb'
 import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3'
-import { createDynamoDbClient, createS3Client, SERVER_BLOB_LIMITS } from '#aws/clients'
+import { createDynamoDbClient, createS3Client, SERVER_BLOB_LIMITS } from '../../lib/aws/clients.ts'
 
 export interface EmulatedStores {
   readonly endpoint: string

@@ -6,7 +6,7 @@
 import { createCipheriv, createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { GIB, MIB, partCount, sizeOfPart } from '#protocol/limits'
+import { GIB, MIB, partCount, sizeOfPart } from '../../lib/domain/limits.ts'
 import { freshRef, get, type Ref, versionPath } from '../contract/http/requests.ts'
 import { begun, commit, partRequest, putJson, state, uploadPath } from '../contract/http/upload-requests.ts'
 import { deployedTarget } from './deployed-target.ts'

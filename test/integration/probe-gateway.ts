@@ -1,5 +1,5 @@
 /** Honesty probes of API Gateway and Lambda: what arrives at a function, what comes back, and what the gateway refuses itself. */
-import { header, type RawRequest, type RawResponse, sendRaw } from '#support/raw-http'
+import { header, type RawRequest, type RawResponse, sendRaw } from '../support/raw-http.ts'
 import { instead, type Probe, type Sight } from './probe.ts'
 import { makeProbeApi, REFUSAL } from './probe-api.ts'
 

@@ -2,7 +2,6 @@
 import { DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb'
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { expect, test } from 'vitest'
-import { expectProblem } from '#support/problem'
 import {
   expectEntry,
   freshRef,
@@ -14,6 +13,7 @@ import {
   sha256,
   versionPath,
 } from '../contract/http/requests.ts'
+import { expectProblem } from '../support/problem.ts'
 import { deployedTarget } from './deployed-target.ts'
 import { given } from './given.ts'
 

@@ -1,7 +1,6 @@
 /** A deployment that is updated with other code keeps its URL and its artifacts, and gives no wrong answer meanwhile. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
-import type { RawResponse } from '#support/raw-http'
 import {
   fetchBytes,
   freshRef,
@@ -12,6 +11,7 @@ import {
   stored,
   versionPath,
 } from '../contract/http/requests.ts'
+import type { RawResponse } from '../support/raw-http.ts'
 import { deployedTarget } from './deployed-target.ts'
 import { changedProject, deploy, TITLE } from './deployment.ts'
 import { given } from './given.ts'

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { given } from './given.ts'
 
 function smoke(url: string, bucketId: string): Promise<{ exit: number; lines: string[] }> {
-  const run = ['--conditions=source', '--import', 'tsx', 'test/smoke/run.ts']
+  const run = ['--import', 'tsx', 'test/smoke/run.ts']
   const args = [...run, '--url', url, '--auth', 'none', '--bucket-id', bucketId]
   return new Promise((resolve) => {
     execFile(process.execPath, args, { timeout: 120_000 }, (error, stdout) =>

@@ -3,7 +3,7 @@
  * this machine, which is known by a variable that only the verifier is told.
  */
 import { readdir, readFile } from 'node:fs/promises'
-import { LAMBDA_ENVIRONMENT } from '#protocol/environment'
+import { LAMBDA_ENVIRONMENT } from '../../lib/deployment/environment.ts'
 import { given } from './given.ts'
 
 /** @returns the most that any environment of this run's verifier ever had in memory, in bytes; undefined where none is seen. */

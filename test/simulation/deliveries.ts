@@ -1,5 +1,5 @@
 /** What a queue does with its messages: at least once, hidden while they are handled, and to the dead letters in the end. */
-import type { Message } from '#support/fake-queue'
+import type { Message } from '../support/fake-queue.ts'
 
 /** Later than any process lives and any lease lasts, in milliseconds: as a queue's visibility time-out is. */
 const VISIBILITY_MS = 20 * 60_000

@@ -1,6 +1,12 @@
 /** The ports as one process sees them: every call that touches a store waits at the process's gate. */
-import type { BlobStore, Ledger } from '#repository/ports'
-import type { Promotion, StagedBytes, Staging, Uploads, VerificationQueue } from '#repository/upload-ports'
+import type { BlobStore, Ledger } from '../../lib/repository/ports.ts'
+import type {
+  Promotion,
+  StagedBytes,
+  Staging,
+  Uploads,
+  VerificationQueue,
+} from '../../lib/repository/upload-ports.ts'
 import type { Process } from './process.ts'
 
 export const gatedBlobs = (process: Process, blobs: BlobStore): BlobStore => ({

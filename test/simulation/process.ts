@@ -2,7 +2,7 @@
  * A process in the simulation: one run of a rule, whose calls of ports wait until they are let through.
  * A call can be let through, fail before or after it took effect, or be the last that the process made.
  */
-import { BucketError } from '#protocol/errors'
+import { BucketError } from '../../lib/domain/errors.ts'
 
 /** How a waiting call goes on. The last four are faults: what happened, and whether the process survives to see it fail. */
 export const OUTCOMES = {

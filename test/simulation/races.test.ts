@@ -1,7 +1,7 @@
 /** The races of docs/races.md, one test for each, under the same name. */
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { uploadState } from '#repository/upload-view'
+import { uploadState } from '../../lib/repository/upload-view.ts'
 import {
   arrived,
   commits,

@@ -3,13 +3,13 @@
  * body are exactly the given ones. Plain requests carry the caller's authorization unless they are sent as a stranger.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { type Auth, authForHost, authorizer } from '#client/auth'
-import { BucketClient } from '#client/node'
-import { nodePlatform } from '#client/node-platform'
-import { bytesSource } from '#client/source'
-import { DEFAULT_TIMEOUTS } from '#client/transport'
-import { LAMBDA_MAX_INLINE_BYTES } from '#protocol/limits'
-import { type HeaderLines, header, headerMap, type RawResponse, sendRaw } from '#support/raw-http'
+import { type Auth, authForHost, authorizer } from '../../lib/client/auth.ts'
+import { BucketClient } from '../../lib/client/node.ts'
+import { nodePlatform } from '../../lib/client/node-platform.ts'
+import { bytesSource } from '../../lib/client/source.ts'
+import { DEFAULT_TIMEOUTS } from '../../lib/client/transport.ts'
+import { LAMBDA_MAX_INLINE_BYTES } from '../../lib/domain/limits.ts'
+import { type HeaderLines, header, headerMap, type RawResponse, sendRaw } from '../support/raw-http.ts'
 import { expectSame, expectThat, Unexpected } from './report.ts'
 
 export interface PlainRequest {

@@ -1,8 +1,8 @@
 /** What the gateway says by itself: to strangers, and to bodies that no function can take. */
-import { artifactRef } from '#protocol/identifiers'
-import { MIB } from '#protocol/limits'
-import { entryPath, servicePath, versionPath } from '#protocol/routes'
-import type { HeaderLines } from '#support/raw-http'
+import { artifactRef } from '../../lib/domain/identifiers.ts'
+import { MIB } from '../../lib/domain/limits.ts'
+import { entryPath, servicePath, versionPath } from '../../lib/protocol/routes.ts'
+import type { HeaderLines } from '../support/raw-http.ts'
 import { type Deployment, digestOf, expectProblem, expectStatus, freshId } from './deployment.ts'
 import { NotShown, type Report } from './report.ts'
 

@@ -1,9 +1,9 @@
 /** The life of one artifact: stored, found, fetched, refused a second time, and still there at the next run. */
-import { digestHex, parseDigest } from '#protocol/digest'
-import { isBucketError } from '#protocol/errors'
-import { artifactRef } from '#protocol/identifiers'
-import { entryPath, versionPath, versionsPath } from '#protocol/routes'
-import { header } from '#support/raw-http'
+import { digestHex, parseDigest } from '../../lib/domain/digest.ts'
+import { isBucketError } from '../../lib/domain/errors.ts'
+import { artifactRef } from '../../lib/domain/identifiers.ts'
+import { entryPath, versionPath, versionsPath } from '../../lib/protocol/routes.ts'
+import { header } from '../support/raw-http.ts'
 import {
   type Deployment,
   digestOf,

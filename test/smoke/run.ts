@@ -3,10 +3,10 @@
  * What it stores stays for ever, as everything in Bucket does. Exit status 0: nothing failed; 1: something did; 2: misused.
  */
 import { parseArgs } from 'node:util'
-import { readAuth } from '#cli/connection'
-import { UsageError } from '#cli/failure'
-import { CLI_ENVIRONMENT } from '#protocol/environment'
-import { parseBucketId } from '#protocol/identifiers'
+import { readAuth } from '../../lib/cli/connection.ts'
+import { UsageError } from '../../lib/cli/failure.ts'
+import { CLI_ENVIRONMENT } from '../../lib/deployment/environment.ts'
+import { parseBucketId } from '../../lib/domain/identifiers.ts'
 import { openDeployment } from './deployment.ts'
 import { checkBodies, checkStrangers } from './gateway.ts'
 import { checkIdentifiers } from './identifiers.ts'

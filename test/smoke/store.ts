@@ -1,11 +1,17 @@
 /** What the store behind the front answers to requests that the front signed: nothing of these bytes passes our own code. */
 
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Digest, parseDigest } from '#protocol/digest'
-import { type ArtifactRef, artifactRef } from '#protocol/identifiers'
-import type { DownloadMessage, UploadMessage, UploadPartsMessage } from '#protocol/messages'
-import { commitPath, downloadPath, uploadPartsPath, uploadPath, versionPath } from '#protocol/routes'
-import { header, type RawResponse } from '#support/raw-http'
+import { type Digest, parseDigest } from '../../lib/domain/digest.ts'
+import { type ArtifactRef, artifactRef } from '../../lib/domain/identifiers.ts'
+import type { DownloadMessage, UploadMessage, UploadPartsMessage } from '../../lib/protocol/messages.ts'
+import {
+  commitPath,
+  downloadPath,
+  uploadPartsPath,
+  uploadPath,
+  versionPath,
+} from '../../lib/protocol/routes.ts'
+import { header, type RawResponse } from '../support/raw-http.ts'
 import {
   type Deployment,
   digestOf,

@@ -2,7 +2,7 @@
  * A blob store that ignores checksums and lengths: it keeps whatever is sent under any name, vouches for nothing that it did not
  * write through Bucket, and is otherwise well-behaved. Over it no rule may make a wrong byte visible.
  */
-import type { Clock } from '#repository/ports'
+import type { Clock } from '../../lib/repository/ports.ts'
 import { type FakeBlobStore, fakeBlobStore } from './fake-blob-store.ts'
 
 export function dishonestBlobStore(options: { readonly clock: Clock }): FakeBlobStore {

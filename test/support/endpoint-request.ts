@@ -1,5 +1,5 @@
 /** Requests to the local blob endpoint without a socket, and its answers as web-standard responses. */
-import type { HttpRequest, HttpResponse } from '#protocol/http-message'
+import type { HttpRequest, HttpResponse } from '../../lib/protocol/http-message.ts'
 import { inChunks } from './fake-artifacts.ts'
 
 export interface EndpointRequest {

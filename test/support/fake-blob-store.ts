@@ -2,10 +2,10 @@
  * A blob store in memory that keeps the port's promises: create-only, bytes visible only when the stream came to its end,
  * presigned requests that it checks itself. It hashes what it is given, so that a rule that writes unverified bytes is caught.
  */
-import { digestBase64 } from '#protocol/digest'
-import { BucketError } from '#protocol/errors'
-import { formatRef } from '#protocol/identifiers'
-import type { BlobId, BlobStore, Clock, PresignedRequest } from '#repository/ports'
+import { digestBase64 } from '../../lib/domain/digest.ts'
+import { BucketError } from '../../lib/domain/errors.ts'
+import { formatRef } from '../../lib/domain/identifiers.ts'
+import type { BlobId, BlobStore, Clock, PresignedRequest } from '../../lib/repository/ports.ts'
 import { digestOf } from './fake-artifacts.ts'
 
 export interface FakeBlobStore extends BlobStore {

@@ -1,7 +1,7 @@
 /** A ledger in memory that keeps the port's promises: created if absent in one step, listed in byte order, never changed. */
-import type { Entry } from '#protocol/entry'
-import { formatArtifactKey, formatRef } from '#protocol/identifiers'
-import type { Ledger } from '#repository/ports'
+import type { Entry } from '../../lib/domain/entry.ts'
+import { formatArtifactKey, formatRef } from '../../lib/domain/identifiers.ts'
+import type { Ledger } from '../../lib/repository/ports.ts'
 
 export interface FakeLedger extends Ledger {
   /** Every entry, in the order in which they were appended. */

@@ -3,7 +3,7 @@
  * and whether it is ever acknowledged, as a queue that delivers at least once does.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import type { VerificationQueue, VerificationRequest } from '#repository/upload-ports'
+import type { VerificationQueue, VerificationRequest } from '../../lib/repository/upload-ports.ts'
 
 export interface Message {
   readonly number: number

@@ -2,10 +2,10 @@
  * A staging area in memory that keeps the port's promises: parts checked as they arrive, joined once, read and promoted as
  * the same bytes, promoted create-only onto a blob store. What it holds disappears after nine days, as a lifecycle rule has it.
  */
-import { hexToBase64 } from '#protocol/digest'
-import { formatRef } from '#protocol/identifiers'
-import type { BlobStore, Clock, PresignedRequest } from '#repository/ports'
-import type { ReceivedPart, StagedBytes, StagedUpload, Staging } from '#repository/upload-ports'
+import { hexToBase64 } from '../../lib/domain/digest.ts'
+import { formatRef } from '../../lib/domain/identifiers.ts'
+import type { BlobStore, Clock, PresignedRequest } from '../../lib/repository/ports.ts'
+import type { ReceivedPart, StagedBytes, StagedUpload, Staging } from '../../lib/repository/upload-ports.ts'
 import { digestOf } from './fake-artifacts.ts'
 
 /** Longer than an upload and its verification live, in milliseconds. */

@@ -1,6 +1,6 @@
 /** A table of upload rows in memory that keeps the port's promises: compare-and-set on attempt and revision, nothing else. */
-import { formatRef } from '#protocol/identifiers'
-import type { UploadId, UploadRecord, Uploads } from '#repository/upload-ports'
+import { formatRef } from '../../lib/domain/identifiers.ts'
+import type { UploadId, UploadRecord, Uploads } from '../../lib/repository/upload-ports.ts'
 
 export interface FakeUploads extends Uploads {
   /** Every row, expired ones too. */

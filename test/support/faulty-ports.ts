@@ -2,7 +2,7 @@
  * Ports that fail on purpose: before a call (nothing happened) or after it (it happened, and the caller never learns).
  * The second is what makes retries interesting: a crash or a lost answer looks exactly like it.
  */
-import type { BlobStore, Ledger } from '#repository/ports'
+import type { BlobStore, Ledger } from '../../lib/repository/ports.ts'
 
 export interface PortCall {
   readonly port: 'blobs' | 'ledger'

@@ -6,7 +6,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { APIGatewayProxyEvent } from 'aws-lambda'
-import { API_ROOT, ROUTES, type RouteName } from '#protocol/routes'
+import { API_ROOT, ROUTES, type RouteName } from '../../lib/protocol/routes.ts'
 
 export interface GatewayRequest {
   readonly route: RouteName

@@ -1,5 +1,5 @@
 /** What a Lambda finds in its environment, with a stand-in where AWS would be. */
-import { LAMBDA_ENVIRONMENT } from '#protocol/environment'
+import { LAMBDA_ENVIRONMENT } from '../../lib/deployment/environment.ts'
 
 export const lambdaEnvironment = (endpoint: string): Record<string, string> => ({
   [LAMBDA_ENVIRONMENT.blobBucket]: 'blobs',

@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
 import { type BuildResult, build } from 'esbuild'
-import { BUNDLE, handlerEntry } from '#infra/bundling'
-import type { LambdaSide } from '#protocol/environment'
+import type { LambdaSide } from '../../lib/deployment/environment.ts'
+import { BUNDLE, handlerEntry } from '../../lib/infra/bundling.ts'
 
 export interface Bundle {
   readonly file: string

@@ -25,7 +25,7 @@ export const serveFolder = (dataDir: string, ...options: string[]): Promise<Serv
 export async function serveWith(options: readonly string[]): Promise<Served> {
   const child = spawn(
     process.execPath,
-    ['--conditions=source', '--import', 'tsx', 'bin/bucket.ts', 'serve', '--port', '0', ...options],
+    ['--import', 'tsx', 'bin/bucket.ts', 'serve', '--port', '0', ...options],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   )
   const words: Buffer[] = []

@@ -53,15 +53,7 @@ export async function traceProgram(program: string): Promise<Trace> {
     'strace',
     [
       ...['-f', '-qq', '-y', '-s', '16', '-e', watched, '-o', path],
-      ...[
-        process.execPath,
-        '--conditions=source',
-        '--import',
-        'tsx',
-        '--input-type=module',
-        '--eval',
-        program,
-      ],
+      ...[process.execPath, '--import', 'tsx', '--input-type=module', '--eval', program],
     ],
     { stdio: 'pipe' },
   )

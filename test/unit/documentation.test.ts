@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { EXIT } from '#cli/exit-codes'
-import { ERRORS } from '#protocol/errors'
-import { HEADERS } from '#protocol/headers'
-import { ROUTES } from '#protocol/routes'
+import { EXIT } from '../../lib/cli/exit-codes.ts'
+import { ERRORS } from '../../lib/domain/errors.ts'
+import { HEADERS } from '../../lib/protocol/headers.ts'
+import { ROUTES } from '../../lib/protocol/routes.ts'
 
 const names = (await readdir('docs', { recursive: true })).filter((name) => name.endsWith('.md'))
 const pages = ['README.md', 'CHANGELOG.md', ...names.map((name) => join('docs', name))]

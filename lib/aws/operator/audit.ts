@@ -5,10 +5,11 @@
  * The ledger is read first. Whatever it names was durable before its row was written, so the later listing must have it: an entry
  * without a blob is never a matter of timing. A blob without an entry may be, which is why young ones count apart.
  */
-import { DIGEST_PATTERN } from '#protocol/digest'
-import type { Entry } from '#protocol/entry'
-import { IDENTIFIER_PATTERN } from '#protocol/identifiers'
-import { BLOB_PREFIX } from '#protocol/tables'
+
+import { BLOB_PREFIX } from '../../deployment/tables.ts'
+import { DIGEST_PATTERN } from '../../domain/digest.ts'
+import type { Entry } from '../../domain/entry.ts'
+import { IDENTIFIER_PATTERN } from '../../domain/identifiers.ts'
 import { blobKey } from '../blob-object.ts'
 import type { ListedBlob } from './deployed-stores.ts'
 import { sortLines } from './sorted-lines.ts'

@@ -4,9 +4,9 @@
  */
 import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-sdk/client-dynamodb'
 import { ListObjectsV2Command, type ListObjectsV2CommandOutput, type S3Client } from '@aws-sdk/client-s3'
-import type { Entry } from '#protocol/entry'
-import { parseArtifactKey } from '#protocol/identifiers'
-import { BLOB_PREFIX, LEDGER_KEY } from '#protocol/tables'
+import { BLOB_PREFIX, LEDGER_KEY } from '../../deployment/tables.ts'
+import type { Entry } from '../../domain/entry.ts'
+import { parseArtifactKey } from '../../domain/identifiers.ts'
 import { failed as ledgerFailed } from '../dynamodb-errors.ts'
 import { entryOf } from '../ledger-row.ts'
 import type { Row } from '../rows.ts'

@@ -3,8 +3,8 @@
  * same problem as any other, written to the socket by hand.
  */
 import { STATUS_CODES } from 'node:http'
-import { BucketError } from '#protocol/errors'
-import type { HttpResponse } from '#protocol/http-message'
+import { BucketError } from '../../domain/errors.ts'
+import type { HttpResponse } from '../../protocol/http-message.ts'
 import type { Api } from '../api.ts'
 import { brokenRequest } from './incoming.ts'
 

@@ -2,7 +2,7 @@
  * Which `Host` and `Origin` a local server answers to. A page that rebinds its own name to a loopback address keeps its name in
  * both headers, so refusing every foreign name keeps it out (DNS rebinding).
  */
-import { BucketError } from '#protocol/errors'
+import { BucketError } from '../../domain/errors.ts'
 
 export interface AllowedHosts {
   /** `host:port` as in a `Host` header, lower case. */

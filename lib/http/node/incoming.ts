@@ -1,9 +1,9 @@
 /** A Node request as the API takes it, and what is refused of it before it gets there: sizes and framing. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { BucketError } from '#protocol/errors'
-import type { HttpRequest } from '#protocol/http-message'
-import { KIB } from '#protocol/limits'
+import { BucketError } from '../../domain/errors.ts'
+import { KIB } from '../../domain/limits.ts'
+import type { HttpRequest } from '../../protocol/http-message.ts'
 
 /** The longest request target and the largest headers, in bytes (docs/http-api.md, section 8). */
 export const MAX_TARGET_BYTES = 8 * KIB

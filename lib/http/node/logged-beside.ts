@@ -1,6 +1,6 @@
 /** Requests that a store answers beside the API get their request id and their line in the operation log too. */
-import { HEADERS } from '#protocol/headers'
-import type { HttpRequest, HttpResponse } from '#protocol/http-message'
+import { HEADERS } from '../../protocol/headers.ts'
+import type { HttpRequest, HttpResponse } from '../../protocol/http-message.ts'
 import { logged } from '../logged-body.ts'
 import { Operation, type OperationLog, type OperationRecord } from '../operation.ts'
 

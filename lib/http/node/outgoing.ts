@@ -1,6 +1,6 @@
 /** Gives an answer to its receiver: no faster than it is taken, and never one that could be mistaken for a whole. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { HttpResponse } from '#protocol/http-message'
+import type { HttpResponse } from '../../protocol/http-message.ts'
 
 export async function send(response: HttpResponse, outgoing: ServerResponse): Promise<void> {
   outgoing.writeHead(response.status, response.headers)

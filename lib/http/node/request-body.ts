@@ -3,7 +3,7 @@
  * Unlike the stream's own iterator, leaving it early keeps the socket, so that a refusal can still be answered.
  */
 import type { IncomingMessage } from 'node:http'
-import { BucketError } from '#protocol/errors'
+import { BucketError } from '../../domain/errors.ts'
 
 /**
  * @param idleMs how long to wait for the next byte, in milliseconds; a body that makes progress may take as long as it needs.

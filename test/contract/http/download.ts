@@ -1,8 +1,8 @@
 /** The download resource: where the bytes are, as JSON, for whoever cannot follow a redirect (docs/http-api.md, section 5). */
 import { beforeAll, describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { DIGEST, expectFaults, expectProblem, TIME } from '#support/problem'
-import { header } from '#support/raw-http'
+import { DIGEST, expectFaults, expectProblem, TIME } from '../../support/problem.ts'
+import { header } from '../../support/raw-http.ts'
 import { ALL_BYTES, downloadPath, get, json, OTHER_DIGEST, type Stored, stored } from './requests.ts'
 import type { TargetThunk } from './target.ts'
 

@@ -1,6 +1,6 @@
 /** What every response carries, whatever it says (docs/http-api.md, section 1). */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { header, type RawResponse } from '#support/raw-http'
+import { header, type RawResponse } from '../../support/raw-http.ts'
 import {
   downloadPath,
   entryPath,

@@ -1,7 +1,7 @@
 /** A front that gives the bytes itself: ranges and the preconditions that go with them (docs/http-api.md, section 5; RFC 9110, sections 13 and 14). */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { expectProblem } from '#support/problem'
-import { type HeaderLines, header } from '#support/raw-http'
+import { expectProblem } from '../../support/problem.ts'
+import { type HeaderLines, header } from '../../support/raw-http.ts'
 import { expectFetchHeaders } from './fetch.ts'
 import { freshRef, get, OTHER_DIGEST, type Stored, stored, versionPath } from './requests.ts'
 import type { TargetThunk } from './target.ts'

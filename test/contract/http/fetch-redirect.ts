@@ -1,7 +1,7 @@
 /** A front that redirects to the store: the redirect, and what its target gives (docs/http-api.md, section 5). */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { expectFaults, expectProblem } from '#support/problem'
-import { type HeaderLines, header } from '#support/raw-http'
+import { expectFaults, expectProblem } from '../../support/problem.ts'
+import { type HeaderLines, header } from '../../support/raw-http.ts'
 import { IMMUTABLE } from './fetch.ts'
 import { ALL_BYTES, get, type Stored, stored, versionPath } from './requests.ts'
 import type { TargetThunk } from './target.ts'

@@ -1,7 +1,7 @@
 /** Fetching by the exact reference, on every front (docs/http-api.md, section 5). */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { expectFaults, expectProblem } from '#support/problem'
-import { type HeaderLines, header, type RawResponse } from '#support/raw-http'
+import { expectFaults, expectProblem } from '../../support/problem.ts'
+import { type HeaderLines, header, type RawResponse } from '../../support/raw-http.ts'
 import {
   ALL_BYTES,
   entryPath,

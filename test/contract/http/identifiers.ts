@@ -1,6 +1,6 @@
 /** The identifiers of a path: their form, and that they are compared byte by byte (docs/http-api.md, section 1). */
 import { describe, expect, test } from 'vitest'
-import { expectFaults, expectProblem } from '#support/problem'
+import { expectFaults, expectProblem } from '../../support/problem.ts'
 import { entryPath, freshRef, get, json, listPath, put, stored, versionPath } from './requests.ts'
 import { needs, type TargetThunk } from './target.ts'
 

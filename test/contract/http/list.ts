@@ -1,8 +1,8 @@
 /** Listing the versions of one artifact, page by page to the end (docs/http-api.md, section 6). */
 import { beforeAll, describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { type EntryShape, entryShape, expectFaults } from '#support/problem'
-import { header, type RawResponse } from '#support/raw-http'
+import { type EntryShape, entryShape, expectFaults } from '../../support/problem.ts'
+import { header, type RawResponse } from '../../support/raw-http.ts'
 import { freshRef, get, json, listPath, type Ref, type Stored, stored } from './requests.ts'
 import type { TargetThunk } from './target.ts'
 

@@ -1,7 +1,7 @@
 /** The Node server sees a body arrive: it answers what it knows before it asks for bytes or reads them (docs/http-api.md, section 4). */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { expectFaults, expectProblem } from '#support/problem'
-import { openConnection } from '#support/raw-socket'
+import { expectFaults, expectProblem } from '../../support/problem.ts'
+import { openConnection } from '../../support/raw-socket.ts'
 import {
   entryPath,
   expectInvisible,

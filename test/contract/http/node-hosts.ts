@@ -1,7 +1,7 @@
 /** Names under which the local server answers: no page elsewhere can reach it by DNS rebinding (docs/http-api.md, section 8). */
 import { describe, expect, test } from 'vitest'
-import { expectProblem } from '#support/problem'
-import { openConnection } from '#support/raw-socket'
+import { expectProblem } from '../../support/problem.ts'
+import { openConnection } from '../../support/raw-socket.ts'
 import { freshRef, get, put, versionPath } from './requests.ts'
 import type { TargetThunk } from './target.ts'
 

@@ -1,8 +1,8 @@
 /** Several requests on one connection, and what is none among them: each is answered, in its turn (RFC 9112, section 9.3.2). */
 import { describe, expect, test } from 'vitest'
-import { expectFaults, expectProblem } from '#support/problem'
-import { header } from '#support/raw-http'
-import { openConnection } from '#support/raw-socket'
+import { expectFaults, expectProblem } from '../../support/problem.ts'
+import { header } from '../../support/raw-http.ts'
+import { openConnection } from '../../support/raw-socket.ts'
 import { storeHead } from './node-expect.ts'
 import { entryPath, expectInvisible, freshRef, get, type Ref, sha256, versionPath } from './requests.ts'
 import type { TargetThunk } from './target.ts'

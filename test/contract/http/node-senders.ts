@@ -1,9 +1,9 @@
 /** Senders that stall, break off, say too much or speak no HTTP: each gets a problem, and leaves nothing (docs/http-api.md, sections 4 and 8). */
 import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { CONTRACT_ERRORS, expectProblem } from '#support/problem'
-import { header } from '#support/raw-http'
-import { openConnection } from '#support/raw-socket'
+import { CONTRACT_ERRORS, expectProblem } from '../../support/problem.ts'
+import { header } from '../../support/raw-http.ts'
+import { openConnection } from '../../support/raw-socket.ts'
 import { storeHead } from './node-expect.ts'
 import { expectInvisible, freshRef, get, put, sha256, versionPath } from './requests.ts'
 import type { TargetThunk } from './target.ts'

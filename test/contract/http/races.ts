@@ -1,6 +1,6 @@
 /** The promises that hold whoever else is there at the same time (docs/http-api.md, section 9). */
 import { describe, expect, test } from 'vitest'
-import { expectProblem } from '#support/problem'
+import { expectProblem } from '../../support/problem.ts'
 import {
   entryPath,
   expectEntry,

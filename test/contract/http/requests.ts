@@ -4,8 +4,8 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
-import { type EntryShape, entryShape } from '#support/problem'
-import type { HeaderLines, RawRequest, RawResponse } from '#support/raw-http'
+import { type EntryShape, entryShape } from '../../support/problem.ts'
+import type { HeaderLines, RawRequest, RawResponse } from '../../support/raw-http.ts'
 import type { Target } from './target.ts'
 
 export interface Ref {

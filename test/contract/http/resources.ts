@@ -1,7 +1,7 @@
 /** Which paths and methods there are, and what asking for others gets (docs/http-api.md, section 2). */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { expectProblem } from '#support/problem'
-import { header } from '#support/raw-http'
+import { expectProblem } from '../../support/problem.ts'
+import { header } from '../../support/raw-http.ts'
 import { downloadPath, entryPath, get, json, listPath, type Stored, stored, versionPath } from './requests.ts'
 import { needs, type TargetThunk } from './target.ts'
 

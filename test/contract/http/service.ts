@@ -1,9 +1,9 @@
 /** What an API says about itself: service document, health, OpenAPI, problem pages (docs/http-api.md, section 2). */
 import { describe, expect, test } from 'vitest'
-import { ERRORS } from '#protocol/errors'
-import { ROUTES } from '#protocol/routes'
-import { CONTRACT_ERRORS, type ContractCode, expectProblem } from '#support/problem'
-import { header, type RawResponse } from '#support/raw-http'
+import { ERRORS } from '../../../lib/domain/errors.ts'
+import { ROUTES } from '../../../lib/protocol/routes.ts'
+import { CONTRACT_ERRORS, type ContractCode, expectProblem } from '../../support/problem.ts'
+import { header, type RawResponse } from '../../support/raw-http.ts'
 import {
   downloadPath,
   entryPath,

@@ -1,6 +1,6 @@
 /** The texts of an uploader at their limits: what is no visible ASCII with single inner spaces is refused (docs/http-api.md, section 1). */
 import { describe, expect, test } from 'vitest'
-import { expectFaults, type FaultAt } from '#support/problem'
+import { expectFaults, type FaultAt } from '../../support/problem.ts'
 import { freshRef, json, put, stored, versionPath } from './requests.ts'
 import { needs, type TargetThunk } from './target.ts'
 

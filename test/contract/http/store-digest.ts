@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { expectFaults, expectProblem } from '#support/problem'
+import { expectFaults, expectProblem } from '../../support/problem.ts'
 import {
   EMPTY,
   expectInvisible,

@@ -1,7 +1,7 @@
 /** What a store answers when it takes the bytes (docs/http-api.md, sections 3 and 4). */
 import { describe, expect, test } from 'vitest'
-import { expectProblem } from '#support/problem'
-import { header } from '#support/raw-http'
+import { expectProblem } from '../../support/problem.ts'
+import { header } from '../../support/raw-http.ts'
 import {
   ALL_BYTES,
   EMPTY,

@@ -3,7 +3,7 @@
  * The suite asks nothing else of a front, so that one reading of docs/http-api.md runs on all of them.
  */
 import type { TestContext } from 'vitest'
-import { type HeaderLines, type RawRequest, type RawResponse, sendRaw } from '#support/raw-http'
+import { type HeaderLines, type RawRequest, type RawResponse, sendRaw } from '../../support/raw-http.ts'
 
 /** What may be lost on the way to a front, so that a test behind it shows nothing. */
 export type Witness =

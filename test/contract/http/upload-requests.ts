@@ -2,8 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'vitest'
 import * as z from 'zod'
-import { DIGEST, entryShape, TIME } from '#support/problem'
-import { header, type RawResponse } from '#support/raw-http'
+import { DIGEST, entryShape, TIME } from '../../support/problem.ts'
+import { header, type RawResponse } from '../../support/raw-http.ts'
 import { json, type Ref, versionPath } from './requests.ts'
 import type { Target } from './target.ts'
 

@@ -1,7 +1,7 @@
 /** Beginning an upload, and finding it again by reference and digest alone (docs/http-api.md, section 7.1). */
 import { describe, expect, test } from 'vitest'
-import { expectFaults, expectProblem } from '#support/problem'
-import { header } from '#support/raw-http'
+import { expectFaults, expectProblem } from '../../support/problem.ts'
+import { header } from '../../support/raw-http.ts'
 import { EMPTY, freshRef, get, json, OTHER_DIGEST, sha256, stored } from './requests.ts'
 import type { TargetThunk } from './target.ts'
 import { begun, expectUpload, putJson, state, uploadPath } from './upload-requests.ts'

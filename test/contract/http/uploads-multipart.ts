@@ -1,6 +1,6 @@
 /** An upload in parts: each checked as it arrives, the whole checked before anything is visible (docs/http-api.md, sections 7.2 and 7.3). */
 import { describe, expect, test } from 'vitest'
-import { expectFaults, expectProblem } from '#support/problem'
+import { expectFaults, expectProblem } from '../../support/problem.ts'
 import {
   expectInvisible,
   fetchBytes,

@@ -1,7 +1,7 @@
 /** An upload in one request that the store itself checks (docs/http-api.md, sections 7.1, 7.3 and 7.5). */
 import { describe, expect, test } from 'vitest'
-import { expectProblem } from '#support/problem'
-import { header } from '#support/raw-http'
+import { expectProblem } from '../../support/problem.ts'
+import { header } from '../../support/raw-http.ts'
 import {
   EMPTY,
   entryPath,

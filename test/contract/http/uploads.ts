@@ -1,7 +1,7 @@
 /** The contract of uploads (docs/http-api.md, section 7), for fronts whose store takes presigned requests. */
 import { describe, expect, test } from 'vitest'
-import { expectProblem } from '#support/problem'
-import { header } from '#support/raw-http'
+import { expectProblem } from '../../support/problem.ts'
+import { header } from '../../support/raw-http.ts'
 import { freshRef, OTHER_DIGEST } from './requests.ts'
 import { needs, type TargetThunk } from './target.ts'
 import { uploadPath } from './upload-requests.ts'

@@ -3,11 +3,11 @@ import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, describe, expect, it } from 'vitest'
-import { rowOf } from '#aws/ledger-row'
-import { listBlobs, scanLedger } from '#aws/operator/deployed-stores'
-import { digestFromHex } from '#protocol/digest'
-import type { Entry } from '#protocol/entry'
-import { parseRef } from '#protocol/identifiers'
+import { rowOf } from '../../../lib/aws/ledger-row.ts'
+import { listBlobs, scanLedger } from '../../../lib/aws/operator/deployed-stores.ts'
+import { digestFromHex } from '../../../lib/domain/digest.ts'
+import type { Entry } from '../../../lib/domain/entry.ts'
+import { parseRef } from '../../../lib/domain/identifiers.ts'
 
 const s3 = mockClient(S3Client)
 const dynamoDb = mockClient(DynamoDBClient)

@@ -8,8 +8,8 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, expect, test } from 'vitest'
-import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
-import { parseVersion } from '#protocol/identifiers'
+import { createDynamoDbLedger } from '../../../lib/aws/dynamodb-ledger.ts'
+import { parseVersion } from '../../../lib/domain/identifiers.ts'
 import { entryOf, REF } from './fixtures.ts'
 
 const client = new DynamoDBClient({ region: 'eu-west-1', maxAttempts: 1 })

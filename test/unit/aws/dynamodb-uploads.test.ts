@@ -9,10 +9,10 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { createDynamoDbUploads } from '#aws/dynamodb-uploads'
-import { rowOf } from '#aws/upload-row'
-import { BucketError } from '#protocol/errors'
-import { changed, failed, openRecord } from '#repository/upload-record'
+import { createDynamoDbUploads } from '../../../lib/aws/dynamodb-uploads.ts'
+import { rowOf } from '../../../lib/aws/upload-row.ts'
+import { BucketError } from '../../../lib/domain/errors.ts'
+import { changed, failed, openRecord } from '../../../lib/repository/upload-record.ts'
 import { ATTEMPT, NOW, OTHER_ATTEMPT, uploadOf } from './uploads-fixtures.ts'
 
 const client = new DynamoDBClient({ region: 'eu-west-1', maxAttempts: 1 })

@@ -7,11 +7,11 @@ import {
 } from '@aws-sdk/client-s3'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createS3Client } from '#aws/clients'
-import { createS3BlobStore } from '#aws/s3-blob-store'
-import { digestBase64, digestHex } from '#protocol/digest'
-import { MIB } from '#protocol/limits'
-import { type AwsStandIn, startAwsStandIn } from '#support/aws-stand-in'
+import { createS3Client } from '../../../lib/aws/clients.ts'
+import { createS3BlobStore } from '../../../lib/aws/s3-blob-store.ts'
+import { digestBase64, digestHex } from '../../../lib/domain/digest.ts'
+import { MIB } from '../../../lib/domain/limits.ts'
+import { type AwsStandIn, startAwsStandIn } from '../../support/aws-stand-in.ts'
 import { blobOf, collect, noise } from './fixtures.ts'
 
 const bytes = Buffer.from('hello')

@@ -1,9 +1,9 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { describe, expect, test } from 'vitest'
-import { createS3Client, SERVER_BLOB_LIMITS } from '#aws/clients'
-import { createLinkStore } from '#aws/s3-links'
-import { digestHex } from '#protocol/digest'
+import { createS3Client, SERVER_BLOB_LIMITS } from '../../../lib/aws/clients.ts'
+import { createLinkStore } from '../../../lib/aws/s3-links.ts'
+import { digestHex } from '../../../lib/domain/digest.ts'
 import { entryOf } from './fixtures.ts'
 
 const NOW = Date.parse('2026-11-23T04:05:06.789Z')

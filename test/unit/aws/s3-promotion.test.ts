@@ -1,8 +1,8 @@
 /** Staged bytes get their final name inside of S3, pinned, marked, create-only, and not before they are published. */
 import { describe, expect, test } from 'vitest'
-import { copyBytes } from '#aws/s3-promotion'
-import { digestHex } from '#protocol/digest'
-import { DEPLOYED_MAX_ARTIFACT_BYTES, GIB, MIB } from '#protocol/limits'
+import { copyBytes } from '../../../lib/aws/s3-promotion.ts'
+import { digestHex } from '../../../lib/domain/digest.ts'
+import { DEPLOYED_MAX_ARTIFACT_BYTES, GIB, MIB } from '../../../lib/domain/limits.ts'
 import { noise } from './fixtures.ts'
 import { useStaging } from './staged.ts'
 

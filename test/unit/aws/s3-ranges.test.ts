@@ -1,7 +1,7 @@
 /** Staged bytes are read by several ranges at once, in order, as one version of one object, within bounded memory. */
 import { describe, expect, test } from 'vitest'
-import { RANGE_BYTES, RANGES_AT_ONCE } from '#aws/s3-ranges'
-import { MIB } from '#protocol/limits'
+import { RANGE_BYTES, RANGES_AT_ONCE } from '../../../lib/aws/s3-ranges.ts'
+import { MIB } from '../../../lib/domain/limits.ts'
 import { collect, noise } from './fixtures.ts'
 import { useStaging } from './staged.ts'
 

@@ -1,7 +1,7 @@
 /** Parts on their way through the staging S3 bucket: what each call of S3 says, and what each refusal means. */
 import { describe, expect, test } from 'vitest'
-import { digestHex } from '#protocol/digest'
-import { MIB } from '#protocol/limits'
+import { digestHex } from '../../../lib/domain/digest.ts'
+import { MIB } from '../../../lib/domain/limits.ts'
 import { noise } from './fixtures.ts'
 import { hexOf, partsOf, useStaging } from './staged.ts'
 

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createS3Client } from '#aws/clients'
-import { createS3BlobStore } from '#aws/s3-blob-store'
-import { ONE_PUT_BYTES, uploadPartSize } from '#aws/s3-write'
-import { digestBase64, digestHex } from '#protocol/digest'
-import { GIB, MIB } from '#protocol/limits'
-import type { BlobStore } from '#repository/ports'
-import { type AwsStandIn, startAwsStandIn } from '#support/aws-stand-in'
+import { createS3Client } from '../../../lib/aws/clients.ts'
+import { createS3BlobStore } from '../../../lib/aws/s3-blob-store.ts'
+import { ONE_PUT_BYTES, uploadPartSize } from '../../../lib/aws/s3-write.ts'
+import { digestBase64, digestHex } from '../../../lib/domain/digest.ts'
+import { GIB, MIB } from '../../../lib/domain/limits.ts'
+import type { BlobStore } from '../../../lib/repository/ports.ts'
+import { type AwsStandIn, startAwsStandIn } from '../../support/aws-stand-in.ts'
 import { blobOf, noise, verified } from './fixtures.ts'
 
 let aws: AwsStandIn

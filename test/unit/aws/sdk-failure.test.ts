@@ -1,10 +1,10 @@
 import { DynamoDBServiceException } from '@aws-sdk/client-dynamodb'
 import { NoSuchKey, NotFound, S3ServiceException } from '@aws-sdk/client-s3'
 import { describe, expect, test } from 'vitest'
-import { lostCondition } from '#aws/dynamodb-errors'
-import { isMissing, isNameTaken, isSimultaneous } from '#aws/s3-errors'
-import { serviceFailure } from '#aws/sdk-failure'
-import { BucketError } from '#protocol/errors'
+import { lostCondition } from '../../../lib/aws/dynamodb-errors.ts'
+import { isMissing, isNameTaken, isSimultaneous } from '../../../lib/aws/s3-errors.ts'
+import { serviceFailure } from '../../../lib/aws/sdk-failure.ts'
+import { BucketError } from '../../../lib/domain/errors.ts'
 
 const s3 = (name: string, httpStatusCode: number) =>
   new S3ServiceException({ name, $fault: 'client', message: name, $metadata: { httpStatusCode } })

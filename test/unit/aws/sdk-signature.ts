@@ -1,5 +1,5 @@
 /** What the tests of presigned requests share: the client that signs, and what of a URL is compared with the SDK's. */
-import { createS3Client, SERVER_BLOB_LIMITS } from '#aws/clients'
+import { createS3Client, SERVER_BLOB_LIMITS } from '../../../lib/aws/clients.ts'
 
 /** Where a request leads, and who signs it. */
 export interface Place {

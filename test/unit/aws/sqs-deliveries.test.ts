@@ -3,9 +3,13 @@ import { ChangeMessageVisibilityCommand, SQSClient } from '@aws-sdk/client-sqs'
 import type { SQSEvent } from 'aws-lambda'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type DeliveryHandling, type DeliveryRecord, deliveryHandler } from '#aws/sqs-deliveries'
-import { formatVerification } from '#aws/sqs-verification-queue'
-import { BucketError } from '#protocol/errors'
+import {
+  type DeliveryHandling,
+  type DeliveryRecord,
+  deliveryHandler,
+} from '../../../lib/aws/sqs-deliveries.ts'
+import { formatVerification } from '../../../lib/aws/sqs-verification-queue.ts'
+import { BucketError } from '../../../lib/domain/errors.ts'
 import { ATTEMPT, uploadOf } from './uploads-fixtures.ts'
 
 const client = new SQSClient({ region: 'eu-west-1', maxAttempts: 1 })

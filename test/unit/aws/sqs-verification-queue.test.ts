@@ -6,8 +6,8 @@ import {
   createSqsVerificationQueue,
   formatVerification,
   parseVerification,
-} from '#aws/sqs-verification-queue'
-import { newAttempt } from '#repository/upload-record'
+} from '../../../lib/aws/sqs-verification-queue.ts'
+import { newAttempt } from '../../../lib/repository/upload-record.ts'
 import { ATTEMPT, uploadOf } from './uploads-fixtures.ts'
 
 const client = new SQSClient({ region: 'eu-west-1', maxAttempts: 1 })

@@ -1,6 +1,6 @@
 /** Where a stack's outputs are asked for, in every partition, and how they are read. */
 import { afterEach, expect, test, vi } from 'vitest'
-import { stackOutputs } from '#aws/operator/stack-outputs'
+import { stackOutputs } from '../../../lib/aws/operator/stack-outputs.ts'
 
 const ANSWER = `<DescribeStacksResponse><member>
   <OutputKey>BlobBucketName</OutputKey> <OutputValue>blobs-1</OutputValue>

@@ -1,13 +1,18 @@
 /** A staging area over the stand-in, with short time limits, and uploads in it. */
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
-import { type CallLimits, createS3Client } from '#aws/clients'
-import { createS3BlobStore } from '#aws/s3-blob-store'
-import { createS3Staging } from '#aws/s3-staging'
-import { GIB, sizeOfPart } from '#protocol/limits'
-import type { BlobStore } from '#repository/ports'
-import type { ReceivedPart, StagedBytes, StagedUpload, Staging } from '#repository/upload-ports'
-import { type AwsStandIn, type StandInObject, startAwsStandIn } from '#support/aws-stand-in'
+import { type CallLimits, createS3Client } from '../../../lib/aws/clients.ts'
+import { createS3BlobStore } from '../../../lib/aws/s3-blob-store.ts'
+import { createS3Staging } from '../../../lib/aws/s3-staging.ts'
+import { GIB, sizeOfPart } from '../../../lib/domain/limits.ts'
+import type { BlobStore } from '../../../lib/repository/ports.ts'
+import type {
+  ReceivedPart,
+  StagedBytes,
+  StagedUpload,
+  Staging,
+} from '../../../lib/repository/upload-ports.ts'
+import { type AwsStandIn, type StandInObject, startAwsStandIn } from '../../support/aws-stand-in.ts'
 import { uploadOf } from './uploads-fixtures.ts'
 
 const SHORT: CallLimits = { connectMs: 500, answerMs: 2000, idleMs: 2000, attempts: 2 }

@@ -7,13 +7,13 @@ import {
   LAMBDA_BLOB_LIMITS,
   LEDGER_LIMITS,
   VERIFIER_BLOB_LIMITS,
-} from '#aws/clients'
-import { createDynamoDbLedger } from '#aws/dynamodb-ledger'
-import { createS3BlobStore } from '#aws/s3-blob-store'
-import { GIB, MIB } from '#protocol/limits'
-import type { BlobStore, Ledger } from '#repository/ports'
-import { QUEUE_LEASE_MS, VERIFIER_LEASE_MS } from '#repository/upload-record'
-import { type AwsOperation, type AwsStandIn, startAwsStandIn } from '#support/aws-stand-in'
+} from '../../../lib/aws/clients.ts'
+import { createDynamoDbLedger } from '../../../lib/aws/dynamodb-ledger.ts'
+import { createS3BlobStore } from '../../../lib/aws/s3-blob-store.ts'
+import { GIB, MIB } from '../../../lib/domain/limits.ts'
+import type { BlobStore, Ledger } from '../../../lib/repository/ports.ts'
+import { QUEUE_LEASE_MS, VERIFIER_LEASE_MS } from '../../../lib/repository/upload-record.ts'
+import { type AwsOperation, type AwsStandIn, startAwsStandIn } from '../../support/aws-stand-in.ts'
 import { blobOf, entryOf, noise, REF, verified } from './fixtures.ts'
 
 const SHORT: CallLimits = { connectMs: 200, answerMs: 200, idleMs: 200, attempts: 1 }

@@ -1,6 +1,6 @@
 /** Uploads for the tests of the AWS adapters. */
-import type { UploadRecord } from '#repository/upload-ports'
-import { openRecord } from '#repository/upload-record'
+import type { UploadRecord } from '../../../lib/repository/upload-ports.ts'
+import { openRecord } from '../../../lib/repository/upload-record.ts'
 import { blobOf } from './fixtures.ts'
 
 export const NOW = Date.parse('2026-11-23T04:05:06.789Z')

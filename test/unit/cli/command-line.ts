@@ -1,9 +1,9 @@
 /** Runs a command line in process, with streams that keep what was written. */
 import { Readable, Writable } from 'node:stream'
-import { run } from '#cli/run'
-import type { ServeSettings } from '#cli/serve-settings'
-import type { RunningServer, Surroundings } from '#cli/surroundings'
-import { checkFolder } from '#local/folder-check'
+import { run } from '../../../lib/cli/run.ts'
+import type { ServeSettings } from '../../../lib/cli/serve-settings.ts'
+import type { RunningServer, Surroundings } from '../../../lib/cli/surroundings.ts'
+import { checkFolder } from '../../../lib/local/folder-check.ts'
 
 export interface Ran {
   readonly exit: number

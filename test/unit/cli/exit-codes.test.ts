@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { describeFailure } from '#cli/failure'
-import { ERRORS, type ErrorCode } from '#protocol/errors'
+import { describeFailure } from '../../../lib/cli/failure.ts'
+import { ERRORS, type ErrorCode } from '../../../lib/domain/errors.ts'
 import { type PlayedFront, playFront, sendProblem, sha256 } from '../client/played-front.ts'
 import { bucket } from './command-line.ts'
 

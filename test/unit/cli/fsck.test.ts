@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Folder, openFolder } from '#local/folder'
-import { entryOf, inChunks, someBytes } from '#support/fake-artifacts'
+import { type Folder, openFolder } from '../../../lib/local/folder.ts'
+import { entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 import { bucket } from './command-line.ts'
 
 let dataDir: string

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { progressLine } from '#cli/progress-line'
+import { progressLine } from '../../../lib/cli/progress-line.ts'
 
 function show(isTTY: boolean) {
   let now = 0

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Interrupted } from '#cli/failure'
-import { readServeSettings, type ServeSettings } from '#cli/serve-settings'
+import { Interrupted } from '../../../lib/cli/failure.ts'
+import { readServeSettings, type ServeSettings } from '../../../lib/cli/serve-settings.ts'
 import { bucket } from './command-line.ts'
 
 describe('the settings of serve', () => {

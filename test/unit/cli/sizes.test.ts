@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { formatDuration, formatSize, parseSize } from '#cli/sizes'
+import { formatDuration, formatSize, parseSize } from '../../../lib/cli/sizes.ts'
 
 describe('sizes', () => {
   it('are read as people write them', () => {

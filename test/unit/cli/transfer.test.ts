@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { Interrupted } from '#cli/failure'
+import { Interrupted } from '../../../lib/cli/failure.ts'
 import { type PlayedFront, playFront, sha256, someBytes } from '../client/played-front.ts'
 import { bucket } from './command-line.ts'
 

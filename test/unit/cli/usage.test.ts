@@ -72,7 +72,6 @@ describe('the command line', () => {
       splitting: true,
       platform: 'node',
       format: 'esm',
-      conditions: ['source'],
       packages: 'external',
       write: false,
       outdir: 'unwritten',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { AdaptiveConcurrency, runAtOnce } from '#client/adaptive-concurrency'
-import { MIB } from '#protocol/limits'
+import { AdaptiveConcurrency, runAtOnce } from '../../../lib/client/adaptive-concurrency.ts'
+import { MIB } from '../../../lib/domain/limits.ts'
 
 /** A line on which each transfer has a speed of its own up to a common limit, in bytes per millisecond. */
 function line(own: number, common: number) {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ArtifactHash, hashSource } from '#client/artifact-hash'
-import { createSha256 } from '#client/node-sha256'
-import { bytesSource } from '#client/source'
-import { spool } from '#client/spool'
-import { MIB, partSize } from '#protocol/limits'
+import { ArtifactHash, hashSource } from '../../../lib/client/artifact-hash.ts'
+import { createSha256 } from '../../../lib/client/node-sha256.ts'
+import { bytesSource } from '../../../lib/client/source.ts'
+import { spool } from '../../../lib/client/spool.ts'
+import { MIB, partSize } from '../../../lib/domain/limits.ts'
 import { someBytes } from './played-front.ts'
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')

@@ -1,7 +1,7 @@
 /** A download whose reader has had enough: nothing is waited for, nothing is asked for again. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { BucketClient, type VerifiedStream } from '#client/node'
-import { MIB } from '#protocol/limits'
+import { BucketClient, type VerifiedStream } from '../../../lib/client/node.ts'
+import { MIB } from '../../../lib/domain/limits.ts'
 import { type PlayedFront, playFront, sha256, someBytes } from './played-front.ts'
 
 const REF = 'prod-models/llama/v1'

@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { BucketClient } from '#client/node'
+import { BucketClient } from '../../../lib/client/node.ts'
 import { IMPATIENT, type PlayedFront, playFront, sendProblem } from './played-front.ts'
 
 const REF = 'b/a/v'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { BucketClient, type Entry } from '#client/node'
+import { BucketClient, type Entry } from '../../../lib/client/node.ts'
 import { type PlayedFront, playFront } from './played-front.ts'
 
 let front: PlayedFront

@@ -1,9 +1,9 @@
 /** What the transport over `fetch` leaves on a signal that outlives its requests: nothing, however they end. */
 import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { fetchTransport } from '#client/fetch-transport'
-import { bytesSource } from '#client/source'
-import { DEFAULT_TIMEOUTS, type OutgoingRequest } from '#client/transport'
+import { fetchTransport } from '../../../lib/client/fetch-transport.ts'
+import { bytesSource } from '../../../lib/client/source.ts'
+import { DEFAULT_TIMEOUTS, type OutgoingRequest } from '../../../lib/client/transport.ts'
 import { type PlayedFront, playFront } from './played-front.ts'
 
 let front: PlayedFront

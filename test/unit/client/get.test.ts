@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { BucketClient } from '#client/node'
+import { BucketClient } from '../../../lib/client/node.ts'
 import { type PlayedFront, playFront, sendBytes, sendProblem, sha256, someBytes } from './played-front.ts'
 
 const REF = 'prod-models/llama/v1'

@@ -1,6 +1,6 @@
 /** What the client refuses before it asks anybody: an address and secrets that it could not send as they are. */
 import { describe, expect, it } from 'vitest'
-import { BucketClient } from '#client/node'
+import { BucketClient } from '../../../lib/client/node.ts'
 import { playFront } from './played-front.ts'
 
 const LOCAL = 'http://127.0.0.1:9470/v1'

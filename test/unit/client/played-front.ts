@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { ERRORS, type ErrorCode } from '#protocol/errors'
+import { ERRORS, type ErrorCode } from '../../../lib/domain/errors.ts'
 import { type PlayedUploads, playUploads } from './played-uploads.ts'
 
 export interface Stored {

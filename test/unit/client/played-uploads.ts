@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import { hexToBase64 } from '#protocol/digest'
-import { partCount, partSize, sizeOfPart, type UploadMode } from '#protocol/limits'
+import { hexToBase64 } from '../../../lib/domain/digest.ts'
+import { partCount, partSize, sizeOfPart, type UploadMode } from '../../../lib/domain/limits.ts'
 import { type PlayedFront, sendJson, sendProblem } from './played-front.ts'
 
 export interface PlayedUpload {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { BucketClient, type Progress } from '#client/node'
+import { BucketClient, type Progress } from '../../../lib/client/node.ts'
 import {
   type PlayedFront,
   playFront,

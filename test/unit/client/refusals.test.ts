@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { BucketClient } from '#client/node'
-import { ERRORS } from '#protocol/errors'
+import { BucketClient } from '../../../lib/client/node.ts'
+import { ERRORS } from '../../../lib/domain/errors.ts'
 
 /** Plays single sentences of HTTP on a bare socket: what no server library would do. */
 let server: Server

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { NetworkError } from '#client/network-error'
-import { DEFAULT_RETRY, retryDelay } from '#client/retry-timing'
-import { BucketError } from '#protocol/errors'
+import { NetworkError } from '../../../lib/client/network-error.ts'
+import { DEFAULT_RETRY, retryDelay } from '../../../lib/client/retry-timing.ts'
+import { BucketError } from '../../../lib/domain/errors.ts'
 
 const unavailable = (retryAfter?: number) =>
   new BucketError('unavailable', 'x', {}, retryAfter === undefined ? {} : { retryAfter })

@@ -1,8 +1,8 @@
 /** Sources that give more or fewer bytes than they promised: nobody after them may pay for it. */
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { BucketClient as BrowserClient } from '#client/index'
-import { BucketClient, type Source } from '#client/node'
+import { BucketClient as BrowserClient } from '../../../lib/client/index.ts'
+import { BucketClient, type Source } from '../../../lib/client/node.ts'
 import { IMPATIENT, type PlayedFront, playFront } from './played-front.ts'
 
 const REF = 'b/a/v'

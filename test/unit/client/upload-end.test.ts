@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { BucketClient } from '#client/node'
-import { MIB } from '#protocol/limits'
+import { BucketClient } from '../../../lib/client/node.ts'
+import { MIB } from '../../../lib/domain/limits.ts'
 import {
   IMPATIENT,
   type PlayedFront,

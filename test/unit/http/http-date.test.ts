@@ -1,6 +1,6 @@
 /** The dates of header fields (RFC 9110, section 5.6.7): three forms, and nothing else that a lenient parser would take. */
 import { describe, expect, it } from 'vitest'
-import { parseHttpDate } from '#http/http-date'
+import { parseHttpDate } from '../../../lib/http/http-date.ts'
 
 const NOW = Date.parse('2026-11-23T04:00:00Z')
 const TIME = Date.parse('1994-11-06T08:49:37Z')

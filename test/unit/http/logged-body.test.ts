@@ -1,8 +1,8 @@
 /** What the operation log says of bytes on their way: all that left, and whether somebody broke off before the end. */
 import { describe, expect, it } from 'vitest'
-import { logged } from '#http/logged-body'
-import { Operation } from '#http/operation'
-import type { HttpRequest } from '#protocol/http-message'
+import { logged } from '../../../lib/http/logged-body.ts'
+import { Operation } from '../../../lib/http/operation.ts'
+import type { HttpRequest } from '../../../lib/protocol/http-message.ts'
 
 const request = { method: 'GET', requestId: 'r-1' } as HttpRequest
 

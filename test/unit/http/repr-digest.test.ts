@@ -1,7 +1,7 @@
 /** `Repr-Digest` as RFC 9530 writes it and RFC 9651 parses it. */
 import { describe, expect, it } from 'vitest'
-import { parseReprDigest } from '#http/repr-digest'
-import { digestFromHex, formatReprDigest, hexToBase64 } from '#protocol/digest'
+import { digestFromHex, formatReprDigest, hexToBase64 } from '../../../lib/domain/digest.ts'
+import { parseReprDigest } from '../../../lib/http/repr-digest.ts'
 
 const HEX = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'
 const BASE64 = hexToBase64(HEX)

@@ -4,10 +4,10 @@ import { Agent, get, type IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Api } from '#http/api'
-import { type RunningServer, startServer } from '#http/node/server'
-import type { HttpResponse } from '#protocol/http-message'
-import { MIB } from '#protocol/limits'
+import { MIB } from '../../../lib/domain/limits.ts'
+import type { Api } from '../../../lib/http/api.ts'
+import { type RunningServer, startServer } from '../../../lib/http/node/server.ts'
+import type { HttpResponse } from '../../../lib/protocol/http-message.ts'
 
 const sockets: Socket[] = []
 afterEach(() => {

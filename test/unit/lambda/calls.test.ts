@@ -1,8 +1,8 @@
 /** What one request costs in calls of AWS: the price list of the README rests on this. */
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { HEADERS } from '#protocol/headers'
-import type { GatewayRequest } from '#support/gateway-event'
+import { HEADERS } from '../../../lib/protocol/headers.ts'
+import type { GatewayRequest } from '../../support/gateway-event.ts'
 import { useLambdas } from './lambdas.ts'
 
 const lambdas = useLambdas()

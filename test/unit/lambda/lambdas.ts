@@ -1,12 +1,12 @@
 /** The Lambda handlers, wired as deployed, over the stand-in for S3, DynamoDB and SQS. */
 import type { APIGatewayProxyResult, SQSEvent } from 'aws-lambda'
 import { afterAll, beforeAll, beforeEach, vi } from 'vitest'
-import type { DeliveryHandler } from '#aws/sqs-deliveries'
-import type { LambdaHandler } from '#http/lambda'
-import { ROUTES } from '#protocol/routes'
-import { type AwsStandIn, startAwsStandIn } from '#support/aws-stand-in'
-import { type GatewayRequest, gatewayEvent } from '#support/gateway-event'
-import { lambdaEnvironment } from '#support/lambda-environment'
+import type { DeliveryHandler } from '../../../lib/aws/sqs-deliveries.ts'
+import type { LambdaHandler } from '../../../lib/http/lambda.ts'
+import { ROUTES } from '../../../lib/protocol/routes.ts'
+import { type AwsStandIn, startAwsStandIn } from '../../support/aws-stand-in.ts'
+import { type GatewayRequest, gatewayEvent } from '../../support/gateway-event.ts'
+import { lambdaEnvironment } from '../../support/lambda-environment.ts'
 
 export interface Lambdas {
   readonly aws: AwsStandIn

@@ -1,9 +1,9 @@
 /** S3 without DynamoDB, DynamoDB without S3, no answer at each call: what a caller sees, and what stays behind. */
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { HEADERS } from '#protocol/headers'
-import type { Misbehaviour } from '#support/aws-stand-in'
-import type { GatewayRequest } from '#support/gateway-event'
+import { HEADERS } from '../../../lib/protocol/headers.ts'
+import type { Misbehaviour } from '../../support/aws-stand-in.ts'
+import type { GatewayRequest } from '../../support/gateway-event.ts'
 import { useLambdas } from './lambdas.ts'
 
 const lambdas = useLambdas()

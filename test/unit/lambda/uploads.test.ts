@@ -1,7 +1,7 @@
 /** Uploads through the handlers as they are deployed: what each request costs in calls, and what the read side says to S3. */
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { GatewayRequest } from '#support/gateway-event'
+import type { GatewayRequest } from '../../support/gateway-event.ts'
 import { useLambdas } from './lambdas.ts'
 
 const lambdas = useLambdas()

@@ -1,7 +1,7 @@
 /** Batches: the same bytes in the same order, in bounded memory, whatever the sender does with its chunks. */
 import { describe, expect, it } from 'vitest'
-import { BATCH_BYTES, batches } from '#local/batches'
-import { inChunks, someBytes } from '#support/fake-artifacts'
+import { BATCH_BYTES, batches } from '../../../lib/local/batches.ts'
+import { inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
 const bytes = someBytes(1_500_000)
 

@@ -4,12 +4,12 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { blobFolder, blobName } from '#local/blob-names'
-import { type Folder, openFolder } from '#local/folder'
-import { SMALL_BLOB_BYTES } from '#local/small-blobs'
-import type { BlobId } from '#repository/ports'
-import { type EndpointRequest, sendTo } from '#support/endpoint-request'
-import { blobOf, inChunks, someBytes } from '#support/fake-artifacts'
+import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
+import { type Folder, openFolder } from '../../../lib/local/folder.ts'
+import { SMALL_BLOB_BYTES } from '../../../lib/local/small-blobs.ts'
+import type { BlobId } from '../../../lib/repository/ports.ts'
+import { type EndpointRequest, sendTo } from '../../support/endpoint-request.ts'
+import { blobOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
 const SECOND = 1000
 let now = Date.parse('2026-11-23T04:00:00.000Z')

@@ -1,7 +1,7 @@
 /** Names in the folder: readable, short enough for every file system, and never shared by two references. */
 import { describe, expect, it } from 'vitest'
-import { blobFolder, blobName } from '#local/blob-names'
-import { blobOf, someBytes } from '#support/fake-artifacts'
+import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
+import { blobOf, someBytes } from '../../support/fake-artifacts.ts'
 
 const bytes = someBytes(1)
 const hex = /[0-9a-f]{64}$/

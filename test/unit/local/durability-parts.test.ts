@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { cannotTrace, expectInOrder, type Trace, traceProgram } from '#support/system-calls'
+import { cannotTrace, expectInOrder, type Trace, traceProgram } from '../../support/system-calls.ts'
 
 describe.skipIf(cannotTrace)(`an upload in parts${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`, () => {
   let dataDir: string
@@ -13,9 +13,9 @@ describe.skipIf(cannotTrace)(`an upload in parts${cannotTrace ? ` (skipped: ${ca
     dataDir = await mkdtemp(join(tmpdir(), 'bucket-traced-'))
     trace = await traceProgram(`
       import { writeSync } from 'node:fs'
-      import { openFolder } from '#local/folder'
-      import { sendTo } from '#support/endpoint-request'
-      import { blobOf, someBytes } from '#support/fake-artifacts'
+      import { openFolder } from './lib/local/folder.ts'
+      import { sendTo } from './test/support/endpoint-request.ts'
+      import { blobOf, someBytes } from './test/support/fake-artifacts.ts'
       const folder = await openFolder(${JSON.stringify(dataDir)})
       const bytes = someBytes(100_000)
       const id = blobOf('b/a/v', bytes)

@@ -6,8 +6,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { blobOf, someBytes } from '#support/fake-artifacts'
-import { cannotTrace, expectInOrder, type Trace, traceProgram } from '#support/system-calls'
+import { blobOf, someBytes } from '../../support/fake-artifacts.ts'
+import { cannotTrace, expectInOrder, type Trace, traceProgram } from '../../support/system-calls.ts'
 
 describe.skipIf(cannotTrace)(`one store${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`, () => {
   let dataDir: string
@@ -17,8 +17,8 @@ describe.skipIf(cannotTrace)(`one store${cannotTrace ? ` (skipped: ${cannotTrace
     dataDir = await mkdtemp(join(tmpdir(), 'bucket-traced-'))
     trace = await traceProgram(`
       import { writeSync } from 'node:fs'
-      import { openFolder } from '#local/folder'
-      import { entryOf, inChunks, someBytes } from '#support/fake-artifacts'
+      import { openFolder } from './lib/local/folder.ts'
+      import { entryOf, inChunks, someBytes } from './test/support/fake-artifacts.ts'
       const folder = await openFolder(${JSON.stringify(dataDir)})
       const entry = entryOf('b/a/v', someBytes(20_000))
       writeSync(1, 'begin')

@@ -3,14 +3,14 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { blobFolder, blobName } from '#local/blob-names'
-import { type Folder, openFolder } from '#local/folder'
-import { checkFolder, type Damage, type Unreferenced } from '#local/folder-check'
-import { lockFolder } from '#local/folder-lock'
-import { SMALL_BLOB_BYTES } from '#local/small-blobs'
-import type { Entry } from '#protocol/entry'
-import type { BlobId } from '#repository/ports'
-import { digestOf, entryOf, inChunks, someBytes } from '#support/fake-artifacts'
+import type { Entry } from '../../../lib/domain/entry.ts'
+import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
+import { type Folder, openFolder } from '../../../lib/local/folder.ts'
+import { checkFolder, type Damage, type Unreferenced } from '../../../lib/local/folder-check.ts'
+import { lockFolder } from '../../../lib/local/folder-lock.ts'
+import { SMALL_BLOB_BYTES } from '../../../lib/local/small-blobs.ts'
+import type { BlobId } from '../../../lib/repository/ports.ts'
+import { digestOf, entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
 let dataDir: string
 let folder: Folder

@@ -4,12 +4,12 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { blobFolder, blobName } from '#local/blob-names'
-import { type Folder, openFolder } from '#local/folder'
-import { MIB } from '#protocol/limits'
-import type { StagedUpload } from '#repository/upload-ports'
-import { type EndpointRequest, sendTo } from '#support/endpoint-request'
-import { blobOf, collect, digestOf, someBytes } from '#support/fake-artifacts'
+import { MIB } from '../../../lib/domain/limits.ts'
+import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
+import { type Folder, openFolder } from '../../../lib/local/folder.ts'
+import type { StagedUpload } from '../../../lib/repository/upload-ports.ts'
+import { type EndpointRequest, sendTo } from '../../support/endpoint-request.ts'
+import { blobOf, collect, digestOf, someBytes } from '../../support/fake-artifacts.ts'
 
 const SECOND = 1000
 let now: number

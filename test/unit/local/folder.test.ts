@@ -5,8 +5,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { FolderRefused, openFolder } from '#local/folder'
-import { entryOf, someBytes } from '#support/fake-artifacts'
+import { FolderRefused, openFolder } from '../../../lib/local/folder.ts'
+import { entryOf, someBytes } from '../../support/fake-artifacts.ts'
 
 let dataDir: string
 
@@ -18,15 +18,13 @@ afterEach(() => rm(dataDir, { recursive: true }))
 /** A server in another process that opened the folder and stays. */
 async function otherServer() {
   const program = `
-    import { openFolder } from '#local/folder'
+    import { openFolder } from './lib/local/folder.ts'
     await openFolder(${JSON.stringify(dataDir)})
     console.log('open')
     setInterval(() => {}, 1000)`
-  const child = spawn(
-    process.execPath,
-    ['--conditions=source', '--import', 'tsx', '--input-type=module', '--eval', program],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  )
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   await once(child.stdout, 'data')
   return child
 }

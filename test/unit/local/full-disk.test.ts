@@ -5,12 +5,12 @@ import { mkdtemp, readdir, rm, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Folder, openFolder } from '#local/folder'
-import { digestHex } from '#protocol/digest'
-import type { Entry } from '#protocol/entry'
-import { openRecord } from '#repository/upload-record'
-import { sendTo } from '#support/endpoint-request'
-import { blobOf, collect, digestOf, entryOf, inChunks, someBytes } from '#support/fake-artifacts'
+import { digestHex } from '../../../lib/domain/digest.ts'
+import type { Entry } from '../../../lib/domain/entry.ts'
+import { type Folder, openFolder } from '../../../lib/local/folder.ts'
+import { openRecord } from '../../../lib/repository/upload-record.ts'
+import { sendTo } from '../../support/endpoint-request.ts'
+import { blobOf, collect, digestOf, entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
 const MIB = 1024 * 1024
 

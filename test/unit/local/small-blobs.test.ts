@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Commits, groupCommits } from '#local/commits'
-import { openFolder } from '#local/folder'
-import { SMALL_BLOB_BYTES, type SmallBlobs, smallBlobs } from '#local/small-blobs'
-import { blobOf, collect, digestOf, entryOf, inChunks, someBytes } from '#support/fake-artifacts'
+import { type Commits, groupCommits } from '../../../lib/local/commits.ts'
+import { openFolder } from '../../../lib/local/folder.ts'
+import { SMALL_BLOB_BYTES, type SmallBlobs, smallBlobs } from '../../../lib/local/small-blobs.ts'
+import { blobOf, collect, digestOf, entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
 let folder: string
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 /** Bodies are refused with every fault at once, each under its JSON path and in words that say what is expected. */
 import { describe, expect, it } from 'vitest'
-import { MAX_PARTS_PER_REQUEST } from '#protocol/limits'
-import { beginUploadBody, parseBody, uploadPartsBody } from '#protocol/messages'
+import { MAX_PARTS_PER_REQUEST } from '../../../lib/domain/limits.ts'
+import { beginUploadBody, parseBody, uploadPartsBody } from '../../../lib/protocol/messages.ts'
 
 const SHA256 = 'a'.repeat(64)
 const parts = (count: number) =>

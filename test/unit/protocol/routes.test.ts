@@ -1,7 +1,7 @@
 /** Paths are made from the one table, each identifier as one percent-encoded segment (docs/http-api.md, sections 1 and 2). */
 import { describe, expect, it } from 'vitest'
-import { EMPTY_DIGEST } from '#protocol/digest'
-import { parseRef } from '#protocol/identifiers'
+import { EMPTY_DIGEST } from '../../../lib/domain/digest.ts'
+import { parseRef } from '../../../lib/domain/identifiers.ts'
 import {
   commitPath,
   downloadPath,
@@ -13,7 +13,7 @@ import {
   uploadPath,
   versionPath,
   versionsPath,
-} from '#protocol/routes'
+} from '../../../lib/protocol/routes.ts'
 
 const ref = parseRef('prod-models/llama:3+8b/v3.1.0')
 const VERSIONS = '/v1/buckets/prod-models/artifacts/llama%3A3%2B8b/versions'

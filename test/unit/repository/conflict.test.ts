@@ -1,8 +1,8 @@
 /** A conflict says who holds the version, and whether with the same bytes: the caller decides by it (docs/http-api.md, section 8). */
 import { describe, expect, it } from 'vitest'
-import { entryMessage } from '#protocol/entry'
-import { conflict, versionExists } from '#repository/conflict'
-import { entryOf } from '#support/fake-artifacts'
+import { entryMessage } from '../../../lib/protocol/entry-message.ts'
+import { conflict, versionExists } from '../../../lib/repository/conflict.ts'
+import { entryOf } from '../../support/fake-artifacts.ts'
 import { BYTES, ID, OTHER_ID } from './given.ts'
 
 const stored = entryOf('models/llama/v1', BYTES)

@@ -1,10 +1,10 @@
 /** Each likely cause of a mismatch is seen, none is seen where it is not, and looking costs bounded memory. */
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { type Digest, EMPTY_DIGEST } from '#protocol/digest'
-import { MIB } from '#protocol/limits'
-import { DIAGNOSABLE_BYTES, diagnoseMismatch } from '#repository/digest-diagnosis'
-import { digestOf, someBytes } from '#support/fake-artifacts'
+import { type Digest, EMPTY_DIGEST } from '../../../lib/domain/digest.ts'
+import { MIB } from '../../../lib/domain/limits.ts'
+import { DIAGNOSABLE_BYTES, diagnoseMismatch } from '../../../lib/repository/digest-diagnosis.ts'
+import { digestOf, someBytes } from '../../support/fake-artifacts.ts'
 
 const text = (value: string) => Buffer.from(value)
 const diagnosed = (declared: Digest, body: Uint8Array) => diagnoseMismatch(declared, body.byteLength, body)

@@ -1,8 +1,8 @@
 /** Finding by the exact reference: nothing else is found, and a digest that is insisted on must be the stored one. */
 import { describe, expect, it } from 'vitest'
-import { parseRef } from '#protocol/identifiers'
-import { findEntry, presignFetch, readBytes } from '#repository/fetch'
-import { collect, entryOf } from '#support/fake-artifacts'
+import { parseRef } from '../../../lib/domain/identifiers.ts'
+import { findEntry, presignFetch, readBytes } from '../../../lib/repository/fetch.ts'
+import { collect, entryOf } from '../../support/fake-artifacts.ts'
 import { BYTES, given, ID, NOW, newCall, OTHER_ID, refusal } from './given.ts'
 
 const entry = entryOf('models/llama/v1', BYTES)

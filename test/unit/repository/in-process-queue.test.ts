@@ -1,9 +1,13 @@
 /** The queue in the process: every verification is delivered until it is done, a few at a time, and none is lost or kept for ever. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { type DeliveryRecord, type InProcessQueueOptions, inProcessQueue } from '#repository/in-process-queue'
-import type { VerificationRequest } from '#repository/upload-ports'
-import { blobOf, someBytes } from '#support/fake-artifacts'
+import {
+  type DeliveryRecord,
+  type InProcessQueueOptions,
+  inProcessQueue,
+} from '../../../lib/repository/in-process-queue.ts'
+import type { VerificationRequest } from '../../../lib/repository/upload-ports.ts'
+import { blobOf, someBytes } from '../../support/fake-artifacts.ts'
 
 const requestOf = (version: string): VerificationRequest => ({
   id: blobOf(`b/a/${version}`, someBytes(1)),

@@ -1,9 +1,9 @@
 /** A store is refused for the first reason there is, and before a byte is asked for where that can be (docs/http-api.md, section 4). */
 import { describe, expect, it } from 'vitest'
-import { BucketError } from '#protocol/errors'
-import { MIB } from '#protocol/limits'
-import { type StoreRequest, store } from '#repository/store'
-import { digestOf, entryOf, inChunks, someBytes } from '#support/fake-artifacts'
+import { BucketError } from '../../../lib/domain/errors.ts'
+import { MIB } from '../../../lib/domain/limits.ts'
+import { type StoreRequest, store } from '../../../lib/repository/store.ts'
+import { digestOf, entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 import { BYTES, DESCRIPTION, type Given, given, ID, newCall, OTHER_ID, refusal } from './given.ts'
 
 /** A request that tells whether its bytes were asked for. */

@@ -1,11 +1,11 @@
 /** Beginning an upload, and finding it again from anywhere by reference and digest (docs/http-api.md, sections 7.1 and 7.2). */
 import { describe, expect, it } from 'vitest'
-import { EMPTY_DIGEST } from '#protocol/digest'
-import { GIB, MIB, UPLOAD_SECONDS } from '#protocol/limits'
-import { beginUpload, uploadParts } from '#repository/upload-begin'
-import { commitUpload } from '#repository/upload-commit'
-import { uploadState } from '#repository/upload-view'
-import { entryOf } from '#support/fake-artifacts'
+import { EMPTY_DIGEST } from '../../../lib/domain/digest.ts'
+import { GIB, MIB, UPLOAD_SECONDS } from '../../../lib/domain/limits.ts'
+import { beginUpload, uploadParts } from '../../../lib/repository/upload-begin.ts'
+import { commitUpload } from '../../../lib/repository/upload-commit.ts'
+import { uploadState } from '../../../lib/repository/upload-view.ts'
+import { entryOf } from '../../support/fake-artifacts.ts'
 import {
   arrived,
   BYTES,

@@ -1,13 +1,13 @@
 /** What a commit leads to, and what a give-up does (docs/http-api.md, sections 7.3 and 7.5). Races are in test/simulation. */
 import { describe, expect, it } from 'vitest'
-import { BucketError } from '#protocol/errors'
-import { MIB, UPLOAD_SECONDS } from '#protocol/limits'
-import { beginUpload } from '#repository/upload-begin'
-import { commitUpload, giveUpUpload } from '#repository/upload-commit'
-import { QUEUE_LEASE_MS } from '#repository/upload-record'
-import { uploadState } from '#repository/upload-view'
-import { verifyUpload } from '#repository/verify'
-import { entryOf } from '#support/fake-artifacts'
+import { BucketError } from '../../../lib/domain/errors.ts'
+import { MIB, UPLOAD_SECONDS } from '../../../lib/domain/limits.ts'
+import { beginUpload } from '../../../lib/repository/upload-begin.ts'
+import { commitUpload, giveUpUpload } from '../../../lib/repository/upload-commit.ts'
+import { QUEUE_LEASE_MS } from '../../../lib/repository/upload-record.ts'
+import { uploadState } from '../../../lib/repository/upload-view.ts'
+import { verifyUpload } from '../../../lib/repository/verify.ts'
+import { entryOf } from '../../support/fake-artifacts.ts'
 import {
   arrived,
   BYTES,

@@ -1,10 +1,10 @@
 /** The stream ends normally only when all the bytes arrived and are the right ones: whoever publishes at its end is safe. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { EMPTY_DIGEST } from '#protocol/digest'
-import { BucketError } from '#protocol/errors'
-import { verifiedStream } from '#repository/verified-stream'
-import { collect, digestOf, inChunks, someBytes } from '#support/fake-artifacts'
+import { EMPTY_DIGEST } from '../../../lib/domain/digest.ts'
+import { BucketError } from '../../../lib/domain/errors.ts'
+import { verifiedStream } from '../../../lib/repository/verified-stream.ts'
+import { collect, digestOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
 const BYTES = someBytes(1000)
 const LIMIT = 4096

@@ -1,13 +1,13 @@
 /** What a delivery leads to: taking the lease, taking it over, keeping it, and what is wrong with bytes. Races are in test/simulation. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { BucketError } from '#protocol/errors'
-import { UPLOAD_SECONDS } from '#protocol/limits'
-import { commitUpload } from '#repository/upload-commit'
-import type { StagedBytes } from '#repository/upload-ports'
-import type { UploadDependencies } from '#repository/upload-record'
-import { uploadState } from '#repository/upload-view'
-import { abandonVerification, verifyUpload } from '#repository/verify'
-import { collect, entryOf } from '#support/fake-artifacts'
+import { BucketError } from '../../../lib/domain/errors.ts'
+import { UPLOAD_SECONDS } from '../../../lib/domain/limits.ts'
+import { commitUpload } from '../../../lib/repository/upload-commit.ts'
+import type { StagedBytes } from '../../../lib/repository/upload-ports.ts'
+import type { UploadDependencies } from '../../../lib/repository/upload-record.ts'
+import { uploadState } from '../../../lib/repository/upload-view.ts'
+import { abandonVerification, verifyUpload } from '../../../lib/repository/verify.ts'
+import { collect, entryOf } from '../../support/fake-artifacts.ts'
 import { arrived, BYTES, type Given, given, ID, NOW, newCall, OTHER_ID, refusal, rowOf } from './given.ts'
 
 const LEASE_MS = 120_000

@@ -10,7 +10,7 @@ import {
   EMPTY_DIGEST,
   hexToBase64,
   parseDigest,
-} from '#protocol/digest'
+} from '../../../lib/domain/digest.ts'
 
 const EXPECTED = 'expected sha256: and 64 lower-case hex digits'
 const HEX = createHash('sha256').update('bucket').digest('hex')

@@ -1,7 +1,7 @@
 /** Identifiers are what docs/http-api.md, section 1, says, and every other text is told what is wrong with it. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { BucketError } from '#protocol/errors'
+import { BucketError } from '../../../lib/domain/errors.ts'
 import {
   artifactRef,
   formatArtifactKey,
@@ -10,7 +10,7 @@ import {
   parseBucketId,
   parseRef,
   parseVersion,
-} from '#protocol/identifiers'
+} from '../../../lib/domain/identifiers.ts'
 
 const RULE = 'use 1 to 128 characters A-Z a-z 0-9 . _ + : - and begin with a letter or digit'
 const FIRST = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'

@@ -3,7 +3,7 @@
  * A value of these types has been checked: it can stand in a path, a key or a file name without another look.
  */
 import { BucketError } from './errors.ts'
-import { faulty, type Parsed, parsed } from './faults.ts'
+import { faulty, type Parsed, parsed } from './validation.ts'
 
 declare const brand: unique symbol
 type Branded<T, Name extends string> = T & { readonly [brand]: Name }

@@ -1,7 +1,7 @@
 /** The closed list of codes, written down a second time: a change of status or retryability is a change of the contract. */
 import { describe, expect, it } from 'vitest'
-import { BucketError, ERRORS, isBucketError, isErrorCode } from '#protocol/errors'
-import { problemMessage } from '#protocol/problem'
+import { BucketError, ERRORS, isBucketError, isErrorCode } from '../../../lib/domain/errors.ts'
+import { problemMessage } from '../../../lib/protocol/problem.ts'
 
 /** docs/http-api.md, section 8. */
 const CONTRACT = {

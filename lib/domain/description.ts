@@ -2,7 +2,7 @@
  * What an uploader may say about an artifact: opaque text that a header can carry as well as JSON can
  * (docs/http-api.md, section 1).
  */
-import { faulty, type Parsed, parsed } from './faults.ts'
+import { faulty, type Parsed, parsed } from './validation.ts'
 
 /** Visible ASCII with single inner spaces. */
 export const TEXT_PATTERN = '^[\\x21-\\x7e]+( [\\x21-\\x7e]+)*$'

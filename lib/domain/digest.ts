@@ -2,7 +2,7 @@
  * The digest of an artifact: SHA-256 over its exact bytes, written `sha256:` and 64 lower-case hex digits.
  * The base64 forms exist only at the edges (`Repr-Digest`, S3 checksums) and are made here.
  */
-import { faulty, type Parsed, parsed } from './faults.ts'
+import { faulty, type Parsed, parsed } from './validation.ts'
 
 declare const brand: unique symbol
 export type Digest = string & { readonly [brand]: 'Digest' }

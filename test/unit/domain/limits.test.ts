@@ -1,7 +1,15 @@
 /** The arithmetic of parts: every byte is in exactly one part, and no store's limits are exceeded (docs/http-api.md, section 7). */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { defaultMode, GIB, MAX_SINGLE_BYTES, MIB, partCount, partSize, sizeOfPart } from '#protocol/limits'
+import {
+  defaultMode,
+  GIB,
+  MAX_SINGLE_BYTES,
+  MIB,
+  partCount,
+  partSize,
+  sizeOfPart,
+} from '../../../lib/domain/limits.ts'
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const S3 = { maxParts: 10_000, minPartBytes: 5 * MIB, maxPartBytes: 5 * GIB, maxObjectBytes: 5 * 1024 * GIB }

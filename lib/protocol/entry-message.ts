@@ -1,26 +1,7 @@
-/**
- * An entry: what Bucket remembers about one stored artifact version, for ever.
- * The domain speaks camelCase; the wire form (docs/http-api.md, section 3) is made and read only here.
- */
-import type { Digest } from './digest.ts'
-import type { ArtifactRef } from './identifiers.ts'
-
-/** What the uploader says about an artifact; stored as given, never interpreted. */
-export interface Description {
-  /** As the uploader said, else `application/octet-stream`. */
-  readonly contentType: string
-  readonly uploadedBy: string | null
-  readonly provenanceSource: string | null
-}
-
-export interface Entry extends Description {
-  readonly ref: ArtifactRef
-  readonly digest: Digest
-  /** Bytes. */
-  readonly size: number
-  /** RFC 3339, UTC, milliseconds. */
-  readonly createdAt: string
-}
+/** The wire form of an entry (docs/http-api.md, section 3): encoded and decoded only here. */
+import type { Digest } from '../domain/digest.ts'
+import type { Entry } from '../domain/entry.ts'
+import type { ArtifactRef } from '../domain/identifiers.ts'
 
 /** The wire form of an entry: exactly these members. */
 export interface EntryMessage {
@@ -34,8 +15,6 @@ export interface EntryMessage {
   readonly provenance_source: string | null
   readonly created_at: string
 }
-
-export const DEFAULT_CONTENT_TYPE = 'application/octet-stream'
 
 export function entryMessage(entry: Entry): EntryMessage {
   return {

@@ -2,10 +2,11 @@
  * Every way in which Bucket says no: one class, one closed table of codes.
  * The table gives status, retryability and the words; a code is written nowhere else as a status.
  */
+
+import type { EntryMessage } from '../protocol/entry-message.ts'
+import type { ReceivedPartMessage, UploadMessage } from '../protocol/messages.ts'
 import type { Digest } from './digest.ts'
-import type { EntryMessage } from './entry.ts'
-import type { Fault } from './faults.ts'
-import type { ReceivedPartMessage, UploadMessage } from './messages.ts'
+import type { Fault } from './validation.ts'
 
 /** Whether the stored bytes are those of the declared digest. */
 export type Conflict = 'identical' | 'different'
