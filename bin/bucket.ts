@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: gives `lib/cli` its surroundings and ends the process with its exit code. What only one command
+ * The command line: gives `lib/cli` its context and ends the process with its exit code. What only one command
  * needs is loaded by that command, so that the others start without it.
  */
 import { readFileSync } from 'node:fs'

@@ -1,6 +1,7 @@
 /** Wires a server for `bucket serve`: the rules over a folder, or over S3 and DynamoDB, behind the Node server. */
+
+import type { RunningServer } from '../lib/cli/context.ts'
 import type { LocalStores, ServeSettings } from '../lib/cli/serve-settings.ts'
-import type { RunningServer } from '../lib/cli/surroundings.ts'
 import { endpointsIn } from '../lib/deployment/environment.ts'
 import { PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
 import { createApi } from '../lib/http/api.ts'

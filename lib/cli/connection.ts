@@ -1,10 +1,10 @@
 /** How the client's commands reach a Bucket: address, authorization, from options and environment. */
 import type { Command } from 'commander'
-import type { Auth } from '../client/auth.ts'
+import type { Auth } from '../client/api/auth.ts'
 import type { BucketClient } from '../client/node.ts'
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
+import type { CliContext } from './context.ts'
 import { UsageError } from './failure.ts'
-import type { Surroundings } from './surroundings.ts'
 
 export interface ConnectionOptions {
   readonly url?: string
@@ -22,7 +22,7 @@ export const withConnection = (command: Command): Command =>
 /** Loads the client only now: a command that needs none starts without it. */
 export async function connect(
   options: ConnectionOptions,
-  { environment }: Surroundings,
+  { environment }: CliContext,
 ): Promise<BucketClient> {
   const url = options.url ?? (environment[CLI_ENVIRONMENT.url] || undefined)
   if (url !== undefined && !(URL.canParse(url) && /^https?:\/\//i.test(url)))
@@ -49,10 +49,7 @@ export async function connect(
  * @param kind none, iam, bearer or api-key; undefined leaves the choice to the client.
  * @throws UsageError for another kind, or where the environment lacks its secret.
  */
-export function readAuth(
-  kind: string | undefined,
-  environment: Surroundings['environment'],
-): Auth | undefined {
+export function readAuth(kind: string | undefined, environment: CliContext['environment']): Auth | undefined {
   const secret = (name: string) => {
     const value = environment[name]
     if (value) return value

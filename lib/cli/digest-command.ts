@@ -1,10 +1,10 @@
 /** `bucket digest`: the digest of local bytes. It asks nobody, and loads nothing that could. */
 import type { Command } from 'commander'
 import { digestFromHex } from '../domain/digest.ts'
+import type { CliContext } from './context.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
-import type { Surroundings } from './surroundings.ts'
 
-export function addDigestCommand(program: Command, surroundings: Surroundings): void {
+export function addDigestCommand(program: Command, context: CliContext): void {
   const command = program
     .command('digest')
     .description('print the digest of a file, as sha256sum would compute it')
@@ -16,21 +16,21 @@ Examples:
   bucket digest model.safetensors
   bucket get prod-models/llama-3-8b/v3.1.0@$(bucket digest model.safetensors)`,
     )
-    .action((file: string, options: OutputOptions) => digest(file, options, surroundings))
+    .action((file: string, options: OutputOptions) => digest(file, options, context))
   withOutput(command)
 }
 
-async function digest(file: string, options: OutputOptions, surroundings: Surroundings): Promise<void> {
-  const { stdin, signal } = surroundings
+async function digest(file: string, options: OutputOptions, context: CliContext): Promise<void> {
+  const { stdin, signal } = context
   const [{ createReadStream }, { stat }, { createSha256 }, { readStream }, { stdinStream }] =
     await Promise.all([
       import('node:fs'),
       import('node:fs/promises'),
-      import('../client/node-sha256.ts'),
-      import('../client/source.ts'),
-      import('../client/stdin-stream.ts'),
+      import('../client/node/sha256.ts'),
+      import('../client/transfer/source.ts'),
+      import('../client/node/stdin-stream.ts'),
     ])
-  const output = createOutput(options, surroundings)
+  const output = createOutput(options, context)
   const hash = createSha256()
   const total = file === '-' ? undefined : (await stat(file)).size || undefined
   let size = 0

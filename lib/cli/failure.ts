@@ -23,8 +23,8 @@ export class Interrupted extends Error {
 }
 
 /** The command has said all there is to say: only its exit code is left. */
-export class Told extends Error {
-  override readonly name = 'Told'
+export class ExitError extends Error {
+  override readonly name = 'ExitError'
   readonly exit: number
 
   constructor(exit: number) {

@@ -3,11 +3,11 @@ import type { Command } from 'commander'
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
+import type { CliContext, FolderDamage, UnreferencedBlob } from './context.ts'
 import { EXIT } from './exit-codes.ts'
-import { Told } from './failure.ts'
+import { ExitError } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { formatSize } from './sizes.ts'
-import type { FolderDamage, Surroundings, UnreferencedBlob } from './surroundings.ts'
 
 interface FsckOptions extends OutputOptions {
   readonly dataDir?: string
@@ -17,7 +17,7 @@ interface FsckOptions extends OutputOptions {
 /** More names than this are counted, not told. */
 const NAMED = 1_000
 
-export function addFsckCommand(program: Command, surroundings: Surroundings): void {
+export function addFsckCommand(program: Command, context: CliContext): void {
   const command = program
     .command('fsck')
     .description('check a data folder against its ledger, while no server runs on it')
@@ -39,13 +39,13 @@ Examples:
   bucket fsck --data-dir /srv/bucket --verify
   bucket fsck --json | jq '.unreferenced.size'`,
     )
-    .action((options: FsckOptions) => fsck(options, surroundings))
+    .action((options: FsckOptions) => fsck(options, context))
   withOutput(command)
 }
 
-async function fsck(options: FsckOptions, surroundings: Surroundings): Promise<void> {
-  const { environment, signal, checkFolder } = surroundings
-  const output = createOutput(options, surroundings)
+async function fsck(options: FsckOptions, context: CliContext): Promise<void> {
+  const { environment, signal, checkFolder } = context
+  const output = createOutput(options, context)
   const dataDir = options.dataDir ?? (environment[CLI_ENVIRONMENT.dataDir] || '.bucket')
   const damaged: FolderDamage[] = []
   const unreferenced: UnreferencedBlob[] = []
@@ -79,7 +79,7 @@ async function fsck(options: FsckOptions, surroundings: Surroundings): Promise<v
     damaged: { count: damagedCount, entries: damaged.map(damageDocument) },
     unreferenced: { count: unreferencedCount, size: unreferencedSize, blobs: unreferenced },
   })
-  if (damagedCount > 0) throw new Told(EXIT.digestMismatch)
+  if (damagedCount > 0) throw new ExitError(EXIT.digestMismatch)
 }
 
 async function tell(output: Output, text: string, document: unknown): Promise<void> {

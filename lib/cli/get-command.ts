@@ -5,17 +5,17 @@ import { pipeline } from 'node:stream/promises'
 import type { Command } from 'commander'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
+import type { CliContext } from './context.ts'
 import { UsageError } from './failure.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
 import { parsePinnedRef } from './refs.ts'
 import { formatSize } from './sizes.ts'
-import type { Surroundings } from './surroundings.ts'
 
 interface GetOptions extends ConnectionOptions, OutputOptions {
   readonly output?: string
 }
 
-export function addGetCommand(program: Command, surroundings: Surroundings): void {
+export function addGetCommand(program: Command, context: CliContext): void {
   const command = program
     .command('get')
     .description('fetch the bytes of a reference, verified by their SHA-256')
@@ -38,7 +38,7 @@ Examples:
     )
     .action((text: string, options: GetOptions) => {
       const { ref, digest } = parsePinnedRef(text)
-      return get(ref, digest, options, surroundings)
+      return get(ref, digest, options, context)
     })
   withOutput(withConnection(command))
 }
@@ -47,16 +47,16 @@ async function get(
   ref: ArtifactRef,
   digest: string | undefined,
   options: GetOptions,
-  surroundings: Surroundings,
+  context: CliContext,
 ): Promise<void> {
-  const { signal, stdout } = surroundings
+  const { signal, stdout } = context
   if (options.output === '-' && options.json)
     throw new UsageError(
       'stdout cannot carry both the bytes and a JSON document',
       'Leave out --json, or -o -.',
     )
-  const output = createOutput(options, surroundings)
-  const bucket = await connect(options, surroundings)
+  const output = createOutput(options, context)
+  const bucket = await connect(options, context)
   const asked = { digest, onProgress: output.onProgress, signal }
   try {
     if (options.output === '-') {

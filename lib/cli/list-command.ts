@@ -4,13 +4,13 @@ import type { Entry } from '../domain/entry.ts'
 import { type ArtifactKey, formatArtifactKey, parseArtifactKey } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
+import type { CliContext } from './context.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
 import { formatSize } from './sizes.ts'
-import type { Surroundings } from './surroundings.ts'
 
 type ListOptions = ConnectionOptions & OutputOptions
 
-export function addListCommand(program: Command, surroundings: Surroundings): void {
+export function addListCommand(program: Command, context: CliContext): void {
   const command = program
     .command('list')
     .description(
@@ -26,17 +26,15 @@ Examples:
   bucket list prod-models/llama-3-8b
   bucket list prod-models/llama-3-8b --json | jq -r '.versions[].version'`,
     )
-    .action((artifact: string, options: ListOptions) =>
-      list(parseArtifactKey(artifact), options, surroundings),
-    )
+    .action((artifact: string, options: ListOptions) => list(parseArtifactKey(artifact), options, context))
   withOutput(withConnection(command))
 }
 
-async function list(key: ArtifactKey, options: ListOptions, surroundings: Surroundings): Promise<void> {
-  const output = createOutput(options, surroundings)
-  const bucket = await connect(options, surroundings)
+async function list(key: ArtifactKey, options: ListOptions, context: CliContext): Promise<void> {
+  const output = createOutput(options, context)
+  const bucket = await connect(options, context)
   const entries: Entry[] = []
-  for await (const entry of bucket.listVersions(key, surroundings)) {
+  for await (const entry of bucket.listVersions(key, context)) {
     entries.push(entry)
     if (!options.json) await output.result(line(entry), undefined)
   }

@@ -1,9 +1,9 @@
 /** What a command says: results on stdout, messages and progress on stderr. With `--json` stdout is one JSON document. */
 import type { Writable } from 'node:stream'
 import type { Command } from 'commander'
-import type { OnProgress } from '../client/progress.ts'
+import type { OnProgress } from '../client/transfer/progress.ts'
+import type { CliContext } from './context.ts'
 import { type ProgressLine, progressLine } from './progress-line.ts'
-import type { Surroundings } from './surroundings.ts'
 
 export interface OutputOptions {
   readonly json?: boolean
@@ -25,7 +25,7 @@ export interface Output {
   close(): void
 }
 
-export function createOutput({ json, quiet }: OutputOptions, { stdout, stderr }: Surroundings): Output {
+export function createOutput({ json, quiet }: OutputOptions, { stdout, stderr }: CliContext): Output {
   const line: ProgressLine | undefined = quiet ? undefined : progressLine(stderr)
   return {
     async result(text, document) {

@@ -3,10 +3,10 @@ import type { Command } from 'commander'
 import { type ArtifactKey, type ArtifactRef, artifactRef, formatRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
+import type { CliContext } from './context.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parseTarget } from './refs.ts'
 import { formatSize } from './sizes.ts'
-import type { Surroundings } from './surroundings.ts'
 
 interface PutOptions extends ConnectionOptions, OutputOptions {
   readonly uploadedBy?: string
@@ -17,7 +17,7 @@ interface PutOptions extends ConnectionOptions, OutputOptions {
 /** A version made from content is its digest, this much of it: enough to be its own, short enough to be read. */
 const CONTENT_NAME_DIGITS = 12
 
-export function addPutCommand(program: Command, surroundings: Surroundings): void {
+export function addPutCommand(program: Command, context: CliContext): void {
   const command = program
     .command('put')
     .description('store a file under a reference, once and for ever')
@@ -41,7 +41,7 @@ Examples:
   tar cz snapshots | bucket put datasets/snapshots/2026-11-23 -`,
     )
     .action((target: string, file: string, options: PutOptions) =>
-      put(parseTarget(target), file, options, surroundings),
+      put(parseTarget(target), file, options, context),
     )
   withOutput(withConnection(command))
 }
@@ -50,15 +50,15 @@ async function put(
   target: ArtifactRef | ArtifactKey,
   file: string,
   options: PutOptions,
-  surroundings: Surroundings,
+  context: CliContext,
 ): Promise<void> {
   const { uploadedBy, provenanceSource, contentType } = options
-  const { signal } = surroundings
-  const output = createOutput(options, surroundings)
-  const bucket = await connect(options, surroundings)
+  const { signal } = context
+  const output = createOutput(options, context)
+  const bucket = await connect(options, context)
   const { onProgress } = output
   try {
-    const source = await openSource(file, output, surroundings)
+    const source = await openSource(file, output, context)
     try {
       const named =
         'version' in target ? { ref: target, source } : await nameByContent(target, source, output, signal)
@@ -84,15 +84,15 @@ async function put(
   }
 }
 
-async function openSource(file: string, { onProgress }: Output, { stdin, signal }: Surroundings) {
+async function openSource(file: string, { onProgress }: Output, { stdin, signal }: CliContext) {
   if (file === '-') {
     const [{ spool }, { stdinStream }] = await Promise.all([
-      import('../client/spool.ts'),
-      import('../client/stdin-stream.ts'),
+      import('../client/node/file-source.ts'),
+      import('../client/node/stdin-stream.ts'),
     ])
     return await spool(stdinStream(stdin()), onProgress, signal)
   }
-  const { fileSource } = await import('../client/file-source.ts')
+  const { fileSource } = await import('../client/node/file-source.ts')
   return await fileSource(file, onProgress, signal)
 }
 
@@ -103,8 +103,8 @@ async function nameByContent(
   signal: AbortSignal,
 ) {
   const [{ hashSource }, { createSha256 }] = await Promise.all([
-    import('../client/artifact-hash.ts'),
-    import('../client/node-sha256.ts'),
+    import('../client/transfer/artifact-hash.ts'),
+    import('../client/node/sha256.ts'),
   ])
   const digests = await hashSource(source, createSha256, onProgress, signal)
   const version = `sha256-${digests.sha256.slice(0, CONTENT_NAME_DIGITS)}`

@@ -1,8 +1,9 @@
 /** Runs one command line: parses it, does it, and turns whatever comes out into words and an exit code. */
 import { Command, CommanderError } from 'commander'
+import type { CliContext } from './context.ts'
 import { addDigestCommand } from './digest-command.ts'
 import { EXIT, SIGNAL_EXIT } from './exit-codes.ts'
-import { describeFailure, failureJson, failureText, Interrupted, Told, UsageError } from './failure.ts'
+import { describeFailure, ExitError, failureJson, failureText, Interrupted, UsageError } from './failure.ts'
 import { addFsckCommand } from './fsck-command.ts'
 import { addGetCommand } from './get-command.ts'
 import { addListCommand } from './list-command.ts'
@@ -10,17 +11,16 @@ import { write } from './output.ts'
 import { addPutCommand } from './put-command.ts'
 import { addServeCommand } from './serve-command.ts'
 import { addShowCommand } from './show-command.ts'
-import type { Surroundings } from './surroundings.ts'
 import { addUploadsCommand } from './uploads-command.ts'
 
 /**
  * @param args the arguments after the name of the program.
  * @returns the exit code; everything that was written has left.
  */
-export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
-  const { signal, stdout, stderr } = surroundings
+export async function run(args: readonly string[], context: CliContext): Promise<number> {
+  const { signal, stdout, stderr } = context
   try {
-    const program = createProgram(surroundings)
+    const program = createProgram(context)
     await program.parseAsync(isKnown(program, args) ? args : args.slice(0, 1), { from: 'user' })
     return EXIT.done
   } catch (thrown) {
@@ -29,7 +29,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage
     if (isClosedPipe(error)) return SIGNAL_EXIT.SIGPIPE
-    if (error instanceof Told) return error.exit
+    if (error instanceof ExitError) return error.exit
     const failure = describeFailure(error instanceof CommanderError ? usageError(error, args) : error)
     if (error instanceof Interrupted) return failure.exit
     stderr.write(failureText(failure))
@@ -43,8 +43,8 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
 const isKnown = ({ commands }: Command, [first = '']: readonly string[]): boolean =>
   first.startsWith('-') || first === 'help' || commands.some((command) => command.name() === first)
 
-function createProgram(surroundings: Surroundings): Command {
-  const { stdout, stderr, version } = surroundings
+function createProgram(context: CliContext): Command {
+  const { stdout, stderr, version } = context
   const program = new Command('bucket')
     .description('Store bytes once under an exact reference, fetch them verified, for ever the same.')
     .version(version, '--version')
@@ -64,14 +64,14 @@ A reference is bucket_id/artifact_id/version. \`bucket COMMAND --help\` shows ex
 Exit codes: 0 done, 1 unexpected, 2 usage, 3 not found, 4 conflict, 5 digest mismatch, 6 too large,
 7 no answer or unavailable, 8 not authorized.`,
     )
-  addServeCommand(program, surroundings)
-  addPutCommand(program, surroundings)
-  addGetCommand(program, surroundings)
-  addShowCommand(program, surroundings)
-  addListCommand(program, surroundings)
-  addUploadsCommand(program, surroundings)
-  addDigestCommand(program, surroundings)
-  addFsckCommand(program, surroundings)
+  addServeCommand(program, context)
+  addPutCommand(program, context)
+  addGetCommand(program, context)
+  addShowCommand(program, context)
+  addListCommand(program, context)
+  addUploadsCommand(program, context)
+  addDigestCommand(program, context)
+  addFsckCommand(program, context)
   return program
 }
 

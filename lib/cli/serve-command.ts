@@ -2,11 +2,11 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
+import type { CliContext } from './context.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
 import { isLoopback, readServeSettings, type ServeOptions } from './serve-settings.ts'
-import type { Surroundings } from './surroundings.ts'
 
-export function addServeCommand(program: Command, surroundings: Surroundings): void {
+export function addServeCommand(program: Command, context: CliContext): void {
   const env = CLI_ENVIRONMENT
   const command = program
     .command('serve')
@@ -41,13 +41,13 @@ Examples:
   BUCKET_DATA_DIR=/srv/bucket bucket serve --public-url https://artifacts.example
   bucket serve --store aws --blob-bucket blobs --staging-bucket staging --ledger-table ledger --uploads-table uploads`,
     )
-    .action((options: ServeOptions & OutputOptions) => serve(options, surroundings))
+    .action((options: ServeOptions & OutputOptions) => serve(options, context))
   withOutput(command)
 }
 
-async function serve(options: ServeOptions & OutputOptions, surroundings: Surroundings): Promise<void> {
-  const { environment, signal, startServer } = surroundings
-  const output = createOutput(options, surroundings)
+async function serve(options: ServeOptions & OutputOptions, context: CliContext): Promise<void> {
+  const { environment, signal, startServer } = context
+  const output = createOutput(options, context)
   const settings = readServeSettings(options, environment)
   if (!isLoopback(settings.host))
     output.remark(

@@ -3,12 +3,12 @@ import type { Command } from 'commander'
 import { type ArtifactRef, parseRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
+import type { CliContext } from './context.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
-import type { Surroundings } from './surroundings.ts'
 
 type ShowOptions = ConnectionOptions & OutputOptions
 
-export function addShowCommand(program: Command, surroundings: Surroundings): void {
+export function addShowCommand(program: Command, context: CliContext): void {
   const command = program
     .command('show')
     .description('show the entry of a reference: digest, size, who stored it and when')
@@ -20,13 +20,13 @@ Examples:
   bucket show prod-models/llama-3-8b/v3.1.0
   bucket show prod-models/llama-3-8b/v3.1.0 --json | jq -r .digest`,
     )
-    .action((ref: string, options: ShowOptions) => show(parseRef(ref), options, surroundings))
+    .action((ref: string, options: ShowOptions) => show(parseRef(ref), options, context))
   withOutput(withConnection(command))
 }
 
-async function show(ref: ArtifactRef, options: ShowOptions, surroundings: Surroundings): Promise<void> {
-  const bucket = await connect(options, surroundings)
-  const message = entryMessage(await bucket.entry(ref, surroundings))
+async function show(ref: ArtifactRef, options: ShowOptions, context: CliContext): Promise<void> {
+  const bucket = await connect(options, context)
+  const message = entryMessage(await bucket.entry(ref, context))
   const lines = Object.entries(message).map(([name, value]) => `${name.padEnd(18)} ${value ?? '-'}\n`)
-  await createOutput(options, surroundings).result(lines.join(''), message)
+  await createOutput(options, context).result(lines.join(''), message)
 }

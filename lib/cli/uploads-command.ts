@@ -1,24 +1,24 @@
 /** `bucket uploads`: how far the upload of some bytes has got, and giving it up. An upload is found by ref and digest. */
 import type { Command } from 'commander'
-import type { Upload } from '../client/upload-message.ts'
+import type { Upload } from '../client/api/uploads.ts'
 import type { Digest } from '../domain/digest.ts'
 import { digestFromHex } from '../domain/digest.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
 import { partCount, partSize } from '../domain/limits.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
+import type { CliContext } from './context.ts'
 import { UsageError } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parsePinnedRef } from './refs.ts'
 import { formatSize } from './sizes.ts'
-import type { Surroundings } from './surroundings.ts'
 
 interface UploadsOptions extends ConnectionOptions, OutputOptions {
   readonly file?: string
   readonly abort?: boolean
 }
 
-export function addUploadsCommand(program: Command, surroundings: Surroundings): void {
+export function addUploadsCommand(program: Command, context: CliContext): void {
   const command = program
     .command('uploads')
     .description('show how far an upload has got, or give it up')
@@ -38,7 +38,7 @@ Examples:
     )
     .action((text: string, options: UploadsOptions) => {
       const { ref, digest } = parsePinnedRef(text)
-      return uploads(ref, digest, options, surroundings)
+      return uploads(ref, digest, options, context)
     })
   withOutput(withConnection(command))
 }
@@ -47,19 +47,19 @@ async function uploads(
   ref: ArtifactRef,
   given: Digest | undefined,
   options: UploadsOptions,
-  surroundings: Surroundings,
+  context: CliContext,
 ): Promise<void> {
-  const output = createOutput(options, surroundings)
+  const output = createOutput(options, context)
   try {
-    const digest = await digestOf(ref, given, options, output, surroundings)
-    const bucket = await connect(options, surroundings)
+    const digest = await digestOf(ref, given, options, output, context)
+    const bucket = await connect(options, context)
     if (options.abort) {
-      await bucket.giveUpUpload(ref, digest, surroundings)
+      await bucket.abortUpload(ref, digest, context)
       await output.result(`${formatRef(ref)}@${digest}\n`, { given_up: true, ref: formatRef(ref), digest })
       output.remark('given up: what was sent is dropped')
       return
     }
-    const upload = await bucket.upload(ref, digest, surroundings)
+    const upload = await bucket.upload(ref, digest, context)
     const lines = Object.entries(describe(upload)).map(([name, text]) => `${name.padEnd(18)} ${text}\n`)
     await output.result(lines.join(''), document(upload))
   } finally {
@@ -72,7 +72,7 @@ async function digestOf(
   given: Digest | undefined,
   { file }: UploadsOptions,
   { onProgress }: Output,
-  { signal }: Surroundings,
+  { signal }: CliContext,
 ): Promise<Digest> {
   if (file === undefined && given !== undefined) return given
   if (file === undefined || given !== undefined)
@@ -83,9 +83,9 @@ async function digestOf(
       'Write REF@sha256:<64 hex digits>, or REF --file FILE.',
     )
   const [{ fileSource }, { hashSource }, { createSha256 }] = await Promise.all([
-    import('../client/file-source.ts'),
-    import('../client/artifact-hash.ts'),
-    import('../client/node-sha256.ts'),
+    import('../client/node/file-source.ts'),
+    import('../client/transfer/artifact-hash.ts'),
+    import('../client/node/sha256.ts'),
   ])
   const source = await fileSource(file, onProgress, signal)
   try {

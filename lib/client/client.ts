@@ -1,25 +1,29 @@
 /**
  * The client over any platform: what it offers, in one class. Each method is one flow in a file of its own.
- * It reads nothing of its surroundings: address, authorization and patience are all given.
+ * It reads nothing of its context: address, authorization and patience are all given.
  */
 import type { Entry } from '../domain/entry.ts'
 import { type ArtifactRef, artifactKey, artifactRef, parseRef } from '../domain/identifiers.ts'
 import { servicePath } from '../protocol/routes.ts'
-import { readService, type Service } from './answers.ts'
-import { apiRoot } from './api-root.ts'
-import { type Auth, authForHost, authorizer } from './auth.ts'
-import { type Download, type GetOptions, openDownload } from './download.ts'
-import { getEntry, listEntries } from './entry.ts'
-import { createFront, type Front } from './front.ts'
-import { digestOf } from './location.ts'
+import { type ApiClient, apiRoot, createApiClient } from './api/api-client.ts'
+import { type Auth, authForHost, authorizer } from './api/auth.ts'
+import { decodeService, type Service } from './api/decode.ts'
+import { getEntry, listEntries } from './api/entries.ts'
+import { digestOf } from './api/open-range.ts'
+import { DEFAULT_RETRY, type RetryPolicy } from './api/retry.ts'
+import { DEFAULT_TIMEOUTS, type Timeouts } from './api/transport.ts'
+import type { Upload } from './api/uploads.ts'
+import { abortUpload, type UploadId, uploadState } from './api/uploads.ts'
 import type { Platform } from './platform.ts'
-import { type PutOptions, type PutResult, put } from './put.ts'
-import { DEFAULT_RETRY, type RetryPolicy } from './retry-timing.ts'
-import { type ByteStream, blobSource, bytesSource, type Source } from './source.ts'
-import { DEFAULT_TIMEOUTS, type Timeouts } from './transport.ts'
-import { giveUpUpload, type UploadId, uploadState } from './upload-calls.ts'
-import type { Upload } from './upload-message.ts'
-import { type VerifiedStream, verifiedStream } from './verified-stream.ts'
+import {
+  type Download,
+  type GetOptions,
+  openDownload,
+  type VerifiedStream,
+  verifiedStream,
+} from './transfer/download.ts'
+import { type PutOptions, type PutResult, put } from './transfer/put.ts'
+import { type ByteStream, blobSource, bytesSource, type Source } from './transfer/source.ts'
 
 /** Where a server listens unless it is told otherwise. */
 export const DEFAULT_URL = 'http://127.0.0.1:9470/v1'
@@ -55,7 +59,7 @@ export class BucketClient {
   /** The root of the API, without a trailing slash. */
   readonly url: string
   protected readonly platform: Platform
-  protected readonly front: Front
+  protected readonly api: ApiClient
   #service: Service | undefined
 
   /**
@@ -67,7 +71,7 @@ export class BucketClient {
     const auth = options.auth ?? authForHost(root)
     this.url = root.href.replace(/\/+$/, '')
     this.platform = platform
-    this.front = createFront({
+    this.api = createApiClient({
       root,
       platform,
       authorize: authorizer(auth, root, platform, options.apiKey),
@@ -104,7 +108,7 @@ export class BucketClient {
 
   /** @throws BucketError `version_not_found`; NetworkError. */
   async entry(ref: RefInput, { signal }: CallOptions = {}): Promise<Entry> {
-    return await getEntry(this.front, refOf(ref), signal)
+    return await getEntry(this.api, refOf(ref), signal)
   }
 
   /**
@@ -113,7 +117,7 @@ export class BucketClient {
    * @throws BucketError `upload_not_found` where there is none, and never was a commit of it; NetworkError.
    */
   async upload(ref: RefInput, digest: string, { signal }: CallOptions = {}): Promise<Upload> {
-    return await uploadState(this.front, uploadIdOf(ref, digest), signal)
+    return await uploadState(this.api, uploadIdOf(ref, digest), signal)
   }
 
   /**
@@ -121,8 +125,8 @@ export class BucketClient {
    *
    * @throws BucketError `upload_not_found`; `upload_conflict` while it is verified or once it is committed; NetworkError.
    */
-  async giveUpUpload(ref: RefInput, digest: string, { signal }: CallOptions = {}): Promise<void> {
-    await giveUpUpload(this.front, uploadIdOf(ref, digest), signal)
+  async abortUpload(ref: RefInput, digest: string, { signal }: CallOptions = {}): Promise<void> {
+    await abortUpload(this.api, uploadIdOf(ref, digest), signal)
   }
 
   /**
@@ -135,25 +139,25 @@ export class BucketClient {
     key: { readonly bucketId: string; readonly artifactId: string },
     { signal }: CallOptions = {},
   ): AsyncGenerator<Entry, void> {
-    return listEntries(this.front, artifactKey(key), signal)
+    return listEntries(this.api, artifactKey(key), signal)
   }
 
   /**
    * What this front is and takes (docs/http-api.md, section 2). The answer is kept; until there is one every caller asks
    * for itself, so that one who stops leaves no request behind and takes none from another.
    *
-   * @throws BucketError as any request can; NetworkError, `unintelligible` where the address is no Bucket's.
+   * @throws BucketError as any request can; NetworkError, `unexpected_response` where the address is no Bucket's.
    */
   async service({ signal }: CallOptions = {}): Promise<Service> {
-    this.#service ??= readService(
-      await this.front.json({ method: 'GET', path: servicePath, accept: [200], signal }),
+    this.#service ??= decodeService(
+      await this.api.json({ method: 'GET', path: servicePath, accept: [200], signal }),
     )
     return this.#service
   }
 
   protected async putSource(ref: ArtifactRef, source: Source, options: PutOptions): Promise<PutResult> {
     try {
-      return await put(this.front, () => this.service(options), ref, source, options)
+      return await put(this.api, () => this.service(options), ref, source, options)
     } finally {
       await source.dispose()
     }
@@ -161,7 +165,7 @@ export class BucketClient {
 
   protected async openDownload(ref: RefInput, options: GetOptions): Promise<Download> {
     const expected = options.digest === undefined ? undefined : digestOf(options.digest)
-    return await openDownload(this.front, refOf(ref), expected, options)
+    return await openDownload(this.api, refOf(ref), expected, options)
   }
 
   private async sourceOf(source: PutSource, { onProgress, signal }: PutOptions): Promise<Source> {

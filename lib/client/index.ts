@@ -2,7 +2,7 @@
  * The client for browsers and wherever there is only `fetch`: the public entry `bucket-v1/client`.
  * In Node the same name leads to node.ts, which adds files.
  */
-import { browserPlatform } from './browser-platform.ts'
+import { browserPlatform } from './browser/platform.ts'
 import { type BucketClientOptions, BucketClient as CoreClient } from './client.ts'
 
 export * from './surface.ts'

@@ -7,15 +7,15 @@ import {
   type RefInput,
   refOf,
 } from './client.ts'
-import { type GetOptions, RangesIgnoredError } from './download.ts'
-import { downloadFile } from './download-file.ts'
-import { type DownloadTarget, downloadTarget } from './download-target.ts'
-import { fileSource } from './file-source.ts'
-import { fillByRanges, fillInOrder, PARALLEL_BYTES } from './fill-file.ts'
-import { nodePlatform } from './node-platform.ts'
-import type { PutOptions, PutResult } from './put.ts'
+import { downloadFile } from './node/download-file.ts'
+import { type DownloadTarget, downloadTarget } from './node/download-target.ts'
+import { fileSource } from './node/file-source.ts'
+import { fillByRanges, fillInOrder, PARALLEL_BYTES } from './node/fill-file.ts'
+import { nodePlatform } from './node/platform.ts'
+import { type GetOptions, RangesIgnoredError } from './transfer/download.ts'
+import type { PutOptions, PutResult } from './transfer/put.ts'
 
-export { TargetError } from './download-target.ts'
+export { TargetError } from './node/download-target.ts'
 export * from './surface.ts'
 
 /**

@@ -2,10 +2,10 @@
  * What differs between Node and a browser, in one place: how requests are sent, how SHA-256 is computed, how a stream
  * is spooled, where AWS credentials come from.
  */
-import type { AwsCredentials } from './auth.ts'
-import type { OnProgress } from './progress.ts'
-import type { ByteStream, Source } from './source.ts'
-import type { Transport } from './transport.ts'
+import type { AwsCredentials } from './api/auth.ts'
+import type { Transport } from './api/transport.ts'
+import type { OnProgress } from './transfer/progress.ts'
+import type { ByteStream, Source } from './transfer/source.ts'
 
 /** A SHA-256 under way. */
 export interface Sha256 {

@@ -3,8 +3,12 @@ export { type Digest, parseDigest } from '../domain/digest.ts'
 export type { Entry } from '../domain/entry.ts'
 export { BucketError, type ErrorCode, isBucketError } from '../domain/errors.ts'
 export { type ArtifactRef, artifactRef, formatRef, parseRef } from '../domain/identifiers.ts'
-export type { Service } from './answers.ts'
-export type { Auth, AwsCredentials } from './auth.ts'
+export type { Auth, AwsCredentials } from './api/auth.ts'
+export type { Service } from './api/decode.ts'
+export { NetworkError, type NetworkErrorKind } from './api/network-error.ts'
+export type { RetryPolicy } from './api/retry.ts'
+export type { Timeouts } from './api/transport.ts'
+export type { ReceivedPart, Upload } from './api/uploads.ts'
 export {
   type BucketClientOptions,
   type CallOptions,
@@ -12,12 +16,7 @@ export {
   type PutSource,
   type RefInput,
 } from './client.ts'
-export type { GetOptions } from './download.ts'
-export { NetworkError, type NetworkErrorKind } from './network-error.ts'
-export type { OnProgress, Phase, Progress } from './progress.ts'
-export type { PutOptions, PutResult } from './put.ts'
-export type { RetryPolicy } from './retry-timing.ts'
-export { type ByteStream, type Source, SourceChangedError } from './source.ts'
-export type { Timeouts } from './transport.ts'
-export type { ReceivedPart, Upload } from './upload-message.ts'
-export type { VerifiedStream } from './verified-stream.ts'
+export type { GetOptions, VerifiedStream } from './transfer/download.ts'
+export type { OnProgress, Phase, Progress } from './transfer/progress.ts'
+export type { PutOptions, PutResult } from './transfer/put.ts'
+export { type ByteStream, type Source, SourceChangedError } from './transfer/source.ts'

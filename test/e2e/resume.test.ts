@@ -29,7 +29,7 @@ let folder: string
 let url: string
 let server: ChildProcessWithoutNullStreams
 let operations: Operation[] = []
-/** Told of each part that the server acknowledged. */
+/** ExitError of each part that the server acknowledged. */
 let onAcknowledged = () => {}
 
 const acknowledged = () =>

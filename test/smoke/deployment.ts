@@ -3,11 +3,11 @@
  * body are exactly the given ones. Plain requests carry the caller's authorization unless they are sent as a stranger.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { type Auth, authForHost, authorizer } from '../../lib/client/auth.ts'
+import { type Auth, authForHost, authorizer } from '../../lib/client/api/auth.ts'
+import { DEFAULT_TIMEOUTS } from '../../lib/client/api/transport.ts'
+import { nodePlatform } from '../../lib/client/node/platform.ts'
 import { BucketClient } from '../../lib/client/node.ts'
-import { nodePlatform } from '../../lib/client/node-platform.ts'
-import { bytesSource } from '../../lib/client/source.ts'
-import { DEFAULT_TIMEOUTS } from '../../lib/client/transport.ts'
+import { bytesSource } from '../../lib/client/transfer/source.ts'
 import { LAMBDA_MAX_INLINE_BYTES } from '../../lib/domain/limits.ts'
 import { type HeaderLines, header, headerMap, type RawResponse, sendRaw } from '../support/raw-http.ts'
 import { expectSame, expectThat, Unexpected } from './report.ts'

@@ -1,8 +1,8 @@
 /** Runs a command line in process, with streams that keep what was written. */
 import { Readable, Writable } from 'node:stream'
+import type { CliContext, RunningServer } from '../../../lib/cli/context.ts'
 import { run } from '../../../lib/cli/run.ts'
 import type { ServeSettings } from '../../../lib/cli/serve-settings.ts'
-import type { RunningServer, Surroundings } from '../../../lib/cli/surroundings.ts'
 import { checkFolder } from '../../../lib/local/folder-check.ts'
 
 export interface Ran {
@@ -14,7 +14,7 @@ export interface Ran {
 
 export interface RunOptions {
   readonly url?: string
-  readonly environment?: Surroundings['environment']
+  readonly environment?: CliContext['environment']
   readonly stdin?: Uint8Array
   readonly signal?: AbortSignal
   readonly startServer?: (settings: ServeSettings) => Promise<RunningServer>

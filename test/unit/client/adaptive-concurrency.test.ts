@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { AdaptiveConcurrency, runAtOnce } from '../../../lib/client/adaptive-concurrency.ts'
+import { AdaptiveConcurrency, runAtOnce } from '../../../lib/client/transfer/adaptive-concurrency.ts'
 import { MIB } from '../../../lib/domain/limits.ts'
 
 /** A line on which each transfer has a speed of its own up to a common limit, in bytes per millisecond. */

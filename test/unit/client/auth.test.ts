@@ -1,9 +1,9 @@
 import { buffer } from 'node:stream/consumers'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { authForHost, authorizer } from '../../../lib/client/auth.ts'
+import { authForHost, authorizer } from '../../../lib/client/api/auth.ts'
+import { nodePlatform } from '../../../lib/client/node/platform.ts'
 import { BucketClient } from '../../../lib/client/node.ts'
-import { nodePlatform } from '../../../lib/client/node-platform.ts'
 import { type PlayedFront, playFront, sendJson, sha256 } from './played-front.ts'
 
 const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret', sessionToken: 'session' }

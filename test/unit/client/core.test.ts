@@ -24,7 +24,7 @@ describe('the core, as a browser has it', () => {
     })
     const inputs = Object.keys(metafile.inputs)
     expect(inputs.filter((path) => /^node:|aws-sdk|zod/.test(path))).toEqual([])
-    expect(inputs).toContain('lib/client/fetch-transport.ts')
+    expect(inputs).toContain('lib/client/browser/fetch-transport.ts')
   })
 
   it('stores bytes, a Blob and a stream, and fetches through the download resource', async () => {

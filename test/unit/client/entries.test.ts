@@ -55,7 +55,7 @@ describe('entries', () => {
       response.end('{"versions":[],"next_cursor":"again"}')
       return true
     }
-    await expect(listed(bucket)).rejects.toMatchObject({ kind: 'unintelligible' })
+    await expect(listed(bucket)).rejects.toMatchObject({ kind: 'unexpected_response' })
   })
 
   it('are not believed when they are about something else', async () => {
@@ -64,7 +64,7 @@ describe('entries', () => {
       response.end(JSON.stringify(entry))
       return true
     }
-    await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'unintelligible' })
+    await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'unexpected_response' })
   })
 
   it.each<[string, Record<string, string>]>([
@@ -74,12 +74,12 @@ describe('entries', () => {
   ])('are not believed in a list that has one %s', async (_, members) => {
     front.put('b/a/1', Buffer.from('x'))
     Object.assign(front.put('b/a/2', Buffer.from('x')).entry, members)
-    await expect(listed(bucket)).rejects.toMatchObject({ kind: 'unintelligible' })
+    await expect(listed(bucket)).rejects.toMatchObject({ kind: 'unexpected_response' })
   })
 
   it('are not believed when their identifiers are malformed', async () => {
     Object.assign(front.put('b/a/v', Buffer.from('x')).entry, { bucket_id: 'b b' })
-    await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'unintelligible' })
+    await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'unexpected_response' })
   })
 
   it('may have members that this client does not know', async () => {

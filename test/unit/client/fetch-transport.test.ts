@@ -1,9 +1,9 @@
 /** What the transport over `fetch` leaves on a signal that outlives its requests: nothing, however they end. */
 import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { fetchTransport } from '../../../lib/client/fetch-transport.ts'
-import { bytesSource } from '../../../lib/client/source.ts'
-import { DEFAULT_TIMEOUTS, type OutgoingRequest } from '../../../lib/client/transport.ts'
+import { DEFAULT_TIMEOUTS, type OutgoingRequest } from '../../../lib/client/api/transport.ts'
+import { fetchTransport } from '../../../lib/client/browser/fetch-transport.ts'
+import { bytesSource } from '../../../lib/client/transfer/source.ts'
 import { type PlayedFront, playFront } from './played-front.ts'
 
 let front: PlayedFront
@@ -76,7 +76,7 @@ describe('the listener on the caller’s signal', () => {
   it('is gone when the answer is a redirect, as a browser hides it', async () => {
     // The fetch of Node shows what it should hide.
     vi.stubGlobal('fetch', async () => ({ type: 'opaqueredirect', status: 0, headers: new Headers() }))
-    await expect(send()).rejects.toMatchObject({ kind: 'unintelligible' })
+    await expect(send()).rejects.toMatchObject({ kind: 'unexpected_response' })
     expect(listeners()).toEqual([])
   })
 })

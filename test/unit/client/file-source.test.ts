@@ -6,9 +6,8 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { fileSource } from '../../../lib/client/file-source.ts'
-import { handleSource } from '../../../lib/client/handle-source.ts'
-import { stdinStream } from '../../../lib/client/stdin-stream.ts'
+import { fileSource, handleSource } from '../../../lib/client/node/file-source.ts'
+import { stdinStream } from '../../../lib/client/node/stdin-stream.ts'
 
 /** The system makes its bytes when they are read, and says that it has none. */
 const GENERATED = '/proc/version'

@@ -209,9 +209,9 @@ describe('bytes that are named', () => {
 
   it('as another artifact are refused before the first of them', async () => {
     named('other-v1')
-    await expect(bucket.get(REF)).rejects.toMatchObject({ kind: 'unintelligible' })
+    await expect(bucket.get(REF)).rejects.toMatchObject({ kind: 'unexpected_response' })
     await expect(bucket.download(REF, join(folder, 'model'))).rejects.toMatchObject({
-      kind: 'unintelligible',
+      kind: 'unexpected_response',
     })
     expect(await readdir(folder)).toEqual([])
   })

@@ -110,7 +110,7 @@ describe('put', () => {
         answer(response)
         return true
       }
-      await expect(bucket.put(REF, bytes)).rejects.toMatchObject({ kind: 'unintelligible' })
+      await expect(bucket.put(REF, bytes)).rejects.toMatchObject({ kind: 'unexpected_response' })
     }
   })
 

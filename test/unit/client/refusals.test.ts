@@ -177,7 +177,7 @@ describe('an answer that is none', () => {
     await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'interrupted' })
   })
 
-  it('is unintelligible when it is not HTTP, not JSON, or not Bucket', async () => {
+  it('is unexpectedResponse when it is not HTTP, not JSON, or not Bucket', async () => {
     for (const answer of [
       'SSH-2.0-OpenSSH_9.2\r\n',
       'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi',
@@ -187,7 +187,7 @@ describe('an answer that is none', () => {
     ]) {
       const bucket = await listen((socket) => socket.once('data', () => socket.end(answer)))
       const failure = await bucket.entry('b/a/v').catch((error) => error)
-      expect(failure).toMatchObject({ name: 'NetworkError', kind: 'unintelligible' })
+      expect(failure).toMatchObject({ name: 'NetworkError', kind: 'unexpected_response' })
       expect(failure.message).not.toContain('secret')
       server.close()
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { NetworkError } from '../../../lib/client/network-error.ts'
-import { DEFAULT_RETRY, retryDelay } from '../../../lib/client/retry-timing.ts'
+import { NetworkError } from '../../../lib/client/api/network-error.ts'
+import { DEFAULT_RETRY, retryDelay } from '../../../lib/client/api/retry.ts'
 import { BucketError } from '../../../lib/domain/errors.ts'
 
 const unavailable = (retryAfter?: number) =>
@@ -26,7 +26,7 @@ describe('when a failed attempt is made again', () => {
     for (const kind of ['unreachable', 'interrupted', 'stalled'] as const)
       expect(delay(1, new NetworkError(kind, 'x'))).toBeDefined()
     expect(delay(1, new BucketError('throttled', 'x', {}))).toBeDefined()
-    expect(delay(1, new NetworkError('unintelligible', 'x'))).toBeUndefined()
+    expect(delay(1, new NetworkError('unexpected_response', 'x'))).toBeUndefined()
     expect(delay(1, new BucketError('version_not_found', 'x', {}))).toBeUndefined()
     expect(delay(1, new BucketError('insufficient_storage', 'x', {}))).toBeUndefined()
     expect(delay(1, new Error('x'))).toBeUndefined()

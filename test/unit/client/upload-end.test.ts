@@ -88,14 +88,14 @@ describe('the end of an upload', () => {
       sendJson(response, 201, entry)
       return true
     }
-    await expect(bucket.put(REF, path)).rejects.toMatchObject({ kind: 'unintelligible' })
+    await expect(bucket.put(REF, path)).rejects.toMatchObject({ kind: 'unexpected_response' })
     front.misbehave = (request, response) => {
       if (request.method !== 'GET' || !request.url?.includes('/uploads/')) return false
       const { digest, size, mode } = played.latest
       sendJson(response, 200, { ...named, digest, size, mode, state: 'committed', expires_at: 'x', entry })
       return true
     }
-    await expect(bucket.put(REF, path)).rejects.toMatchObject({ kind: 'unintelligible' })
+    await expect(bucket.put(REF, path)).rejects.toMatchObject({ kind: 'unexpected_response' })
   })
 
   it('asks for a verification again that does not advance', async () => {

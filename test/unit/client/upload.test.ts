@@ -256,9 +256,9 @@ describe('an upload', { timeout: 30_000 }, () => {
       size: SIZE,
       received: expect.arrayContaining([expect.objectContaining({ number: 3, size: MIB })]),
     })
-    await bucket.giveUpUpload(REF, digest)
+    await bucket.abortUpload(REF, digest)
     await expect(bucket.upload(REF, digest)).rejects.toMatchObject({ code: 'upload_not_found' })
-    await expect(bucket.giveUpUpload(REF, digest)).rejects.toMatchObject({ code: 'upload_not_found' })
+    await expect(bucket.abortUpload(REF, digest)).rejects.toMatchObject({ code: 'upload_not_found' })
   })
 
   it('is repeated when the front is busy', async () => {

@@ -1,0 +1,57 @@
+/**
+ * What a command gets from outside: streams, environment, the wish to stop, and the server that `serve` starts.
+ * Only `bin/` knows the real ones.
+ */
+import type { Readable, Writable } from 'node:stream'
+import type { Digest } from '../domain/digest.ts'
+import type { Entry } from '../domain/entry.ts'
+import type { ProgressStream } from './progress-line.ts'
+import type { ServeSettings } from './serve-settings.ts'
+
+export interface RunningServer {
+  /** The root of its API. */
+  readonly url: string
+  /** Finishes running requests. */
+  stop(): Promise<void>
+}
+
+/** An entry whose bytes a data folder cannot give. */
+export interface FolderDamage {
+  readonly entry: Entry
+  readonly fault: 'missing' | 'wrong_size' | 'wrong_digest' | 'unreadable'
+  /** Relative to the data folder. */
+  readonly path: string
+  /** What was found instead; bytes. */
+  readonly foundSize?: number
+  readonly foundDigest?: Digest
+}
+
+/** A blob that no entry names. */
+export interface UnreferencedBlob {
+  /** Relative to the data folder. */
+  readonly path: string
+  /** Bytes. */
+  readonly size: number
+}
+
+export interface FolderCheck {
+  /** Reads every byte. */
+  readonly verify: boolean
+  readonly signal: AbortSignal
+  readonly onDamage: (damage: FolderDamage) => void
+  readonly onUnreferenced: (blob: UnreferencedBlob) => void
+  readonly onProgress: (bytes: number, total: number) => void
+}
+
+export interface CliContext {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly stdin: () => Readable
+  readonly stdout: Writable
+  readonly stderr: ProgressStream
+  /** Aborted with an `Interrupted` when the user stops the command. */
+  readonly signal: AbortSignal
+  readonly startServer: (settings: ServeSettings) => Promise<RunningServer>
+  /** Compares a data folder with its ledger. @returns what the ledger holds. */
+  readonly checkFolder: (dataDir: string, check: FolderCheck) => Promise<{ entries: number; size: number }>
+  readonly version: string
+}

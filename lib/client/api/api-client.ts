@@ -1,0 +1,161 @@
+/**
+ * Requests to one API: its root, authorization, retries and refusals. Paths of the routes table and those that the
+ * server hands out (`/v1/…`) are read relative to the root that the caller gave, wherever that is mounted.
+ */
+import { API_ROOT } from '../../protocol/routes.ts'
+import type { Platform } from '../platform.ts'
+import type { Source } from '../transfer/source.ts'
+import type { Authorize } from './auth.ts'
+import { type JsonObject, readJson } from './decode.ts'
+import { decodeProblem } from './decode-problem.ts'
+import { NetworkError, shownUrl } from './network-error.ts'
+import { type RetryPolicy, retrying } from './retry.ts'
+import type { IncomingResponse, Timeouts } from './transport.ts'
+
+export interface ApiClientOptions {
+  readonly root: URL
+  readonly platform: Platform
+  readonly authorize: Authorize
+  /** True when authorization adds something to a request. */
+  readonly authorizes: boolean
+  readonly retry: RetryPolicy
+  readonly timeouts: Timeouts
+}
+
+export interface ApiRequest {
+  readonly method: string
+  /** As in the routes table: with `API_ROOT`. */
+  readonly path: string
+  readonly query?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: { readonly source: Source; readonly sha256: string; onSent?(bytes: number): void }
+  /** The statuses that are not errors. */
+  readonly accept: readonly number[]
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ApiClient extends Omit<ApiClientOptions, 'authorize' | 'root'> {
+  /** One attempt. @throws BucketError or NetworkError for every status but the accepted ones. */
+  attempt(request: ApiRequest): Promise<IncomingResponse>
+  /** As many attempts as the policy allows; the body of the answer is a JSON object. */
+  json(request: ApiRequest): Promise<JsonObject>
+  /**
+   * One GET of an address that the server handed out, with these headers and no others. Only a path, which is this
+   * front's own, is authorized like any request to it; an absolute address gets nothing of the caller's.
+   */
+  follow(
+    address: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal | undefined,
+  ): Promise<IncomingResponse>
+  /**
+   * Sends a body with a request that the server handed out, verbatim: such a request carries its own permission, so it
+   * gets nothing of the caller's.
+   */
+  sendPresigned(
+    request: Presigned,
+    body: Source,
+    onSent: ((bytes: number) => void) | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<IncomingResponse>
+}
+
+/** A request that the server made, to be sent as it is (docs/http-api.md, section 7.1). */
+export interface Presigned {
+  readonly method: string
+  /** Absolute, or a path on the api. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/**
+ * @returns what speaks to the API at `root`. Nothing is asked yet.
+ *
+ * @example
+ * const api = createApiClient({ root, platform, authorize, authorizes: false, retry: DEFAULT_RETRY, timeouts: DEFAULT_TIMEOUTS })
+ * const entry = decodeEntry(await api.json({ method: 'GET', path: entryPath(ref), accept: [200] }))
+ */
+export function createApiClient({ root, authorize, ...options }: ApiClientOptions): ApiClient {
+  const { platform, retry, timeouts } = options
+  const base = new URL(root)
+  base.pathname = base.pathname.replace(/\/+$/, '')
+
+  const rooted = (path: string): URL =>
+    new URL(`${base.origin}${base.pathname}${path.slice(API_ROOT.length)}`)
+  const located = (address: string): URL =>
+    isUnder(API_ROOT, address) ? rooted(address) : parseUrl(address, base)
+
+  async function attempt(request: ApiRequest): Promise<IncomingResponse> {
+    const { method, body, signal } = request
+    const url = rooted(request.path)
+    for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value)
+    const headers = await authorize({ method, url, headers: request.headers ?? {}, bodySha256: body?.sha256 })
+    const response = await platform.transport.send({
+      method,
+      url,
+      headers,
+      body: body?.source,
+      onSent: body?.onSent,
+      signal,
+      timeouts,
+    })
+    if (request.accept.includes(response.status)) return response
+    throw await decodeProblem(response, shownUrl(url), timeouts)
+  }
+
+  return {
+    ...options,
+    attempt,
+    json: (request) =>
+      retrying(retry, request.signal, async () => await readJson(await attempt(request), timeouts)),
+    async follow(address, headers, signal) {
+      const url = located(address)
+      // What looks like a path may name a host: the URL standard reads `/\host` and `/<tab>/host` like `//host`.
+      const onFront = address.startsWith('/') && url.origin === base.origin
+      const method = 'GET'
+      return await platform.transport.send({
+        method,
+        url,
+        headers: onFront ? await authorize({ method, url, headers }) : headers,
+        signal,
+        timeouts,
+      })
+    },
+    async sendPresigned({ method, url, headers }, body, onSent, signal) {
+      return await platform.transport.send({
+        method,
+        url: located(url),
+        headers,
+        body,
+        onSent,
+        signal,
+        timeouts,
+      })
+    },
+  }
+}
+
+const isUnder = (root: string, path: string): boolean =>
+  path.startsWith(root) && /^([/?#]|$)/.test(path.slice(root.length))
+
+function parseUrl(address: string, base: URL): URL {
+  if (!URL.canParse(address, base))
+    throw new NetworkError('unexpected_response', 'the server handed out an address that is none')
+  return new URL(address, base)
+}
+
+/**
+ * @param url the root, `…/v1`, of http or https.
+ * @throws TypeError when it is no such address, or has credentials, a query or a fragment, none of which is told.
+ */
+export function apiRoot(url: string | URL): URL {
+  const root = new URL(url)
+  const refuse = (what: string) =>
+    new TypeError(`the address of the API ${what}: give its root alone, as in https://artifacts.example/v1`)
+  if (root.protocol !== 'http:' && root.protocol !== 'https:') throw refuse('is not one of http or https')
+  if (root.username !== '' || root.password !== '')
+    throw refuse('holds credentials, which belong to the authorization')
+  if (root.search !== '') throw refuse('has a query, which no request would repeat')
+  if (root.hash !== '') throw refuse('has a fragment, which no request would repeat')
+  return root
+}

@@ -1,0 +1,117 @@
+/**
+ * How a request proves who sends it. Only requests to the API itself are authorized; presigned requests and redirect
+ * targets get none of this, because stores refuse them and others must not learn them.
+ */
+import { digestHex, EMPTY_DIGEST } from '../../domain/digest.ts'
+import type { Platform } from '../platform.ts'
+
+export interface AwsCredentials {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken?: string | undefined
+}
+
+export type Auth =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'bearer'; readonly token: string }
+  /** The key and nothing else; `BucketClientOptions.apiKey` sends one beside other credentials. */
+  | { readonly kind: 'api-key'; readonly key: string }
+  | {
+      readonly kind: 'iam'
+      /** Read from the host of an `execute-api` address when left out. */
+      readonly region?: string
+      /** In Node the usual AWS chain when left out; asked again for every request. */
+      readonly credentials?: () => Promise<AwsCredentials>
+    }
+
+export interface Unauthorized {
+  readonly method: string
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  /** SHA-256 of the body, 64 hex digits; nothing for an empty body. */
+  readonly bodySha256?: string | undefined
+}
+
+/** @returns the headers of the request and those that authorize it. */
+export type Authorize = (request: Unauthorized) => Promise<Record<string, string>>
+
+/** @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key-source.html */
+const API_KEY_HEADER = 'x-api-key'
+
+const EXECUTE_API = /\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$/
+
+/** IAM for an address of API Gateway's own, nothing for any other. */
+export const authForHost = (root: URL): Auth =>
+  EXECUTE_API.test(root.hostname) ? { kind: 'iam' } : { kind: 'none' }
+
+/**
+ * @param apiKey a key of a gateway's usage plan, which is asked for beside whatever else authorizes. It is put among the
+ * headers first, so that a signature covers it and nobody on the way can change it.
+ * @throws TypeError when the region or the credentials of `iam` cannot be known, or when a token or key cannot stand in a header.
+ */
+export function authorizer(auth: Auth, root: URL, platform: Platform, apiKey?: string): Authorize {
+  const authorize = authorizerOf(auth, root, platform)
+  if (apiKey === undefined) return authorize
+  assureSendable('the API key', apiKey)
+  return (request) => authorize({ ...request, headers: { ...request.headers, [API_KEY_HEADER]: apiKey } })
+}
+
+function authorizerOf(auth: Auth, root: URL, platform: Platform): Authorize {
+  switch (auth.kind) {
+    case 'none':
+      return async ({ headers }) => ({ ...headers })
+    case 'bearer':
+      assureSendable('the token', auth.token)
+      return async ({ headers }) => ({ ...headers, authorization: `Bearer ${auth.token}` })
+    case 'api-key':
+      assureSendable('the API key', auth.key)
+      return async ({ headers }) => ({ ...headers, [API_KEY_HEADER]: auth.key })
+    case 'iam': {
+      const region = auth.region ?? EXECUTE_API.exec(root.hostname)?.[1]
+      if (region === undefined)
+        throw new TypeError(
+          `iam needs a region: ${root.hostname} does not name one, so give it with the auth`,
+        )
+      const credentials = auth.credentials ?? platform.awsCredentials
+      if (credentials === undefined)
+        throw new TypeError('iam needs credentials here: give a function that returns them')
+      return (request) => sign(request, region, credentials)
+    }
+  }
+}
+
+/** Visible ASCII with spaces inside: all that arrives as it was sent, whoever is on the way (RFC 9110, section 5.5). */
+const SENDABLE = /^[!-~](?:[ -~]*[!-~])?$/
+
+function assureSendable(what: string, secret: string): void {
+  if (secret === '') throw new TypeError(`${what} is empty`)
+  if (!SENDABLE.test(secret))
+    throw new TypeError(
+      `${what} has a character that no header can carry, such as a line end at its end: give it without`,
+    )
+}
+
+/**
+ * Signature version 4 for `execute-api`. The body is covered by the digest that is known anyway, so it is not read again.
+ *
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+ */
+async function sign(
+  { method, url, headers, bodySha256 }: Unauthorized,
+  region: string,
+  credentials: () => Promise<AwsCredentials>,
+): Promise<Record<string, string>> {
+  const { AwsV4Signer } = await import('aws4fetch')
+  const { accessKeyId, secretAccessKey, sessionToken } = await credentials()
+  const signed = await new AwsV4Signer({
+    method,
+    url: url.href,
+    headers: { ...headers, 'x-amz-content-sha256': bodySha256 ?? digestHex(EMPTY_DIGEST) },
+    service: 'execute-api',
+    region,
+    accessKeyId,
+    secretAccessKey,
+    ...(sessionToken !== undefined && { sessionToken }),
+  }).sign()
+  return Object.fromEntries(signed.headers)
+}

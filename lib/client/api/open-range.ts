@@ -1,0 +1,134 @@
+/**
+ * Opens the bytes of an artifact from some byte on, wherever they are: at the front, behind its redirect, or behind
+ * the request that `download` hands out. Each call asks the front anew, so that an expired URL costs one more question.
+ */
+import { type Digest, parseDigest } from '../../domain/digest.ts'
+import { BucketError } from '../../domain/errors.ts'
+import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
+import { contentDisposition, HEADERS } from '../../protocol/headers.ts'
+import { downloadPath, versionPath } from '../../protocol/routes.ts'
+import type { ApiClient } from './api-client.ts'
+import { aboutAnother, decodeByteCount, decodeDigest, decodeDownloadLocation, readJson } from './decode.ts'
+import { NetworkError } from './network-error.ts'
+import type { IncomingResponse } from './transport.ts'
+
+export interface Opened {
+  readonly digest: Digest
+  /** Bytes of the whole artifact. */
+  readonly size: number
+  /** The position of the first byte that `response` gives. */
+  readonly from: number
+  readonly response: IncomingResponse
+}
+
+/**
+ * One attempt. The digest is pinned with `?digest=` on every request, the resuming ones too: that says all that
+ * `If-Range` would, and a front that redirects refuses `If-Range` (docs/http-api.md, section 5).
+ *
+ * @param start the first byte wanted.
+ * @param end behind the last byte wanted; nothing for all that follow.
+ */
+export async function openRange(
+  api: ApiClient,
+  ref: ArtifactRef,
+  expected: Digest | undefined,
+  start: number,
+  end: number | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Opened> {
+  const query: Record<string, string> = expected === undefined ? {} : { digest: expected }
+  const isWhole = start === 0 && end === undefined
+  const range: Record<string, string> = isWhole
+    ? {}
+    : { range: `bytes=${start}-${end === undefined ? '' : end - 1}` }
+  if (api.authorizes || !api.platform.transport.seesRedirects) {
+    const answer = await api.attempt({
+      method: 'GET',
+      path: downloadPath(ref),
+      query,
+      accept: [200],
+      signal,
+    })
+    const { url, headers, digest, size } = decodeDownloadLocation(await readJson(answer, api.timeouts))
+    const followed = await api.follow(url, { ...headers, ...range }, signal)
+    return opened(followed, { digest, size }, ref, expected, start)
+  }
+  const response = await api.attempt({
+    method: 'GET',
+    path: versionPath(ref),
+    query,
+    headers: range,
+    accept: [200, 206, 307],
+    signal,
+  })
+  const known = describe(response)
+  if (response.status !== 307) return opened(response, known, ref, expected, start)
+  response.discard()
+  const target = response.headers.get('location')
+  if (target === null) throw new NetworkError('unexpected_response', 'the redirect has no Location')
+  return opened(await api.follow(target, range, signal), known, ref, expected, start)
+}
+
+function describe({ headers, status }: IncomingResponse): { digest: Digest; size: number } {
+  const length = status === 200 ? headers.get('content-length') : null
+  const size = headers.get(HEADERS.artifactSize) ?? length ?? ''
+  return {
+    digest: decodeDigest(headers.get(HEADERS.artifactDigest)),
+    size: decodeByteCount(/^\d+$/.test(size) ? Number(size) : undefined, HEADERS.artifactSize),
+  }
+}
+
+function opened(
+  response: IncomingResponse,
+  { digest, size }: { digest: Digest; size: number },
+  ref: ArtifactRef,
+  expected: Digest | undefined,
+  start: number,
+): Opened {
+  const refuse = (error: Error) => {
+    response.discard()
+    return error
+  }
+  if (expected !== undefined && digest !== expected)
+    throw refuse(
+      new BucketError('digest_differs', `${formatRef(ref)} has the digest ${digest}, not ${expected}`, {
+        expected_digest: expected,
+        stored_digest: digest,
+      }),
+    )
+  const name = fileName(response.headers.get('content-disposition'))
+  if (name !== undefined && name !== fileName(contentDisposition(ref)))
+    throw refuse(aboutAnother(formatRef(ref), JSON.stringify(name)))
+  switch (response.status) {
+    case 200:
+      return { digest, size, from: 0, response }
+    case 206: {
+      const [, first, total] =
+        /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? []
+      if (Number(first) !== start || (total !== '*' && Number(total) !== size))
+        throw refuse(
+          new NetworkError(
+            'unexpected_response',
+            `asked for the bytes from ${start} on, got others: ${response.headers.get('content-range')}`,
+          ),
+        )
+      return { digest, size, from: start, response }
+    }
+    // The store's own words mean nothing here: an expired URL, a throttled or a failing store are all worth asking anew.
+    default:
+      throw refuse(
+        BucketError.unavailable(`the store that holds the bytes answered ${response.status}`, undefined, 0),
+      )
+  }
+}
+
+/** What the answer says that the bytes are called (docs/http-api.md, section 5): of the headers it alone tells of the reference. */
+const fileName = (disposition: string | null): string | undefined =>
+  /;\s*filename="([^"]*)"/i.exec(disposition ?? '')?.[1]
+
+/** @throws BucketError `invalid_request` that says what `text` looks like instead (docs/http-api.md, section 8). */
+export const digestOf = (text: string): Digest => {
+  const digest = parseDigest(text)
+  if (digest.ok) return digest.value
+  throw BucketError.invalidRequest([{ in: 'query', name: 'digest', detail: digest.detail }])
+}

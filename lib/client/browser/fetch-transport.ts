@@ -1,0 +1,95 @@
+/**
+ * The transport over `fetch`. It cannot look at redirects, nor send a body piece by piece: bodies go as a Blob or as
+ * bytes, and count as sent when the answer is there.
+ */
+import { within } from '../api/deadline.ts'
+import { NetworkError, shownUrl } from '../api/network-error.ts'
+import { answerMs, type IncomingResponse, type OutgoingRequest, type Transport } from '../api/transport.ts'
+import { exactLength, readStream, type Source } from '../transfer/source.ts'
+
+/** @returns a transport that sees no redirects: whoever uses it asks `download` for the bytes (docs/http-api.md, section 5). */
+export function fetchTransport(): Transport {
+  return { seesRedirects: false, send }
+}
+
+async function send(request: OutgoingRequest): Promise<IncomingResponse> {
+  const { url, body, signal, timeouts } = request
+  const where = shownUrl(url)
+  const given = new AbortController()
+  const abort = () => given.abort(signal?.reason)
+  if (signal?.aborted) abort()
+  signal?.addEventListener('abort', abort, { once: true })
+  const stalled = () => {
+    given.abort()
+    return new NetworkError('stalled', `${where} did not answer in time`)
+  }
+  const translate = (error: unknown, kind: 'unreachable' | 'interrupted', what: string) => {
+    if (signal?.aborted) return signal.reason
+    return error instanceof NetworkError ? error : new NetworkError(kind, what, { cause: error })
+  }
+
+  const settled = () => {
+    signal?.removeEventListener('abort', abort)
+    given.abort()
+  }
+
+  async function answer(): Promise<Response> {
+    const payload = body && (await wholeBody(body))
+    const response = await within(
+      answerMs(timeouts, body?.size ?? 0) + transferMs(body?.size ?? 0),
+      fetch(url, {
+        method: request.method,
+        headers: request.headers,
+        redirect: 'manual',
+        credentials: 'omit',
+        signal: given.signal,
+        ...(payload && { body: payload }),
+      }),
+      stalled,
+    ).catch((error) => {
+      throw translate(error, 'unreachable', `${where} cannot be reached`)
+    })
+    if (response.type === 'opaqueredirect')
+      throw new NetworkError('unexpected_response', `${where} answered with a redirect`)
+    if (body) request.onSent?.(body.size)
+    return response
+  }
+
+  // A signal may outlive thousands of requests: none leaves anything on it.
+  const response = await answer().catch((error) => {
+    settled()
+    throw error
+  })
+
+  async function* read() {
+    if (!response.body) return settled()
+    const chunks = readStream(response.body)
+    try {
+      for (;;) {
+        const next = await within(timeouts.idleMs, chunks.next(), stalled).catch((error) => {
+          throw translate(error, 'interrupted', `the answer of ${where} broke off`)
+        })
+        if (next.done) return
+        yield next.value
+      }
+    } finally {
+      settled()
+    }
+  }
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: read(),
+    discard: settled,
+  }
+}
+
+/** `fetch` does not say how far a body has got: allow for 64 KiB a second. */
+const transferMs = (bytes: number): number => Math.ceil(bytes / 64)
+
+async function wholeBody(body: Source): Promise<Blob> {
+  if (body.blob?.size === body.size) return body.blob
+  const parts: BlobPart[] = []
+  for await (const chunk of exactLength(body)) parts.push(new Uint8Array(chunk))
+  return new Blob(parts)
+}

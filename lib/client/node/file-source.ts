@@ -1,0 +1,99 @@
+/** A path as a source: a file is read where it is, anything else that gives bytes is spooled. */
+import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MIB, partSize } from '../../domain/limits.ts'
+import { ArtifactHash } from '../transfer/artifact-hash.ts'
+import type { OnProgress } from '../transfer/progress.ts'
+import { type ByteStream, readStream, type Source, SourceChangedError } from '../transfer/source.ts'
+import { createSha256 } from './sha256.ts'
+
+/**
+ * Opens a file; what is no regular file (a pipe, a device) is spooled, and so is a file whose size says that it is empty
+ * where it is not: the bytes of `/proc` are made when they are read.
+ *
+ * @throws the system's error when it cannot be opened, also for a folder.
+ */
+export async function fileSource(
+  path: string,
+  onProgress: OnProgress | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Source> {
+  const handle = await open(path, 'r')
+  try {
+    const stat = await handle.stat()
+    if (stat.isFile() && (stat.size > 0 || !(await hasBytes(handle, 0))))
+      return await handleSource(handle, path, () => handle.close())
+    // Reading a folder gives the system's own EISDIR.
+    return await spool(handle.createReadStream(), onProgress, signal)
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+const CHUNK_BYTES = MIB / 2
+
+/** Whether there is a byte at this position: not every file system tells the size of what it gives. */
+export async function hasBytes(handle: FileHandle, position: number): Promise<boolean> {
+  const { bytesRead } = await handle.read(Buffer.allocUnsafe(1), 0, 1, position)
+  return bytesRead > 0
+}
+
+/** @param release frees the handle and what belongs to it. */
+export async function handleSource(
+  handle: FileHandle,
+  name: string,
+  release: () => Promise<void>,
+): Promise<Source> {
+  const before = await handle.stat({ bigint: true })
+  const size = Number(before.size)
+  const changed = async () => {
+    const now = await handle.stat({ bigint: true })
+    return now.size !== before.size || now.mtimeNs !== before.mtimeNs || (await hasBytes(handle, size))
+  }
+  const changedError = () => new SourceChangedError(`${name} changed while it was read`)
+  return {
+    size,
+    async *open(start = 0, end = size) {
+      let at = start
+      while (at < end) {
+        const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, end - at))
+        const { bytesRead } = await handle.read(buffer, 0, buffer.byteLength, at)
+        if (bytesRead === 0) throw changedError()
+        at += bytesRead
+        if (at === end && (await changed())) throw changedError()
+        yield buffer.subarray(0, bytesRead)
+      }
+      if (start === end && (await changed())) throw changedError()
+    },
+    dispose: release,
+  }
+}
+
+/** @throws the system's error when the temporary folder has no room; the stream's own error; the reason of `signal`. */
+export async function spool(
+  stream: ByteStream,
+  onProgress: OnProgress | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Source> {
+  const folder = await mkdtemp(join(tmpdir(), 'bucket-'))
+  const removeFolder = () => rm(folder, { recursive: true, force: true })
+  const handle = await open(join(folder, 'spooled'), 'wx+', 0o600).finally(removeFolder)
+  try {
+    // How many bytes there will be, and so how large their parts are, is not known yet.
+    const hash = new ArtifactHash(createSha256, partSize(0))
+    let bytes = 0
+    for await (const chunk of readStream(stream, signal)) {
+      hash.update(chunk)
+      await handle.writeFile(chunk)
+      bytes += chunk.byteLength
+      onProgress?.({ phase: 'hashing', bytes, total: undefined })
+    }
+    const source = await handleSource(handle, 'the spooled stream', () => handle.close())
+    return { ...source, ...hash.digests() }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}

@@ -1,0 +1,22 @@
+/** The platform of Node: its own HTTP, its own SHA-256, temporaries on disk, the credentials that AWS tools find. */
+import type { AwsCredentials } from '../api/auth.ts'
+import type { Platform } from '../platform.ts'
+import { spool } from './file-source.ts'
+import { createSha256 } from './sha256.ts'
+import { nodeTransport } from './transport.ts'
+
+/** @returns a platform with connections and, once they were found, AWS credentials of its own: one for each client. */
+export function nodePlatform(): Platform {
+  let credentials: (() => Promise<AwsCredentials>) | undefined
+  return {
+    transport: nodeTransport(),
+    sha256: createSha256,
+    spool,
+    async awsCredentials() {
+      // Loaded late: nobody else should wait for it. The provider keeps what it found until that expires.
+      const { defaultProvider } = await import('@aws-sdk/credential-provider-node')
+      credentials ??= defaultProvider()
+      return await credentials()
+    },
+  }
+}

@@ -1,0 +1,247 @@
+/**
+ * The transport over `node:http`. Large bodies wait for `100 Continue`, so that a refusal costs no bytes; a refusal
+ * that comes while the body is under way stops the sending and is handed over as the answer that it is.
+ */
+import http from 'node:http'
+import https from 'node:https'
+import { within } from '../api/deadline.ts'
+import { NetworkError, type NetworkErrorKind, shownUrl } from '../api/network-error.ts'
+import { answerMs, type IncomingResponse, type OutgoingRequest, type Transport } from '../api/transport.ts'
+import { exactLength, type Source } from '../transfer/source.ts'
+
+/** Bodies above this ask first. */
+const EXPECT_BYTES = 1024 * 1024
+
+/** Small, so that a slow line still shows that it moves before the idle limit: 30 s allow for 2 KiB a second. */
+const WRITE_BYTES = 64 * 1024
+
+/** @returns a transport that sees redirects, and keeps connections open for the requests that follow. */
+export function nodeTransport(): Transport {
+  const agents = {
+    'http:': new http.Agent({ keepAlive: true }),
+    'https:': new https.Agent({ keepAlive: true }),
+  }
+  return {
+    seesRedirects: true,
+    async send(request) {
+      const { protocol } = request.url
+      if (protocol !== 'http:' && protocol !== 'https:')
+        throw new NetworkError('unexpected_response', `${protocol}// is no way to reach Bucket`)
+      return await exchange(request, protocol === 'http:' ? http : https, agents[protocol])
+    },
+  }
+}
+
+async function exchange(
+  request: OutgoingRequest,
+  { request: open }: typeof http | typeof https,
+  agent: http.Agent,
+): Promise<IncomingResponse> {
+  const { url, body, signal, timeouts } = request
+  signal?.throwIfAborted()
+  const where = shownUrl(url)
+  const asksFirst = body !== undefined && body.size > EXPECT_BYTES
+  const outgoing = open(url, {
+    method: request.method,
+    agent,
+    headers: {
+      ...request.headers,
+      ...(body && { 'content-length': body.size }),
+      ...(asksFirst && { expect: '100-continue' }),
+    },
+  })
+
+  let answer: http.IncomingMessage | undefined
+  const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
+    outgoing.once('response', (message) => {
+      answer = message
+      resolve(message)
+    })
+    // Stays for the life of the request: after the answer, a late write error has nobody else to go to.
+    outgoing.on('error', reject)
+  })
+  answered.catch(() => {})
+  const abort = () => outgoing.destroy(signal?.reason)
+  signal?.addEventListener('abort', abort, { once: true })
+  const settled = () => signal?.removeEventListener('abort', abort)
+
+  const stalled = (what: string) => () => {
+    const error = new NetworkError('stalled', `${where} ${what}`)
+    outgoing.destroy(error)
+    return error
+  }
+  const translate = (error: unknown, brokeOff: string) => {
+    if (signal?.aborted) return signal.reason
+    if (error instanceof SourceFailure) return error.cause
+    return isSystemError(error) ? networkError(error, where, brokeOff) : error
+  }
+
+  try {
+    if (body) {
+      if (asksFirst)
+        await within(
+          timeouts.idleMs + timeouts.continueMs,
+          mayContinue(outgoing, answered, timeouts.continueMs),
+          stalled('does not take the connection'),
+        )
+      const sending = sendBody(outgoing, body, () => answer !== undefined, request, stalled)
+      // Whichever comes first: an answer ends the sending, and so does a failure of either.
+      await Promise.race([sending, answered])
+      sending.catch(() => {})
+    } else outgoing.end()
+    const message = await within(
+      answerMs(timeouts, body?.size ?? 0),
+      answered,
+      stalled('did not answer in time'),
+    )
+    return response(message, outgoing, { timeouts, stalled, translate, settled })
+  } catch (error) {
+    settled()
+    outgoing.destroy()
+    throw translate(error, 'closed the connection without an answer')
+  }
+}
+
+/** Resolves when the body may be sent, or is no longer wanted. A server that says nothing gets it all the same. */
+async function mayContinue(
+  outgoing: http.ClientRequest,
+  answered: Promise<unknown>,
+  ms: number,
+): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  await Promise.race([
+    new Promise((resolve) => outgoing.once('continue', resolve)),
+    new Promise((resolve) => {
+      outgoing.once('socket', (socket) => {
+        const start = () => {
+          timer = setTimeout(resolve, ms)
+        }
+        if (socket.connecting) socket.once('connect', start)
+        else start()
+      })
+    }),
+    answered,
+  ]).finally(() => clearTimeout(timer))
+}
+
+async function sendBody(
+  outgoing: http.ClientRequest,
+  body: Source,
+  isAnswered: () => boolean,
+  { onSent, timeouts }: OutgoingRequest,
+  stalled: (what: string) => () => Error,
+): Promise<void> {
+  let sent = 0
+  for await (const chunk of markingFailures(body)) {
+    for (let at = 0; at < chunk.byteLength; at += WRITE_BYTES) {
+      const piece = chunk.subarray(at, at + WRITE_BYTES)
+      // One turn of the event loop reads before it writes: an answer that is there already is seen before a write to a
+      // connection that its sender has closed can destroy it.
+      await new Promise((resolve) => setImmediate(resolve))
+      if (isAnswered()) return
+      const left = new Promise<void>((resolve, reject) => {
+        outgoing.write(piece, (error) => (error ? reject(error) : resolve()))
+      })
+      await within(timeouts.idleMs, left, stalled('stopped taking the body'))
+      sent += piece.byteLength
+      onSent?.(sent)
+    }
+  }
+  outgoing.end()
+}
+
+/** Keeps a failure of the source apart from those of the network: a file that cannot be read is no reason to try again. */
+class SourceFailure extends Error {}
+
+async function* markingFailures(body: Source): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* exactLength(body)
+  } catch (error) {
+    throw new SourceFailure('the bytes to send cannot be read', { cause: error })
+  }
+}
+
+interface Exchange {
+  readonly timeouts: OutgoingRequest['timeouts']
+  readonly stalled: (what: string) => () => Error
+  readonly translate: (error: unknown, brokeOff: string) => unknown
+  readonly settled: () => void
+}
+
+function response(
+  message: http.IncomingMessage,
+  outgoing: http.ClientRequest,
+  { timeouts, stalled, translate, settled }: Exchange,
+): IncomingResponse {
+  async function* read() {
+    const chunks: AsyncIterator<Uint8Array> = message[Symbol.asyncIterator]()
+    let ended = false
+    try {
+      for (;;) {
+        const next = await within(
+          timeouts.idleMs,
+          chunks.next(),
+          stalled('stalled in the middle of its answer'),
+        )
+        if (next.done) break
+        yield next.value
+      }
+      ended = true
+    } catch (error) {
+      throw translate(error, 'broke off its answer')
+    } finally {
+      settled()
+      // A connection with half a request or half an answer on it serves nobody else.
+      if (!ended || !outgoing.writableFinished) outgoing.destroy()
+    }
+  }
+  const headers = new Headers()
+  for (let at = 0; at + 1 < message.rawHeaders.length; at += 2)
+    headers.append(message.rawHeaders[at] ?? '', message.rawHeaders[at + 1] ?? '')
+  return {
+    status: message.statusCode ?? 0,
+    headers,
+    body: read(),
+    discard() {
+      settled()
+      if (Number(headers.get('content-length') ?? Number.NaN) <= 64 * 1024 && outgoing.writableFinished)
+        message.resume()
+      else outgoing.destroy()
+    },
+  }
+}
+
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' && !('next' in error)
+
+const UNREACHABLE: { readonly [code: string]: string } = {
+  ECONNREFUSED: 'nothing listens there',
+  ENOTFOUND: 'its name is not known',
+  EAI_AGAIN: 'its name cannot be looked up now',
+  EHOSTUNREACH: 'there is no route to it',
+  ENETUNREACH: 'there is no route to it',
+  ETIMEDOUT: 'it does not take the connection',
+}
+
+/** What OpenSSL makes of an answer that is not TLS: its first bytes, read as a version or a length. */
+const NOT_TLS = /wrong.version.number|packet.length.too.long/i
+
+/** Errors of TLS carry OpenSSL's own line; what it says is behind the name of the function. */
+const tlsReason = ({ message }: Error): string => /:SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message
+
+function networkError(error: NodeJS.ErrnoException, where: string, brokeOff: string): NetworkError {
+  const code = error.code ?? ''
+  const because = (kind: NetworkErrorKind, what: string, next?: string) =>
+    new NetworkError(kind, `${where} ${what}`, { cause: error, ...(next !== undefined && { next }) })
+  if (NOT_TLS.test(`${code} ${error.message}`))
+    return because(
+      'unreachable',
+      'cannot be reached: the port speaks no TLS',
+      'Give the address with http:// if that is meant, else the port that speaks TLS.',
+    )
+  if (code === 'EPROTO' || /CERT|TLS|SSL|SIGNED/.test(code))
+    return because('unreachable', `cannot be reached by TLS: ${tlsReason(error)}`)
+  if (code in UNREACHABLE) return because('unreachable', `cannot be reached: ${UNREACHABLE[code]}`)
+  if (code.startsWith('HPE_')) return because('unexpected_response', 'did not answer in HTTP')
+  return because('interrupted', brokeOff)
+}

@@ -1,0 +1,158 @@
+/**
+ * Store: hash, look whether there is anything to send, send. What is there already with the same bytes is a success.
+ * The way is chosen by size and by what the front says of itself: one request body, or an upload that can be resumed.
+ */
+import { parseText, TEXT_LIMITS } from '../../domain/description.ts'
+import { type Digest, digestFromHex, digestHex } from '../../domain/digest.ts'
+import { DEFAULT_CONTENT_TYPE, type Entry } from '../../domain/entry.ts'
+import { BucketError, isBucketError } from '../../domain/errors.ts'
+import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
+import { LAMBDA_MAX_INLINE_BYTES, MIB, SINGLE_BY_DEFAULT_BYTES } from '../../domain/limits.ts'
+import { entryMessage } from '../../protocol/entry-message.ts'
+import { HEADERS } from '../../protocol/headers.ts'
+import { versionPath } from '../../protocol/routes.ts'
+import type { ApiClient } from '../api/api-client.ts'
+import { decodeEntryOf, readJson, type Service } from '../api/decode.ts'
+import { findEntry } from '../api/entries.ts'
+import { retrying } from '../api/retry.ts'
+import { hashSource } from './artifact-hash.ts'
+import type { OnProgress } from './progress.ts'
+import type { Source } from './source.ts'
+import { upload } from './upload.ts'
+
+export interface PutOptions {
+  /** Opaque text, 1–256 characters (docs/http-api.md, section 1). */
+  readonly uploadedBy?: string | undefined
+  /** Opaque text, 1–1,024 characters. */
+  readonly provenanceSource?: string | undefined
+  /** At most 255 characters; `application/octet-stream` when left out. */
+  readonly contentType?: string | undefined
+  readonly onProgress?: OnProgress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface PutResult {
+  readonly entry: Entry
+  /** False when the same bytes were stored there before. */
+  readonly created: boolean
+}
+
+/** Above this an entry is asked for before the body is sent: one cheap question against seconds of sending. */
+const ASK_FIRST_BYTES = MIB
+
+/**
+ * Up to this size one request body is the way, where the front takes it: below it an upload would be sent in one piece
+ * as well, so that nothing could be resumed; it costs two more round trips and, measured on the local server, is not faster.
+ */
+const INLINE_BYTES = SINGLE_BY_DEFAULT_BYTES
+
+/** @param service asks for the service document; called only when the size makes it matter. */
+export async function put(
+  api: ApiClient,
+  service: () => Promise<Service>,
+  ref: ArtifactRef,
+  source: Source,
+  options: PutOptions,
+): Promise<PutResult> {
+  checkDescription(options)
+  const { onProgress, signal } = options
+  const isInline = await fitsInline(source.size, service, ref)
+  const digests = await hashSource(source, api.platform.sha256, onProgress, signal)
+  const digest = digestFromHex(digests.sha256)
+  try {
+    if (!isInline) return await upload(api, ref, source, digests, options)
+    const stored = source.size > ASK_FIRST_BYTES ? await findEntry(api, ref, signal) : undefined
+    if (stored !== undefined) {
+      if (stored.digest !== digest) throw versionExists(stored, digest)
+      return { entry: stored, created: false }
+    }
+    return { entry: await storeInline(api, ref, source, digest, options), created: true }
+  } catch (error) {
+    // A front may take less than any that we know.
+    if (isInline && isBucketError(error, 'inline_too_large'))
+      return await upload(api, ref, source, digests, options).catch((refusal) =>
+        asFound(ref, digest, refusal),
+      )
+    return asFound(ref, digest, error)
+  }
+}
+
+/** Whoever wanted these bytes to be stored has what they wanted. */
+function asFound(ref: ArtifactRef, digest: Digest, error: unknown): PutResult {
+  if (!isBucketError(error, 'version_exists') || error.members.conflict !== 'identical') throw error
+  return { entry: decodeEntryOf(ref, digest, error.members.stored), created: false }
+}
+
+async function storeInline(
+  api: ApiClient,
+  ref: ArtifactRef,
+  source: Source,
+  digest: Digest,
+  { uploadedBy, provenanceSource, contentType, onProgress, signal }: PutOptions,
+): Promise<Entry> {
+  const total = source.size
+  const entry = await retrying(api.retry, signal, async () => {
+    const response = await api.attempt({
+      method: 'PUT',
+      path: versionPath(ref),
+      headers: {
+        'content-type': contentType ?? DEFAULT_CONTENT_TYPE,
+        [HEADERS.artifactDigest]: digest,
+        ...(uploadedBy !== undefined && { [HEADERS.uploadedBy]: uploadedBy }),
+        ...(provenanceSource !== undefined && { [HEADERS.provenanceSource]: provenanceSource }),
+      },
+      body: {
+        source,
+        sha256: digestHex(digest),
+        onSent(bytes) {
+          // Nothing is acknowledged before all of it is.
+          onProgress?.({ phase: 'uploading', bytes: 0, total, sent: bytes })
+          // What follows is the server's work: it compares the digest and makes the bytes durable.
+          if (bytes === total) onProgress?.({ phase: 'verifying', bytes: 0, total })
+        },
+      },
+      accept: [201],
+      signal,
+    })
+    return decodeEntryOf(ref, digest, await readJson(response, api.timeouts))
+  })
+  onProgress?.({ phase: 'committed', bytes: total, total })
+  return entry
+}
+
+async function fitsInline(size: number, service: () => Promise<Service>, ref: ArtifactRef): Promise<boolean> {
+  // Every front takes this much in a body, or says itself that it does not.
+  if (size <= LAMBDA_MAX_INLINE_BYTES) return true
+  const { maxArtifactBytes, maxInlineBytes } = (await service()).limits
+  if (size > maxArtifactBytes)
+    throw new BucketError(
+      'artifact_too_large',
+      `${formatRef(ref)} would have ${size} bytes, this deployment takes at most ${maxArtifactBytes}`,
+      { size, max_artifact_bytes: maxArtifactBytes },
+    )
+  return size <= Math.min(maxInlineBytes, INLINE_BYTES)
+}
+
+/** The refusal that the server would give, known from its entry before a byte is sent. */
+function versionExists(stored: Entry, declared: Digest): BucketError {
+  return new BucketError(
+    'version_exists',
+    `${formatRef(stored.ref)} is stored already, with other bytes: ${stored.digest}`,
+    { conflict: 'different', declared_digest: declared, stored: entryMessage(stored) },
+    { next: 'Choose a new version: a stored version is never replaced.' },
+  )
+}
+
+/** Finds all faults before gigabytes are read. */
+function checkDescription({ uploadedBy, provenanceSource, contentType }: PutOptions): void {
+  const checks = [
+    [HEADERS.uploadedBy, uploadedBy, TEXT_LIMITS.uploaded_by],
+    [HEADERS.provenanceSource, provenanceSource, TEXT_LIMITS.provenance_source],
+    ['Content-Type', contentType, TEXT_LIMITS.content_type],
+  ] as const
+  const faults = checks.flatMap(([name, value, limit]) => {
+    const result = value === undefined ? undefined : parseText(value, limit)
+    return result === undefined || result.ok ? [] : [{ in: 'header' as const, name, detail: result.detail }]
+  })
+  if (faults.length > 0) throw BucketError.invalidRequest(faults)
+}

@@ -1,0 +1,99 @@
+/**
+ * An upload from beginning to end. Nothing is remembered here: the same reference and the same bytes lead back to the same
+ * upload, from any process on any host, and only what the store has not is sent.
+ */
+import { digestFromHex } from '../../domain/digest.ts'
+import { BucketError } from '../../domain/errors.ts'
+import type { ArtifactRef } from '../../domain/identifiers.ts'
+import type { ApiClient } from '../api/api-client.ts'
+import { sleep } from '../api/deadline.ts'
+import { unexpectedResponse } from '../api/decode.ts'
+import { backoffDelay } from '../api/retry.ts'
+import type { BegunUpload } from '../api/uploads.ts'
+import { beginUpload } from '../api/uploads.ts'
+import { type ArtifactDigests, hashSource } from './artifact-hash.ts'
+import { deliver } from './presigned-put.ts'
+import type { PutOptions, PutResult } from './put.ts'
+import { sendParts } from './send-parts.ts'
+import type { Source } from './source.ts'
+import { commitAndWait, RestartUploadError } from './wait-for-commit.ts'
+
+/**
+ * @throws BucketError `version_exists`, also when the same bytes are stored already; `upload_conflict` when an upload of
+ * this digest is under way with another size; `artifact_too_large`, …; SourceChangedError; NetworkError.
+ */
+export async function upload(
+  api: ApiClient,
+  ref: ArtifactRef,
+  source: Source,
+  digests: ArtifactDigests,
+  { uploadedBy, provenanceSource, contentType, onProgress, signal }: PutOptions,
+): Promise<PutResult> {
+  const id = { ref, digest: digestFromHex(digests.sha256) }
+  const { size } = source
+  const begin = () => beginUpload(api, id, { size, contentType, uploadedBy, provenanceSource }, signal)
+  for (let round = 1; ; round++) {
+    const begun = await begin()
+    try {
+      if (begun.size !== size) throw unexpectedResponse(`an upload of ${begun.size} bytes instead of ${size}`)
+      if (begun.state === 'open') {
+        if (begun.mode === 'single') await sendWhole(api, begun, begin, source, digests, onProgress, signal)
+        else {
+          const sha256s = await partSha256s(api, source, digests, signal)
+          await sendParts(api, begun, source, sha256s, onProgress, signal)
+        }
+      }
+      const result = await commitAndWait(api, id, size, onProgress, signal)
+      onProgress?.({ phase: 'committed', bytes: size, total: size })
+      return result
+    } catch (error) {
+      if (!isWorthRestarting(error)) throw error
+      if (round >= api.retry.attempts) throw error instanceof RestartUploadError ? error.cause : error
+      await sleep(backoffDelay(api.retry, round, Math.random()), signal)
+    }
+  }
+}
+
+/** The upload is not as it was thought to be: given up, expired, opened again by another commit, failed for want of a store. */
+const isWorthRestarting = (error: unknown): boolean =>
+  error instanceof RestartUploadError ||
+  (error instanceof BucketError &&
+    ['upload_not_found', 'upload_incomplete', 'upload_conflict'].includes(error.code))
+
+async function sendWhole(
+  api: ApiClient,
+  begun: BegunUpload,
+  begin: () => Promise<BegunUpload>,
+  source: Source,
+  { sha256 }: ArtifactDigests,
+  onProgress: PutOptions['onProgress'],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { size } = source
+  const report = (bytes: number, sent: number) =>
+    onProgress?.({ phase: 'uploading', bytes, total: size, sent })
+  const delivery = {
+    body: source,
+    sha256,
+    async request(isFresh: boolean) {
+      const { received, request } = isFresh ? await begin() : begun
+      return received === true ? undefined : request
+    },
+    onSent: (sent: number) => report(0, sent),
+  }
+  report(0, 0)
+  await deliver(api, delivery, signal)
+  report(size, size)
+}
+
+/** The service may choose parts where the bytes were hashed as a whole only. */
+async function partSha256s(
+  { platform }: ApiClient,
+  source: Source,
+  { partSha256s: known, sha256 }: ArtifactDigests,
+  signal: AbortSignal | undefined,
+): Promise<readonly string[]> {
+  if (known) return known
+  const hashed = await hashSource({ ...source, sha256 }, platform.sha256, undefined, signal, true)
+  return hashed.partSha256s ?? []
+}

@@ -1,0 +1,73 @@
+/** The end of an upload: commit, and wait until the service has read and checked the bytes. */
+import type { Entry } from '../../domain/entry.ts'
+import { BucketError } from '../../domain/errors.ts'
+import { formatRef } from '../../domain/identifiers.ts'
+import type { ApiClient } from '../api/api-client.ts'
+import { sleep } from '../api/deadline.ts'
+import { commitUpload, type UploadId, uploadState } from '../api/uploads.ts'
+import type { OnProgress } from './progress.ts'
+
+/** The upload is over, or open again, in a way that beginning once more may mend; the cause says why. */
+export class RestartUploadError extends Error {
+  override readonly name = 'RestartUploadError'
+  override readonly cause: BucketError
+
+  constructor(cause: BucketError) {
+    super(cause.message)
+    this.cause = cause
+  }
+}
+
+const failure = (problem: BucketError): Error =>
+  problem.retryable ? new RestartUploadError(problem) : problem
+
+/** So many times in a row a verification that does not advance is asked for again. */
+const MOST_STALLS = 20
+
+/**
+ * @returns the entry; `created` is false when somebody else's store of the same bytes made it.
+ * @throws BucketError as commit does; RestartUploadError.
+ */
+export async function commitAndWait(
+  api: ApiClient,
+  id: UploadId,
+  size: number,
+  onProgress: OnProgress | undefined,
+  signal: AbortSignal | undefined,
+): Promise<{ entry: Entry; created: boolean }> {
+  const { pollMs, verificationIdleMs } = api.timeouts
+  let isOurs = false
+  let verified = -1
+  let stalls = 0
+
+  /** Looks again and again. @returns the entry; nothing when it has not advanced for too long. */
+  async function watch(everyMs: number): Promise<Entry | undefined> {
+    for (let advancedAt = performance.now(); ; ) {
+      await sleep(everyMs, signal)
+      const upload = await uploadState(api, id, signal)
+      if (upload.state === 'committed' && upload.entry) return upload.entry
+      if (upload.state === 'failed' && upload.problem) throw failure(upload.problem)
+      if (upload.state === 'open')
+        throw new RestartUploadError(
+          BucketError.unavailable('the upload was opened again while it was verified'),
+        )
+      if (upload.verifiedBytes !== verified) {
+        verified = upload.verifiedBytes
+        advancedAt = performance.now()
+        stalls = 0
+        onProgress?.({ phase: 'verifying', bytes: verified, total: size })
+      } else if (performance.now() - advancedAt >= verificationIdleMs) return undefined
+    }
+  }
+
+  onProgress?.({ phase: 'verifying', bytes: 0, total: size })
+  for (; stalls <= MOST_STALLS; stalls++) {
+    const answer = await commitUpload(api, id, signal)
+    if ('problem' in answer) throw failure(answer.problem)
+    if ('entry' in answer) return { ...answer, created: answer.created || isOurs }
+    isOurs = true
+    const entry = await watch(answer.lookAfterMs ?? pollMs)
+    if (entry) return { entry, created: true }
+  }
+  throw BucketError.unavailable(`the verification of ${formatRef(id.ref)} does not advance`)
+}
