@@ -1,7 +1,6 @@
 /** How the client's commands reach a Bucket: address, authorization, from options and environment. */
 import type { Command } from 'commander'
-import type { Auth } from '../client/api/auth.ts'
-import type { BucketClient } from '../client/node.ts'
+import type { Auth, BucketClient } from '../client/node.ts'
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './failure.ts'

@@ -1,8 +1,10 @@
 /** `bucket digest`: the digest of local bytes. It asks nobody, and loads nothing that could. */
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { digestFromHex } from '../domain/digest.ts'
 import type { CliContext } from './context.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
+import { stdinStream } from './stdin-stream.ts'
 
 export function addDigestCommand(program: Command, context: CliContext): void {
   const command = program
@@ -22,27 +24,13 @@ Examples:
 
 async function digest(file: string, options: OutputOptions, context: CliContext): Promise<void> {
   const { stdin, signal } = context
-  const [{ createReadStream }, { stat }, { createSha256 }, { readStream }, { stdinStream }] =
-    await Promise.all([
-      import('node:fs'),
-      import('node:fs/promises'),
-      import('../client/node/sha256.ts'),
-      import('../client/transfer/source.ts'),
-      import('../client/node/stdin-stream.ts'),
-    ])
+  const { digestStream } = await import('../client/node.ts')
   const output = createOutput(options, context)
-  const hash = createSha256()
   const total = file === '-' ? undefined : (await stat(file)).size || undefined
-  let size = 0
   try {
     const bytes = file === '-' ? stdinStream(stdin()) : createReadStream(file, { highWaterMark: 512 * 1024 })
-    for await (const chunk of readStream(bytes, signal)) {
-      hash.update(chunk)
-      size += chunk.byteLength
-      output.onProgress?.({ phase: 'hashing', bytes: size, total })
-    }
-    const computed = digestFromHex(hash.hex())
-    await output.result(`${computed}\n`, { digest: computed, size })
+    const computed = await digestStream(bytes, { onProgress: output.onProgress, signal }, total)
+    await output.result(`${computed.digest}\n`, computed)
   } finally {
     output.close()
   }

@@ -1,7 +1,7 @@
 /** What a command says: results on stdout, messages and progress on stderr. With `--json` stdout is one JSON document. */
 import type { Writable } from 'node:stream'
 import type { Command } from 'commander'
-import type { OnProgress } from '../client/transfer/progress.ts'
+import type { OnProgress } from '../client/node.ts'
 import type { CliContext } from './context.ts'
 import { type ProgressLine, progressLine } from './progress-line.ts'
 

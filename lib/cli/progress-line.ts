@@ -2,7 +2,7 @@
  * Progress on stderr: a live line on a terminal, a line every few seconds elsewhere. Short transfers show nothing.
  * The live line is cleared before anything else is written, so that output never runs into it.
  */
-import type { OnProgress, Progress } from '../client/transfer/progress.ts'
+import type { OnProgress, Progress } from '../client/node.ts'
 import { formatDuration, formatSize } from './sizes.ts'
 
 export interface ProgressStream {

@@ -1,5 +1,6 @@
 /** `bucket put`: a file, or stdin, becomes an artifact version. */
 import type { Command } from 'commander'
+import { digestHex } from '../domain/digest.ts'
 import { type ArtifactKey, type ArtifactRef, artifactRef, formatRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
@@ -7,6 +8,7 @@ import type { CliContext } from './context.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parseTarget } from './refs.ts'
 import { formatSize } from './sizes.ts'
+import { stdinStream } from './stdin-stream.ts'
 
 interface PutOptions extends ConnectionOptions, OutputOptions {
   readonly uploadedBy?: string
@@ -85,15 +87,9 @@ async function put(
 }
 
 async function openSource(file: string, { onProgress }: Output, { stdin, signal }: CliContext) {
-  if (file === '-') {
-    const [{ spool }, { stdinStream }] = await Promise.all([
-      import('../client/node/file-source.ts'),
-      import('../client/node/stdin-stream.ts'),
-    ])
-    return await spool(stdinStream(stdin()), onProgress, signal)
-  }
-  const { fileSource } = await import('../client/node/file-source.ts')
-  return await fileSource(file, onProgress, signal)
+  const { fileSource, spool } = await import('../client/node.ts')
+  const options = { onProgress, signal }
+  return file === '-' ? await spool(stdinStream(stdin()), options) : await fileSource(file, options)
 }
 
 async function nameByContent(
@@ -102,11 +98,8 @@ async function nameByContent(
   { onProgress }: Output,
   signal: AbortSignal,
 ) {
-  const [{ hashSource }, { createSha256 }] = await Promise.all([
-    import('../client/transfer/artifact-hash.ts'),
-    import('../client/node/sha256.ts'),
-  ])
-  const digests = await hashSource(source, createSha256, onProgress, signal)
-  const version = `sha256-${digests.sha256.slice(0, CONTENT_NAME_DIGITS)}`
-  return { ref: artifactRef({ ...key, version }), source: { ...source, ...digests } }
+  const { digestSource } = await import('../client/node.ts')
+  const hashed = await digestSource(source, { onProgress, signal })
+  const version = `sha256-${digestHex(hashed.digest).slice(0, CONTENT_NAME_DIGITS)}`
+  return { ref: artifactRef({ ...key, version }), source: hashed.source }
 }

@@ -1,8 +1,7 @@
 /** `bucket uploads`: how far the upload of some bytes has got, and giving it up. An upload is found by ref and digest. */
 import type { Command } from 'commander'
-import type { Upload } from '../client/api/uploads.ts'
+import type { Upload } from '../client/node.ts'
 import type { Digest } from '../domain/digest.ts'
-import { digestFromHex } from '../domain/digest.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
 import { partCount, partSize } from '../domain/limits.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
@@ -82,14 +81,10 @@ async function digestOf(
         : 'the digest is given twice, after @ and by --file',
       'Write REF@sha256:<64 hex digits>, or REF --file FILE.',
     )
-  const [{ fileSource }, { hashSource }, { createSha256 }] = await Promise.all([
-    import('../client/node/file-source.ts'),
-    import('../client/transfer/artifact-hash.ts'),
-    import('../client/node/sha256.ts'),
-  ])
-  const source = await fileSource(file, onProgress, signal)
+  const { digestSource, fileSource } = await import('../client/node.ts')
+  const source = await fileSource(file, { onProgress, signal })
   try {
-    return digestFromHex((await hashSource(source, createSha256, onProgress, signal, false)).sha256)
+    return (await digestSource(source, { onProgress, signal })).digest
   } finally {
     await source.dispose()
   }

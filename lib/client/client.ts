@@ -168,12 +168,12 @@ export class BucketClient {
     return await openDownload(this.api, refOf(ref), expected, options)
   }
 
-  private async sourceOf(source: PutSource, { onProgress, signal }: PutOptions): Promise<Source> {
+  private async sourceOf(source: PutSource, options: PutOptions): Promise<Source> {
     if (source instanceof Uint8Array) return bytesSource(source)
     if (source instanceof Blob) return blobSource(source)
     // A stream of Node that reads a file has an `open` too, so that what a stream has is looked for first.
     if ('getReader' in source || Symbol.asyncIterator in source)
-      return await this.platform.spool(source, onProgress, signal)
+      return await this.platform.spool(source, options)
     return source
   }
 }

@@ -1,4 +1,5 @@
 /** The client for Node: everything of the core, and files. The public entry `bucket-v1/client` in Node. */
+import { type Digest, digestFromHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import {
   type BucketClientOptions,
@@ -12,10 +13,15 @@ import { type DownloadTarget, downloadTarget } from './node/download-target.ts'
 import { fileSource } from './node/file-source.ts'
 import { fillByRanges, fillInOrder, PARALLEL_BYTES } from './node/fill-file.ts'
 import { nodePlatform } from './node/platform.ts'
+import { createSha256 } from './node/sha256.ts'
+import { hashSource } from './transfer/artifact-hash.ts'
 import { type GetOptions, RangesIgnoredError } from './transfer/download.ts'
+import type { TransferOptions } from './transfer/progress.ts'
 import type { PutOptions, PutResult } from './transfer/put.ts'
+import { type ByteStream, readStream, type Source } from './transfer/source.ts'
 
 export { TargetError } from './node/download-target.ts'
+export { fileSource, spool } from './node/file-source.ts'
 export * from './surface.ts'
 
 /**
@@ -39,11 +45,7 @@ export class BucketClient extends CoreClient {
   ): Promise<PutResult> {
     if (typeof source !== 'string') return await super.put(ref, source, options)
     const checked = refOf(ref)
-    return await this.putSource(
-      checked,
-      await fileSource(source, options.onProgress, options.signal),
-      options,
-    )
+    return await this.putSource(checked, await fileSource(source, options), options)
   }
 
   /**
@@ -81,4 +83,39 @@ export class BucketClient extends CoreClient {
     }
     return { digest: download.digest, size: download.size }
   }
+}
+
+/**
+ * The digest and size of bytes, without any request.
+ *
+ * @param source stays usable and is not disposed of.
+ * @returns the digest, the size in bytes, and `source`, which carries the digest so that `put` does not compute it again.
+ * @throws SourceChangedError when the bytes change while they are read; the system's error; the reason of `signal`.
+ */
+export async function digestSource(
+  source: Source,
+  options: TransferOptions = {},
+): Promise<{ digest: Digest; size: number; source: Source }> {
+  const digests = await hashSource(source, createSha256, options)
+  return { digest: digestFromHex(digests.sha256), size: source.size, source: { ...source, ...digests } }
+}
+
+/**
+ * The digest and size of a stream, read once and not kept.
+ *
+ * @throws the stream's own error; the reason of `signal`.
+ */
+export async function digestStream(
+  stream: ByteStream,
+  { onProgress, signal }: TransferOptions = {},
+  total?: number,
+): Promise<{ digest: Digest; size: number }> {
+  const hash = createSha256()
+  let size = 0
+  for await (const chunk of readStream(stream, signal)) {
+    hash.update(chunk)
+    size += chunk.byteLength
+    onProgress?.({ phase: 'hashing', bytes: size, total })
+  }
+  return { digest: digestFromHex(hash.hex()), size }
 }

@@ -4,7 +4,7 @@
  */
 import type { AwsCredentials } from './api/auth.ts'
 import type { Transport } from './api/transport.ts'
-import type { OnProgress } from './transfer/progress.ts'
+import type { TransferOptions } from './transfer/progress.ts'
 import type { ByteStream, Source } from './transfer/source.ts'
 
 /** A SHA-256 under way. */
@@ -18,11 +18,7 @@ export interface Platform {
   readonly transport: Transport
   sha256(): Sha256
   /** Reads a stream to its end, hashing, and keeps its bytes so that they can be read again. */
-  spool(
-    stream: ByteStream,
-    onProgress: OnProgress | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<Source>
+  spool(stream: ByteStream, options: TransferOptions): Promise<Source>
   /** The credentials that AWS tools find by themselves, where there are such. */
   awsCredentials?(): Promise<AwsCredentials>
 }

@@ -17,6 +17,6 @@ export {
   type RefInput,
 } from './client.ts'
 export type { GetOptions, VerifiedStream } from './transfer/download.ts'
-export type { OnProgress, Phase, Progress } from './transfer/progress.ts'
+export type { OnProgress, Phase, Progress, TransferOptions } from './transfer/progress.ts'
 export type { PutOptions, PutResult } from './transfer/put.ts'
 export { type ByteStream, type Source, SourceChangedError } from './transfer/source.ts'

@@ -77,7 +77,7 @@ export interface Presigned {
  */
 export function createApiClient({ root, authorize, ...options }: ApiClientOptions): ApiClient {
   const { platform, retry, timeouts } = options
-  const base = new URL(root)
+  const base = new URL(root.href)
   base.pathname = base.pathname.replace(/\/+$/, '')
 
   const rooted = (path: string): URL =>
@@ -139,9 +139,9 @@ const isUnder = (root: string, path: string): boolean =>
   path.startsWith(root) && /^([/?#]|$)/.test(path.slice(root.length))
 
 function parseUrl(address: string, base: URL): URL {
-  if (!URL.canParse(address, base))
+  if (!URL.canParse(address, base.href))
     throw new NetworkError('unexpected_response', 'the server handed out an address that is none')
-  return new URL(address, base)
+  return new URL(address, base.href)
 }
 
 /**
@@ -149,7 +149,7 @@ function parseUrl(address: string, base: URL): URL {
  * @throws TypeError when it is no such address, or has credentials, a query or a fragment, none of which is told.
  */
 export function apiRoot(url: string | URL): URL {
-  const root = new URL(url)
+  const root = new URL(String(url))
   const refuse = (what: string) =>
     new TypeError(`the address of the API ${what}: give its root alone, as in https://artifacts.example/v1`)
   if (root.protocol !== 'http:' && root.protocol !== 'https:') throw refuse('is not one of http or https')

@@ -16,7 +16,7 @@ export function browserPlatform(): Platform {
     transport: fetchTransport(),
     sha256: createSha256,
     // The browser keeps a large Blob on disk by itself.
-    async spool(stream, onProgress, signal) {
+    async spool(stream, { onProgress, signal }) {
       const hash = createSha256()
       const parts: Blob[] = []
       let bytes = 0

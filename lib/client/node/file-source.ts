@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MIB, partSize } from '../../domain/limits.ts'
 import { ArtifactHash } from '../transfer/artifact-hash.ts'
-import type { OnProgress } from '../transfer/progress.ts'
+import type { TransferOptions } from '../transfer/progress.ts'
 import { type ByteStream, readStream, type Source, SourceChangedError } from '../transfer/source.ts'
 import { createSha256 } from './sha256.ts'
 
@@ -16,8 +16,7 @@ import { createSha256 } from './sha256.ts'
  */
 export async function fileSource(
   path: string,
-  onProgress: OnProgress | undefined,
-  signal: AbortSignal | undefined,
+  { onProgress, signal }: TransferOptions = {},
 ): Promise<Source> {
   const handle = await open(path, 'r')
   try {
@@ -25,7 +24,7 @@ export async function fileSource(
     if (stat.isFile() && (stat.size > 0 || !(await hasBytes(handle, 0))))
       return await handleSource(handle, path, () => handle.close())
     // Reading a folder gives the system's own EISDIR.
-    return await spool(handle.createReadStream(), onProgress, signal)
+    return await spool(handle.createReadStream(), { onProgress, signal })
   } catch (error) {
     await handle.close()
     throw error
@@ -74,8 +73,7 @@ export async function handleSource(
 /** @throws the system's error when the temporary folder has no room; the stream's own error; the reason of `signal`. */
 export async function spool(
   stream: ByteStream,
-  onProgress: OnProgress | undefined,
-  signal: AbortSignal | undefined,
+  { onProgress, signal }: TransferOptions = {},
 ): Promise<Source> {
   const folder = await mkdtemp(join(tmpdir(), 'bucket-'))
   const removeFolder = () => rm(folder, { recursive: true, force: true })

@@ -4,7 +4,7 @@
  */
 import { partSize, SINGLE_BY_DEFAULT_BYTES } from '../../domain/limits.ts'
 import type { Sha256 } from '../platform.ts'
-import type { OnProgress } from './progress.ts'
+import type { TransferOptions } from './progress.ts'
 import { exactLength, type Source, SourceChangedError } from './source.ts'
 
 export interface ArtifactDigests {
@@ -72,8 +72,7 @@ const isInParts = (size: number): boolean => size > SINGLE_BY_DEFAULT_BYTES
 export async function hashSource(
   source: Source,
   sha256: () => Sha256,
-  onProgress: OnProgress | undefined,
-  signal: AbortSignal | undefined,
+  { onProgress, signal }: TransferOptions,
   withParts = isInParts(source.size),
 ): Promise<ArtifactDigests> {
   if (source.sha256 !== undefined && (source.partSha256s !== undefined || !withParts))

@@ -13,3 +13,10 @@ export interface Progress {
 }
 
 export type OnProgress = (progress: Progress) => void
+
+/** What every long transfer takes: who hears of its progress, and what ends it early. */
+export interface TransferOptions {
+  readonly onProgress?: OnProgress | undefined
+  /** Ends the transfer; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}

@@ -55,9 +55,9 @@ export async function put(
   options: PutOptions,
 ): Promise<PutResult> {
   checkDescription(options)
-  const { onProgress, signal } = options
+  const { signal } = options
   const isInline = await fitsInline(source.size, service, ref)
-  const digests = await hashSource(source, api.platform.sha256, onProgress, signal)
+  const digests = await hashSource(source, api.platform.sha256, options)
   const digest = digestFromHex(digests.sha256)
   try {
     if (!isInline) return await upload(api, ref, source, digests, options)

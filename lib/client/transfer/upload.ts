@@ -94,6 +94,6 @@ async function partSha256s(
   signal: AbortSignal | undefined,
 ): Promise<readonly string[]> {
   if (known) return known
-  const hashed = await hashSource({ ...source, sha256 }, platform.sha256, undefined, signal, true)
+  const hashed = await hashSource({ ...source, sha256 }, platform.sha256, { signal }, true)
   return hashed.partSha256s ?? []
 }

@@ -35,7 +35,7 @@ describe('the digests of an artifact', () => {
 
   it('leave out the parts where they are not asked for', async () => {
     const bytes = someBytes(1000)
-    const digests = await hashSource(bytesSource(bytes), createSha256, undefined, undefined)
+    const digests = await hashSource(bytesSource(bytes), createSha256, {})
     expect(digests).toEqual({ sha256: sha256(bytes) })
   })
 
@@ -45,18 +45,16 @@ describe('the digests of an artifact', () => {
       (async function* () {
         yield bytes
       })(),
-      undefined,
-      undefined,
     )
     const unread = { ...source, open: () => expect.unreachable() }
-    const digests = await hashSource(unread, createSha256, undefined, undefined, true)
+    const digests = await hashSource(unread, createSha256, {}, true)
     expect(digests).toEqual({ sha256: sha256(bytes), partSha256s: partsOf(bytes) })
     await source.dispose()
   })
 
   it('are refused when the bytes are no longer those that were hashed before', async () => {
     const source = { ...bytesSource(someBytes(10)), sha256: sha256(someBytes(10)) }
-    await expect(hashSource(source, createSha256, undefined, undefined, true)).rejects.toMatchObject({
+    await expect(hashSource(source, createSha256, {}, true)).rejects.toMatchObject({
       name: 'SourceChangedError',
     })
   })

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { stdinStream } from '../../../lib/cli/stdin-stream.ts'
 import { fileSource, handleSource } from '../../../lib/client/node/file-source.ts'
-import { stdinStream } from '../../../lib/client/node/stdin-stream.ts'
 
 /** The system makes its bytes when they are read, and says that it has none. */
 const GENERATED = '/proc/version'
@@ -17,7 +17,7 @@ beforeEach(async () => {
 })
 afterEach(async () => await rm(folder, { recursive: true }))
 
-const source = (path: string) => fileSource(path, undefined, undefined)
+const source = (path: string) => fileSource(path)
 const bytesOf = async (chunks: AsyncIterable<Uint8Array>) => await buffer(Readable.from(chunks))
 
 describe('a file', () => {
