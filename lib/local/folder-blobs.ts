@@ -6,15 +6,15 @@ import { join } from 'node:path'
 import type { ByteRange } from '../domain/byte-range.ts'
 import type { BlobStore, Clock } from '../repository/ports.ts'
 import { abortable } from './abortable.ts'
+import type { BlobFiles } from './blob-files.ts'
 import { readFile } from './blob-reader.ts'
 import { removeTemporary } from './disk.ts'
-import type { FinalNames } from './final-names.ts'
 import { presignedBlob, presignedGet } from './presigned.ts'
 import { SMALL_BLOB_BYTES, type SmallBlobs } from './small-blobs.ts'
 import { writeTemporary } from './temporary.ts'
 
 export interface FolderBlobsOptions {
-  readonly names: FinalNames
+  readonly files: BlobFiles
   readonly small: SmallBlobs
   /** The folder of temporaries, on the same file system; nobody else writes there. */
   readonly temporaries: string
@@ -23,7 +23,7 @@ export interface FolderBlobsOptions {
   readonly clock: Clock
 }
 
-export function folderBlobs({ names, small, temporaries, secret, clock }: FolderBlobsOptions): BlobStore {
+export function folderBlobs({ files, small, temporaries, secret, clock }: FolderBlobsOptions): BlobStore {
   let count = 0
   const newTemporary = () => join(temporaries, (count++).toString(36))
 
@@ -38,7 +38,7 @@ export function folderBlobs({ names, small, temporaries, secret, clock }: Folder
       const temporary = newTemporary()
       await writeTemporary(temporary, bytes, signal)
       try {
-        await names.give(blob, temporary)
+        await files.publish(blob, temporary)
       } catch (error) {
         await removeTemporary(temporary)
         throw error
@@ -49,12 +49,12 @@ export function folderBlobs({ names, small, temporaries, secret, clock }: Folder
     async inspect(blob) {
       await small.settled(blob)
       const bytes = small.get(blob)
-      return bytes ? { found: true, size: bytes.byteLength, attested: true } : names.inspect(blob)
+      return bytes ? { found: true, size: bytes.byteLength, attested: true } : files.inspect(blob)
     },
 
     async read(blob, range, signal) {
       const bytes = small.get(blob)
-      return bytes ? readSmall(bytes, range) : readFile(names.pathOf(blob), range, signal)
+      return bytes ? readSmall(bytes, range) : readFile(files.pathOf(blob), range, signal)
     },
 
     presignGet: async (entry, seconds) => presignedGet(secret, entry, clock() + seconds * 1000),

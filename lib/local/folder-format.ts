@@ -39,7 +39,7 @@ export class FolderRefused extends Error {
  *
  * @throws FolderRefused when the folder holds something else.
  */
-export async function assureFormat(dataDir: string): Promise<void> {
+export async function ensureFormat(dataDir: string): Promise<void> {
   if (await hasFormat(dataDir)) return
   const stranger = (await readdir(dataDir)).find((name) => !UNFINISHED.includes(name))
   if (stranger !== undefined)

@@ -1,6 +1,6 @@
 /**
  * The staging area in a folder: one sparse file for each attempt, into which every part is written where it belongs, so that giving
- * the whole its final name is a rename. A part counts only when its bytes had their SHA-256 and are on disk (see parts-table.ts).
+ * the whole its final name is a rename. A part counts only when its bytes had their SHA-256 and are on disk (see staging-table.ts).
  */
 import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
@@ -12,6 +12,7 @@ import type { Clock } from '../repository/ports.ts'
 import type { StagedBytes, StagedUpload, Staging, UploadId } from '../repository/upload-ports.ts'
 import { verifiedStream } from '../repository/verified-stream.ts'
 import { abortable } from './abortable.ts'
+import type { BlobFiles } from './blob-files.ts'
 import { readFile } from './blob-reader.ts'
 import {
   closeFile,
@@ -22,9 +23,8 @@ import {
   sizeOfFile,
   syncFolder,
 } from './disk.ts'
-import type { FinalNames } from './final-names.ts'
-import type { PartsTable } from './parts-table.ts'
 import { type PartId, presignedPart, type SignedPut } from './presigned.ts'
+import type { StagingTable } from './staging-table.ts'
 import { streamToFile } from './stream-to-file.ts'
 import { writeTemporary } from './temporary.ts'
 
@@ -33,7 +33,7 @@ export interface FolderStaging extends Staging {
    * Takes the bytes of one part.
    *
    * @param body asks for the bytes, once nothing speaks against them.
-   * @returns `busy` while another sender is at this part, `gone` when its place takes no parts any more.
+   * @returns `busy` while another sender is at this part, `gone` when its staging file takes no more parts.
    * @throws BucketError `digest_mismatch`, `insufficient_storage`, `unavailable`; what the body throws.
    */
   receive(
@@ -42,23 +42,23 @@ export interface FolderStaging extends Staging {
     body: () => AsyncIterable<Uint8Array>,
     signal: AbortSignal | undefined,
   ): Promise<'received' | 'busy' | 'gone'>
-  /** The upload that a part belongs to, while it has a place. */
+  /** The upload that a part belongs to, while it has a staging file. */
   uploadOf(part: PartId): UploadId | undefined
-  /** Removes files that belong to no place. Only while nobody begins an upload. */
-  removeStrangers(): Promise<void>
+  /** Removes files that the table does not name. Call it only while no upload can begin. */
+  removeOrphans(): Promise<void>
 }
 
 export interface FolderStagingOptions {
   /** The folder of staging files, on the file system of the final names; nobody else writes there. */
   readonly folder: string
-  readonly table: PartsTable
-  readonly names: FinalNames
+  readonly table: StagingTable
+  readonly blobFiles: BlobFiles
   readonly secret: Uint8Array
   readonly clock: Clock
 }
 
 export function folderStaging(options: FolderStagingOptions): FolderStaging {
-  const { folder, table, names, secret, clock } = options
+  const { folder, table, blobFiles, secret, clock } = options
   const fileOf = (stagingId: string) => join(folder, stagingId)
   const receiving = new Set<string>()
 
@@ -70,8 +70,8 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
   ): Promise<'received' | 'gone'> {
     const { stagingId, number } = part
     const { size, sha256 } = signed
-    const place = table.find(stagingId)
-    if (place?.isComplete !== false) return 'gone'
+    const stagingFile = table.find(stagingId)
+    if (stagingFile?.isComplete !== false) return 'gone'
     const bytes = () =>
       verifiedStream(body(), {
         digest: digestFromHex(sha256),
@@ -86,7 +86,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
       return 'received'
     }
     const take = known ? replacePart : writePart
-    return take(part, place.size, signed, bytes(), signal)
+    return take(part, stagingFile.size, signed, bytes(), signal)
   }
 
   /** Other bytes for a part that is there: it stays until they have arrived whole. */
@@ -100,7 +100,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     const spare = fileOf(randomUUID())
     await writeTemporary(spare, bytes, signal)
     try {
-      // While a part does not stand in the table, its place cannot be completed: nobody reads what is being written.
+      // While a part does not stand in the table, its staging file cannot be completed, so no verifier reads bytes that change.
       if (!(await table.forget(part.stagingId, part.number))) return 'gone'
       return await writePart(part, wholeSize, signed, readAll(spare, signed.size, signal), signal)
     } finally {
@@ -118,13 +118,13 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
   ): Promise<'received' | 'gone'> {
     const open = async () => {
       const fd = await openFile(fileOf(stagingId), 'r+')
-      if (fd === undefined) throw new PlaceGone()
+      if (fd === undefined) throw new StagingFileGone()
       return fd
     }
     try {
       await streamToFile(open, (number - 1) * partSize(wholeSize), bytes, signal)
     } catch (error) {
-      if (error instanceof PlaceGone) return 'gone'
+      if (error instanceof StagingFileGone) return 'gone'
       throw error
     }
     return (await table.record(stagingId, { number, size, sha256 })) ? 'received' : 'gone'
@@ -194,7 +194,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
 
     uploadOf: ({ stagingId }) => table.find(stagingId)?.id,
 
-    async removeStrangers() {
+    async removeOrphans() {
       for (const name of await readdir(folder)) if (!table.find(name)) await removeTemporary(fileOf(name))
     },
   }
@@ -204,10 +204,10 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     return {
       async copied() {},
       async publish() {
-        const state = await names.inspect(blob)
+        const state = await blobFiles.inspect(blob)
         if (state.found && state.attested && state.size === size) return 'exists' as const
         await sealFile(path)
-        await names.give(blob, path)
+        await blobFiles.publish(blob, path)
         return 'written' as const
       },
       async abandon() {},
@@ -215,7 +215,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
   }
 }
 
-/** An upload without a staging id has no place. */
+/** An upload without a staging id has no staging file. */
 const idOf = ({ stagingId }: StagedUpload): string => stagingId ?? ''
 
 async function* readAll(path: string, size: number, signal: AbortSignal | undefined) {
@@ -223,4 +223,4 @@ async function* readAll(path: string, size: number, signal: AbortSignal | undefi
 }
 
 /** The file was dropped, or has become a blob. */
-class PlaceGone extends Error {}
+class StagingFileGone extends Error {}

@@ -12,17 +12,17 @@ import type { BlobStore, Clock, Ledger } from '../repository/ports.ts'
 import type { Staging, Uploads, VerificationQueue } from '../repository/upload-ports.ts'
 import { abandonVerification, verifyUpload } from '../repository/verify.ts'
 import { type BlobEndpoint, createBlobEndpoint } from './blob-endpoint.ts'
+import { blobFiles } from './blob-files.ts'
 import { cleanUp } from './clean-up.ts'
 import { syncFolder } from './disk.ts'
-import { finalNames } from './final-names.ts'
 import { folderBlobs } from './folder-blobs.ts'
-import { assureFormat, FolderRefused, LAYOUT, writeDurably } from './folder-format.ts'
+import { ensureFormat, FolderRefused, LAYOUT, writeDurably } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
 import { folderStaging } from './folder-staging.ts'
 import { openLedgerFile } from './lmdb-ledger.ts'
 import { lmdbUploads } from './lmdb-uploads.ts'
-import { partsTable } from './parts-table.ts'
-import { takeUpVerifications } from './recovery.ts'
+import { resumeVerifications } from './resume-verifications.ts'
+import { stagingTable } from './staging-table.ts'
 import { openUploadTables } from './upload-tables.ts'
 
 export { FolderRefused }
@@ -63,7 +63,7 @@ export async function openFolder(dataDir: string, options: FolderOptions = {}): 
   await makeDataFolder(root)
   const unlock = lockFolder(root)
   try {
-    await assureFormat(root)
+    await ensureFormat(root)
     return await openLocked(root, unlock, options)
   } catch (error) {
     unlock()
@@ -84,17 +84,17 @@ async function openLocked(root: string, unlock: () => void, options: FolderOptio
   const tables = openUploadTables(inside(LAYOUT.uploads))
   await syncFolder(root)
 
-  const names = finalNames(inside(LAYOUT.blobs))
+  const files = blobFiles(inside(LAYOUT.blobs))
   const blobs = folderBlobs({
-    names,
+    files,
     small: smallBlobs,
     temporaries: inside(LAYOUT.temporaries),
     secret,
     clock,
   })
   const uploads = lmdbUploads(tables)
-  const table = partsTable(tables)
-  const staging = folderStaging({ folder: inside(LAYOUT.staging), table, names, secret, clock })
+  const table = stagingTable(tables)
+  const staging = folderStaging({ folder: inside(LAYOUT.staging), table, blobFiles: files, secret, clock })
   const queue = inProcessQueue({
     verify: (request, signal) => verifyUpload(verification, request, signal),
     abandon: (request) => abandonVerification(verification, request),
@@ -108,8 +108,8 @@ async function openLocked(root: string, unlock: () => void, options: FolderOptio
   }
 
   await cleanUp({ uploads, staging, table, clock }, 0)
-  await staging.removeStrangers()
-  await takeUpVerifications(uploads, queue, clock)
+  await staging.removeOrphans()
+  await resumeVerifications(uploads, queue, clock)
   let cleaning = Promise.resolve()
   const timer = setInterval(() => {
     // A disk that fails now is met again by the next one; what stays is only room.

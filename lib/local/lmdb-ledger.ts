@@ -7,7 +7,7 @@ import type { Entry } from '../domain/entry.ts'
 import { formatArtifactKey, formatRef } from '../domain/identifiers.ts'
 import { type EntryMessage, entryFromMessage, entryMessage } from '../protocol/entry-message.ts'
 import type { Ledger } from '../repository/ports.ts'
-import { type Commits, groupCommits } from './commits.ts'
+import { type Commits, groupCommit } from './group-commit.ts'
 import { type SmallBlobs, smallBlobKey, smallBlobs } from './small-blobs.ts'
 
 interface Row {
@@ -35,7 +35,7 @@ export function openLedgerFile(path: string): LedgerFile {
   // Not overlapping: a row is on disk before anybody can see it. Batched by event turn, lmdb 3.5 would keep a promise of its own for
   // each batch, which nobody can catch when the disk is full: the process would die.
   const environment = open({ path, overlappingSync: false, eventTurnBatching: false })
-  const commits = groupCommits(environment, { name: 'the ledger', path })
+  const commits = groupCommit(environment, { name: 'the ledger', path })
   const rows = environment.openDB<Row, Buffer>(ENTRIES)
   const blobs = smallBlobs(environment.openDB<Buffer, Buffer>(BLOBS), commits)
   return {

@@ -7,7 +7,7 @@ import { digestHex } from '../domain/digest.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { KIB } from '../domain/limits.ts'
 import type { BlobId } from '../repository/ports.ts'
-import type { Commits } from './commits.ts'
+import type { Commits } from './group-commit.ts'
 
 /** The largest blob that is kept here, in bytes: four pages of a database that everything else must fit beside. */
 export const SMALL_BLOB_BYTES = 16 * KIB

@@ -1,5 +1,5 @@
 /**
- * The LMDB environment of uploads: their rows, the places for their parts, and the parts that arrived. It is beside the ledger's,
+ * The LMDB environment of uploads: their rows, the staging files of their parts, and the parts that arrived. It is beside the ledger's,
  * because rows here change and go away, and a ledger's never do. A change is one transaction, on disk before anybody can see it.
  */
 import { type Database, open } from 'lmdb'
@@ -9,7 +9,7 @@ import type { ReceivedPart, UploadId, UploadRecord } from '../repository/upload-
 import { lmdbError } from './lmdb-failure.ts'
 
 /** Where the parts of one attempt are collected. */
-export interface PlaceRow {
+export interface StagingFile {
   readonly id: UploadId
   readonly attempt: string
   /** Bytes of the whole. */
@@ -22,7 +22,7 @@ export interface PlaceRow {
 
 export interface UploadTables {
   readonly rows: Database<UploadRecord, Buffer>
-  readonly places: Database<PlaceRow, Buffer>
+  readonly stagingFiles: Database<StagingFile, Buffer>
   readonly parts: Database<ReceivedPart, Buffer>
   /**
    * Reads and writes (the `…Sync` functions) as one transaction.
@@ -41,7 +41,7 @@ export function openUploadTables(path: string): UploadTables {
   const root = open({ path, overlappingSync: false, eventTurnBatching: false, ...encoding })
   return {
     rows: root.openDB({ name: 'rows', ...encoding }),
-    places: root.openDB({ name: 'places', ...encoding }),
+    stagingFiles: root.openDB({ name: 'places', ...encoding }),
     parts: root.openDB({ name: 'parts', ...encoding }),
     transact: (work) =>
       root.transaction(work).catch(async (error: unknown) => {

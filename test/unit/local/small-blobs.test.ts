@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Commits, groupCommits } from '../../../lib/local/commits.ts'
 import { openFolder } from '../../../lib/local/folder.ts'
+import { type Commits, groupCommit } from '../../../lib/local/group-commit.ts'
 import { SMALL_BLOB_BYTES, type SmallBlobs, smallBlobs } from '../../../lib/local/small-blobs.ts'
 import { blobOf, collect, digestOf, entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
@@ -69,7 +69,7 @@ describe('commits in groups', () => {
     const path = join(folder, 'x.mdb')
     environment = open({ path, overlappingSync: false, eventTurnBatching: false })
     table = environment.openDB({ name: 'blobs', encoding: 'binary', keyEncoding: 'binary' })
-    commits = groupCommits(environment, { name: 'the table', path })
+    commits = groupCommit(environment, { name: 'the table', path })
     blobs = smallBlobs(table, commits)
   })
   afterEach(async () => {

@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { UPLOAD_SECONDS } from '../../../lib/domain/limits.ts'
+import { blobFiles } from '../../../lib/local/blob-files.ts'
 import { cleanUp } from '../../../lib/local/clean-up.ts'
-import { finalNames } from '../../../lib/local/final-names.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
 import { folderStaging } from '../../../lib/local/folder-staging.ts'
 import { lmdbUploads } from '../../../lib/local/lmdb-uploads.ts'
-import { partsTable } from '../../../lib/local/parts-table.ts'
+import { stagingTable } from '../../../lib/local/staging-table.ts'
 import { openUploadTables } from '../../../lib/local/upload-tables.ts'
 import type { BlobId } from '../../../lib/repository/ports.ts'
 import type { UploadRecord } from '../../../lib/repository/upload-ports.ts'
@@ -155,7 +155,7 @@ describe('at start', () => {
     await folder.staging.begin(later.id, 'an attempt before', 10)
     await uploaded('b/a/failed', { state: 'failed' })
     await uploaded('b/a/committed', { state: 'committed' })
-    await writeFile(join(dataDir, 'staging', 'a-file-without-a-place'), 'x')
+    await writeFile(join(dataDir, 'staging', 'an-orphan'), 'x')
     await restart()
     expect(await staged()).toEqual([later.stagingId])
     expect(await folder.staging.parts(later)).toEqual([part])
@@ -175,15 +175,15 @@ describe('at start', () => {
 })
 
 describe('while the server runs', () => {
-  it('a place that was just begun is left alone, though no row names it yet', async () => {
+  it('a staging file that was just begun is kept, although no row names it yet', async () => {
     await folder.close()
     const tables = openUploadTables(join(dataDir, 'uploads.mdb'))
-    const table = partsTable(tables)
+    const table = stagingTable(tables)
     const uploads = lmdbUploads(tables)
     const clock = () => now
     const staging = folderStaging({
       folder: join(dataDir, 'staging'),
-      names: finalNames(join(dataDir, 'blobs')),
+      blobFiles: blobFiles(join(dataDir, 'blobs')),
       secret: new Uint8Array(32),
       ...{ table, clock },
     })

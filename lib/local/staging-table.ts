@@ -1,23 +1,23 @@
 /**
- * What is known about the parts of uploads: which places there are, and which parts arrived whole. A part stands here only while
- * its bytes are right and durable, so the table alone says whether a place can be completed, and after that none can change.
+ * What is known about the parts of uploads: which staging files there are, and which parts arrived whole. A part stands here only while
+ * its bytes are right and durable, so the table alone says whether a staging file can be completed, and after that none can change.
  */
 import type { ReceivedPart } from '../repository/upload-ports.ts'
-import { keyOf, type PlaceRow, type UploadTables } from './upload-tables.ts'
+import { keyOf, type StagingFile, type UploadTables } from './upload-tables.ts'
 
-export interface PartsTable {
-  open(stagingId: string, place: Omit<PlaceRow, 'isComplete'>): Promise<void>
-  find(stagingId: string): PlaceRow | undefined
-  /** Every place by its staging id. */
-  all(): Iterable<{ readonly stagingId: string; readonly place: PlaceRow }>
+export interface StagingTable {
+  open(stagingId: string, stagingFile: Omit<StagingFile, 'isComplete'>): Promise<void>
+  find(stagingId: string): StagingFile | undefined
+  /** Every staging file by its staging id. */
+  all(): Iterable<{ readonly stagingId: string; readonly stagingFile: StagingFile }>
   /** The parts that arrived, by number. */
   parts(stagingId: string): readonly ReceivedPart[]
   part(stagingId: string, number: number): ReceivedPart | undefined
-  /** Notes that a part has arrived. @returns false when its place takes none any more. */
+  /** Notes that a part has arrived. @returns false when its staging file takes none any more. */
   record(stagingId: string, part: ReceivedPart): Promise<boolean>
-  /** Forgets a part, before its bytes change. @returns false when its place takes none any more. */
+  /** Forgets a part, before its bytes change. @returns false when its staging file takes none any more. */
   forget(stagingId: string, number: number): Promise<boolean>
-  /** Lets no part arrive any more, if exactly `parts` have. Again is the same. @returns whether the place is complete. */
+  /** Lets no part arrive any more, if exactly `parts` have. Again is the same. @returns whether the stagingFile is complete. */
   complete(stagingId: string, parts: readonly ReceivedPart[]): Promise<boolean>
   drop(stagingId: string): Promise<void>
 }
@@ -35,19 +35,19 @@ const isSame = (one: readonly ReceivedPart[], other: readonly ReceivedPart[]): b
     return part?.number === number && part.size === size && part.sha256 === sha256
   })
 
-export function partsTable({ places, parts, transact }: UploadTables): PartsTable {
+export function stagingTable({ stagingFiles, parts, transact }: UploadTables): StagingTable {
   const received = (stagingId: string) =>
     Array.from(parts.getRange(partRange(stagingId)), ({ value }) => value)
-  const isOpen = (stagingId: string) => places.get(keyOf(stagingId))?.isComplete === false
+  const isOpen = (stagingId: string) => stagingFiles.get(keyOf(stagingId))?.isComplete === false
 
   return {
-    async open(stagingId, place) {
-      await transact(() => places.putSync(keyOf(stagingId), { ...place, isComplete: false }))
+    async open(stagingId, stagingFile) {
+      await transact(() => stagingFiles.putSync(keyOf(stagingId), { ...stagingFile, isComplete: false }))
     },
-    find: (stagingId) => places.get(keyOf(stagingId)),
+    find: (stagingId) => stagingFiles.get(keyOf(stagingId)),
     *all() {
-      for (const { key, value } of places.getRange())
-        yield { stagingId: key.toString('latin1'), place: value }
+      for (const { key, value } of stagingFiles.getRange())
+        yield { stagingId: key.toString('latin1'), stagingFile: value }
     },
     parts: received,
     part: (stagingId, number) => parts.get(partKey(stagingId, number)),
@@ -69,18 +69,18 @@ export function partsTable({ places, parts, transact }: UploadTables): PartsTabl
     complete: (stagingId, expected) =>
       transact(() => {
         const key = keyOf(stagingId)
-        const place = places.get(key)
-        if (!place || place.isComplete) return place !== undefined
+        const stagingFile = stagingFiles.get(key)
+        if (!stagingFile || stagingFile.isComplete) return stagingFile !== undefined
         if (!isSame(received(stagingId), expected)) return false
         const size = expected.reduce((sum, part) => sum + part.size, 0)
-        if (size !== place.size) return false
-        places.putSync(key, { ...place, isComplete: true })
+        if (size !== stagingFile.size) return false
+        stagingFiles.putSync(key, { ...stagingFile, isComplete: true })
         return true
       }),
 
     async drop(stagingId) {
       await transact(() => {
-        places.removeSync(keyOf(stagingId))
+        stagingFiles.removeSync(keyOf(stagingId))
         for (const key of Array.from(parts.getKeys(partRange(stagingId)))) parts.removeSync(key)
       })
     },

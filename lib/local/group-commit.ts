@@ -24,7 +24,7 @@ interface Waiting {
   readonly fail: (error: unknown) => void
 }
 
-export function groupCommits(environment: RootDatabase, table: LmdbTable): Commits {
+export function groupCommit(environment: RootDatabase, table: LmdbTable): Commits {
   let group = 0
   let waiting: Waiting[] = []
   let running: Promise<void> | undefined

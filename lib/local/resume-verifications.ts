@@ -8,7 +8,7 @@ import { changed } from '../repository/upload-record.ts'
 import type { LmdbUploads } from './lmdb-uploads.ts'
 
 /** To be called once, before anybody else can take a lease. */
-export async function takeUpVerifications(
+export async function resumeVerifications(
   uploads: LmdbUploads,
   queue: VerificationQueue,
   clock: Clock,

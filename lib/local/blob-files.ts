@@ -11,20 +11,20 @@ import { durableFolders } from './durable-folders.ts'
 /** Blobs whose durable write this process remembers; an older one is hashed again when it must be proven. */
 const ATTESTED = 10_000
 
-export interface FinalNames {
+export interface BlobFiles {
   pathOf(blob: BlobId): string
   /**
    * Gives a durable file, on the same file system, the name of a blob, durably.
    *
    * @param file its bytes were verified to have the blob's digest; on failure it is left where it is.
    */
-  give(blob: BlobId, file: string): Promise<void>
+  publish(blob: BlobId, file: string): Promise<void>
   /** As `BlobStore.inspect`; what it finds cannot vanish any more. */
   inspect(blob: BlobId): Promise<BlobState>
 }
 
 /** @param root the folder of all blobs; exists durably. */
-export function finalNames(root: string): FinalNames {
+export function blobFiles(root: string): BlobFiles {
   const folders = durableFolders(root)
   const attested = new Set<string>()
 
@@ -35,16 +35,16 @@ export function finalNames(root: string): FinalNames {
       attested.delete(oldest)
     }
   }
-  const place = (blob: BlobId) => {
+  const locate = (blob: BlobId) => {
     const folder = blobFolder(root, blob)
     return { folder, path: join(folder, blobName(blob)) }
   }
 
   return {
-    pathOf: (blob) => place(blob).path,
+    pathOf: (blob) => locate(blob).path,
 
-    async give(blob, file) {
-      const { folder, path } = place(blob)
+    async publish(blob, file) {
+      const { folder, path } = locate(blob)
       try {
         await folders.ensure(folder)
         await renameFile(file, path)
@@ -57,7 +57,7 @@ export function finalNames(root: string): FinalNames {
     },
 
     async inspect(blob) {
-      const { folder, path } = place(blob)
+      const { folder, path } = locate(blob)
       const fd = await openFile(path)
       if (fd === undefined) return { found: false }
       try {
