@@ -1,12 +1,12 @@
 /**
- * The CDK app: one stack, its settings from cdk.json's context or `-c name=value`.
- * It needs no account and no network to synthesize.
+ * The CDK app: one stack, with settings from the context of cdk.json or `-c name=value`.
+ * Synth needs no account and no network.
  */
 import { App } from 'aws-cdk-lib'
 import { BucketStack } from '../lib/infra/bucket-stack.ts'
 import { readSettings, SettingsError } from '../lib/infra/settings.ts'
 
-/** The CDK's own context keys have a colon, a slash or a dash; ours are plain words. */
+/** Context keys of the CDK contain a colon, a slash or a dash; our settings are plain words. */
 const isSetting = (name: string) => /^[A-Za-z]+$/.test(name)
 
 const app = new App()

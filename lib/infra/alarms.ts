@@ -1,6 +1,6 @@
 /**
- * What wakes somebody. Each alarm has a section of its own in docs/operations.md: what it means, where to look, what to do;
- * its description links there. Missing data is health: no calls, no faults.
+ * The alarms. Each has a section in docs/operations.md that says what it means, where to look and what to do; the alarm's
+ * description links there. Missing data counts as healthy: an idle service has no failures.
  */
 import { Duration } from 'aws-cdk-lib'
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway'
@@ -20,13 +20,13 @@ import { Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import type { LambdaSide } from '../deployment/environment.ts'
 import { ERRORS } from '../domain/errors.ts'
-import { TIMEOUT_SECONDS } from './service-function.ts'
 import type { Settings } from './settings.ts'
+import { TIMEOUT_SECONDS } from './timeouts.ts'
 import type { VerificationQueue } from './verification-queue.ts'
 
 const PERIOD = Duration.minutes(5)
 
-/** The kinds of alarm, each the anchor of its section: `docs/operations.md#alarm-…`. */
+/** The kinds of alarm. Each is the anchor of its section: `docs/operations.md#alarm-…`. */
 export const ALARM_KINDS = [
   'api-5xx',
   'api-throttles',
@@ -45,14 +45,14 @@ export type AlarmKind = (typeof ALARM_KINDS)[number]
 interface AlarmRule {
   readonly id: string
   readonly kind: AlarmKind
-  readonly says: string
+  readonly description: string
   readonly metric: IMetric
   readonly above: number
-  /** Periods in a row that must be bad. */
+  /** Consecutive periods that must breach. */
   readonly periods: number
 }
 
-/** What is watched, and whom `settings.alarmTopicArn` tells. */
+/** The watched resources; alarms notify `settings.alarmTopicArn`. */
 export interface AlarmsProps {
   readonly settings: Settings
   readonly restApi: RestApi
@@ -63,7 +63,7 @@ export interface AlarmsProps {
   readonly queue: VerificationQueue
 }
 
-/** All alarms of one service. They go to `alarmTopicArn` as they begin and as they end; without one they only show their state. */
+/** All alarms of one service. They notify `alarmTopicArn` when they start and when they end; without it they only show their state. */
 export class Alarms extends Construct {
   readonly alarms: readonly Alarm[]
 
@@ -82,7 +82,7 @@ export class Alarms extends Construct {
     ]
     this.alarms = rules.map((rule) => {
       const alarm = new Alarm(this, rule.id, {
-        alarmDescription: `${rule.says} See docs/operations.md#alarm-${rule.kind}`,
+        alarmDescription: `${rule.description} See docs/operations.md#alarm-${rule.kind}`,
         metric: rule.metric,
         threshold: rule.above,
         comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
@@ -99,7 +99,7 @@ export class Alarms extends Construct {
 
   private apiRules({ restApi, accessLog }: AlarmsProps): AlarmRule[] {
     const stage = restApi.deploymentStage
-    // API Gateway has no metric of its own for the requests that it throttles.
+    // API Gateway has no metric for throttled requests.
     const throttles = new MetricFilter(this, 'ThrottledRequests', {
       logGroup: accessLog,
       filterPattern: FilterPattern.stringValue('$.status', '=', String(ERRORS.throttled.status)),
@@ -111,8 +111,8 @@ export class Alarms extends Construct {
       {
         id: 'ApiServerErrors',
         kind: 'api-5xx',
-        says: 'More than 1 % of requests ended in a 5xx for 10 minutes.',
-        // The average of this metric is the rate of such answers.
+        description: 'More than 1 % of requests got a 5xx for 10 minutes.',
+        // The average of this metric is the share of 5xx responses.
         metric: stage.metricServerError({ statistic: Stats.AVERAGE, period: PERIOD }),
         above: 0.01,
         periods: 2,
@@ -120,7 +120,7 @@ export class Alarms extends Construct {
       {
         id: 'ApiThrottles',
         kind: 'api-throttles',
-        says: 'The gateway refused requests with 429 for 10 minutes.',
+        description: 'The gateway refused requests with 429 for 10 minutes.',
         metric: throttles,
         above: 0,
         periods: 2,
@@ -128,7 +128,7 @@ export class Alarms extends Construct {
       {
         id: 'ApiLatency',
         kind: 'api-latency',
-        says: 'One request in a hundred took longer than 5 seconds for 15 minutes.',
+        description: 'The slowest 1 % of requests took longer than 5 seconds for 15 minutes.',
         metric: stage.metricLatency({ statistic: Stats.percentile(99), period: PERIOD }),
         above: 5000,
         periods: 3,
@@ -145,7 +145,7 @@ function functionRules({ functions }: AlarmsProps): AlarmRule[] {
       {
         id: `${name}Errors`,
         kind: 'lambda-errors' as const,
-        says: `The ${side} function crashed or ran out of time.`,
+        description: `The ${side} function crashed or timed out.`,
         metric: handler.metricErrors({ statistic: Stats.SUM, period: PERIOD }),
         above: 0,
         periods: 1,
@@ -153,7 +153,7 @@ function functionRules({ functions }: AlarmsProps): AlarmRule[] {
       {
         id: `${name}Throttles`,
         kind: 'lambda-throttles' as const,
-        says: `Lambda started no more environments for the ${side} function.`,
+        description: `Lambda throttled the ${side} function for 10 minutes.`,
         metric: handler.metricThrottles({ statistic: Stats.SUM, period: PERIOD }),
         above: 0,
         periods: 2,
@@ -161,7 +161,7 @@ function functionRules({ functions }: AlarmsProps): AlarmRule[] {
       {
         id: `${name}Duration`,
         kind: 'lambda-duration' as const,
-        says: `One call in a hundred of the ${side} function used four fifths of its ${seconds} seconds for 15 minutes.`,
+        description: `The slowest 1 % of calls of the ${side} function used 80 % of its ${seconds} seconds for 15 minutes.`,
         metric: handler.metricDuration({ statistic: Stats.percentile(99), period: PERIOD }),
         above: seconds * 1000 * 0.8,
         periods: 3,
@@ -181,7 +181,7 @@ function rulesOfTable(name: string, table: TableV2, operations: readonly Operati
   const throttles = (['Read', 'Write'] as const).map((side) => ({
     id: `${name}${side}Throttles`,
     kind: 'dynamodb-throttles' as const,
-    says: `DynamoDB throttled ${side.toLowerCase()}s of the ${name.toLowerCase()} for 10 minutes.`,
+    description: `DynamoDB throttled ${side.toLowerCase()}s on the ${name.toLowerCase()} table for 10 minutes.`,
     metric: table.metric(`${side}ThrottleEvents`, { statistic: Stats.SUM, period: PERIOD }),
     above: 0,
     periods: 2,
@@ -189,7 +189,7 @@ function rulesOfTable(name: string, table: TableV2, operations: readonly Operati
   const errors = operations.map((operation) => ({
     id: `${name}${operation}Errors`,
     kind: 'dynamodb-errors' as const,
-    says: `DynamoDB failed ${operation} on the ${name.toLowerCase()} by itself for 10 minutes.`,
+    description: `DynamoDB failed ${operation} on the ${name.toLowerCase()} table with internal errors for 10 minutes.`,
     metric: new Metric({
       namespace: 'AWS/DynamoDB',
       metricName: 'SystemErrors',
@@ -208,7 +208,7 @@ function verificationRules({ queue: { queue, deadLetters } }: AlarmsProps): Alar
     {
       id: 'VerificationDelayed',
       kind: 'verification-delayed',
-      says: 'An upload has waited for its verification for 30 minutes.',
+      description: 'An upload has waited 30 minutes for its verification.',
       metric: queue.metricApproximateAgeOfOldestMessage({ statistic: Stats.MAXIMUM, period: PERIOD }),
       above: 1800,
       periods: 1,
@@ -216,8 +216,9 @@ function verificationRules({ queue: { queue, deadLetters } }: AlarmsProps): Alar
     {
       id: 'VerificationAbandoned',
       kind: 'verification-abandoned',
-      says: 'A verification failed again and again and was given up: its uploader must begin anew.',
-      // What SQS moves there by itself is not counted as sent, but it is received, by the verifier.
+      description:
+        'A verification failed on every delivery, so its upload failed. The uploader must restart it.',
+      // SQS does not count redriven messages as sent, but the verifier receives them.
       metric: deadLetters.metricNumberOfMessagesReceived({ statistic: Stats.SUM, period: PERIOD }),
       above: 0,
       periods: 1,
@@ -225,7 +226,8 @@ function verificationRules({ queue: { queue, deadLetters } }: AlarmsProps): Alar
     {
       id: 'DeadLetters',
       kind: 'dead-letters',
-      says: 'A verification that kept failing could not even be given up for 15 minutes.',
+      description:
+        'Messages have stayed in the dead-letter queue for 15 minutes: failing their uploads fails, too.',
       metric: deadLetters.metricApproximateNumberOfMessagesVisible({
         statistic: Stats.MAXIMUM,
         period: PERIOD,

@@ -1,6 +1,6 @@
 /**
- * Who may call the API. The choice is the deployer's and deliberate: `iam` unless another is named, and `none` is said aloud at synth.
- * Bucket itself knows no users; who may write, and where, is decided here, at the gateway.
+ * Who may call the API. The deployer chooses: the default is `iam`, and `none` is a warning at every synth.
+ * Bucket has no users of its own, so the gateway decides who may read and write.
  */
 import { Annotations, Duration, Validations } from 'aws-cdk-lib'
 import {
@@ -17,11 +17,11 @@ import type { Construct } from 'constructs'
 import type { Access } from '../protocol/routes.ts'
 import type { Settings } from './settings.ts'
 
-/** Gives the authorization of a method, by the access that its route needs. */
-export type Authorize = (access: Access) => MethodOptions
+/** The method options that authorize a route of the given access. */
+export type MethodAuthorization = (access: Access) => MethodOptions
 
-/** Builds the authorizer, if one is needed, in `scope`. */
-export function authorization(scope: Construct, settings: Settings): Authorize {
+/** Creates the authorizer in `scope`, if the setting `access` needs one. */
+export function authorization(scope: Construct, settings: Settings): MethodAuthorization {
   const apiKeyRequired = settings.apiKey
   switch (settings.access) {
     case 'iam':
@@ -49,7 +49,7 @@ export function authorization(scope: Construct, settings: Settings): Authorize {
       const authorizer = new RequestAuthorizer(scope, 'LambdaAuthorizer', {
         handler,
         identitySources: [IdentitySource.header('Authorization')],
-        // A cached answer would hold for every path and method: each request is decided on its own.
+        // A cached decision would apply to every path and method, so the authorizer decides each request.
         resultsCacheTtl: Duration.seconds(0),
       })
       return () => ({ authorizer, apiKeyRequired })
@@ -57,20 +57,20 @@ export function authorization(scope: Construct, settings: Settings): Authorize {
     case 'none':
       Annotations.of(scope).addWarningV2(
         'bucket:access-none',
-        'access=none: whoever reaches this API may read and store artifacts without credentials.',
+        'access=none: anyone who can reach this API may read and store artifacts without credentials.',
       )
       Validations.of(scope).acknowledge({
         id: 'AwsSolutions-APIG4',
-        reason: 'The deployer chose access=none, and is warned at every synth.',
+        reason: 'The deployer chose access=none and gets a warning at every synth.',
       })
       return () => ({ authorizationType: AuthorizationType.NONE, apiKeyRequired })
   }
 }
 
 /**
- * The resource policy of a private API: nobody gets in but through the named endpoints.
- * With IAM nothing is allowed beside the Deny that a caller would sign: within one account an Allow here would do in place of the
- * caller's own permission. A preflight carries no credentials that could allow it, so here it must be.
+ * The resource policy of a private API, which denies every request that bypasses the named endpoints.
+ * With `access=iam` the policy allows no signed request: within one account an Allow here would replace the caller's own
+ * permission. Preflights carry no credentials, so the policy must allow them.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
  */

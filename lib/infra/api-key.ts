@@ -1,8 +1,8 @@
-/** One API key with a usage plan: it counts and slows its callers. It says who is billed, not who may do what: that is `access`. */
+/** One API key with a usage plan, which meters and throttles callers. The setting `access` decides what they may do. */
 import { type IApiKey, Period, type RestApi } from 'aws-cdk-lib/aws-apigateway'
 import type { Settings } from './settings.ts'
 
-/** Adds a key and its plan to the API's stage. The key's value stays in API Gateway, where it can be read by its id. */
+/** Adds a key and its usage plan to the API's stage. API Gateway generates the key's value; operators read it by the key's id. */
 export function addApiKey(api: RestApi, settings: Settings): IApiKey {
   const quota = settings.apiKeyMonthlyQuota
   const plan = api.addUsagePlan('UsagePlan', {

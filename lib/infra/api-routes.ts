@@ -1,6 +1,6 @@
 /**
- * The routes table as resources and methods of the gateway. Every resource answers every method and `{proxy+}` every other path:
- * what the table does not know goes to the read function, under the same authorization, and gets our 404 or 405.
+ * The routes table as resources and methods of the gateway. Every resource accepts every method, and `{proxy+}` every other path:
+ * unknown requests go to the read function under the same authorization and get our 404 or 405.
  */
 import {
   AuthorizationType,
@@ -10,22 +10,22 @@ import {
 } from 'aws-cdk-lib/aws-apigateway'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { type Access, ROUTES } from '../protocol/routes.ts'
-import type { Authorize } from './api-access.ts'
+import type { MethodAuthorization } from './api-access.ts'
 
 export interface ApiRoutesProps {
   readonly functions: { readonly [A in Access]: IFunction }
-  readonly authorize: Authorize
-  /** Preflights carry no credentials: where web pages may call, OPTIONS is open to all. */
+  readonly authorize: MethodAuthorization
+  /** Preflights carry no credentials, so OPTIONS is open to everyone where web pages may call. */
   readonly openOptions: boolean
 }
 
 /**
- * Adds a method for each route that writes, and on every resource `ANY` for all others.
+ * Adds a method for each write route, and `ANY` on every resource for all other requests.
  *
  * @see docs/http-api.md, section 2
  */
 export function addRoutes(api: RestApi, { functions, authorize, openOptions }: ApiRoutesProps): void {
-  // One permission for each function: fourteen for each would fill the policy's 20 KB.
+  // One permission per function: one per method would fill the 20 KB of a function's resource policy.
   const integrate = (access: Access) =>
     new LambdaIntegration(functions[access], { scopePermissionToMethod: false })
   const integrations = { read: integrate('read'), write: integrate('write') }
@@ -41,7 +41,7 @@ export function addRoutes(api: RestApi, { functions, authorize, openOptions }: A
   }
 }
 
-/** Every resource on the way to a route, and the one for all other paths. */
+/** Every resource along the path of a route, and the one for all other paths. */
 function resources(root: IResource): Iterable<IResource> {
   const found = new Map<string, IResource>([['', root]])
   for (const { path } of [...Object.values(ROUTES), { path: '/{proxy+}' }]) {

@@ -1,7 +1,7 @@
 /**
- * The S3 bucket that holds the blobs. Its own policy keeps invariant I3 whatever a role may do: an object is created once,
- * never deleted, never replaced, and the versioning that protects it stays as it is.
- * Only the break-glass role, where one is named, is exempt. Who may change this policy can of course lift it.
+ * The S3 bucket of the blobs. Its policy enforces invariant I3 regardless of what roles allow: an object is created once,
+ * never deleted, never replaced, and its protection cannot be weakened. Only the break-glass role is exempt, if one is set.
+ * Principals with `s3:PutBucketPolicy` can replace the policy itself.
  */
 import { Duration } from 'aws-cdk-lib'
 import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam'
@@ -13,19 +13,19 @@ import { fetchFromPages, storeFromPages } from './cross-origin.ts'
 import { PrivateBucket } from './private-bucket.ts'
 import type { Settings } from './settings.ts'
 
-/** How long the parts of an upload that nobody finished may stay. */
+/** How long the parts of an incomplete multipart upload stay. */
 const INCOMPLETE_UPLOAD_DAYS = 7
 
 export interface BlobStorageProps {
   readonly settings: Settings
-  /** Of the customer; the service's own where there is none. */
+  /** Customer-managed; undefined means the key that AWS manages. */
   readonly key: IKey | undefined
 }
 
-/** The S3 bucket of the blobs, versioned, and locked where the settings say so. It outlives its stack. */
+/** The S3 bucket of the blobs: versioned, with Object Lock if the settings ask for it. It outlives its stack. */
 export class BlobStorage extends Construct {
   readonly bucket: PrivateBucket
-  /** The ARN pattern of all blobs: the roles reach nothing else in the S3 bucket. */
+  /** The ARN pattern of all blobs. The roles can access nothing else in the S3 bucket. */
   readonly blobsArn: string
 
   constructor(scope: Construct, id: string, props: BlobStorageProps) {
@@ -64,7 +64,7 @@ export class BlobStorage extends Construct {
         conditions,
       })
     return [
-      // The second condition leaves out UploadPart, which cannot carry the header, nor UploadPartCopy: completing the upload does.
+      // The second condition exempts UploadPart and UploadPartCopy, which cannot carry the header; CompleteMultipartUpload carries it.
       deny('CreateOnly', ['s3:PutObject'], objects, {
         Null: { 's3:if-none-match': 'true' },
         Bool: { 's3:ObjectCreationOperation': 'true' },
@@ -82,7 +82,7 @@ export class BlobStorage extends Construct {
         this.bucket.bucketArn,
         exempt,
       ),
-      // An object under a key that only its sender knows could not be given back to anybody else: no exemption.
+      // Bucket could not return an object whose encryption key only its sender knows, so there is no exemption.
       deny('NoCustomerKeys', ['s3:PutObject'], objects, {
         Null: { 's3:x-amz-server-side-encryption-customer-algorithm': 'false' },
       }),

@@ -1,6 +1,6 @@
 /**
- * The whole service as one construct, for a stack of one's own: storage, ledger, uploads, three functions, the API, and its watch.
- * Everything that holds data outlives the stack; everything else can be made again.
+ * The whole service as one construct, for use in your own stack: storage, ledger, uploads, three functions, the API, alarms
+ * and a dashboard. Everything that holds data outlives the stack; everything else can be recreated.
  */
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
@@ -20,22 +20,22 @@ import { VerificationQueue } from './verification-queue.ts'
  * new BucketService(this, 'Artifacts', { access: 'iam', breakGlassRoleArn, alarmTopicArn })
  */
 export class BucketService extends Construct {
-  /** `api.url` is what clients take as their URL; with `access: 'iam'`, callers need `execute-api:Invoke` on `api.restApi`. */
+  /** `api.url` is the URL for clients; with `access: 'iam'`, callers need `execute-api:Invoke` on `api.restApi`. */
   readonly api: BucketApi
   /** Outlives the stack; nothing in it is ever deleted or replaced. */
   readonly blobs: BlobStorage
-  /** Outlives the stack, and can be restored to any second of the last 35 days. */
+  /** Outlives the stack and can be restored to any second of the last 35 days. */
   readonly ledger: LedgerTable
-  /** Empties itself: the parts of uploads that are under way. */
+  /** The parts of open uploads; its contents expire. */
   readonly staging: StagingStorage
   readonly uploads: UploadsTable
-  /** Committed uploads on their way to `verifyFunction`, and those that kept failing. */
+  /** Committed uploads that wait for `verifyFunction`, and the dead-letter queue of those that kept failing. */
   readonly queue: VerificationQueue
   readonly readFunction: ServiceFunction
   readonly writeFunction: ServiceFunction
   readonly verifyFunction: ServiceFunction
 
-  /** @throws SettingsError with every fault of `props` (docs/deployment.md, Settings). */
+  /** @throws SettingsError with every error in `props` (docs/deployment.md, Settings). */
   constructor(scope: Construct, id: string, props: BucketServiceProps = {}) {
     super(scope, id)
     const settings = readSettings(props)
@@ -50,7 +50,7 @@ export class BucketService extends Construct {
     this.readFunction = new ServiceFunction(this, 'Read', { ...parts, side: 'read' })
     this.writeFunction = new ServiceFunction(this, 'Write', { ...parts, side: 'write' })
     this.verifyFunction = new ServiceFunction(this, 'Verify', { ...parts, side: 'verify' })
-    queue.feed(this.verifyFunction, settings)
+    queue.feed(this.verifyFunction.function, this.verifyFunction.policy, settings)
     const apiFunctions = { read: this.readFunction.function, write: this.writeFunction.function }
     this.api = new BucketApi(this, 'Api', { settings, functions: apiFunctions })
     this.blobs = blobs

@@ -1,24 +1,24 @@
-/** The stack that `cdk deploy` makes: one service, and as outputs the names that its users and operators need. */
+/** The stack that `cdk deploy` creates: one service, with the names that its users and operators need as outputs. */
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import { BucketService } from './bucket-service.ts'
 import type { BucketServiceProps } from './settings.ts'
 
-/** What any stack takes (`env`, `tags`, `stackName`, …), and the settings of the service. */
+/** The properties of any stack (`env`, `tags`, `stackName`, …), and the settings of the service. */
 export interface BucketStackProps extends StackProps {
   /** docs/deployment.md, Settings. */
   readonly service: BucketServiceProps
 }
 
 /**
- * One service in a stack of its own, for whoever has no stack to put it in. Its outputs are the names that docs/deployment.md and
- * docs/operations.md go by: `ApiUrl`, the S3 buckets, tables, queues and log groups. Deleting it leaves blobs and ledger behind.
+ * One service in its own stack. docs/deployment.md and docs/operations.md refer to its outputs: `ApiUrl`, the S3 buckets,
+ * tables, queues and log groups. Deleting the stack keeps blobs and ledger.
  *
  * @example
  * new BucketStack(app, 'Bucket', { service: { access: 'cognito', cognitoUserPoolArns: [pool.userPoolArn] } })
  */
 export class BucketStack extends Stack {
-  /** @throws SettingsError with every fault of `props.service`. */
+  /** @throws SettingsError with every error in `props.service`. */
   constructor(scope: Construct, id: string, { service: settings, ...props }: BucketStackProps) {
     super(scope, id, { description: 'Bucket: a storage-only artifact repository', ...props })
     const service = new BucketService(this, 'Service', settings)

@@ -1,18 +1,18 @@
 /**
- * How a Lambda handler becomes one file: the same options for the deployed bundle, the tests that invoke it and the bench
- * that measures it. CommonJS, because it starts faster than ESM on Lambda; the AWS SDK is inside, so that what was tested runs.
- * This module imports no CDK, so that a bench can read it without paying for it.
+ * How a Lambda handler is bundled into one file: the deployed bundle, its tests and the benchmark share these options.
+ * CommonJS starts faster than ESM on Lambda. The bundle includes the AWS SDK, so that Lambda runs the version that was tested.
+ * This module imports no CDK, so that the benchmark does not load it.
  */
 import { fileURLToPath } from 'node:url'
 import type { LambdaSide } from '../deployment/environment.ts'
 
-/** The extension of our own modules: `.ts` in a checkout, `.js` in the built package. */
+/** The extension of our modules: `.ts` in a checkout, `.js` in the built package. */
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 
 /**
- * Options of esbuild's `build`; `bundle` and `entryPoints` complete them.
+ * Options of esbuild's `build`; the caller adds `entryPoints`.
  *
- * @see https://esbuild.github.io/api/#main-fields — `module` first lets esbuild drop what is not used.
+ * @see https://esbuild.github.io/api/#main-fields — `module` first lets esbuild drop unused exports.
  */
 export const BUNDLE = {
   bundle: true,
@@ -23,8 +23,8 @@ export const BUNDLE = {
   minify: true,
   mainFields: ['module', 'main'] as string[],
   /**
-   * Left out, because Lambda never loads them: credentials are in its environment, which the SDK looks at first, and the
-   * browser's name is asked for only in a browser.
+   * Lambda never loads these: the SDK finds credentials in the environment first, and detects the browser's name only in a
+   * browser.
    */
   external: [
     'bowser',
@@ -37,6 +37,6 @@ export const BUNDLE = {
   ] as string[],
 } as const
 
-/** The handler's source file, absolute: `lambda/read`, `lambda/write` or `lambda/verify`. */
+/** The absolute path of a handler's source file: `lambda/read`, `lambda/write` or `lambda/verify`. */
 export const handlerEntry = (side: LambdaSide): string =>
   fileURLToPath(new URL(`../../lambda/${side}.${extension}`, import.meta.url))

@@ -1,11 +1,11 @@
-/** What pages of the named origins may do with the S3 buckets: what the presigned URLs let them do, and nothing without one. */
+/** CORS rules of the S3 buckets: pages of the named origins may send presigned requests. */
 import { type CorsRule, HttpMethods } from 'aws-cdk-lib/aws-s3'
 import { EXPOSED_HEADERS } from '../protocol/headers.ts'
 import type { Settings } from './settings.ts'
 
 const HOUR_SECONDS = 3600
 
-/** The pages that may call the API may also read what its presigned URLs give. */
+/** Pages that may call the API may read the responses of presigned GETs. */
 export const fetchFromPages = ({ corsOrigins }: Settings): CorsRule[] =>
   corsOrigins.length === 0
     ? []
@@ -19,7 +19,7 @@ export const fetchFromPages = ({ corsOrigins }: Settings): CorsRule[] =>
         },
       ]
 
-/** And send the bytes that its presigned requests ask for. */
+/** Pages that may call the API may send presigned PUTs. */
 export const storeFromPages = ({ corsOrigins }: Settings): CorsRule[] =>
   corsOrigins.length === 0
     ? []

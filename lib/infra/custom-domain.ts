@@ -1,8 +1,7 @@
 /**
- * A name of the deployer's own for the API, with mutual TLS where a truststore is given. The base path is `v1`,
- * as the stage is, so that every path of the contract is the same under either address. DNS stays the deployer's.
+ * A custom domain for the API, with mutual TLS if a truststore is set. The base path is `v1`, like the stage, so that paths are
+ * the same under both addresses. The deployer manages DNS.
  */
-
 import { DomainName, EndpointType, SecurityPolicy, type Stage } from 'aws-cdk-lib/aws-apigateway'
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
 import { Bucket } from 'aws-cdk-lib/aws-s3'
@@ -19,17 +18,17 @@ interface CustomDomainProps {
 }
 
 /**
- * The domain, TLS 1.2 or later, in front of one stage.
+ * The domain of one stage; it requires TLS 1.2 or later.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mutual-tls.html
  */
 export class CustomDomain extends Construct {
-  /** The API root under this name, `https://…/v1`. */
+  /** The API root under this domain, `https://…/v1`. */
   readonly url: string
-  /** What the deployer's DNS record must point at. */
+  /** The target for the deployer's DNS record. */
   readonly target: string
 
-  /** @returns nothing where the settings name no domain. */
+  /** @returns undefined if `domainName` is not set. */
   static forSettings(
     scope: Construct,
     id: string,

@@ -1,4 +1,4 @@
-/** One page that shows whether the service is well: requests, refusals, waits, the functions, verifications, the tables, and the alarms. */
+/** The dashboard: alarms, requests, errors, latency, functions, verifications and tables. */
 import { Duration } from 'aws-cdk-lib'
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway'
 import { type Alarm, AlarmStatusWidget, Dashboard, GraphWidget, Stats } from 'aws-cdk-lib/aws-cloudwatch'
@@ -17,7 +17,7 @@ export interface DashboardProps {
   readonly alarms: readonly Alarm[]
 }
 
-/** Adds the dashboard; it shows the last three hours. */
+/** Adds the dashboard, which shows the last three hours. */
 export function addDashboard(
   scope: Construct,
   { restApi, functions, ledger, uploads, queue, alarms }: DashboardProps,
@@ -38,7 +38,7 @@ export function addDashboard(
       [new AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms], width: 24, height: 3 })],
       [
         graph('Requests', [stage.metricCount(sum)]),
-        graph('Refusals and failures', [stage.metricClientError(sum), stage.metricServerError(sum)]),
+        graph('Client and server errors', [stage.metricClientError(sum), stage.metricServerError(sum)]),
         graph('Latency (ms)', [stage.metricLatency(percentile(50)), stage.metricLatency(percentile(99))]),
       ],
       [

@@ -1,7 +1,7 @@
 /**
- * What the gateway says when it refuses a request by itself: problem details from the same table as everybody else's,
- * so that a client meets one form of refusal (docs/http-api.md, section 8).
- * Templates are text with `$context` variables, not a language: a header is fixed, and a size cannot be known.
+ * The responses that the gateway sends when it refuses a request itself. They are problem details from the same table as our own
+ * errors, so that clients parse one form (docs/http-api.md, section 8).
+ * Templates only substitute `$context` variables: headers are static, and the size of a request is unknown.
  */
 import { ResponseType, type RestApi } from 'aws-cdk-lib/aws-apigateway'
 import { ERRORS, type ErrorCode, type ProblemMembers } from '../domain/errors.ts'
@@ -25,35 +25,33 @@ const refusal = <C extends ErrorCode>(
   retryAfter?: number,
 ): Refusal<C> => ({ code, detail, members, ...(retryAfter === undefined ? {} : { retryAfter }) })
 
-const noCredentials = refusal('unauthorized', 'the gateway found no credentials that it accepts', {})
-const notAllowed = refusal('forbidden', 'the gateway does not let this caller do this', {})
-const noAnswer = refusal('unavailable', 'the service behind the gateway failed or took too long', {}, 1)
-const malformed = refusal('invalid_request', 'the gateway could not read the request', {
-  errors: [
-    { in: 'header', name: 'request', detail: 'is refused by the gateway: $context.error.responseType' },
-  ],
+const noCredentials = refusal('unauthorized', 'the request has no valid credentials', {})
+const notAllowed = refusal('forbidden', 'these credentials do not allow this request', {})
+const noAnswer = refusal('unavailable', 'the service failed or timed out', {}, 1)
+const malformed = refusal('invalid_request', 'the gateway could not parse the request', {
+  errors: [{ in: 'header', name: 'request', detail: 'the gateway refused it: $context.error.responseType' }],
 })
 
 /**
- * Every response type of the gateway that a caller of this API can meet; the two defaults stand for all others.
+ * Every gateway response type that a caller of this API can get; the two defaults cover all others.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
  */
 export const REFUSALS: Readonly<Record<string, Refusal>> = {
-  // Every path and method has a route of ours, so what is "missing" here is always the signature or token.
+  // Every path and method has a route, so this type always means a missing signature or token.
   MISSING_AUTHENTICATION_TOKEN: noCredentials,
   UNAUTHORIZED: noCredentials,
   INVALID_SIGNATURE: noCredentials,
   EXPIRED_TOKEN: noCredentials,
   ACCESS_DENIED: notAllowed,
-  INVALID_API_KEY: refusal('forbidden', 'the gateway found no API key that it accepts', {}),
+  INVALID_API_KEY: refusal('forbidden', 'the request has no valid API key', {}),
   WAF_FILTERED: refusal('forbidden', 'the web application firewall refused the request', {}),
-  REQUEST_TOO_LARGE: refusal('inline_too_large', 'the request is larger than the gateway takes', {
+  REQUEST_TOO_LARGE: refusal('inline_too_large', 'the request is larger than the gateway accepts', {
     max_inline_bytes: LAMBDA_MAX_INLINE_BYTES,
   }),
-  THROTTLED: refusal('throttled', 'the gateway lets no more requests through at the moment', {}, 1),
+  THROTTLED: refusal('throttled', 'too many requests right now', {}, 1),
   QUOTA_EXCEEDED: refusal('throttled', 'the quota of this API key is used up', {}, 3600),
-  RESOURCE_NOT_FOUND: refusal('route_not_found', 'the gateway knows no such resource', {}),
+  RESOURCE_NOT_FOUND: refusal('route_not_found', 'no route matches this path', {}),
   INTEGRATION_FAILURE: noAnswer,
   INTEGRATION_TIMEOUT: noAnswer,
   DEFAULT_4XX: malformed,
@@ -94,11 +92,11 @@ function headers({ code, retryAfter }: Refusal, settings: Settings): Record<stri
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
     ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
-    // RFC 9110, section 15.5.2: a 401 says which scheme would be accepted.
+    // RFC 9110, section 15.5.2: a 401 names an accepted scheme.
     ...(code === 'unauthorized'
       ? { 'WWW-Authenticate': settings.access === 'iam' ? 'AWS4-HMAC-SHA256' : 'Bearer' }
       : {}),
-    // A fixed header can name one origin only: of several, none may read what the gateway itself refuses.
+    // A static header can name one origin only. With several origins, pages cannot read the gateway's own refusals.
     ...(origin !== undefined && others.length === 0
       ? {
           'Access-Control-Allow-Origin': origin,

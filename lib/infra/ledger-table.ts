@@ -1,6 +1,6 @@
 /**
- * The DynamoDB table of the ledger: one row for each stored version, for ever.
- * It can be restored to any second of the last 35 days, and neither a stack nor a slip of the hand deletes it.
+ * The DynamoDB table of the ledger: one permanent row per stored version.
+ * Point-in-time recovery covers 35 days; deletion protection and the retain policy prevent accidental deletion.
  */
 import { RemovalPolicy } from 'aws-cdk-lib'
 import { AttributeType, Billing, CfnGlobalTable, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
@@ -9,11 +9,11 @@ import { Construct } from 'constructs'
 import { LEDGER_KEY } from '../deployment/tables.ts'
 
 export interface LedgerTableProps {
-  /** Of the customer; the service's own where there is none. */
+  /** Customer-managed; undefined means the key that AWS manages. */
   readonly key: IKey | undefined
 }
 
-/** The ledger, on demand, with deletion protection and point-in-time recovery. It outlives its stack. */
+/** The ledger: on demand, with deletion protection and point-in-time recovery. It outlives its stack. */
 export class LedgerTable extends Construct {
   readonly table: TableV2
 
@@ -28,7 +28,7 @@ export class LedgerTable extends Construct {
       deletionProtection: true,
       removalPolicy: RemovalPolicy.RETAIN,
     })
-    // `customerManagedKey` refuses a stack whose region is known only at deployment; the template itself does not.
+    // `customerManagedKey` refuses a stack whose region is unknown at synth, so this sets the property directly.
     const resource = this.table.node.defaultChild
     if (key && resource instanceof CfnGlobalTable)
       resource.addPropertyOverride('Replicas.0.SSESpecification.KMSMasterKeyId', key.keyArn)

@@ -1,27 +1,27 @@
 /**
- * What each side may do, action by action: exactly the calls that lib/aws makes for it.
- * Nothing here deletes or updates what is stored: a ledger row can only be put, under the condition of its one writer, and no blob
- * can be deleted (invariant I3). What is deleted are uploads: their rows, and what they staged.
+ * The actions that each side's role allows: exactly the calls that lib/aws makes for it.
+ * No role can delete or update stored artifacts: ledger rows are only put, under a condition, and blobs are never deleted
+ * (invariant I3). Roles delete only uploads: their rows and their staged objects.
  */
 import type { LambdaSide } from '../deployment/environment.ts'
 
-/** What an action is allowed on. */
+/** The resource of an action. */
 export type Resource =
   | 'ledger'
   | 'uploads'
-  /** The blobs, `blobs/*`, and the S3 bucket that holds them. */
+  /** The objects `blobs/*`, and their S3 bucket. */
   | 'blobs'
   | 'blobBucket'
-  /** What uploads have staged, `uploads/*`, and the S3 bucket that holds it. */
+  /** The staged objects `uploads/*`, and their S3 bucket. */
   | 'staging'
   | 'stagingBucket'
-  /** The queue of verifications, and the one of those that kept failing. */
+  /** The queue of verifications, and its dead-letter queue. */
   | 'queue'
   | 'deadLetters'
-  /** The customer-managed key, where there is one. */
+  /** The customer-managed key, if one is set. */
   | 'key'
 
-/** `UploadPart`, `UploadPartCopy` and the begin and end of a multipart upload are all `s3:PutObject`. */
+/** `s3:PutObject` covers UploadPart, UploadPartCopy, CreateMultipartUpload and CompleteMultipartUpload. */
 const STAGE = [
   's3:PutObject',
   's3:GetObject',
@@ -29,10 +29,10 @@ const STAGE = [
   's3:AbortMultipartUpload',
   's3:DeleteObject',
 ]
-/** A stream or a promotion that breaks is an upload to abort: its parts would be paid for until the lifecycle rule finds them. */
+/** Failed streams and promotions abort their multipart upload, whose parts would otherwise cost money until the lifecycle rule runs. */
 const STORE = ['s3:PutObject', 's3:GetObject', 's3:AbortMultipartUpload']
-/** Without it S3 answers 403 for an object that is missing, which looks like a broken policy. */
-const TELL_MISSING = ['s3:ListBucket']
+/** Without it S3 returns 403 for a missing object, which looks like a broken policy. */
+const DETECT_MISSING = ['s3:ListBucket']
 const CONSUME = [
   'sqs:ReceiveMessage',
   'sqs:DeleteMessage',
@@ -49,14 +49,14 @@ const ENCRYPT = [
   'kms:ReEncryptTo',
 ]
 
-/** The actions of each side's role, by what they are allowed on. `test/infra/roles.test.ts` holds them to the calls of `lib/aws`. */
+/** The actions of each side's role by resource. `test/infra/roles.test.ts` compares them with the calls of `lib/aws`. */
 export const PERMISSIONS: {
   readonly [S in LambdaSide]: { readonly [R in Resource]?: readonly string[] }
 } = {
   read: {
     ledger: ['dynamodb:GetItem', 'dynamodb:Query'],
     uploads: ['dynamodb:GetItem'],
-    // The function signs URLs that carry this right; of uploads it asks whether the blob is there.
+    // The function signs GET URLs with this permission, and checks whether the blob of an upload exists.
     blobs: ['s3:GetObject'],
     staging: ['s3:ListMultipartUploadParts'],
     key: ['kms:Decrypt', 'kms:DescribeKey'],
@@ -65,9 +65,9 @@ export const PERMISSIONS: {
     ledger: ['dynamodb:GetItem', 'dynamodb:PutItem'],
     uploads: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
     blobs: STORE,
-    blobBucket: TELL_MISSING,
+    blobBucket: DETECT_MISSING,
     staging: STAGE,
-    stagingBucket: TELL_MISSING,
+    stagingBucket: DETECT_MISSING,
     queue: ['sqs:SendMessage'],
     key: ENCRYPT,
   },
@@ -75,9 +75,9 @@ export const PERMISSIONS: {
     ledger: ['dynamodb:GetItem', 'dynamodb:PutItem'],
     uploads: ['dynamodb:GetItem', 'dynamodb:PutItem'],
     blobs: STORE,
-    blobBucket: TELL_MISSING,
+    blobBucket: DETECT_MISSING,
     staging: STAGE,
-    stagingBucket: TELL_MISSING,
+    stagingBucket: DETECT_MISSING,
     queue: CONSUME,
     deadLetters: CONSUME,
     key: ENCRYPT,

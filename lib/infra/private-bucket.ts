@@ -1,4 +1,4 @@
-/** An S3 bucket for bytes of artifacts: encrypted, closed to the public, over TLS only, never deleted with its stack. */
+/** An S3 bucket for the bytes of artifacts: encrypted, private, TLS only, retained when its stack is deleted. */
 import { CfnElement, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import {
@@ -10,17 +10,17 @@ import {
 } from 'aws-cdk-lib/aws-s3'
 import type { Construct } from 'constructs'
 
-/** What the S3 buckets may differ in; nothing of it opens one. */
+/** The properties in which the S3 buckets differ; none of them grants access. */
 export interface PrivateBucketProps
   extends Pick<
     BucketProps,
     'versioned' | 'lifecycleRules' | 'cors' | 'objectLockEnabled' | 'objectLockDefaultRetention'
   > {
-  /** Of the customer; S3's own where there is none. */
+  /** Customer-managed; undefined means the key that S3 manages. */
   readonly key: IKey | undefined
 }
 
-/** Such an S3 bucket; the name is CloudFormation's choice. */
+/** CloudFormation generates the name. */
 export class PrivateBucket extends Bucket {
   constructor(scope: Construct, id: string, { key, ...props }: PrivateBucketProps) {
     super(scope, id, {
@@ -37,11 +37,11 @@ export class PrivateBucket extends Bucket {
     Validations.of(this).acknowledge({
       id: 'AwsSolutions-S1',
       reason:
-        'Server access logs hold the query strings of presigned requests, and Bucket promises that those are never logged (docs/http-api.md, section 9.5). CloudTrail data events record the same accesses.',
+        'Server access logs contain the query strings of presigned requests, which Bucket never logs (docs/http-api.md, section 9.5). CloudTrail data events record the same accesses.',
     })
   }
 
-  /** Its name within the template, by which findings about it are acknowledged. */
+  /** The logical id in the template, used to acknowledge findings about this bucket. */
   get logicalId(): string {
     const element = this.node.defaultChild
     return element instanceof CfnElement ? Stack.of(this).getLogicalId(element) : ''

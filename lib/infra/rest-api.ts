@@ -1,6 +1,6 @@
 /**
- * The REST API in front of the two functions: regional or private, one stage named like the root of the contract, `v1`.
- * All bodies are binary for it (bytes must arrive as they were sent), and it writes one line per request, without query strings.
+ * The REST API in front of the read and write functions: regional or private, with one stage named after the API root, `v1`.
+ * It treats all bodies as binary, so that bytes arrive unchanged, and logs one line per request, without query strings.
  */
 import { RemovalPolicy, Validations } from 'aws-cdk-lib'
 import {
@@ -24,11 +24,11 @@ import { CustomDomain } from './custom-domain.ts'
 import { addGatewayResponses } from './gateway-responses.ts'
 import type { Settings } from './settings.ts'
 
-/** The stage has the name of the API's root, so that public paths are the same here and on the local server. */
+/** The stage is named after the API root, so that public paths equal those of the local server. */
 export const STAGE = API_ROOT.slice(1)
 
 /**
- * One line of the access log. `path` is without the query string, where a signature could stand.
+ * One line of the access log. `path` excludes the query string, which may contain a signature.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
  */
@@ -53,25 +53,25 @@ const ACCESS_LOG_LINE = {
 
 export interface BucketApiProps {
   readonly settings: Settings
-  /** By the access that a route needs; `read` also answers what no route knows. */
+  /** The function per access of a route; `read` also handles unknown routes. */
   readonly functions: { readonly [A in Access]: IFunction }
 }
 
 /**
  * The API of the contract (docs/http-api.md) under the stage `v1`, with the settings' access, limits, domain and web ACL.
- * Where `vpcEndpointIds` are given it is private: nobody gets in but through them.
+ * With `vpcEndpointIds` it is private and accepts requests only through those endpoints.
  *
- * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html — 10 MB to a request, 29 s to an answer
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html — 10 MB per request, 29 s per response
  */
 export class BucketApi extends Construct {
   readonly restApi: RestApi
-  /** One line of JSON for each request, without query strings; it outlives the stack, for `logRetentionDays`. */
+  /** One line of JSON per request, without query strings. It outlives the stack; lines expire after `logRetentionDays`. */
   readonly accessLog: LogGroup
-  /** There where `domainName` is set. */
+  /** Set if `domainName` is. */
   readonly domain: CustomDomain | undefined
-  /** There where `apiKey` is set; the key itself is read in API Gateway, by this id. */
+  /** Set if `apiKey` is; operators read the key's value in API Gateway by this id. */
   readonly apiKeyId: string | undefined
-  /** The API root, `https://…/v1`: what clients take as their URL. */
+  /** The API root, `https://…/v1`, which is the URL for clients. */
   readonly url: string
 
   constructor(scope: Construct, id: string, { settings, functions }: BucketApiProps) {
@@ -97,9 +97,9 @@ export class BucketApi extends Construct {
         : { types: [EndpointType.REGIONAL] },
       ...(policy ? { policy } : {}),
       binaryMediaTypes: ['*/*'],
-      // Where callers must show a certificate, the gateway's own address would be a way around it.
+      // The default endpoint would bypass mutual TLS.
       disableExecuteApiEndpoint: settings.truststoreUri !== undefined,
-      // The role is the account's, for all its APIs: it stays when this stack goes.
+      // All APIs of the account share this role, so it stays when this stack is deleted.
       ...(settings.gatewayLogRole
         ? { cloudWatchRole: true, cloudWatchRoleRemovalPolicy: RemovalPolicy.RETAIN }
         : { cloudWatchRole: false }),
@@ -113,9 +113,9 @@ export class BucketApi extends Construct {
         accessLogFormat: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG_LINE)),
       },
     })
-    // The construct's own output would name the address a second time, also where it is closed.
+    // The stack has its own `ApiUrl` output. This one would also name an endpoint that is disabled.
     this.restApi.node.tryRemoveChild('Endpoint')
-    // A deployment is a snapshot: without this a changed policy would stay without effect until something else changes.
+    // A deployment is a snapshot: without this, a changed policy would take effect only with the next other change.
     if (policy) this.restApi.latestDeployment?.addToLogicalId({ policy: policy.toJSON() })
 
     const authorize = authorization(this, settings)
@@ -136,34 +136,34 @@ export class BucketApi extends Construct {
       {
         id: 'AwsSolutions-APIG2',
         reason:
-          'Requests are validated in the functions, which name every fault at once; the gateway would stop at the first and say less.',
+          'The functions validate requests and report every error at once; the gateway would report only the first.',
       },
       {
         id: 'AwsSolutions-APIG6',
         reason:
-          'Execution logs hold headers and query strings, which Bucket promises never to log; the access log has one line per request.',
+          'Execution logs contain headers and query strings, which Bucket never logs; the access log has one line per request.',
       },
     )
     if (settings.gatewayLogRole)
       Validations.of(this).acknowledge({
         id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]',
-        reason: 'The policy that AWS keeps for exactly this: API Gateway may write its logs.',
+        reason: 'AWS maintains this policy for API Gateway to write its logs.',
       })
     if (settings.webAclArn === undefined)
       Validations.of(this).acknowledge({
         id: 'AwsSolutions-APIG3',
-        reason: "A web ACL is the deployer's: the setting webAclArn associates one.",
+        reason: 'The deployer provides the web ACL with the setting webAclArn.',
       })
     if (settings.access !== 'cognito')
       Validations.of(this).acknowledge({
         id: 'AwsSolutions-COG4',
-        reason: `Access is the deployer's choice, here ${settings.access}; the setting access=cognito takes a user pool.`,
+        reason: `The deployer chose access=${settings.access}; access=cognito would use a user pool.`,
       })
     if (settings.corsOrigins.length > 0)
       Validations.of(this).acknowledge({
         id: 'AwsSolutions-APIG4',
         reason:
-          'Browsers send preflights (OPTIONS) without credentials; they say nothing about what is stored.',
+          'Browsers send preflights (OPTIONS) without credentials; the responses reveal nothing about stored artifacts.',
       })
   }
 }

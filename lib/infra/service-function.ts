@@ -1,6 +1,6 @@
 /**
- * One Lambda function of the service, with a role and a log group of its own. Its side decides which handler runs and what it may
- * do: a fault in the read path cannot write, whatever it tries.
+ * One Lambda function of the service, with its own role and log group. Its side determines the handler and the permissions,
+ * so that a defect in the read path cannot write.
  */
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
 import { Effect, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
@@ -17,22 +17,14 @@ import type { LedgerTable } from './ledger-table.ts'
 import { PERMISSIONS, type Resource } from './permissions.ts'
 import type { Settings } from './settings.ts'
 import type { StagingStorage } from './staging-storage.ts'
+import { TIMEOUT_SECONDS } from './timeouts.ts'
 import type { UploadsTable } from './uploads-table.ts'
 import type { VerificationQueue } from './verification-queue.ts'
 
 /** The memory at which Lambda gives one full vCPU. @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html */
 const MEMORY_MIB = 1769
 
-/**
- * How long one call may take. The API: below the 29 seconds after which the gateway gives up, so that a slow call still ends in
- * our own words. The verifier: as long as Lambda lets a function run, which bounds the largest artifact.
- */
-export const TIMEOUT_SECONDS = { read: 28, write: 28, verify: 900 } as const satisfies Record<
-  LambdaSide,
-  number
->
-
-/** All that the functions work with. */
+/** The resources that the functions use. */
 export interface ServiceParts {
   readonly settings: Settings
   readonly blobs: BlobStorage
@@ -51,7 +43,7 @@ export interface ServiceFunctionProps extends ServiceParts {
 export class ServiceFunction extends Construct {
   readonly function: NodejsFunction
   readonly logGroup: LogGroup
-  /** What must be there before the function is called. */
+  /** Must exist before the function is called. */
   readonly policy: Policy
 
   constructor(scope: Construct, id: string, props: ServiceFunctionProps) {
@@ -66,7 +58,7 @@ export class ServiceFunction extends Construct {
     ]
     const role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
-      description: `What the ${side} side of Bucket may do`,
+      description: `Permissions of the ${side} side of Bucket`,
     })
     this.function = new NodejsFunction(this, 'Function', {
       description: `Bucket: ${side}`,
@@ -135,7 +127,7 @@ export class ServiceFunction extends Construct {
       Validations.of(policy).acknowledge({
         id: `AwsSolutions-IAM5[Resource::<${pattern}]`,
         reason:
-          'A blob, and an upload, has a key of its own, so the role names all of them by one pattern; the actions are listed one by one.',
+          'Each blob and each upload has its own key, so the resource is a pattern; every action is listed by name.',
       })
     return policy
   }
@@ -152,6 +144,6 @@ function environment({ side, settings, blobs, staging, ledger, uploads, queue }:
     maxArtifactBytes: String(settings.maxArtifactBytes),
     corsOrigins: settings.corsOrigins.join(','),
   }
-  const told = LAMBDA_VARIABLES[side].filter((variable) => values[variable] !== '')
-  return Object.fromEntries(told.map((variable) => [LAMBDA_ENVIRONMENT[variable], values[variable]]))
+  const present = LAMBDA_VARIABLES[side].filter((variable) => values[variable] !== '')
+  return Object.fromEntries(present.map((variable) => [LAMBDA_ENVIRONMENT[variable], values[variable]]))
 }

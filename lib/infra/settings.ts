@@ -1,18 +1,18 @@
 /**
- * Everything that a deployment may decide, in one table: name, form, default. docs/deployment.md explains each.
- * Settings are checked together at synth and every fault is reported at once; a name that is none is a fault too,
- * so that nobody believes that a mistyped protection is on.
+ * All settings of a deployment in one table: name, validator, default. docs/deployment.md explains each.
+ * Synth checks all settings and reports every error at once. An unknown name is an error, because a mistyped protection would
+ * otherwise be off without notice.
  */
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { DEFAULT_MAX_ARTIFACT_BYTES, DEPLOYED_MAX_ARTIFACT_BYTES, GIB } from '../domain/limits.ts'
-import { atMost, type Form, flag, list, numberOf, oneOf, text, whole } from './setting-forms.ts'
+import { atMost, flag, list, numberOf, oneOf, text, type Validator, whole } from './validators.ts'
 
 const arn = (service: string, resource: string, example: string) =>
   text(new RegExp(`^arn:aws[a-z-]*:${service}:[a-z0-9-]*:\\d{12}:${resource}$`), example)
 
-/** The forms of the settings that a deployment must or may give. */
-const FORMS = {
-  /** Who may call: callers with AWS credentials, a Cognito user pool, a Lambda authorizer, or anybody. */
+/** The validator of each setting. */
+const VALIDATORS = {
+  /** Who may call: callers with AWS credentials, a Cognito user pool, a Lambda authorizer, or everyone. */
   access: oneOf('iam', 'cognito', 'lambda', 'none'),
   cognitoUserPoolArns: list(
     arn(
@@ -21,23 +21,23 @@ const FORMS = {
       'arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_AbCdEfGhI',
     ),
   ),
-  /** OAuth scopes of which an access token needs one to read; without any, an ID token is enough. */
+  /** An access token needs one of these OAuth scopes to read. Without scopes an ID token is enough. */
   cognitoReadScopes: list(text(/^\S+$/, 'a scope such as bucket/read')),
-  /** OAuth scopes of which an access token needs one to write. */
+  /** An access token needs one of these OAuth scopes to write. */
   cognitoWriteScopes: list(text(/^\S+$/, 'a scope such as bucket/write')),
   authorizerFunctionArn: arn(
     'lambda',
     'function:[A-Za-z0-9_-]+(:.+)?',
     'arn:aws:lambda:eu-west-1:123456789012:function:name',
   ),
-  /** Callers send an API key beside their credentials, and a usage plan counts them. */
+  /** Callers send an API key in addition to their credentials, and a usage plan meters them. */
   apiKey: flag,
   apiKeyMonthlyQuota: whole(1, 2_147_483_647),
-  /** Requests per second that the stage lets through in the long run. */
+  /** Sustained requests per second of the stage. */
   throttleRate: whole(1, 100_000),
-  /** Requests that it lets through at once. */
+  /** Burst of requests above the sustained rate. */
   throttleBurst: whole(1, 100_000),
-  /** Makes the API private: it answers only through these interface endpoints. */
+  /** Makes the API private: it accepts requests only through these interface endpoints. */
   vpcEndpointIds: list(text(/^vpce-[0-9a-f]{8,17}$/, 'vpce-0123456789abcdef0')),
   webAclArn: arn(
     'wafv2',
@@ -46,19 +46,19 @@ const FORMS = {
   ),
   domainName: text(/^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, 'artifacts.example.com'),
   certificateArn: arn('acm', 'certificate/.+', 'arn:aws:acm:eu-west-1:123456789012:certificate/id'),
-  /** Turns mutual TLS on for the custom domain: the certificates that may sign a caller's. */
+  /** Enables mutual TLS on the custom domain: the CA certificates that may sign a caller's. */
   truststoreUri: text(/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/.+$/, 's3://bucket-name/truststore.pem'),
   truststoreVersion: text(/^\S+$/, 'the version id of an S3 object'),
-  /** Web pages that may call from a browser. */
+  /** Origins of web pages that may call from a browser. */
   corsOrigins: list(text(/^https?:\/\/[a-z0-9.-]+(:\d{1,5})?$/, 'an origin such as https://app.example.com')),
   maxArtifactBytes: atMost(
     DEPLOYED_MAX_ARTIFACT_BYTES,
-    `is more than the verifier of uploads can read in the 15 minutes that Lambda gives it: at most ${DEPLOYED_MAX_ARTIFACT_BYTES} (${DEPLOYED_MAX_ARTIFACT_BYTES / GIB} GiB)`,
+    `is more than the verifier can read in Lambda's limit of 15 minutes; the maximum is ${DEPLOYED_MAX_ARTIFACT_BYTES} (${DEPLOYED_MAX_ARTIFACT_BYTES / GIB} GiB)`,
     whole(1, Number.MAX_SAFE_INTEGER),
   ),
-  /** A symmetric customer-managed key for the S3 buckets, the tables and the queues; without it, the keys that AWS manages. */
+  /** A symmetric customer-managed key for the S3 buckets, the tables and the queues. The default is keys that AWS manages. */
   kmsKeyArn: arn('kms', 'key/.+', 'arn:aws:kms:eu-west-1:123456789012:key/id'),
-  /** The only role that the S3 bucket's policy lets delete, overwrite, or change versioning and lifecycle. */
+  /** The only role that the blob bucket's policy allows to delete, overwrite, or change the bucket's protection. */
   breakGlassRoleArn: arn('iam', 'role/.+', 'arn:aws:iam::123456789012:role/name'),
   objectLockMode: oneOf('governance', 'compliance'),
   objectLockDays: whole(1, 36_500),
@@ -67,22 +67,22 @@ const FORMS = {
       (days): days is RetentionDays => typeof days === 'number' && days !== RetentionDays.INFINITE,
     ),
   ),
-  /** Lambda environments kept for, and allowed to, each function of the API; without it the account's pool is shared. */
+  /** Reserved concurrency of each API function. Without it the functions share the account's pool. */
   readConcurrency: whole(1, 100_000),
   writeConcurrency: whole(1, 100_000),
-  /** Verifications that run at once, at most. */
+  /** The maximum number of concurrent verifications. */
   verifyConcurrency: whole(2, 1000),
   alarmTopicArn: arn('sns', '[A-Za-z0-9_-]+', 'arn:aws:sns:eu-west-1:123456789012:name'),
-  /** Sets the account's role with which API Gateway writes logs; off where the account has one already. */
+  /** Sets the account-wide role with which API Gateway writes logs. Off if the account has one. */
   gatewayLogRole: flag,
-  /** For an emulator: leaves out what emulators refuse to create (the association of a WAF ACL). */
+  /** For an emulator: omits resources that emulators cannot create (the association of a WAF ACL). */
   local: flag,
-} satisfies Record<string, Form<unknown>>
+} satisfies Record<string, Validator<unknown>>
 
-type SettingName = keyof typeof FORMS
-type SettingValue<N extends SettingName> = (typeof FORMS)[N] extends Form<infer T> ? T : never
+type SettingName = keyof typeof VALIDATORS
+type SettingValue<N extends SettingName> = (typeof VALIDATORS)[N] extends Validator<infer T> ? T : never
 
-/** What holds where a deployment says nothing. */
+/** The value of each setting that a deployment does not set. */
 export const DEFAULTS = {
   access: 'iam',
   apiKey: false,
@@ -97,120 +97,121 @@ export const DEFAULTS = {
 
 type Defaulted = keyof typeof DEFAULTS
 
-/** What a caller of `BucketService` may set; docs/deployment.md explains each. */
+/** The settings of `BucketService`; docs/deployment.md explains each. */
 export type BucketServiceProps = { readonly [N in SettingName]?: SettingValue<N> }
 
-/** The settings of one deployment, checked and complete. */
+/** The validated settings of one deployment, with defaults. */
 export type Settings = { readonly [N in Defaulted]: SettingValue<N> } & {
   readonly [N in Exclude<SettingName, Defaulted>]?: SettingValue<N>
 }
 
-/** Every setting that there is. */
-export const SETTING_NAMES: readonly string[] = Object.keys(FORMS)
+/** The names of all settings. */
+export const SETTING_NAMES: readonly string[] = Object.keys(VALIDATORS)
 
-/** All faults of a configuration. `message` lists them, one to a line. */
+/** All errors of a configuration. `message` lists them, one per line. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError'
-  readonly faults: readonly string[]
+  readonly errors: readonly string[]
 
-  constructor(faults: readonly string[]) {
-    super(['the configuration of Bucket is faulty:', ...faults.map((fault) => `  ${fault}`)].join('\n'))
-    this.faults = faults
+  constructor(errors: readonly string[]) {
+    super(['Invalid configuration of Bucket:', ...errors.map((error) => `  ${error}`)].join('\n'))
+    this.errors = errors
   }
 }
 
 /**
- * Reads and checks settings; a value may be text, as `-c name=value` gives it.
+ * Validates settings. A value may be text, as `-c name=value` passes it.
  *
- * @throws SettingsError with every fault of every setting, and every combination that cannot be deployed.
+ * @throws SettingsError with every invalid setting and every invalid combination.
  */
 export function readSettings(values: Readonly<Record<string, unknown>>): Settings {
-  const faults: string[] = []
+  const errors: string[] = []
   const read: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(values)) {
     if (value === undefined) continue
-    const form: Form<unknown> | undefined = Object.hasOwn(FORMS, name)
-      ? FORMS[name as SettingName]
+    const validate: Validator<unknown> | undefined = Object.hasOwn(VALIDATORS, name)
+      ? VALIDATORS[name as SettingName]
       : undefined
-    const result = form?.(value)
-    if (result === undefined) faults.push(`${name}: is no setting; there are ${SETTING_NAMES.join(', ')}`)
+    const result = validate?.(value)
+    if (result === undefined)
+      errors.push(`unknown setting "${name}"; valid settings: ${SETTING_NAMES.join(', ')}`)
     else if (result.ok) read[name] = result.value
-    else faults.push(`${name}: ${result.detail}`)
+    else errors.push(`${name}: ${result.detail}`)
   }
-  // Each member was read by the form that its type comes from.
+  // The validator of each member determines its type.
   const settings = { ...DEFAULTS, ...read } as Settings
-  faults.push(...contradictions(settings, values))
-  if (faults.length > 0) throw new SettingsError(faults)
+  errors.push(...contradictions(settings, values))
+  if (errors.length > 0) throw new SettingsError(errors)
   return settings
 }
 
-/** A rule between settings: it is broken where `when` holds and `given` does not. */
+/** A rule between settings, violated if `when` is true and `requires` is false. */
 interface Rule {
   readonly when: boolean
-  readonly given: boolean
-  readonly fault: string
+  readonly requires: boolean
+  readonly error: string
 }
 
-/** @param values as given: a setting that is there but faulty is not reported as missing, too. */
+/** @param values the raw values: an invalid setting is not reported as missing as well. */
 function contradictions(settings: Settings, values: Readonly<Record<string, unknown>>): string[] {
   const given = (...names: readonly SettingName[]) => names.every((name) => values[name] !== undefined)
   const { access } = settings
   const rules: readonly Rule[] = [
     {
       when: access === 'cognito',
-      given: given('cognitoUserPoolArns'),
-      fault: 'cognitoUserPoolArns: is needed for access=cognito',
+      requires: given('cognitoUserPoolArns'),
+      error: 'cognitoUserPoolArns: required with access=cognito',
     },
     {
       when: given('cognitoUserPoolArns'),
-      given: access === 'cognito',
-      fault: 'cognitoUserPoolArns: has no effect without access=cognito',
+      requires: access === 'cognito',
+      error: 'cognitoUserPoolArns: has no effect without access=cognito',
     },
     {
       when: given('cognitoReadScopes') || given('cognitoWriteScopes'),
-      given: access === 'cognito' && given('cognitoReadScopes', 'cognitoWriteScopes'),
-      fault: 'cognitoReadScopes, cognitoWriteScopes: go together, with access=cognito',
+      requires: access === 'cognito' && given('cognitoReadScopes', 'cognitoWriteScopes'),
+      error: 'cognitoReadScopes, cognitoWriteScopes: must be set together, with access=cognito',
     },
     {
       when: access === 'lambda',
-      given: given('authorizerFunctionArn'),
-      fault: 'authorizerFunctionArn: is needed for access=lambda',
+      requires: given('authorizerFunctionArn'),
+      error: 'authorizerFunctionArn: required with access=lambda',
     },
     {
       when: given('authorizerFunctionArn'),
-      given: access === 'lambda',
-      fault: 'authorizerFunctionArn: has no effect without access=lambda',
+      requires: access === 'lambda',
+      error: 'authorizerFunctionArn: has no effect without access=lambda',
     },
     {
       when: given('apiKeyMonthlyQuota'),
-      given: settings.apiKey,
-      fault: 'apiKeyMonthlyQuota: has no effect without apiKey=true',
+      requires: settings.apiKey,
+      error: 'apiKeyMonthlyQuota: has no effect without apiKey=true',
     },
     {
       when: given('domainName') || given('certificateArn'),
-      given: given('domainName', 'certificateArn'),
-      fault: 'domainName, certificateArn: go together',
+      requires: given('domainName', 'certificateArn'),
+      error: 'domainName, certificateArn: must be set together',
     },
     {
       when: given('truststoreUri'),
-      given: given('domainName'),
-      fault: 'truststoreUri: mutual TLS needs domainName',
+      requires: given('domainName'),
+      error: 'truststoreUri: mutual TLS requires domainName',
     },
     {
       when: given('truststoreVersion'),
-      given: given('truststoreUri'),
-      fault: 'truststoreVersion: has no effect without truststoreUri',
+      requires: given('truststoreUri'),
+      error: 'truststoreVersion: has no effect without truststoreUri',
     },
     {
       when: given('domainName'),
-      given: !given('vpcEndpointIds'),
-      fault: 'domainName: a private API (vpcEndpointIds) cannot have this kind of domain',
+      requires: !given('vpcEndpointIds'),
+      error: 'domainName: a private API (vpcEndpointIds) cannot have a regional custom domain',
     },
     {
       when: given('objectLockMode') || given('objectLockDays'),
-      given: given('objectLockMode', 'objectLockDays'),
-      fault: 'objectLockMode, objectLockDays: go together',
+      requires: given('objectLockMode', 'objectLockDays'),
+      error: 'objectLockMode, objectLockDays: must be set together',
     },
   ]
-  return rules.flatMap((rule) => (rule.when && !rule.given ? [rule.fault] : []))
+  return rules.flatMap((rule) => (rule.when && !rule.requires ? [rule.error] : []))
 }

@@ -1,6 +1,6 @@
 /**
- * The S3 bucket for the parts of uploads, apart from that of the blobs: there nothing may be deleted, here everything expires.
- * It has no versions and no locks, which would keep what is to go. Nothing in it is ever visible to a reader.
+ * The S3 bucket for the parts of uploads. It is separate from the blobs, because everything in it expires.
+ * It has no versions and no locks, which would prevent expiry. Readers never see its contents.
  */
 import { Duration } from 'aws-cdk-lib'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
@@ -11,19 +11,19 @@ import { storeFromPages } from './cross-origin.ts'
 import { PrivateBucket } from './private-bucket.ts'
 import type { Settings } from './settings.ts'
 
-/** Two days longer than an upload lives from its commit on, so that no verification that is still tried finds its bytes gone. */
+/** Two days longer than an upload lives after its commit, so that a retried verification still finds its bytes. */
 const LIFETIME = Duration.seconds(UPLOAD_SECONDS).plus(Duration.days(2))
 
 export interface StagingStorageProps {
   readonly settings: Settings
-  /** Of the customer; the service's own where there is none. */
+  /** Customer-managed; undefined means the key that AWS manages. */
   readonly key: IKey | undefined
 }
 
-/** The S3 bucket of what uploads have staged, in the region of that of the blobs, so that copies stay inside of S3. */
+/** The S3 bucket of staged objects, in the same region as the blobs, so that copies stay inside S3. */
 export class StagingStorage extends Construct {
   readonly bucket: PrivateBucket
-  /** The ARN pattern of all that is staged: the roles reach nothing else in the S3 bucket. */
+  /** The ARN pattern of all staged objects. The roles can access nothing else in the S3 bucket. */
   readonly stagedArn: string
 
   constructor(scope: Construct, id: string, { settings, key }: StagingStorageProps) {
@@ -31,7 +31,7 @@ export class StagingStorage extends Construct {
     this.bucket = new PrivateBucket(this, 'Bucket', {
       key,
       versioned: false,
-      // It stays behind when its stack is deleted, as CloudFormation deletes no S3 bucket that holds something, and empties itself.
+      // CloudFormation cannot delete a bucket that contains objects, so the bucket stays when its stack is deleted. Its objects expire.
       lifecycleRules: [
         {
           id: 'expire-everything',

@@ -1,7 +1,7 @@
 /**
- * The DynamoDB table of uploads: one row for each that is under way, deleted by itself some days after it has expired.
- * It holds nothing that lasts, so it is neither backed up nor kept: an upload that is lost is begun anew, and rows that a backup
- * brought back would tell of attempts that are over.
+ * The DynamoDB table of uploads: one row per open upload. DynamoDB deletes a row some days after it has expired.
+ * The table has no backup and is deleted with its stack: clients restart a lost upload, and restored rows would describe
+ * attempts that have ended.
  */
 import { RemovalPolicy } from 'aws-cdk-lib'
 import { AttributeType, Billing, CfnGlobalTable, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
@@ -10,11 +10,11 @@ import { Construct } from 'constructs'
 import { UPLOADS_KEY, UPLOADS_TTL } from '../deployment/tables.ts'
 
 export interface UploadsTableProps {
-  /** Of the customer; the service's own where there is none. */
+  /** Customer-managed; undefined means the key that AWS manages. */
   readonly key: IKey | undefined
 }
 
-/** The uploads under way, on demand. It goes with its stack. */
+/** The open uploads, on demand. The table is deleted with its stack. */
 export class UploadsTable extends Construct {
   readonly table: TableV2
 
@@ -28,7 +28,7 @@ export class UploadsTable extends Construct {
       timeToLiveAttribute: UPLOADS_TTL,
       removalPolicy: RemovalPolicy.DESTROY,
     })
-    // As for the ledger: `customerManagedKey` refuses a stack whose region is known only at deployment.
+    // As for the ledger: `customerManagedKey` refuses a stack whose region is unknown at synth.
     const resource = this.table.node.defaultChild
     if (key && resource instanceof CfnGlobalTable)
       resource.addPropertyOverride('Replicas.0.SSESpecification.KMSMasterKeyId', key.keyArn)

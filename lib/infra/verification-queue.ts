@@ -1,31 +1,32 @@
 /**
- * The queue of verifications, and the one for those that kept failing: nothing is dropped in silence. Both feed the verifier,
- * which does the first and gives the second up, so that their uploads end as `failed` instead of staying as they are.
+ * The queue of verifications and its dead-letter queue. Both feed the verifier: it verifies messages of the first and fails the
+ * uploads of the second, so that no upload stays `verifying` permanently.
  */
 import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
-import { Construct } from 'constructs'
+import { Construct, type IDependable } from 'constructs'
 import { UPLOAD_SECONDS } from '../domain/limits.ts'
-import { type ServiceFunction, TIMEOUT_SECONDS } from './service-function.ts'
 import type { Settings } from './settings.ts'
+import { TIMEOUT_SECONDS } from './timeouts.ts'
 
 /**
- * Longer than the verifier runs. Not the six times that AWS advises against double deliveries, which harm nothing here: the row
- * of the upload decides. A verifier that was killed is replaced after this time.
+ * Longer than the verifier runs, and the time after which another one replaces a verifier that was killed. AWS recommends six
+ * times the function's timeout against double deliveries; these are harmless here, because the upload's row has the state.
  */
 const VISIBILITY = Duration.seconds(TIMEOUT_SECONDS.verify + 300)
-/** With the pauses between them, half an hour of a service that fails all the time. */
+/** With the pauses between them, this bridges an outage of half an hour. */
 const DELIVERIES = 8
-/** A message is of use as long as its upload lives from its commit on; what could not even be given up is kept as long as SQS can. */
+/** A message is useful while its upload lives after its commit. Dead letters stay for SQS's maximum. */
 const RETENTION = { queue: Duration.seconds(UPLOAD_SECONDS), deadLetters: Duration.days(14) }
 
 export interface VerificationQueueProps {
-  /** Of the customer; the service's own where there is none. */
+  /** Customer-managed; undefined means the key that AWS manages. */
   readonly key: IKey | undefined
 }
 
-/** Both queues, encrypted and over TLS only. They go with their stack: uploads are begun anew. */
+/** Both queues, encrypted and TLS only. They are deleted with their stack; clients restart lost uploads. */
 export class VerificationQueue extends Construct {
   readonly queue: Queue
   readonly deadLetters: Queue
@@ -48,8 +49,12 @@ export class VerificationQueue extends Construct {
     })
   }
 
-  /** One verification to a call, so that each has all of the function's time. */
-  feed(verifier: ServiceFunction, { verifyConcurrency }: Settings): void {
+  /**
+   * Delivers messages to the verifier, one verification per invocation, so that each can use the function's whole time.
+   *
+   * @param permissions what Lambda checks when it creates the event source mapping: the verifier's policy.
+   */
+  feed(verifier: LambdaFunction, permissions: IDependable, { verifyConcurrency }: Settings): void {
     const mappings = {
       Queue: {
         eventSourceArn: this.queue.queueArn,
@@ -59,9 +64,8 @@ export class VerificationQueue extends Construct {
       DeadLetters: { eventSourceArn: this.deadLetters.queueArn, batchSize: 10 },
     }
     for (const [id, mapping] of Object.entries(mappings))
-      verifier.function
+      verifier
         .addEventSourceMapping(id, { ...mapping, reportBatchItemFailures: true })
-        // Lambda looks at the role when the mapping is made.
-        .node.addDependency(verifier.policy)
+        .node.addDependency(permissions)
   }
 }

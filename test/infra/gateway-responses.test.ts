@@ -1,4 +1,4 @@
-/** What the gateway refuses by itself reads like every other refusal: problem details from the one table of errors. */
+/** When the gateway refuses a request itself, clients get problem details from the table of errors, as from our own code. */
 import { describe, expect, it } from 'vitest'
 import { ERRORS, type ErrorCode } from '../../lib/domain/errors.ts'
 import { LAMBDA_MAX_INLINE_BYTES } from '../../lib/domain/limits.ts'
@@ -51,13 +51,13 @@ const EXPECTED: Record<string, ErrorCode> = {
   DEFAULT_5XX: 'unavailable',
 }
 
-describe('a refusal of the gateway', () => {
-  it('has a code of the table for every type of refusal', () => {
+describe('a gateway response', () => {
+  it('has an error code for every response type', () => {
     const codes = Object.entries(answers()).map(([type, { problem }]) => [type, problem.code])
     expect(Object.fromEntries(codes)).toEqual(EXPECTED)
   })
 
-  it.each(Object.entries(EXPECTED))('%s says what the table says of %s', (type, code) => {
+  it.each(Object.entries(EXPECTED))('%s has the members of %s in the table of errors', (type, code) => {
     const answer = answers()[type]
     const { status, title, retryable, next } = ERRORS[code]
     expect(answer?.status).toBe(String(status))
@@ -70,29 +70,29 @@ describe('a refusal of the gateway', () => {
     })
   })
 
-  it('names the request, in the body and in a header', () => {
+  it('has the request id in its body and in a header', () => {
     for (const { headers, problem } of Object.values(answers())) {
       expect(problem.request_id).toBe('$context.requestId')
       expect(headers['X-Request-Id']).toBe('context.requestId')
     }
   })
 
-  it('says when to come back, where coming back helps', () => {
+  it('has Retry-After if and only if a retry helps', () => {
     for (const [type, { headers, problem }] of Object.entries(answers()))
       expect(/^[1-9]\d*$/.test(headers['Retry-After'] ?? ''), type).toBe(problem.retryable)
   })
 
-  it('tells how much one request may carry', () => {
+  it('states the largest inline body', () => {
     expect(answers().REQUEST_TOO_LARGE?.problem.max_inline_bytes).toBe(LAMBDA_MAX_INLINE_BYTES)
   })
 
-  it('lists what is wrong with a malformed request, as every invalid_request does', () => {
+  it('lists the errors of a malformed request, as every invalid_request does', () => {
     expect(answers().DEFAULT_4XX?.problem.errors).toEqual([
       { in: 'header', name: 'request', detail: expect.stringContaining('$context.error.responseType') },
     ])
   })
 
-  it('says which credentials would do', () => {
+  it('names the accepted authentication scheme', () => {
     expect(answers().UNAUTHORIZED?.headers['WWW-Authenticate']).toBe('AWS4-HMAC-SHA256')
     const bearer = answers({
       access: 'lambda',
@@ -102,14 +102,14 @@ describe('a refusal of the gateway', () => {
     expect(answers().THROTTLED?.headers).not.toHaveProperty('WWW-Authenticate')
   })
 
-  it('uses no variable that the gateway does not fill in', () => {
+  it('uses only variables that the gateway substitutes', () => {
     for (const { problem } of Object.values(answers()))
       expect(
         JSON.stringify(problem).replace(/\$context\.(requestId|error\.responseType)\b/g, ''),
       ).not.toMatch(/[$#]/)
   })
 
-  it('can be read by the web page of the one named origin', () => {
+  it('is readable by pages of the only configured origin', () => {
     const origin = 'https://app.example.com'
     expect(answers({ corsOrigins: [origin] }).THROTTLED?.headers).toMatchObject({
       'Access-Control-Allow-Origin': origin,

@@ -1,19 +1,19 @@
-/** AWS Solutions' rules find nothing that is not acknowledged with a reason, however the service is configured. */
+/** The rules of AWS Solutions report only findings that the code acknowledges with a reason, in every configuration. */
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { describe, expect, it } from 'vitest'
 import type { BucketServiceProps } from '../../lib/infra/settings.ts'
 import { ARNS, buildStack } from './synthesized.ts'
 
 const CONFIGURATIONS: Record<string, BucketServiceProps> = {
-  'as it comes': {},
-  'open to all, for web pages': { access: 'none', corsOrigins: ['https://app.example.com'] },
-  'behind Cognito and a firewall': {
+  'with default settings': {},
+  'with open access, for web pages': { access: 'none', corsOrigins: ['https://app.example.com'] },
+  'with Cognito and a web ACL': {
     access: 'cognito',
     cognitoUserPoolArns: [ARNS.userPool],
     webAclArn: ARNS.webAcl,
     corsOrigins: ['https://app.example.com'],
   },
-  'with everything': {
+  'with every option': {
     access: 'lambda',
     authorizerFunctionArn: ARNS.authorizer,
     apiKey: true,
@@ -26,15 +26,15 @@ const CONFIGURATIONS: Record<string, BucketServiceProps> = {
     objectLockDays: 30,
     alarmTopicArn: ARNS.topic,
   },
-  private: { vpcEndpointIds: ['vpce-0123456789abcdef0'] },
-  'private, for web pages': {
+  'with a private API': { vpcEndpointIds: ['vpce-0123456789abcdef0'] },
+  'with a private API, for web pages': {
     vpcEndpointIds: ['vpce-0123456789abcdef0'],
     corsOrigins: ['https://app.example.com'],
   },
 }
 
 describe('cdk-nag', () => {
-  it.each(Object.entries(CONFIGURATIONS))('finds nothing in a service %s', (_, service) => {
+  it.each(Object.entries(CONFIGURATIONS))('reports nothing for a service %s', (_, service) => {
     const stack = buildStack(service)
     const { violations } = new AwsSolutionsChecks(stack).validateScope(stack)
     const found = violations.flatMap(({ ruleName, violatingResources }) =>

@@ -1,4 +1,4 @@
-/** How the functions run, what they are told, what is logged and for how long, and who is woken when something breaks. */
+/** How the functions run, their environment, their logs, and the alarms. */
 import { describe, expect, it } from 'vitest'
 import {
   LAMBDA_ENVIRONMENT,
@@ -16,7 +16,7 @@ const lambda = (side: (typeof SIDES)[number], ...args: Parameters<typeof synthes
 
 describe('the functions', () => {
   it.each(API_SIDES)(
-    '%s runs on Node 24 on arm64, with one vCPU, and ends before the gateway gives up',
+    '%s runs on Node 24 on arm64 with one vCPU, and times out before the gateway does',
     (side) => {
       expect(lambda(side)).toMatchObject({
         Runtime: 'nodejs24.x',
@@ -28,7 +28,7 @@ describe('the functions', () => {
     },
   )
 
-  it('Verify runs as they do, for as long as Lambda lets it', () => {
+  it('Verify runs as they do, with Lambda’s longest timeout', () => {
     expect(lambda('Verify')).toMatchObject({
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
@@ -42,7 +42,7 @@ describe('the functions', () => {
     ['Read', 'read'],
     ['Write', 'write'],
     ['Verify', 'verify'],
-  ] as const)('%s is told what its handler reads, and nothing else', (name, side) => {
+  ] as const)('%s gets exactly the variables that its handler reads', (name, side) => {
     const { Variables } = lambda(name, { corsOrigins: ['https://a.example.com', 'https://b.example.com'] })
       .Environment as { Variables: Record<string, unknown> }
     expect(Object.keys(Variables).sort()).toEqual(
@@ -58,7 +58,7 @@ describe('the functions', () => {
     })
   })
 
-  it('share the account’s environments, unless the deployer reserves some', () => {
+  it('share the account’s concurrency unless the deployer reserves some', () => {
     expect(lambda('Read')).not.toHaveProperty('ReservedConcurrentExecutions')
     expect(lambda('Read', { readConcurrency: 500, writeConcurrency: 50 })).toMatchObject({
       ReservedConcurrentExecutions: 500,
@@ -70,14 +70,14 @@ describe('the functions', () => {
 })
 
 describe('logs', () => {
-  it.each(SIDES)('of %s are JSON, in a group of its own', (side) => {
+  it.each(SIDES)('of %s are JSON, in their own log group', (side) => {
     expect(lambda(side).LoggingConfig).toEqual({
       LogFormat: 'JSON',
       LogGroup: { Ref: expect.stringMatching(new RegExp(`^Service${side}Logs`)) },
     })
   })
 
-  it('are kept for 90 days, or as long as the deployer says, and outlive the stack', () => {
+  it('expire after 90 days or the configured time, and outlive the stack', () => {
     for (const [days, service] of [
       [90, {}],
       [365, { logRetentionDays: 365 }],
@@ -89,7 +89,7 @@ describe('logs', () => {
     }
   })
 
-  it('of the gateway are written with a role of the account, set here unless it is there already', () => {
+  it('of the gateway use a role of the account, which the stack sets unless told otherwise', () => {
     expect(synthesize().resource('AWS::ApiGateway::Account')).toMatchObject({ DeletionPolicy: 'Retain' })
     expect(synthesize({ gatewayLogRole: false }).resources('AWS::ApiGateway::Account')).toEqual({})
   })
@@ -103,7 +103,7 @@ describe('alarms', () => {
       String(AlarmDescription).endsWith(`docs/operations.md#alarm-${kind}`),
     )
 
-  it('each lead to a section of the runbook', () => {
+  it('each link to a section of the runbook', () => {
     expect(ALARM_KINDS.flatMap(linked)).toHaveLength(alarms().length)
   })
 
@@ -133,11 +133,11 @@ describe('alarms', () => {
     expect(linked('api-throttles').map(({ MetricName }) => MetricName)).toEqual([transformation?.MetricName])
   })
 
-  it('stay silent while nobody calls', () => {
+  it('stay silent while the service is idle', () => {
     for (const alarm of alarms()) expect(alarm.TreatMissingData).toBe('notBreaching')
   })
 
-  it('tell the topic that the deployer names when they begin and when they end', () => {
+  it('notify the configured topic when they start and when they end', () => {
     for (const { AlarmActions, OKActions } of alarms({ alarmTopicArn: ARNS.topic })) {
       expect(AlarmActions).toEqual([ARNS.topic])
       expect(OKActions).toEqual([ARNS.topic])
@@ -145,14 +145,14 @@ describe('alarms', () => {
     for (const alarm of alarms()) expect(alarm).not.toHaveProperty('AlarmActions')
   })
 
-  it('stand on a dashboard', () => {
+  it('are on the dashboard', () => {
     const body = JSON.stringify(synthesize().resource('AWS::CloudWatch::Dashboard').Properties)
     for (const id of Object.keys(synthesize().resources('AWS::CloudWatch::Alarm'))) expect(body).toContain(id)
   })
 })
 
 describe('the stack', () => {
-  it('gives out what its users and operators need to find it', () => {
+  it('outputs the names that its users and operators need', () => {
     expect(Object.keys(synthesize().template.toJSON().Outputs as object).sort()).toEqual([
       'AccessLogGroup',
       'ApiUrl',
@@ -169,7 +169,7 @@ describe('the stack', () => {
     ])
   })
 
-  it('names the root of the API without a slash at its end, as clients take it', () => {
+  it('outputs the API root without a trailing slash', () => {
     const address = JSON.stringify(synthesize().template.toJSON().Outputs.ApiUrl.Value)
     expect(address).toMatch(/,"\/",\{"Ref":"ServiceApiRestApiDeploymentStagev1\w*"\}\]\]\}$/)
   })

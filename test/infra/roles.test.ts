@@ -1,4 +1,4 @@
-/** Each side may do exactly what its handler calls, and none can delete or change what is stored. */
+/** Each role allows exactly the calls of its handler, and no role can delete or change stored artifacts. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { blobKey } from '../../lib/aws/blob-object.ts'
@@ -7,7 +7,7 @@ import { digestFromHex } from '../../lib/domain/digest.ts'
 import { parseRef } from '../../lib/domain/identifiers.ts'
 import { ARNS, actionsOf, statements, synthesize } from './synthesized.ts'
 
-/** The sources of a folder, without those of the folders in it. */
+/** The source files of a folder, without subfolders. */
 const sourcesOf = (folder: string): string =>
   readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -68,7 +68,7 @@ describe('the role of the read side', () => {
 })
 
 describe('the role of the write side', () => {
-  it('reads and puts ledger rows, keeps uploads, puts and inspects blobs, and tells a missing one from a forbidden one', () => {
+  it('reads and puts ledger rows, manages uploads, puts and inspects blobs, and can tell missing from forbidden', () => {
     expect(permissions('Write')).toEqual({
       Ledger: { actions: ['dynamodb:GetItem', 'dynamodb:PutItem'], resource: ledgerArn },
       Uploads: {
@@ -86,7 +86,7 @@ describe('the role of the write side', () => {
 })
 
 describe('the role of the verifier', () => {
-  it('takes verifications, reads and joins what is staged, puts blobs, and puts rows', () => {
+  it('receives verifications, reads and completes staged objects, puts blobs, and puts rows', () => {
     expect(permissions('Verify')).toEqual({
       Ledger: { actions: ['dynamodb:GetItem', 'dynamodb:PutItem'], resource: ledgerArn },
       Uploads: { actions: ['dynamodb:GetItem', 'dynamodb:PutItem'], resource: uploadsArn },
@@ -102,7 +102,7 @@ describe('the role of the verifier', () => {
 })
 
 describe('all roles', () => {
-  it('use the deployer’s key, where there is one, and only what reading or writing with it takes', () => {
+  it('may use the deployer’s key only as reading or writing requires', () => {
     expect(permissions('Read', { kmsKeyArn: ARNS.key }).Key).toEqual({
       actions: ['kms:Decrypt', 'kms:DescribeKey'],
       resource: ARNS.key,
@@ -110,7 +110,7 @@ describe('all roles', () => {
     expect(permissions('Write', { kmsKeyArn: ARNS.key }).Key).toMatchObject({ resource: ARNS.key })
   })
 
-  it('have no other policy: none of AWS’s, none inline', () => {
+  it('have no managed and no inline policies', () => {
     const { resources } = synthesize({ gatewayLogRole: false })
     const roles = Object.values(resources('AWS::IAM::Role'))
     expect(roles).toHaveLength(3)
@@ -127,7 +127,7 @@ describe('all roles', () => {
         for (const action of actions) expect(action).not.toContain('*')
   })
 
-  it('have nothing that deletes or updates what is stored', () => {
+  it('allow no action that deletes or updates stored artifacts', () => {
     for (const side of SIDES)
       for (const [sid, { actions }] of Object.entries(permissions(side)))
         if (['Ledger', 'Blobs', 'BlobBucket'].includes(sid))
@@ -135,14 +135,14 @@ describe('all roles', () => {
             expect(action).not.toMatch(/Delete|Update|BatchWrite|Tagging|Retention/)
   })
 
-  it('reach staged objects and blobs in S3 buckets of their own', () => {
+  it('access staged objects and blobs in separate S3 buckets', () => {
     const { StagingBucket, BlobBucket } = permissions('Verify')
     expect(StagingBucket?.resource).not.toEqual(BlobBucket?.resource)
   })
 
-  it('reach the keys that the adapters write', () => {
+  it('cover the keys that the adapters write', () => {
     const id = { ref: parseRef('models/llama/v1'), digest: digestFromHex('a'.repeat(64)) }
-    // As the ARNs above have it.
+    // The prefixes of the ARNs above.
     expect(blobKey(id)).toMatch(/^blobs\//)
     expect(stagingKey(id, 'attempt')).toMatch(/^uploads\//)
   })

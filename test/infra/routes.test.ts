@@ -1,5 +1,4 @@
-/** The gateway has the routes of the table, each answered by the side that its access names, under the deployer's choice of access. */
-
+/** The gateway has the routes of the table. Each goes to the function of its access, under the configured authorization. */
 import { Match, Template } from 'aws-cdk-lib/assertions'
 import { describe, expect, it } from 'vitest'
 import type { BucketServiceProps } from '../../lib/infra/settings.ts'
@@ -13,7 +12,7 @@ interface GatewayMethod {
   readonly properties: Record<string, unknown>
 }
 
-/** Every method of the gateway, with its path as the routes table writes it. */
+/** Every method of the gateway, with its path in the form of the routes table. */
 function methods(service: BucketServiceProps = {}): GatewayMethod[] {
   const { resources } = synthesize(service)
   const parts = resources('AWS::ApiGateway::Resource')
@@ -33,7 +32,7 @@ const line = ({ path, method, side }: GatewayMethod) => `${method} ${path || '/'
 const byPath = (path: string) => methods().filter((method) => method.path === path)
 
 describe('the routes of the gateway', () => {
-  it('are those of the table: each goes to the side of its access', () => {
+  it('are those of the table, each on the side of its access', () => {
     for (const { method, path, access } of Object.values(ROUTES)) {
       const here = byPath(path)
       const chosen =
@@ -42,7 +41,7 @@ describe('the routes of the gateway', () => {
     }
   })
 
-  it('reach the write side by nothing else', () => {
+  it('reach the write side only through write routes', () => {
     const expected = Object.values(ROUTES).flatMap(({ method, path, access }) =>
       access === 'write' ? [`${method} ${path} → write`] : [],
     )
@@ -52,7 +51,7 @@ describe('the routes of the gateway', () => {
     expect(found.sort()).toEqual(expected.sort())
   })
 
-  it('leave no path and no method to the gateway: what the table does not know gets our 404 or 405', () => {
+  it('send every unknown path and method to the read side, for our 404 or 405', () => {
     const paths = new Set(methods().map(({ path }) => path))
     for (const path of paths) expect(byPath(path).map(line), path).toContain(`ANY ${path || '/'} → read`)
     expect(paths).toContain('/{proxy+}')
@@ -60,7 +59,7 @@ describe('the routes of the gateway', () => {
     expect(paths.size).toBe(Object.keys(resources('AWS::ApiGateway::Resource')).length + 1)
   })
 
-  it('hand the request over as it is, to a function that only this API may call', () => {
+  it('pass the request unchanged to a function that only this API may call', () => {
     for (const { properties } of methods())
       expect(properties.Integration).toMatchObject({ Type: 'AWS_PROXY', IntegrationHttpMethod: 'POST' })
     const allowed = Object.values(synthesize().resources('AWS::Lambda::Permission'))
@@ -76,11 +75,11 @@ describe('access', () => {
   const authorizations = (service?: BucketServiceProps) =>
     new Set(methods(service).map(({ properties }) => properties.AuthorizationType))
 
-  it('is by AWS credentials unless something else is chosen', () => {
+  it('requires AWS credentials by default', () => {
     expect(authorizations()).toEqual(new Set(['AWS_IAM']))
   })
 
-  it('by Cognito asks every method for a token of the named pools', () => {
+  it('with Cognito requires a token of the configured pools for every method', () => {
     const service: BucketServiceProps = { access: 'cognito', cognitoUserPoolArns: [ARNS.userPool] }
     expect(authorizations(service)).toEqual(new Set(['COGNITO_USER_POOLS']))
     expect(synthesize(service).resource('AWS::ApiGateway::Authorizer').Properties).toMatchObject({
@@ -89,7 +88,7 @@ describe('access', () => {
     })
   })
 
-  it('by Cognito tells readers from writers by their scopes', () => {
+  it('with Cognito separates readers from writers by scope', () => {
     const scoped = methods({
       access: 'cognito',
       cognitoUserPoolArns: [ARNS.userPool],
@@ -100,7 +99,7 @@ describe('access', () => {
       expect(properties.AuthorizationScopes).toEqual([`bucket/${side}`])
   })
 
-  it('by a Lambda authorizer asks it about every request anew', () => {
+  it('with a Lambda authorizer has it decide every request', () => {
     const service: BucketServiceProps = { access: 'lambda', authorizerFunctionArn: ARNS.authorizer }
     expect(authorizations(service)).toEqual(new Set(['CUSTOM']))
     expect(synthesize(service).resource('AWS::ApiGateway::Authorizer').Properties).toMatchObject({
@@ -114,7 +113,7 @@ describe('access', () => {
     })
   })
 
-  it('by nobody is open, and says so at every synth', () => {
+  it('none is open, with a warning at every synth', () => {
     expect(authorizations({ access: 'none' })).toEqual(new Set(['NONE']))
     const warnings = (service: BucketServiceProps) =>
       buildStack(service)
@@ -126,7 +125,7 @@ describe('access', () => {
     expect(warnings({})).toEqual([])
   })
 
-  it('may ask for an API key beside it, counted by a usage plan', () => {
+  it('may require an API key in addition, metered by a usage plan', () => {
     const service: BucketServiceProps = {
       apiKey: true,
       apiKeyMonthlyQuota: 1_000_000,
@@ -146,11 +145,11 @@ describe('access', () => {
 describe('web pages', () => {
   const corsOrigins = ['https://app.example.com', 'http://localhost:5173']
 
-  it('get no preflight answered without credentials unless an origin is named', () => {
+  it('get no preflight route unless an origin is configured', () => {
     expect(methods().map(({ method }) => method)).not.toContain('OPTIONS')
   })
 
-  it('of named origins get theirs answered on every path, without credentials or API key', () => {
+  it('of configured origins may send preflights to every path, without credentials or API key', () => {
     const all = methods({ corsOrigins, apiKey: true })
     const preflights = all.filter(({ method }) => method === 'OPTIONS')
     expect(preflights).toHaveLength(new Set(all.map(({ path }) => path)).size)
@@ -174,7 +173,7 @@ describe('a private API', () => {
     Condition: { StringNotEquals: { 'aws:SourceVpce': vpcEndpointIds } },
   }
 
-  it('answers only through the named endpoints', () => {
+  it('accepts requests only through the configured endpoints', () => {
     expect(synthesize({ vpcEndpointIds }).resource('AWS::ApiGateway::RestApi').Properties).toMatchObject({
       EndpointConfiguration: { Types: ['PRIVATE'], VpcEndpointIds: vpcEndpointIds },
     })
@@ -187,7 +186,7 @@ describe('a private API', () => {
     expect(cognito.map(({ Effect }) => Effect)).toEqual(['Deny', 'Allow'])
   })
 
-  it('with IAM lets the preflights of named origins through, which nobody can sign, and nothing else', () => {
+  it('with IAM allows only unsigned preflights of configured origins', () => {
     const [denied, allowed, ...others] = policy({ vpcEndpointIds, corsOrigins: ['https://app.example.com'] })
     expect(denied).toMatchObject(deny)
     expect(allowed).toEqual({
@@ -200,7 +199,7 @@ describe('a private API', () => {
     expect(others).toEqual([])
   })
 
-  it('is deployed anew when its policy changes', () => {
+  it('gets a new deployment when its policy changes', () => {
     const deployment = (id: string) =>
       Object.keys(synthesize({ vpcEndpointIds: [id] }).resources('AWS::ApiGateway::Deployment'))
     expect(deployment('vpce-0123456789abcdef0')).not.toEqual(deployment('vpce-0123456789abcdef1'))
@@ -212,16 +211,16 @@ describe('the gateway', () => {
   const stage = (service?: BucketServiceProps) =>
     synthesize(service).resource('AWS::ApiGateway::Stage').Properties
 
-  it('is regional, takes all bodies as bytes, and never compresses', () => {
+  it('is regional, treats all bodies as binary, and never compresses', () => {
     expect(api()).toMatchObject({ BinaryMediaTypes: ['*/*'], EndpointConfiguration: { Types: ['REGIONAL'] } })
     expect(api()).not.toHaveProperty('MinimumCompressionSize')
   })
 
-  it('has one stage, named like the root of the API', () => {
+  it('has one stage, named after the API root', () => {
     expect(stage()).toMatchObject({ StageName: 'v1' })
   })
 
-  it('slows callers down where the deployer says', () => {
+  it('throttles at the configured rate', () => {
     const limits = stage({ throttleRate: 10, throttleBurst: 5 }).MethodSettings
     expect(limits).toEqual([
       expect.objectContaining({
@@ -233,7 +232,7 @@ describe('the gateway', () => {
     ])
   })
 
-  it('logs one line per request, with nothing that could hold a secret', () => {
+  it('logs one line per request, without fields that may contain secrets', () => {
     const { AccessLogSetting, MethodSettings } = stage() as {
       AccessLogSetting: { Format: string; DestinationArn: unknown }
       MethodSettings: Record<string, unknown>[]
@@ -241,7 +240,7 @@ describe('the gateway', () => {
     const fields = Object.values(JSON.parse(AccessLogSetting.Format) as Record<string, string>)
     expect(fields).toContain('$context.path')
     expect(fields).toContain('$context.requestId')
-    // The variables of API Gateway that hold a query string, a header, a token or a key.
+    // These variables contain a query string, a header, a token or a key.
     for (const field of fields)
       expect(field).not.toMatch(/querystring|header|override|claims|identity\.apiKey$|clientCert/i)
     expect(
@@ -249,7 +248,7 @@ describe('the gateway', () => {
     ).toEqual([['OFF', false]])
   })
 
-  it('stands behind the firewall that the deployer names, but for emulators, which refuse to', () => {
+  it('is associated with the configured web ACL, except on emulators, which refuse it', () => {
     const webAclArn = ARNS.webAcl
     expect(synthesize({ webAclArn }).resource('AWS::WAFv2::WebACLAssociation').Properties).toMatchObject({
       WebACLArn: webAclArn,
@@ -257,12 +256,12 @@ describe('the gateway', () => {
     expect(synthesize({ webAclArn, local: true }).resources('AWS::WAFv2::WebACLAssociation')).toEqual({})
   })
 
-  it('for an emulator is otherwise the same', () => {
+  it('is otherwise the same on an emulator', () => {
     expect(synthesize({ local: true }).template.toJSON()).toEqual(synthesize().template.toJSON())
   })
 })
 
-describe('a domain of one’s own', () => {
+describe('a custom domain', () => {
   const domain: BucketServiceProps = { domainName: 'artifacts.example.com', certificateArn: ARNS.certificate }
   const mutual: BucketServiceProps = {
     ...domain,
@@ -270,7 +269,7 @@ describe('a domain of one’s own', () => {
     truststoreVersion: 'v7',
   }
 
-  it('has the paths of the contract, and is the address that the stack gives out', () => {
+  it('has the paths of the contract, and is the ApiUrl output', () => {
     const { template } = synthesize(domain)
     template.hasResourceProperties('AWS::ApiGateway::DomainName', {
       DomainName: 'artifacts.example.com',
@@ -283,7 +282,7 @@ describe('a domain of one’s own', () => {
     template.hasOutput('DomainTarget', {})
   })
 
-  it('with a truststore asks callers for a certificate, and closes the address without one', () => {
+  it('with a truststore requires client certificates, and disables the default endpoint', () => {
     const { template } = synthesize(mutual)
     template.hasResourceProperties('AWS::ApiGateway::DomainName', {
       MutualTlsAuthentication: { TruststoreUri: 's3://trust/roots.pem', TruststoreVersion: 'v7' },

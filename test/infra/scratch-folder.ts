@@ -1,4 +1,4 @@
-/** Each synthesis writes a folder of its own that the CDK leaves behind: all of them go where they can be removed at the end. */
+/** The CDK leaves a folder per synthesis, so all of them go into one that is removed at the end. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,17 +1,17 @@
-/** A faulty configuration never reaches an account: it is refused at synth, with everything that is wrong with it. */
+/** Synth refuses an invalid configuration and reports all of its errors. */
 import { readFileSync } from 'node:fs'
 import { Aws } from 'aws-cdk-lib'
 import { describe, expect, it } from 'vitest'
 import { DEPLOYED_MAX_ARTIFACT_BYTES, GIB, MIB } from '../../lib/domain/limits.ts'
-import { TIMEOUT_SECONDS } from '../../lib/infra/service-function.ts'
 import { DEFAULTS, readSettings, SETTING_NAMES, SettingsError } from '../../lib/infra/settings.ts'
+import { TIMEOUT_SECONDS } from '../../lib/infra/timeouts.ts'
 import { ARNS, buildStack } from './synthesized.ts'
 
-function faults(values: Record<string, unknown>): readonly string[] {
+function errorsOf(values: Record<string, unknown>): readonly string[] {
   try {
     readSettings(values)
   } catch (error) {
-    if (error instanceof SettingsError) return error.faults
+    if (error instanceof SettingsError) return error.errors
     throw error
   }
   return []
@@ -22,7 +22,7 @@ describe('settings', () => {
     expect(readSettings({})).toEqual(DEFAULTS)
   })
 
-  it('may be text, as the command line gives them', () => {
+  it('may be text, as on the command line', () => {
     const values = {
       access: 'none',
       throttleRate: '7',
@@ -39,8 +39,8 @@ describe('settings', () => {
     })
   })
 
-  it('are reported with all their faults at once', () => {
-    const found = faults({
+  it('are reported with all errors at once', () => {
+    const found = errorsOf({
       acces: 'none',
       access: 'open',
       apiKey: 'yes',
@@ -53,7 +53,7 @@ describe('settings', () => {
       maxArtifactBytes: 40 * GIB + 1,
       objectLockMode: 'governance',
     })
-    expect(found.map((fault) => fault.slice(0, fault.indexOf(':')))).toEqual([
+    expect(found.map((error) => /^[\w, ]+(?=:)|(?<=^unknown setting ")\w+/.exec(error)?.[0])).toEqual([
       'acces',
       'access',
       'apiKey',
@@ -66,8 +66,8 @@ describe('settings', () => {
       'maxArtifactBytes',
       'objectLockMode, objectLockDays',
     ])
-    expect(found.find((fault) => fault.startsWith('maxArtifactBytes'))).toMatch(/15 minutes.*40 GiB/)
-    expect(found.find((fault) => fault.startsWith('corsOrigins'))).toMatch(/example\.com\/".*"\*"/)
+    expect(found.find((error) => error.startsWith('maxArtifactBytes'))).toMatch(/15 minutes.*40 GiB/)
+    expect(found.find((error) => error.startsWith('corsOrigins'))).toMatch(/example\.com\/".*"\*"/)
   })
 
   it.each([
@@ -88,17 +88,17 @@ describe('settings', () => {
       'domainName',
     ],
     [{ objectLockDays: 5 }, 'objectLockMode'],
-  ])('%j contradicts itself, and is refused', (values, about) => {
-    expect(faults(values)).toEqual([expect.stringMatching(new RegExp(`^${about}`))])
+  ])('%j is refused as contradictory', (values, about) => {
+    expect(errorsOf(values)).toEqual([expect.stringMatching(new RegExp(`^${about}`))])
   })
 
-  it('allow artifacts of any size that the verifier can read in its time', () => {
+  it('allow artifacts of any size that the verifier can read before its timeout', () => {
     expect(readSettings({ maxArtifactBytes: DEPLOYED_MAX_ARTIFACT_BYTES }).maxArtifactBytes).toBe(40 * GIB)
     const seconds = TIMEOUT_SECONDS.verify - 60
     expect(DEPLOYED_MAX_ARTIFACT_BYTES / seconds).toBeLessThan(50 * MIB)
   })
 
-  it('are explained, each of them, in docs/deployment.md', () => {
+  it('are each explained in docs/deployment.md', () => {
     const rows = readFileSync('docs/deployment.md', 'utf8').split('## Settings')[1]?.split('## ')[0] ?? ''
     const explained = rows
       .split('\n')
@@ -106,11 +106,11 @@ describe('settings', () => {
     expect(explained.sort()).toEqual([...SETTING_NAMES, 'stackName'].sort())
   })
 
-  it('may hold what is known only at deployment', () => {
+  it('may be tokens, whose value is known only at deployment', () => {
     expect(readSettings({ alarmTopicArn: Aws.ACCOUNT_ID }).alarmTopicArn).toBe(Aws.ACCOUNT_ID)
   })
 
-  it('are checked by the construct itself', () => {
+  it('are validated by the construct itself', () => {
     expect(() => buildStack({ throttleRate: -1, logRetentionDays: 4 as never })).toThrow(
       /throttleRate: .*\n.*logRetentionDays: /,
     )

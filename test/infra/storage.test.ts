@@ -1,4 +1,4 @@
-/** What is stored stays: the S3 bucket and the table keep it against the service itself, the stack, and a slip of the hand. */
+/** Stored artifacts are protected from the service itself, from the deletion of the stack, and from mistakes. */
 import { describe, expect, it } from 'vitest'
 import { EXPOSED_HEADERS } from '../../lib/protocol/headers.ts'
 import { ARNS, actionsOf, statements, synthesize } from './synthesized.ts'
@@ -11,7 +11,7 @@ const guard = (sid: string, ...args: Parameters<typeof synthesize>) =>
   guards(...args).find((statement) => statement.Sid === sid)
 
 describe('the S3 bucket of the blobs', () => {
-  it('is private and owned by one account', () => {
+  it('is private, and its account owns every object', () => {
     expect(blobBucket()).toMatchObject({
       PublicAccessBlockConfiguration: {
         BlockPublicAcls: true,
@@ -23,7 +23,7 @@ describe('the S3 bucket of the blobs', () => {
     })
   })
 
-  it('keeps versions and is kept when the stack goes', () => {
+  it('is versioned, and retained when the stack is deleted', () => {
     expect(blobBucket()).toMatchObject({ VersioningConfiguration: { Status: 'Enabled' } })
     expect(synthesize().resource('AWS::S3::Bucket', 'ServiceBlobs')).toMatchObject({
       DeletionPolicy: 'Retain',
@@ -31,7 +31,7 @@ describe('the S3 bucket of the blobs', () => {
     })
   })
 
-  it('expires nothing: its lifecycle only aborts incomplete uploads', () => {
+  it('expires nothing: its lifecycle only aborts incomplete multipart uploads', () => {
     expect(blobBucket().LifecycleConfiguration).toEqual({
       Rules: [
         {
@@ -43,7 +43,7 @@ describe('the S3 bucket of the blobs', () => {
     })
   })
 
-  it('is encrypted by S3, or with the key that the deployer names', () => {
+  it('is encrypted with S3’s key, or with the configured one', () => {
     const algorithm = (properties: Record<string, unknown>) => properties.BucketEncryption
     expect(algorithm(blobBucket())).toEqual({
       ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
@@ -58,7 +58,7 @@ describe('the S3 bucket of the blobs', () => {
     })
   })
 
-  it('answers only over TLS 1.2 or later', () => {
+  it('accepts only TLS 1.2 or later', () => {
     const conditions = guards()
       .filter(({ Action }) => Action === 's3:*')
       .map(({ Effect, Condition }) => ({ Effect, Condition }))
@@ -68,7 +68,7 @@ describe('the S3 bucket of the blobs', () => {
     ])
   })
 
-  it('takes an object only under a key that has none', () => {
+  it('accepts an object only under an absent key', () => {
     expect(guard('CreateOnly')).toMatchObject({
       Effect: 'Deny',
       Principal: { AWS: '*' },
@@ -77,7 +77,7 @@ describe('the S3 bucket of the blobs', () => {
     })
   })
 
-  it('deletes for nobody', () => {
+  it('denies deletion to everyone', () => {
     expect(guard('NoDelete')).toMatchObject({
       Effect: 'Deny',
       Principal: { AWS: '*' },
@@ -86,14 +86,14 @@ describe('the S3 bucket of the blobs', () => {
     expect(guard('NoDelete')).not.toHaveProperty('Condition')
   })
 
-  it('keeps its versioning and lifecycle as they are', () => {
+  it('denies changes to its protection', () => {
     expect(guard('KeepProtection')).toMatchObject({
       Effect: 'Deny',
       Action: ['s3:PutBucketVersioning', 's3:PutLifecycleConfiguration', 's3:DeleteBucket'],
     })
   })
 
-  it('takes no object under a key of the sender', () => {
+  it('denies objects under customer-provided keys', () => {
     expect(guard('NoCustomerKeys')).toMatchObject({
       Effect: 'Deny',
       Action: 's3:PutObject',
@@ -101,7 +101,7 @@ describe('the S3 bucket of the blobs', () => {
     })
   })
 
-  it('exempts the break-glass role, where one is named, and no other', () => {
+  it('exempts only the configured break-glass role', () => {
     const exempt = { ArnNotEquals: { 'aws:PrincipalArn': ARNS.breakGlass } }
     const named = guards({ breakGlassRoleArn: ARNS.breakGlass })
     const exempting = named.filter(({ Condition }) => Condition && 'ArnNotEquals' in Condition)
@@ -110,7 +110,7 @@ describe('the S3 bucket of the blobs', () => {
     expect(JSON.stringify(guards())).not.toContain('PrincipalArn')
   })
 
-  it('locks objects only where the deployer asks for it', () => {
+  it('locks objects only if configured', () => {
     expect(blobBucket()).not.toHaveProperty('ObjectLockEnabled')
     expect(blobBucket({ objectLockMode: 'governance', objectLockDays: 30 })).toMatchObject({
       ObjectLockEnabled: true,
@@ -121,7 +121,7 @@ describe('the S3 bucket of the blobs', () => {
     })
   })
 
-  it('lets only the named web pages read, with the headers of a fetch, and store what they have a request for', () => {
+  it('allows only configured origins to read and to store', () => {
     expect(blobBucket()).not.toHaveProperty('CorsConfiguration')
     expect(blobBucket({ corsOrigins: ['https://app.example.com'] })).toMatchObject({
       CorsConfiguration: {
@@ -141,7 +141,7 @@ describe('the S3 bucket of the blobs', () => {
     })
   })
 
-  it('gives no statement of its policy that allows anything', () => {
+  it('has only Deny statements in its policy', () => {
     for (const statement of guards()) expect(statement.Effect, actionsOf(statement).join()).toBe('Deny')
   })
 })
@@ -151,7 +151,7 @@ describe('the ledger table', () => {
     synthesize(...args).resource('AWS::DynamoDB::GlobalTable', 'ServiceLedger').Properties
   const [replica] = table().Replicas as Record<string, unknown>[]
 
-  it('can be restored to any second, and is not deleted by mistake or with the stack', () => {
+  it('has point-in-time recovery and deletion protection, and is retained with the stack', () => {
     expect(replica).toMatchObject({
       PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
       DeletionProtectionEnabled: true,
@@ -162,18 +162,18 @@ describe('the ledger table', () => {
     })
   })
 
-  it('pays per request and scales by itself', () => {
+  it('is billed per request and scales on demand', () => {
     expect(table()).toMatchObject({ BillingMode: 'PAY_PER_REQUEST' })
   })
 
-  it('is encrypted with a key of KMS, the deployer’s where one is named', () => {
+  it('is encrypted with a KMS key, the configured one if there is one', () => {
     expect(table().SSESpecification).toEqual({ SSEEnabled: true, SSEType: 'KMS' })
     expect(table({ kmsKeyArn: ARNS.key }).Replicas).toMatchObject([
       { SSESpecification: { KMSMasterKeyId: ARNS.key } },
     ])
   })
 
-  it('forgets nothing: no row has a time to live, and nothing listens to it', () => {
+  it('has no time to live and no stream', () => {
     expect(table()).not.toHaveProperty('TimeToLiveSpecification')
     expect(table()).not.toHaveProperty('StreamSpecification')
   })

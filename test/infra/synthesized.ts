@@ -1,6 +1,5 @@
 /**
- * Stacks as the tests look at them: synthesized once per set of settings and file, without bundling the functions
- * (the bundles have tests of their own).
+ * Synthesized stacks for the tests, cached per set of settings, without bundled functions (the bundles have their own tests).
  */
 import { App } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
@@ -53,10 +52,10 @@ export function synthesize(service: BucketServiceProps = {}): Synthesized {
   return synthesized
 }
 
-/** The service as it comes. Made on import: the first synthesis loads most of the CDK, for longer than a test should take. */
+/** Synthesizes the default service on import: the first synthesis loads most of the CDK, which would count toward a test's timeout. */
 synthesize()
 
-/** ARNs of an account that does not exist, for settings that name something. */
+/** ARNs of a fictitious account, for settings that need one. */
 export const ARNS = {
   key: 'arn:aws:kms:eu-west-1:123456789012:key/1b2c3d4e-0000-4000-8000-000000000000',
   breakGlass: 'arn:aws:iam::123456789012:role/bucket-break-glass',
@@ -75,7 +74,7 @@ interface Statement {
   readonly Condition?: Record<string, unknown>
 }
 
-/** The statements of a policy document, or of a property that holds one. */
+/** The statements of a policy document. */
 export function statements(document: unknown): readonly Statement[] {
   return (document as { readonly Statement: readonly Statement[] }).Statement
 }

@@ -1,4 +1,4 @@
-/** Where uploads live until they end: everything in it goes away by itself, and nothing fails in silence. */
+/** The storage of open uploads: everything in it expires, and no verification fails silently. */
 import { describe, expect, it } from 'vitest'
 import { UPLOADS_TTL } from '../../lib/deployment/tables.ts'
 import { UPLOAD_SECONDS } from '../../lib/domain/limits.ts'
@@ -10,7 +10,7 @@ describe('the S3 bucket for parts', () => {
   const bucket = (...args: Given) =>
     synthesize(...args).resource('AWS::S3::Bucket', 'ServiceStaging').Properties
 
-  it('is private and answers only over TLS 1.2 or later', () => {
+  it('is private and accepts only TLS 1.2 or later', () => {
     expect(bucket()).toMatchObject({
       PublicAccessBlockConfiguration: {
         BlockPublicAcls: true,
@@ -27,7 +27,7 @@ describe('the S3 bucket for parts', () => {
     ])
   })
 
-  it('lets everything expire, later than any upload', () => {
+  it('expires everything, later than any upload lives', () => {
     expect(bucket().LifecycleConfiguration).toEqual({
       Rules: [
         {
@@ -41,19 +41,19 @@ describe('the S3 bucket for parts', () => {
     expect(9 * 24 * 3600).toBeGreaterThan(UPLOAD_SECONDS + 24 * 3600)
   })
 
-  it('keeps no versions and no locks, which would hold what is to go', () => {
+  it('has no versions and no locks, which would prevent expiry', () => {
     const locked = bucket({ objectLockMode: 'governance', objectLockDays: 30 })
     expect(locked).not.toHaveProperty('VersioningConfiguration')
     expect(locked).not.toHaveProperty('ObjectLockEnabled')
   })
 
-  it('is encrypted, with the key that the deployer names', () => {
+  it('is encrypted, with the configured key if there is one', () => {
     const rule = (...args: Given) => JSON.stringify(bucket(...args).BucketEncryption)
     expect(rule()).toContain('AES256')
     expect(rule({ kmsKeyArn: ARNS.key })).toContain(ARNS.key)
   })
 
-  it('lets only the named web pages send parts', () => {
+  it('allows only configured origins to send parts', () => {
     expect(bucket()).not.toHaveProperty('CorsConfiguration')
     expect(bucket({ corsOrigins: ['https://app.example.com'] })).toMatchObject({
       CorsConfiguration: {
@@ -63,11 +63,11 @@ describe('the S3 bucket for parts', () => {
   })
 })
 
-describe('the table of uploads', () => {
+describe('the uploads table', () => {
   const resource = (...args: Given) =>
     synthesize(...args).resource('AWS::DynamoDB::GlobalTable', 'ServiceUploads')
 
-  it('lets rows expire, pays per request, and goes with the stack', () => {
+  it('expires rows, is billed per request, and is deleted with the stack', () => {
     expect(resource().Properties).toMatchObject({
       TimeToLiveSpecification: { AttributeName: UPLOADS_TTL, Enabled: true },
       BillingMode: 'PAY_PER_REQUEST',
@@ -75,7 +75,7 @@ describe('the table of uploads', () => {
     expect(resource()).toMatchObject({ DeletionPolicy: 'Delete' })
   })
 
-  it('is encrypted with a key of KMS, the deployer’s where one is named', () => {
+  it('is encrypted with a KMS key, the configured one if there is one', () => {
     expect(resource().Properties.SSESpecification).toEqual({ SSEEnabled: true, SSEType: 'KMS' })
     expect(resource({ kmsKeyArn: ARNS.key }).Properties.Replicas).toMatchObject([
       { SSESpecification: { KMSMasterKeyId: ARNS.key } },
@@ -95,7 +95,7 @@ describe('the queue of verifications', () => {
       expect(queue(name).VisibilityTimeout).toBeGreaterThan(Number(Timeout))
   })
 
-  it('gives a message that keeps failing to the dead letters, and drops none', () => {
+  it('moves a message that keeps failing to the dead-letter queue, and drops none', () => {
     expect(queue('Queue').RedrivePolicy).toEqual({
       maxReceiveCount: 8,
       deadLetterTargetArn: {
@@ -106,12 +106,12 @@ describe('the queue of verifications', () => {
     expect(queue('DeadLetters').MessageRetentionPeriod).toBe(14 * 24 * 3600)
   })
 
-  it.each(['Queue', 'DeadLetters'])('%s is encrypted, with the key that the deployer names', (name) => {
+  it.each(['Queue', 'DeadLetters'])('%s is encrypted, with the configured key if there is one', (name) => {
     expect(queue(name)).toMatchObject({ SqsManagedSseEnabled: true })
     expect(queue(name, { kmsKeyArn: ARNS.key })).toMatchObject({ KmsMasterKeyId: ARNS.key })
   })
 
-  it.each(['Queue', 'DeadLetters'])('%s answers only over TLS', (name) => {
+  it.each(['Queue', 'DeadLetters'])('%s accepts only TLS', (name) => {
     const policy = synthesize().resource('AWS::SQS::QueuePolicy', `ServiceVerification${name}`).Properties
     expect(statements(policy.PolicyDocument)).toEqual([
       expect.objectContaining({
@@ -122,7 +122,7 @@ describe('the queue of verifications', () => {
     ])
   })
 
-  it('feeds the verifier one message at a time, each of which fails by itself', () => {
+  it('delivers one message per invocation, and each fails separately', () => {
     expect(mapping('Queue')).toMatchObject({
       BatchSize: 1,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
@@ -134,14 +134,14 @@ describe('the queue of verifications', () => {
     })
   })
 
-  it('feeds it the dead letters as well, so that their uploads end', () => {
+  it('delivers dead letters to the verifier, so that their uploads fail', () => {
     expect(mapping('DeadLetters')).toMatchObject({
       FunctionResponseTypes: ['ReportBatchItemFailures'],
       EventSourceArn: { 'Fn::GetAtt': [expect.stringMatching(/^ServiceVerificationDeadLetters/), 'Arn'] },
     })
   })
 
-  it('feeds it only once its role may take messages', () => {
+  it('delivers only after the verifier’s role may receive messages', () => {
     for (const [, { DependsOn }] of Object.entries(
       synthesize().resources('AWS::Lambda::EventSourceMapping') as Record<string, { DependsOn?: string[] }>,
     ))
