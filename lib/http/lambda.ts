@@ -50,7 +50,7 @@ function pathOf({ path, requestContext }: APIGatewayProxyEvent): string {
 
 function queryOf(event: APIGatewayProxyEvent): string {
   const pairs = Object.entries(event.multiValueQueryStringParameters ?? {}).flatMap(([name, values]) =>
-    (values ?? []).map((value) => [name, value]),
+    (values ?? []).map((value): [string, string] => [name, value]),
   )
   return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs)}`
 }

@@ -30,7 +30,7 @@ export function webHandler(api: Api): (request: Request) => Promise<Response> {
 async function* none(): AsyncGenerator<Uint8Array> {}
 
 /** A body that is cut off errors, it does not end. */
-const webBody = (body: HttpResponse['body']): BodyInit | null =>
+const webBody = (body: HttpResponse['body']): string | ReadableStream<Uint8Array> | null =>
   // Node's own type of a web stream and the DOM's are one at run time.
   body === null || typeof body === 'string'
     ? body

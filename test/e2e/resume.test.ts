@@ -78,7 +78,7 @@ async function killedPut(ref: string, path: string, parts: number): Promise<numb
   const closed = once(child, 'close')
   let peak = 0
   await new Promise<void>((reached, failed) => {
-    closed.then(([exit]) => failed(new Error(`ended with ${exit} before it could be killed`)))
+    void closed.then(([exit]) => failed(new Error(`ended with ${exit} before it could be killed`)))
     onAcknowledged = () => {
       if (acknowledged().length < parts) return
       onAcknowledged = () => {}
@@ -154,7 +154,7 @@ describe('an upload that is killed', () => {
     last.stderr.resume()
     let peak = 0
     onAcknowledged = () => {
-      peakMemory(last).then((memory) => {
+      void peakMemory(last).then((memory) => {
         peak = Math.max(peak, memory)
       })
     }

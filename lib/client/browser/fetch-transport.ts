@@ -89,7 +89,7 @@ const transferMs = (bytes: number): number => Math.ceil(bytes / 64)
 
 async function wholeBody(body: Source): Promise<Blob> {
   if (body.blob?.size === body.size) return body.blob
-  const parts: BlobPart[] = []
+  const parts: Uint8Array<ArrayBuffer>[] = []
   for await (const chunk of exactLength(body)) parts.push(new Uint8Array(chunk))
   return new Blob(parts)
 }

@@ -136,7 +136,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   )
   server.on('clientError', (error: ParserError, socket) => {
     if (error.code === 'ECONNRESET') socket.destroy()
-    else end(socket as Socket, () => refuseBroken(api, error))
+    else void end(socket as Socket, () => refuseBroken(api, error))
   })
   // A receiver that takes no byte any more; senders have a limit of their own, and our own work is not theirs to be cut for.
   // Heads have the parser's limit, which answers; this one must not come before it.

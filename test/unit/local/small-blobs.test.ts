@@ -80,7 +80,7 @@ describe('commits in groups', () => {
   const blob = blobOf('b/a/v', bytes)
 
   it('take a blob and its entry together when they come in one turn', () => {
-    blobs.put(blob, bytes)
+    void blobs.put(blob, bytes)
     expect(blobs.beforeEntry(blob)).toBeUndefined()
   })
 
