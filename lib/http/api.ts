@@ -18,10 +18,10 @@ import { allow, matchPath } from './router.ts'
 import { health, openapi, problem, problems, service } from './service.ts'
 import { store } from './store.ts'
 import {
+  abortUpload,
   beginUpload,
   commitUpload,
-  giveUpUpload,
-  uploadParts,
+  presignParts,
   uploadState,
   withAbsoluteUrls,
 } from './uploads.ts'
@@ -107,12 +107,12 @@ export function createApi(options: ApiOptions): Api {
         return beginUpload(repository, request, inputs, operation)
       case 'uploadState':
         return uploadState(repository, request, inputs, operation)
-      case 'uploadParts':
-        return uploadParts(repository, request, inputs, operation)
+      case 'presignParts':
+        return presignParts(repository, request, inputs, operation)
       case 'commitUpload':
         return commitUpload(repository, request, inputs, operation)
-      case 'giveUpUpload':
-        return giveUpUpload(repository, inputs, operation)
+      case 'abortUpload':
+        return abortUpload(repository, inputs, operation)
     }
   }
 

@@ -1,23 +1,8 @@
 /** Cross-origin access from browsers: none, but for the origins that a deployer names (docs/http-api.md, section 9). */
-import { EXPOSED_HEADERS, HEADERS } from '../protocol/headers.ts'
-import type { HttpRequest } from '../protocol/http-message.ts'
 
-const ALLOWED_HEADERS = [
-  HEADERS.artifactDigest,
-  HEADERS.reprDigest,
-  HEADERS.uploadedBy,
-  HEADERS.provenanceSource,
-  'Content-Type',
-  'If-None-Match',
-  'If-Match',
-  'If-Range',
-  'Range',
-  'Authorization',
-  'X-Api-Key',
-  'X-Amz-Date',
-  'X-Amz-Security-Token',
-  'X-Amz-Content-Sha256',
-]
+import type { HttpRequest } from '../protocol/http-message.ts'
+import { SENDABLE_HEADERS } from '../protocol/inputs.ts'
+import { EXPOSED_HEADERS } from '../protocol/response-headers.ts'
 
 /** The headers that let a page of a named origin read an answer; none for any other. `allow` is given for a preflight. */
 export function corsHeaders(
@@ -37,7 +22,7 @@ export function corsHeaders(
   return {
     ...headers,
     'Access-Control-Allow-Methods': allow,
-    'Access-Control-Allow-Headers': ALLOWED_HEADERS.join(', '),
+    'Access-Control-Allow-Headers': SENDABLE_HEADERS.join(', '),
     'Access-Control-Max-Age': '3600',
   }
 }

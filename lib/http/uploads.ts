@@ -4,13 +4,14 @@ import { BucketError, isBucketError } from '../domain/errors.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
 import {
-  beginUploadBody,
+  MESSAGES,
+  type Message,
+  type MessageName,
   type PresignedRequestMessage,
-  parseBody,
   type UploadMessage,
-  uploadPartsBody,
 } from '../protocol/messages.ts'
 import { uploadPath, versionPath } from '../protocol/routes.ts'
+import { validate } from '../protocol/validate.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { UploadId } from '../repository/upload-ports.ts'
 import type { Inputs } from './inputs.ts'
@@ -29,7 +30,7 @@ export async function beginUpload(
   operation: Operation,
 ): Promise<HttpResponse> {
   const parsedId = readId(inputs)
-  const body = await parsedJson(request, inputs, beginUploadBody)
+  const body = await parsedJson(request, inputs, 'BeginUpload')
   const { id, body: terms } = inputs.required(parsedId && body && { id: parsedId, body })
   about(operation, id)
   refuseCodings(request.headers.get('Content-Encoding'))
@@ -61,14 +62,14 @@ export async function uploadState(
   return json(200, absolute(await repository.uploadState(id, operation), request.origin))
 }
 
-export async function uploadParts(
+export async function presignParts(
   repository: Repository,
   request: HttpRequest,
   inputs: Inputs,
   operation: Operation,
 ): Promise<HttpResponse> {
   const parsedId = readId(inputs)
-  const body = await parsedJson(request, inputs, uploadPartsBody)
+  const body = await parsedJson(request, inputs, 'PresignParts')
   const { id, parts } = inputs.required(parsedId && body && { id: parsedId, parts: body.parts })
   about(operation, id)
   refuseCodings(request.headers.get('Content-Encoding'))
@@ -101,7 +102,7 @@ export async function commitUpload(
   return json(outcome === 'created' ? 201 : 200, entryMessage(entry), headers)
 }
 
-export async function giveUpUpload(
+export async function abortUpload(
   repository: Repository,
   inputs: Inputs,
   operation: Operation,
@@ -124,16 +125,16 @@ function about(operation: Operation, id: UploadId): void {
   operation.record.digest = id.digest
 }
 
-async function parsedJson<S extends Parameters<typeof parseBody>[0]>(
+async function parsedJson<N extends MessageName>(
   request: HttpRequest,
   inputs: Inputs,
-  schema: S,
-) {
+  name: N,
+): Promise<Message<N> | undefined> {
   const body = await readJson(request, inputs)
   if (body === undefined) return undefined
-  const result = parseBody(schema, body)
+  const result = validate<(typeof MESSAGES)[N]>(MESSAGES[name], body)
   if (result.ok) return result.value
-  for (const fault of result.faults) inputs.fault(fault.in, fault.name, fault.detail)
+  for (const { in: place, name: member, detail } of result.errors) inputs.fault(place, member, detail)
   return undefined
 }
 

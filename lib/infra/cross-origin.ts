@@ -1,6 +1,6 @@
 /** CORS rules of the S3 buckets: pages of the named origins may send presigned requests. */
 import { type CorsRule, HttpMethods } from 'aws-cdk-lib/aws-s3'
-import { EXPOSED_HEADERS } from '../protocol/headers.ts'
+import { EXPOSED_HEADERS } from '../protocol/response-headers.ts'
 import type { Settings } from './settings.ts'
 
 const HOUR_SECONDS = 3600

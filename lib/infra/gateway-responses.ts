@@ -6,7 +6,8 @@
 import { ResponseType, type RestApi } from 'aws-cdk-lib/aws-apigateway'
 import { ERRORS, type ErrorCode, type ProblemMembers } from '../domain/errors.ts'
 import { LAMBDA_MAX_INLINE_BYTES } from '../domain/limits.ts'
-import { EXPOSED_HEADERS, HEADERS } from '../protocol/headers.ts'
+import { HEADERS } from '../protocol/headers.ts'
+import { EXPOSED_HEADERS } from '../protocol/response-headers.ts'
 import { problemPath } from '../protocol/routes.ts'
 import type { Settings } from './settings.ts'
 

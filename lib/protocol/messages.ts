@@ -1,216 +1,195 @@
 /**
- * The JSON of the API as schemas: request bodies are validated with them, and the OpenAPI document is made from them.
- * `zod/mini` keeps them small in a Lambda bundle.
+ * The JSON of the API as schemas: requests and responses are validated with them, and the OpenAPI document is made from them.
+ * Nothing that a fetch loads imports this module, because it brings the schema library (docs/decisions/013).
  */
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import { parseText, TEXT_LIMITS, TEXT_PATTERN } from '../domain/description.ts'
 import { DIGEST_PATTERN, HEX_PATTERN } from '../domain/digest.ts'
 import { IDENTIFIER_PATTERN } from '../domain/identifiers.ts'
 import { MAX_PARTS_PER_REQUEST } from '../domain/limits.ts'
-import type { Fault } from '../domain/validation.ts'
+import { DESCRIPTION_WIRE } from './description.ts'
 
-const identifier = z.string().check(z.regex(new RegExp(IDENTIFIER_PATTERN)))
-const digest = z.string().check(z.regex(new RegExp(DIGEST_PATTERN)))
-const sha256Hex = z
-  .string()
-  .check(z.regex(new RegExp(HEX_PATTERN), 'is not 64 lower-case hex digits of a SHA-256'))
-const bytes = z.number().check(z.int('is no safe integer'), z.gte(0, 'is negative'))
-const count = z.number().check(z.int('is no safe integer'), z.gte(1, 'is below 1'))
-const time = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/))
+const string = v.string('is not a string')
+const integer = v.pipe(v.number('is not a number'), v.safeInteger('is not a safe integer'))
+const matching = (pattern: string, detail: string) => v.pipe(string, v.regex(new RegExp(pattern), detail))
 
-/** The lengths stand in the schema for the OpenAPI document; a text that breaks several rules is told of one. */
-function text(limit: number) {
-  const error = (issue: { readonly input?: unknown }) => {
-    const result = parseText(String(issue.input), limit)
+const identifier = matching(IDENTIFIER_PATTERN, 'is not an identifier')
+const digest = matching(DIGEST_PATTERN, 'is not sha256: and 64 lower-case hex digits')
+const sha256Hex = matching(HEX_PATTERN, 'is not 64 lower-case hex digits')
+const time = matching(
+  '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$',
+  'is not a UTC time with milliseconds',
+)
+const bytes = v.pipe(integer, v.minValue(0, 'is negative'))
+const count = v.pipe(integer, v.minValue(1, 'is below 1'))
+const boolean = v.boolean('is not a boolean')
+const list = <S extends v.GenericSchema>(item: S) => v.array(item, 'is not an array')
+
+/** A message of the server: a client ignores the members that it does not know, because a newer server may send more. */
+const message = <E extends v.ObjectEntries>(entries: E) => v.object(entries, 'is not an object')
+/** A body of a request: a member that the server does not know is an error (docs/http-api.md, section 1). */
+const body = <E extends v.ObjectEntries>(entries: E) =>
+  v.objectWithRest(entries, v.never('is not a member of this body'), 'is not an object')
+
+/** The rules of a text stand in the schema for the OpenAPI document; `parseText` words the one that is broken. */
+function describing(limit: number) {
+  const explain = ({ input }: { readonly input: unknown }) => {
+    const result = parseText(String(input), limit)
     return result.ok ? '' : result.detail
   }
-  return z
-    .string()
-    .check(
-      z.minLength(1, { error, abort: true }),
-      z.maxLength(limit, { error, abort: true }),
-      z.regex(new RegExp(TEXT_PATTERN), { error }),
-    )
+  return v.pipe(
+    string,
+    v.minLength(1, explain),
+    v.maxLength(limit, explain),
+    v.regex(new RegExp(TEXT_PATTERN), explain),
+  )
 }
-const optionalText = (limit: number) => z.optional(z.nullable(text(limit)))
+
+type Wire = typeof DESCRIPTION_WIRE
+type DescribedBy<S extends 'given' | 'stored'> = {
+  [M in keyof Wire as Wire[M]['member']]: ReturnType<(typeof DESCRIBED)[S]>
+}
+
+const DESCRIBED = {
+  /** As an uploader gives it: may be left out. */
+  given: (limit: number) => v.nullish(describing(limit)),
+  /** As an entry has it. */
+  stored: () => v.nullable(string),
+}
+
+/** One schema for each member of a description, under its wire name. */
+const description = <S extends 'given' | 'stored'>(form: S): DescribedBy<S> =>
+  Object.fromEntries(
+    Object.values(DESCRIPTION_WIRE).map(({ member }) => [member, DESCRIBED[form](TEXT_LIMITS[member])]),
+  ) as DescribedBy<S>
+
+const stored = { ...description('stored'), content_type: string }
+const ref = { bucket_id: identifier, artifact_id: identifier, version: identifier }
+const mode = v.picklist(['single', 'multipart'], 'is not "single" or "multipart"')
 
 /** The body of a begin (docs/http-api.md, section 7.1). */
-export const beginUploadBody = z.strictObject({
+const beginUploadBody = body({
   size: bytes,
-  mode: z.optional(z.nullable(z.enum(['single', 'multipart']))),
-  content_type: optionalText(TEXT_LIMITS.content_type),
-  uploaded_by: optionalText(TEXT_LIMITS.uploaded_by),
-  provenance_source: optionalText(TEXT_LIMITS.provenance_source),
+  mode: v.nullish(mode),
+  ...description('given'),
 })
-export type BeginUploadBody = z.infer<typeof beginUploadBody>
 
 /** The body of a request for parts (docs/http-api.md, section 7.2). */
-export const uploadPartsBody = z.strictObject({
-  parts: z
-    .array(
-      z.strictObject({
-        number: count,
-        sha256: sha256Hex,
-      }),
-    )
-    .check(
-      z.minLength(1, 'is empty: name at least one part'),
-      z.maxLength(MAX_PARTS_PER_REQUEST, `has more than ${MAX_PARTS_PER_REQUEST} parts`),
-      z.refine(
-        (parts) => new Set(parts.map(({ number }) => number)).size === parts.length,
-        'names a part number twice',
-      ),
+const presignPartsBody = body({
+  parts: v.pipe(
+    list(body({ number: count, sha256: sha256Hex })),
+    v.minLength(1, 'is empty: name at least one part'),
+    v.maxLength(MAX_PARTS_PER_REQUEST, `has more than ${MAX_PARTS_PER_REQUEST} parts`),
+    v.check(
+      (parts) => new Set(parts.map(({ number }) => number)).size === parts.length,
+      'names a part number twice',
     ),
-})
-export type UploadPartsBody = z.infer<typeof uploadPartsBody>
-
-export const entrySchema = z.strictObject({
-  bucket_id: identifier,
-  artifact_id: identifier,
-  version: identifier,
-  digest,
-  size: bytes,
-  content_type: z.string(),
-  uploaded_by: z.nullable(z.string()),
-  provenance_source: z.nullable(z.string()),
-  created_at: time,
+  ),
 })
 
-export const versionsPage = z.strictObject({
-  versions: z.array(entrySchema),
-  next_cursor: z.nullable(z.string()),
+const entryMessage = message({ ...ref, digest, size: bytes, ...stored, created_at: time })
+
+const versionsPage = message({
+  versions: list(entryMessage),
+  next_cursor: v.nullable(string),
 })
 
-export const presignedRequest = z.strictObject({
-  method: z.enum(['GET', 'PUT']),
-  url: z.string(),
-  headers: z.record(z.string(), z.string()),
+const request = {
+  url: string,
+  headers: v.record(string, string, 'is not an object'),
   expires_at: time,
-})
-export type PresignedRequestMessage = z.infer<typeof presignedRequest>
+}
+const presignedRequest = message({ method: v.picklist(['GET', 'PUT'], 'is not "GET" or "PUT"'), ...request })
 
-export const downloadMessage = z.strictObject({
-  method: z.enum(['GET']),
-  url: z.string(),
-  headers: z.record(z.string(), z.string()),
-  expires_at: time,
-  digest,
-  size: bytes,
-})
-export type DownloadMessage = z.infer<typeof downloadMessage>
+const downloadMessage = message({ method: v.literal('GET', 'is not "GET"'), ...request, digest, size: bytes })
 
-const receivedPart = z.strictObject({ number: count, size: bytes, sha256: sha256Hex })
-export type ReceivedPartMessage = z.infer<typeof receivedPart>
+const receivedPart = message({ number: count, size: bytes, sha256: sha256Hex })
 
-export const problemSchema = z.looseObject({
-  type: z.string(),
-  title: z.string(),
+const problemMessage = v.looseObject({
+  type: string,
+  title: string,
   status: count,
-  detail: z.string(),
-  code: z.string(),
-  retryable: z.boolean(),
-  next: z.string(),
-  request_id: z.string(),
+  detail: string,
+  code: string,
+  retryable: boolean,
+  next: string,
+  request_id: string,
 })
-export type ProblemMessage = z.infer<typeof problemSchema>
 
-export const uploadSchema = z.strictObject({
-  bucket_id: identifier,
-  artifact_id: identifier,
-  version: identifier,
+const uploadMessage = message({
+  ...ref,
   digest,
   size: bytes,
-  content_type: z.string(),
-  uploaded_by: z.nullable(z.string()),
-  provenance_source: z.nullable(z.string()),
-  mode: z.enum(['single', 'multipart']),
-  state: z.enum(['open', 'verifying', 'committed', 'failed']),
+  ...stored,
+  mode,
+  state: v.picklist(['open', 'verifying', 'committed', 'failed'], 'is not a known state'),
   expires_at: time,
-  received: z.optional(z.union([z.boolean(), z.array(receivedPart)])),
-  request: z.optional(presignedRequest),
-  part_size: z.optional(bytes),
-  part_count: z.optional(count),
-  verified_bytes: z.optional(bytes),
-  entry: z.optional(entrySchema),
-  problem: z.optional(problemSchema),
+  received: v.optional(v.union([boolean, list(receivedPart)], 'is not a boolean or an array of parts')),
+  request: v.optional(presignedRequest),
+  part_size: v.optional(bytes),
+  part_count: v.optional(count),
+  verified_bytes: v.optional(bytes),
+  entry: v.optional(entryMessage),
+  problem: v.optional(problemMessage),
 })
-export type UploadMessage = z.infer<typeof uploadSchema>
 
-export const uploadPartsMessage = z.strictObject({
-  parts: z.array(z.strictObject({ number: count, request: presignedRequest })),
-})
-export type UploadPartsMessage = z.infer<typeof uploadPartsMessage>
+const partRequest = message({ number: count, request: presignedRequest })
+const partRequests = message({ parts: list(partRequest) })
 
-export const healthMessage = z.strictObject({ status: z.enum(['ok']) })
+const healthMessage = message({ status: v.literal('ok', 'is not "ok"') })
 
-export const serviceMessage = z.strictObject({
-  service: z.literal('bucket'),
-  api_version: z.literal('v1'),
-  limits: z.strictObject({
+const serviceMessage = message({
+  service: v.literal('bucket', 'is not "bucket"'),
+  api_version: v.literal('v1', 'is not "v1"'),
+  limits: message({
     max_artifact_bytes: bytes,
     max_inline_bytes: bytes,
     max_single_bytes: bytes,
     max_parts_per_request: count,
     max_page_limit: count,
   }),
-  links: z.record(z.string(), z.string()),
+  links: v.record(string, string, 'is not an object'),
 })
-export type ServiceMessage = z.infer<typeof serviceMessage>
 
 /** The document of one error code (`GET /v1/problems/{code}`). */
-export const problemPage = z.strictObject({
-  type: z.string(),
-  code: z.string(),
+const problemPage = message({
+  type: string,
+  code: string,
   status: count,
-  retryable: z.boolean(),
-  title: z.string(),
-  meaning: z.string(),
-  next: z.string(),
+  retryable: boolean,
+  title: string,
+  meaning: string,
+  next: string,
 })
-export const problemPages = z.strictObject({ problems: z.array(problemPage) })
+const problemPages = message({ problems: list(problemPage) })
 
-type Issue = z.core.$ZodIssue
+/** Every message under the name by which the routes and the OpenAPI document refer to it. */
+export const MESSAGES = {
+  Entry: entryMessage,
+  VersionsPage: versionsPage,
+  Download: downloadMessage,
+  Upload: uploadMessage,
+  ReceivedPart: receivedPart,
+  PresignedRequest: presignedRequest,
+  BeginUpload: beginUploadBody,
+  PresignParts: presignPartsBody,
+  PartRequest: partRequest,
+  PartRequests: partRequests,
+  Service: serviceMessage,
+  Health: healthMessage,
+  Problem: problemMessage,
+  ProblemPage: problemPage,
+  ProblemPages: problemPages,
+} as const
 
-/**
- * Validates a decoded JSON body.
- *
- * @returns the body, or every fault of it, each named by its JSON path (`parts[3].sha256`).
- */
-export function parseBody<S extends z.core.$ZodType>(
-  schema: S,
-  body: unknown,
-): { ok: true; value: z.output<S> } | { ok: false; faults: Fault[] } {
-  const result = z.safeParse(schema, body, { reportInput: true })
-  if (result.success) return { ok: true, value: result.data }
-  return { ok: false, faults: result.error.issues.flatMap(issueFaults) }
-}
+export type MessageName = keyof typeof MESSAGES
+export type Message<N extends MessageName> = v.InferOutput<(typeof MESSAGES)[N]>
 
-function issueFaults(issue: Issue): Fault[] {
-  const path = issue.path.reduce<string>(
-    (name, step) =>
-      typeof step === 'number' ? `${name}[${step}]` : name === '' ? String(step) : `${name}.${String(step)}`,
-    '',
-  )
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => ({
-      in: 'body',
-      name: path === '' ? key : `${path}.${key}`,
-      detail: 'is not a member of this body',
-    }))
-  return [{ in: 'body', name: path === '' ? 'body' : path, detail: describeIssue(issue) }]
-}
-
-function describeIssue(issue: Issue): string {
-  switch (issue.code) {
-    case 'invalid_type':
-      return issue.message !== 'Invalid input'
-        ? issue.message
-        : issue.input === undefined
-          ? 'is missing'
-          : `is not a ${issue.expected}`
-    case 'invalid_value':
-      return `is none of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`
-    default:
-      return issue.message
-  }
-}
+export type EntryMessage = Message<'Entry'>
+export type UploadMessage = Message<'Upload'>
+export type ReceivedPartMessage = Message<'ReceivedPart'>
+export type PresignedRequestMessage = Message<'PresignedRequest'>
+export type UploadPartsMessage = Message<'PartRequests'>
+export type DownloadMessage = Message<'Download'>
+export type ServiceMessage = Message<'Service'>
+export type ProblemMessage = Message<'Problem'>

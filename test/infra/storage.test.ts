@@ -1,6 +1,6 @@
 /** Stored artifacts are protected from the service itself, from the deletion of the stack, and from mistakes. */
 import { describe, expect, it } from 'vitest'
-import { EXPOSED_HEADERS } from '../../lib/protocol/headers.ts'
+import { EXPOSED_HEADERS } from '../../lib/protocol/response-headers.ts'
 import { ARNS, actionsOf, statements, synthesize } from './synthesized.ts'
 
 const blobBucket = (...args: Parameters<typeof synthesize>) =>

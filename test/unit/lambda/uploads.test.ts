@@ -34,7 +34,7 @@ interface Sent {
 const put = ({ url, headers }: Sent) => fetch(url, { method: 'PUT', headers, body: bytes })
 async function sendPart() {
   const parts = json({ parts: [{ number: 1, sha256: hex }] })
-  const { answer } = await callsOf({ route: 'uploadParts', parameters, ...parts })
+  const { answer } = await callsOf({ route: 'presignParts', parameters, ...parts })
   return put(answer.parts[0].request)
 }
 
@@ -164,7 +164,7 @@ describe('an upload in parts', () => {
   test('given up, nothing of it stays', async () => {
     await callsOf(begin('multipart'))
     await sendPart()
-    expect(await callsOf({ route: 'giveUpUpload', parameters })).toMatchObject({ statusCode: 204 })
+    expect(await callsOf({ route: 'abortUpload', parameters })).toMatchObject({ statusCode: 204 })
     expect([lambdas.aws.openUploads.size, lambdas.aws.objects.size, lambdas.aws.rows.size]).toEqual([0, 0, 0])
   })
 })

@@ -1,15 +1,18 @@
-/** Bodies are refused with every fault at once, each under its JSON path and in words that say what is expected. */
+/** A message is refused with every error at once, each under its JSON path and in words that say what is expected. */
 import { describe, expect, it } from 'vitest'
+import { messageSchemas } from '../../../bin/message-schemas.ts'
 import { MAX_PARTS_PER_REQUEST } from '../../../lib/domain/limits.ts'
-import { beginUploadBody, parseBody, uploadPartsBody } from '../../../lib/protocol/messages.ts'
+import { MESSAGE_SCHEMAS } from '../../../lib/protocol/message-schemas.ts'
+import { MESSAGES } from '../../../lib/protocol/messages.ts'
+import { validate } from '../../../lib/protocol/validate.ts'
 
 const SHA256 = 'a'.repeat(64)
 const parts = (count: number) =>
   Array.from({ length: count }, (_, at) => ({ number: at + 1, sha256: SHA256 }))
 
-const faultsOf = (schema: Parameters<typeof parseBody>[0], body: unknown) => {
-  const result = parseBody(schema, body)
-  return result.ok ? [] : result.faults.map(({ in: place, name, detail }) => `${place} ${name} ${detail}`)
+const errorsOf = (schema: Parameters<typeof validate>[0], body: unknown) => {
+  const result = validate(schema, body)
+  return result.ok ? [] : result.errors.map(({ in: place, name, detail }) => `${place} ${name} ${detail}`)
 }
 
 describe('the body of a begin', () => {
@@ -18,17 +21,17 @@ describe('the body of a begin', () => {
     [{ size: 2 ** 53 - 1, mode: 'multipart' }],
     [{ size: 1, mode: null, content_type: null, uploaded_by: null, provenance_source: null }],
     [{ size: 1, content_type: 'a'.repeat(255), uploaded_by: 'a', provenance_source: 'a b'.repeat(341) }],
-  ])('may be %j', (body) => {
-    expect(parseBody(beginUploadBody, body)).toEqual({ ok: true, value: body })
+  ])('%j is accepted', (body) => {
+    expect(validate(MESSAGES.BeginUpload, body)).toEqual({ ok: true, value: body })
   })
 
   it.each([
     [{}, ['body size is missing']],
     [{ size: '1' }, ['body size is not a number']],
-    [{ size: 1.5 }, ['body size is no safe integer']],
-    [{ size: 2 ** 53 }, ['body size is no safe integer']],
+    [{ size: 1.5 }, ['body size is not a safe integer']],
+    [{ size: 2 ** 53 }, ['body size is not a safe integer']],
     [{ size: -1 }, ['body size is negative']],
-    [{ size: 1, mode: 'both' }, ['body mode is none of "single", "multipart"']],
+    [{ size: 1, mode: 'both' }, ['body mode is not "single" or "multipart"']],
     [
       { size: 1, uploaded_by: '' },
       ['body uploaded_by is empty: leave it out, or give at least one character'],
@@ -53,23 +56,23 @@ describe('the body of a begin', () => {
       { size: -1, mode: 1, x: 1 },
       [
         'body size is negative',
-        'body mode is none of "single", "multipart"',
+        'body mode is not "single" or "multipart"',
         'body x is not a member of this body',
       ],
     ],
-  ])('%j is told %j', (body, faults) => {
-    expect(faultsOf(beginUploadBody, body).sort()).toEqual([...faults].sort())
+  ])('%j is refused with %j', (body, errors) => {
+    expect(errorsOf(MESSAGES.BeginUpload, body).sort()).toEqual([...errors].sort())
   })
 
-  it.each([null, 3, 'text', [[]]])('is an object, not %j', (body) => {
-    expect(faultsOf(beginUploadBody, body)).toHaveLength(1)
+  it.each([null, 3, 'text', [[]]])('%j is refused: it is not an object', (body) => {
+    expect(errorsOf(MESSAGES.BeginUpload, body)).toHaveLength(1)
   })
 })
 
 describe('the body of a request for parts', () => {
-  it('may name up to 100 different parts, in any order', () => {
+  it('up to 100 different parts are accepted, in any order', () => {
     const body = { parts: parts(MAX_PARTS_PER_REQUEST).reverse() }
-    expect(parseBody(uploadPartsBody, body)).toEqual({ ok: true, value: body })
+    expect(validate(MESSAGES.PresignParts, body)).toEqual({ ok: true, value: body })
   })
 
   it.each([
@@ -77,17 +80,23 @@ describe('the body of a request for parts', () => {
     ['101 parts', parts(101), ['body parts has more than 100 parts']],
     ['a part twice', [...parts(2), ...parts(1)], ['body parts names a part number twice']],
     [
-      'parts that are none',
+      'malformed parts',
       [{ number: 0, sha256: SHA256 }, { number: 1, sha256: SHA256.toUpperCase(), size: 1 }, { number: 1.5 }],
       [
         'body parts[0].number is below 1',
-        'body parts[1].sha256 is not 64 lower-case hex digits of a SHA-256',
+        'body parts[1].sha256 is not 64 lower-case hex digits',
         'body parts[1].size is not a member of this body',
-        'body parts[2].number is no safe integer',
+        'body parts[2].number is not a safe integer',
         'body parts[2].sha256 is missing',
       ],
     ],
-  ])('of %s is told all that is wrong', (_, given, faults) => {
-    expect(faultsOf(uploadPartsBody, { parts: given })).toEqual(faults)
+  ])('%s: every error is named', (_, given, errors) => {
+    expect(errorsOf(MESSAGES.PresignParts, { parts: given })).toEqual(errors)
+  })
+})
+
+describe('the generated JSON Schema', () => {
+  it('is that of the messages: run `npm run schemas` if this fails', () => {
+    expect(MESSAGE_SCHEMAS).toEqual(messageSchemas())
   })
 })

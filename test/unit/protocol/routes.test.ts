@@ -46,6 +46,6 @@ describe('the table of routes', () => {
 
   it('has no way to change or delete what is stored', () => {
     const deletes = Object.entries(ROUTES).filter(([, { method }]) => method === 'DELETE')
-    expect(deletes.map(([name]) => name)).toEqual(['giveUpUpload'])
+    expect(deletes.map(([name]) => name)).toEqual(['abortUpload'])
   })
 })

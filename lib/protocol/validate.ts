@@ -1,0 +1,28 @@
+/** Validates JSON by a schema, and names every invalid member, so that its sender can correct all of them at once. */
+import * as v from 'valibot'
+import type { Fault } from '../domain/validation.ts'
+
+export type Validated<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly errors: readonly Fault[] }
+
+/** @returns the message, or an error for each invalid member, named by its JSON path (`parts[3].sha256`). */
+export function validate<S extends v.GenericSchema>(schema: S, value: unknown): Validated<v.InferOutput<S>> {
+  // No message is an array, which the library takes for an object.
+  const result = v.safeParse(schema, Array.isArray(value) ? null : value, { abortPipeEarly: true })
+  if (result.success) return { ok: true, value: result.output }
+  const errors = result.issues.map((issue) => ({ in: 'body' as const, ...explain(issue) }))
+  return { ok: false, errors }
+}
+
+function explain({ path: steps, message }: v.BaseIssue<unknown>): { name: string; detail: string } {
+  const path: readonly v.IssuePathItem[] = steps ?? []
+  const name = path
+    .map(({ key }, at) => (typeof key === 'number' ? `[${key}]` : `${at === 0 ? '' : '.'}${key}`))
+    .join('')
+  return {
+    name: name === '' ? 'body' : name,
+    // The library marks a member that is missing by the origin of the last step of its path.
+    detail: path.at(-1)?.origin === 'key' ? 'is missing' : message,
+  }
+}
