@@ -1,0 +1,289 @@
+"""A download as a file. It has its name only after all bytes came, matched the digest, and are on disk.
+
+An interrupted download leaves a partial file, from which the next one continues, in this process or another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from .api import Api
+from .errors import DigestError, error
+from .fetch import Artifact, OpenedBytes, RangesIgnored, mismatch
+from .partial_file import partial_file
+from .progress import Report
+from .refs import ArtifactReference
+from .timing import Cancel, check_cancelled
+
+if TYPE_CHECKING:
+    from hashlib import _Hash  # pyright: ignore[reportPrivateUsage]
+
+#: From this many missing bytes on, several ranges are fetched at once.
+PARALLEL_BYTES = 64 << 20
+#: One range. So many of them are in memory at once as are fetched at once, and two more.
+RANGE_BYTES = 8 << 20
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A file with verified bytes."""
+
+    path: Path
+    #: Pinned to the digest of the bytes.
+    ref: ArtifactReference
+    #: Bytes.
+    size: int
+    #: Bytes that came over the network; 0 if the file was there already.
+    fetched: int
+
+
+def download(
+    api: Api,
+    ref: ArtifactReference,
+    target: Path,
+    overwrite: bool,
+    report: Report,
+    parallel: int,
+    cancel: Cancel | None = None,
+) -> Downloaded:
+    """Fetch into ``target``. See :meth:`BucketClient.download`."""
+    path, mode = _look_at(target)
+    # Ends the threads of this download, whatever ends it.
+    cancel = Cancel(cancel)
+    artifact = Artifact(api, ref, cancel)
+    opened: OpenedBytes | None = None
+    try:
+        if mode is None or ref.digest is None:
+            opened = artifact.open()
+        digest = artifact.ref.digest or ""
+        if mode is not None:
+            if _has(path, artifact.size, digest, report, cancel):
+                return Downloaded(target, artifact.ref, path.stat().st_size, 0)
+            if not overwrite:
+                raise error("target_exists", f"{str(target)!r} exists and has other bytes")
+        if opened is None:
+            opened = artifact.open()
+
+        def is_done() -> bool:
+            return _has(path, artifact.size, digest, report, cancel)
+
+        with partial_file(path.parent, digest, is_done, api.retry.patience) as taken:
+            if taken is None:
+                return Downloaded(target, artifact.ref, artifact.size, 0)
+            file, partial = taken
+            fetched = _fill(artifact, file, opened, report, parallel, cancel, partial)
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+            _name(partial, path, overwrite, target)
+    finally:
+        cancel.set()
+        if opened is not None:
+            opened.response.close()
+    sync_folder(path.parent)
+    return Downloaded(target, artifact.ref, artifact.size, fetched)
+
+
+def _look_at(target: Path) -> tuple[Path, int | None]:
+    """Return the file behind all symlinks, and its permissions if it exists.
+
+    Raises:
+        TargetError: what is there is not a file, and would be destroyed if it were replaced.
+    """
+    path = Path(os.path.realpath(target))
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise error(
+                "target_invalid",
+                f"the folder {str(path.parent)!r} does not exist",
+                next="Make the folder first.",
+            ) from None
+        return path, None
+    if stat.S_ISDIR(there.st_mode):
+        raise error("target_invalid", f"{str(target)!r} is a folder")
+    if not stat.S_ISREG(there.st_mode):
+        raise error(
+            "target_invalid",
+            f"{str(target)!r} is not a regular file",
+            next="Use get() and write to it, or name a path where nothing is yet.",
+        )
+    return path, stat.S_IMODE(there.st_mode)
+
+
+def _has(path: Path, size: int, digest: str, report: Report, cancel: Cancel) -> bool:
+    """Whether a file has the bytes; ``size`` is -1 if it is not known."""
+    try:
+        return size in (-1, path.stat().st_size) and file_digest(path, report, cancel) == digest
+    except FileNotFoundError:
+        return False
+
+
+def file_digest(path: Path, report: Report, cancel: Cancel | None) -> str:
+    """Return the digest of a file's bytes."""
+    digest = hashlib.sha256()
+    done = 0
+    with open(path, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        while chunk := file.read(_READ_BYTES):
+            check_cancelled(cancel)
+            digest.update(chunk)
+            done += len(chunk)
+            report("hashing", done, size)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _fill(
+    artifact: Artifact,
+    file: BinaryIO,
+    opened: OpenedBytes,
+    report: Report,
+    parallel: int,
+    cancel: Cancel | None,
+    partial: Path,
+) -> int:
+    """Complete the partial file, and return how many bytes came over the network."""
+    size = artifact.size
+    digest = hashlib.sha256()
+    have = _rehash(file, size, digest, report, cancel)
+    fetched = 0
+    while True:
+        try:
+            try:
+                chunks = (
+                    _by_ranges(artifact, opened, have, parallel, cancel)
+                    if size - have >= PARALLEL_BYTES and parallel > 1
+                    else _in_order(artifact, opened, have, cancel)
+                )
+                at = have
+                for chunk in chunks:
+                    digest.update(chunk)
+                    _write_all(file, chunk)
+                    at += len(chunk)
+                    fetched += len(chunk)
+                    report("downloading", min(at, size), size)
+                    if at > size:
+                        raise mismatch(artifact.ref, None, f"more than its {size} bytes came")
+                computed = f"sha256:{digest.hexdigest()}"
+                if computed != artifact.ref.digest:
+                    raise mismatch(artifact.ref, computed, f"its bytes have the digest {computed}")
+                return fetched
+            except RangesIgnored:
+                have = 0
+                parallel = 1
+        except DigestError:
+            if have == 0:
+                partial.unlink(missing_ok=True)
+                raise
+            # The fault may be in what an earlier run left: fetch all of it once.
+            have = 0
+        digest = hashlib.sha256()
+        file.seek(0)
+        file.truncate(0)
+        opened.response.close()
+        opened = artifact.open(cancel=cancel)
+
+
+def _rehash(file: BinaryIO, size: int, digest: _Hash, report: Report, cancel: Cancel | None) -> int:
+    """Hash what an earlier run left, and return how much that is."""
+    have = 0
+    if os.fstat(file.fileno()).st_size > size:
+        file.truncate(0)
+    file.seek(0)
+    while chunk := file.read(_READ_BYTES):
+        check_cancelled(cancel)
+        digest.update(chunk)
+        have += len(chunk)
+        report("hashing", have, size)
+    return have
+
+
+def _write_all(file: BinaryIO, chunk: memoryview) -> None:
+    while chunk:
+        chunk = chunk[file.write(chunk) :]
+
+
+def _in_order(artifact: Artifact, opened: OpenedBytes, have: int, cancel: Cancel | None) -> Iterator[memoryview]:
+    if have == 0:
+        return artifact.chunks(0, artifact.size, cancel, opened, _READ_BYTES)
+    opened.response.close()
+    return artifact.chunks(have, artifact.size, cancel, None, _READ_BYTES)
+
+
+def _by_ranges(
+    artifact: Artifact, opened: OpenedBytes, have: int, parallel: int, cancel: Cancel | None
+) -> Iterator[memoryview]:
+    """Fetch several ranges at once, and give them in order."""
+    # It was opened to learn digest and size, and would be read to its end only in order.
+    opened.response.close()
+    stop = Cancel(cancel)
+    spans = [(at, min(artifact.size, at + RANGE_BYTES)) for at in range(have, artifact.size, RANGE_BYTES)]
+    buffers = [bytearray(RANGE_BYTES) for _ in range(min(len(spans), parallel + 2))]
+
+    def fetch(start: int, end: int, buffer: bytearray) -> tuple[memoryview, bytearray]:
+        view = memoryview(buffer)
+        filled = 0
+        for chunk in artifact.chunks(start, end, stop):
+            # The last range is asked for without an end, so that bytes after it are noticed.
+            if filled + len(chunk) > end - start:
+                raise mismatch(artifact.ref, None, f"more than its {artifact.size} bytes came")
+            view[filled : filled + len(chunk)] = chunk
+            filled += len(chunk)
+        return view[:filled], buffer
+
+    pool = ThreadPoolExecutor(parallel, thread_name_prefix="bucket")
+    waiting = iter(spans)
+    running: list[Future[tuple[memoryview, bytearray]]] = []
+    try:
+        while True:
+            while buffers and (span := next(waiting, None)) is not None:
+                running.append(pool.submit(fetch, *span, buffers.pop()))
+            if not running:
+                return
+            while not wait(running[:1], timeout=Cancel.TICK).done:
+                check_cancelled(cancel)
+            view, buffer = running.pop(0).result()
+            yield view
+            buffers.append(buffer)
+    finally:
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _name(partial: Path, path: Path, overwrite: bool, target: Path) -> None:
+    """Give the file its name; without ``overwrite`` only if nothing has appeared there meanwhile."""
+    if overwrite:
+        partial.replace(path)
+        return
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        partial.unlink()
+        raise error("target_exists", f"{str(target)!r} appeared while its bytes were fetched") from None
+    except OSError:
+        # A file system without hard links.
+        partial.replace(path)
+        return
+    partial.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new name durable. Windows cannot open a folder, and does not need it."""
+    if os.name == "nt":
+        return
+    with contextlib.suppress(PermissionError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

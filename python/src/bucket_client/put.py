@@ -1,0 +1,231 @@
+"""Store: hash, look whether there is anything to send, send. Bytes that are there already are a success.
+
+Size and the front's own limits choose the way: one request body, or an upload that can be resumed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .api import Api, ApiRequest, read_json, version_path
+from .errors import BucketError, ConflictError, TooLargeError, error, invalid_request
+from .model import Entry, Limits, decode_entry
+from .presigned_put import Slice
+from .progress import Report, no_report
+from .refs import ArtifactReference, digest_hex
+from .source import SINGLE_BYTES, Digests, Source, hash_source
+from .timing import Cancel, Patience, check_cancelled
+from .upload import Description, UploadCalls, upload
+
+#: Every front takes this much in one body, or says itself that it does not.
+_ALWAYS_INLINE_BYTES = 4 << 20
+#: Above this the entry is asked for before the body is sent: one cheap question against seconds of sending.
+_ASK_FIRST_BYTES = 1 << 20
+DEFAULT_CONTENT_TYPE = "application/octet-stream"
+
+_TEXT = re.compile(r"[!-~]+(?: [!-~]+)*")
+_TEXT_LIMITS = {"content_type": 255, "uploaded_by": 256, "provenance_source": 1024}
+
+
+@dataclass(frozen=True)
+class PutResult:
+    """What a store gives."""
+
+    entry: Entry
+    #: False if the same bytes were stored there before.
+    created: bool
+
+    @property
+    def ref(self) -> ArtifactReference:
+        """The pinned reference: what a registry should keep."""
+        return self.entry.ref
+
+
+def check_description(description: Description) -> None:
+    """Find all faults before gigabytes are read.
+
+    Raises:
+        InvalidRequestError: with all of them.
+    """
+    faults: list[tuple[str, str]] = []
+    for name, limit in _TEXT_LIMITS.items():
+        text: Any = getattr(description, name)
+        if text is None:
+            continue
+        if not isinstance(text, str) or not _TEXT.fullmatch(text):
+            faults.append((name, "must be visible ASCII with single spaces inside, and not empty"))
+        elif len(text) > limit:
+            faults.append((name, f"has {len(text)} characters; at most {limit} are allowed"))
+    if faults:
+        raise invalid_request(faults)
+
+
+def put(
+    api: Api,
+    limits: Callable[[], Limits],
+    name: Callable[[str], ArtifactReference],
+    source: Source,
+    description: Description,
+    report: Report,
+    parallel: int,
+    cancel: Cancel | None = None,
+) -> PutResult:
+    """Store a source.
+
+    Args:
+        api: where.
+        limits: asks for the limits; called only if the size makes them matter.
+        name: gives the reference for a digest; raises if the digest is not the one that the caller pinned.
+        source: the bytes.
+        description: texts, checked.
+        report: told of the progress.
+        parallel: parts that are sent at once.
+        cancel: ends the call.
+    """
+    is_inline = _fits_inline(source.size, limits)
+    digests = hash_source(source, report, with_parts=source.size > SINGLE_BYTES)
+    ref = name(digests.digest)
+    try:
+        if is_inline:
+            try:
+                return _put_inline(api, ref, source, description, report, cancel)
+            except TooLargeError as refusal:
+                # A front may take less in one body than any that we know.
+                if refusal.code != "inline_too_large":
+                    raise
+        entry, created = upload(UploadCalls(api, ref, cancel), source, digests, description, report, parallel)
+        return PutResult(entry, created)
+    except ConflictError as refusal:
+        if refusal.code != "version_exists" or refusal.members.get("conflict") != "identical":
+            raise
+        return PutResult(decode_entry(refusal.members.get("stored"), ref), False)
+
+
+def _put_inline(
+    api: Api,
+    ref: ArtifactReference,
+    source: Source,
+    description: Description,
+    report: Report,
+    cancel: Cancel | None,
+) -> PutResult:
+    size = source.size
+    if size > _ASK_FIRST_BYTES and (stored := find_entry(api, ref, cancel)) is not None:
+        if stored.digest != ref.digest:
+            raise version_exists(stored, ref)
+        return PutResult(stored, False)
+
+    def on_sent(sent: int) -> None:
+        # Nothing is acknowledged before all of it is; what follows is the server's work.
+        report("uploading", 0, size, sent)
+        if sent == size:
+            report("verifying", 0, size)
+
+    headers = {
+        "content-type": description.content_type or DEFAULT_CONTENT_TYPE,
+        "x-artifact-digest": ref.digest or "",
+    }
+    if description.uploaded_by is not None:
+        headers["x-uploaded-by"] = description.uploaded_by
+    if description.provenance_source is not None:
+        headers["x-provenance-source"] = description.provenance_source
+    request = ApiRequest(
+        "PUT",
+        version_path(ref),
+        (201,),
+        headers=headers,
+        body=Slice(source, 0, size),
+        sha256=digest_hex(ref.digest or ""),
+        on_sent=on_sent,
+        cancel=cancel,
+    )
+    # Megabytes that are lost in an outage are worth minutes; a small body is as cheap as any other request.
+    patience = Patience(api.retry, begun=size > _ASK_FIRST_BYTES)
+    while True:
+        check_cancelled(cancel)
+        try:
+            with api.attempt(request) as response:
+                entry = decode_entry(read_json(response, f"the store of {ref.name}"), ref)
+        except BucketError as problem:
+            if problem.code == "digest_mismatch":
+                raise _explain_mismatch(problem, source, ref) from problem
+            patience.wait(problem, cancel)
+            continue
+        report("committed", size, size)
+        return PutResult(entry, True)
+
+
+def find_entry(api: Api, ref: ArtifactReference, cancel: Cancel | None) -> Entry | None:
+    """Return the entry of a ref, whatever its digest; ``None`` if nothing is stored there."""
+    try:
+        request = ApiRequest("GET", f"{version_path(ref)}/entry", (200,), cancel=cancel)
+        return decode_entry(api.json(request), ref.unpinned())
+    except BucketError as problem:
+        if problem.code == "version_not_found":
+            return None
+        raise
+
+
+def version_exists(stored: Entry, ref: ArtifactReference) -> BucketError:
+    """Return the refusal that the server would give, known from its entry before a byte is sent."""
+    return error(
+        "version_exists",
+        f"{ref.name} is stored already, with other bytes ({stored.digest}, {stored.size} bytes)",
+        members={"conflict": "different", "declared_digest": ref.digest, "stored": entry_json(stored)},
+    )
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """Return an entry as the wire writes it (docs/http-api.md, section 3)."""
+    return {
+        "bucket_id": entry.ref.bucket_id,
+        "artifact_id": entry.ref.artifact_id,
+        "version": entry.ref.version,
+        "digest": entry.digest,
+        "size": entry.size,
+        "content_type": entry.content_type,
+        "uploaded_by": entry.uploaded_by,
+        "provenance_source": entry.provenance_source,
+        "created_at": entry.created_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    }
+
+
+def _explain_mismatch(problem: BucketError, source: Source, ref: ArtifactReference) -> BucketError:
+    """The server got other bytes than those that were hashed: they changed here, or on the way."""
+    if hash_source(_Unhashed(source), no_report, with_parts=False).digest != ref.digest:
+        return error("source_changed", "the bytes changed after they were hashed")
+    return error(
+        "digest_mismatch",
+        problem.detail,
+        members=problem.members,
+        request_id=problem.request_id,
+        next="Something between here and the server changes bytes: try another network, and look at proxies.",
+    )
+
+
+class _Unhashed:
+    """A source without what was computed of it before."""
+
+    digests: Digests | None = None
+
+    def __init__(self, source: Source) -> None:
+        self.size = source.size
+        self.open = source.open
+        self.close = source.close
+
+
+def _fits_inline(size: int, limits: Callable[[], Limits]) -> bool:
+    if size <= _ALWAYS_INLINE_BYTES:
+        return True
+    known = limits()
+    if size > known.max_artifact_bytes:
+        raise error(
+            "artifact_too_large",
+            f"the source has {size} bytes; this deployment takes at most {known.max_artifact_bytes}",
+            members={"size": size, "max_artifact_bytes": known.max_artifact_bytes},
+        )
+    # Below SINGLE_BYTES an upload would be sent in one piece as well, and costs two more round trips.
+    return size <= min(known.max_inline_bytes, SINGLE_BYTES)

@@ -1,0 +1,107 @@
+"""One real server for all tests, a client for it, and proxies that break connections."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bucket_client import BucketClient, RetryPolicy, Timeouts
+from proxy import FaultyProxy
+
+#: The checkout, and the command that serves from it: the only things that tests know of the server.
+CHECKOUT = Path(__file__).parents[2]
+SERVE = ["npm", "run", "-s", "bucket", "--", "serve"]
+#: For what hangs, never for what is slow.
+START_SECONDS = 60
+
+#: Failures end soon, so that a test of a failure does. Nothing else is shortened.
+QUICK = RetryPolicy(attempts=3, base=0.01, max_delay=0.1, patience=3)
+
+
+class Server:
+    """A server process of its own group."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        environment = {name: text for name, text in os.environ.items() if not name.startswith("BUCKET_")}
+        self._log = open(folder / "server.log", "wb")  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [*SERVE, "--port", "0", "--data-dir", str(folder / "data"), *options],
+            cwd=CHECKOUT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            start_new_session=True,
+            text=True,
+        )
+        timer = threading.Timer(START_SECONDS, self.stop)
+        timer.start()
+        line = self.process.stdout.readline() if self.process.stdout else ""
+        timer.cancel()
+        if " at http" not in line:
+            self.stop()
+            pytest.fail(f"the server did not start: {(folder / 'server.log').read_text()[-2000:]}")
+        self.url = line.split(" at ")[1].strip()
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self._log.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("server"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def url(server: Server) -> str:
+    return server.url
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests do not depend on the environment of whoever runs them."""
+    for name in list(os.environ):
+        if name.startswith(("BUCKET_", "AWS_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def bucket(url: str) -> Iterator[BucketClient]:
+    with BucketClient(url) as client:
+        yield client
+
+
+@pytest.fixture
+def ref() -> str:
+    """A ref that no other test uses."""
+    return f"tests/a-{uuid.uuid4().hex[:12]}/v1"
+
+
+@pytest.fixture
+def proxied(url: str) -> Iterator[Callable[..., tuple[BucketClient, FaultyProxy]]]:
+    """Make a client whose connections go through a proxy with the given faults."""
+    proxies: list[FaultyProxy] = []
+
+    def make(*faults: object, **options: object) -> tuple[BucketClient, FaultyProxy]:
+        proxy = FaultyProxy(url, list(faults))
+        proxies.append(proxy)
+        settings: dict[str, object] = {"retry": QUICK, "timeouts": Timeouts(idle=20), **options}
+        return BucketClient(proxy.url, **settings), proxy  # type: ignore[arg-type]
+
+    yield make
+    for proxy in proxies:
+        proxy.close()
