@@ -38,7 +38,7 @@ export const HEADER_INPUTS = {
   declaredDigest: { [HEADERS.artifactDigest]: digest, [HEADERS.reprDigest]: text },
   description,
   /** A store has one possible precondition. */
-  onlyIfAbsent: { 'If-None-Match': { type: 'string', const: '*' } },
+  onlyIfAbsent: { 'If-None-Match': { type: 'string', enum: ['*'] } },
   conditions,
   range: { Range: text, 'If-Range': text },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, JsonSchema>>>>

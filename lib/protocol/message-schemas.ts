@@ -335,28 +335,31 @@ export const MESSAGE_SCHEMAS = {
       not: {},
     },
   },
+  PartDigest: {
+    type: 'object',
+    properties: {
+      number: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 9007199254740991,
+      },
+      sha256: {
+        type: 'string',
+        pattern: '^[0-9a-f]{64}$',
+      },
+    },
+    required: ['number', 'sha256'],
+    additionalProperties: {
+      not: {},
+    },
+  },
   PresignParts: {
     type: 'object',
     properties: {
       parts: {
         type: 'array',
         items: {
-          type: 'object',
-          properties: {
-            number: {
-              type: 'integer',
-              minimum: 1,
-              maximum: 9007199254740991,
-            },
-            sha256: {
-              type: 'string',
-              pattern: '^[0-9a-f]{64}$',
-            },
-          },
-          required: ['number', 'sha256'],
-          additionalProperties: {
-            not: {},
-          },
+          $ref: '#/components/schemas/PartDigest',
         },
         minItems: 1,
         maxItems: 100,

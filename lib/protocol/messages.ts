@@ -75,9 +75,10 @@ const beginUploadBody = body({
 })
 
 /** The body of a request for parts (docs/http-api.md, section 7.2). */
+const partDigest = body({ number: count, sha256: sha256Hex })
 const presignPartsBody = body({
   parts: v.pipe(
-    list(body({ number: count, sha256: sha256Hex })),
+    list(partDigest),
     v.minLength(1, 'is empty: name at least one part'),
     v.maxLength(MAX_PARTS_PER_REQUEST, `has more than ${MAX_PARTS_PER_REQUEST} parts`),
     v.check(
@@ -172,6 +173,7 @@ export const MESSAGES = {
   ReceivedPart: receivedPart,
   PresignedRequest: presignedRequest,
   BeginUpload: beginUploadBody,
+  PartDigest: partDigest,
   PresignParts: presignPartsBody,
   PartRequest: partRequest,
   PartRequests: partRequests,
