@@ -2,6 +2,9 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
+/** What runs the built packages, as a user does. */
+const PACKAGE = ['test/package/**/*.test.ts', 'test/e2e/readme.test.ts']
+
 export default defineConfig({
   test: {
     // For what hangs, never for what is slow: a disk that others write to may take seconds for one sync.
@@ -14,9 +17,18 @@ export default defineConfig({
         test: {
           name: 'service',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/infra/**'],
+          exclude: ['test/integration/**', 'test/infra/**', ...PACKAGE],
           // Much of a test is waiting for a disk, a process or a time limit, so that two share two processors well.
           maxWorkers: Math.max(2, availableParallelism() - 1),
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'package',
+          include: PACKAGE,
+          globalSetup: 'test/package/build.ts',
+          maxWorkers: 2,
         },
       },
       // Loading the CDK takes seconds: these files share one worker and what it has loaded and synthesized.

@@ -69,12 +69,3 @@ describe('the core, as a browser has it', () => {
     await expect(bucket.entry('b/a/v', { signal: given.signal })).rejects.toThrow('enough')
   })
 })
-
-describe('the package', () => {
-  it('gives Node the client with files, and a browser the core, under one name', async () => {
-    const { default: manifest } = await import('../../../package.json', { with: { type: 'json' } })
-    const client = manifest.exports['./client']
-    expect(client.node.default).toBe('./dist/lib/client/node.js')
-    expect(client.default.default).toBe('./dist/lib/client/index.js')
-  })
-})

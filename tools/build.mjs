@@ -1,0 +1,19 @@
+/**
+ * `npm run build`: compiles the package into `dist/`. The new folder replaces the old one as a whole, so that no file of an
+ * earlier build stays in it.
+ */
+import { mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { compile, compileCommonJsTypes } from './tsc.mjs'
+
+process.chdir(resolve(import.meta.dirname, '..'))
+const work = mkdtempSync('.build-')
+const built = join(work, 'dist')
+try {
+  compile('tsconfig.build.json', built)
+  compileCommonJsTypes('tsconfig.commonjs.json', join(built, 'commonjs'))
+  rmSync('dist', { recursive: true, force: true })
+  renameSync(built, 'dist')
+} finally {
+  rmSync(work, { recursive: true, force: true })
+}
