@@ -74,11 +74,7 @@ async function run(settings: Settings): Promise<Summary> {
   const s3 = createS3Client({ region, endpoint: endpoints.s3 }, SERVER_BLOB_LIMITS)
   const dynamoDb = createDynamoDbClient({ region }, SERVER_BLOB_LIMITS)
   const outputs = settings.stack
-    ? await stackOutputs(settings.stack, {
-        region: await s3.config.region(),
-        credentials: await s3.config.credentials(),
-        endpoint: endpoints.all,
-      })
+    ? await stackOutputs(settings.stack, { region, endpoint: endpoints.all })
     : new Map<string, string>()
   const named = (given: string | undefined, output: string) => {
     const name = given ?? outputs.get(output)

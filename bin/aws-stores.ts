@@ -6,8 +6,8 @@ import {
   createDynamoDbClient,
   createS3Client,
   createSqsClient,
-  type JoinLimits,
   SERVER_BLOB_LIMITS,
+  type StagingLimits,
   VERIFIER_BLOB_LIMITS,
 } from '../lib/aws/clients.ts'
 import { createDynamoDbLedger } from '../lib/aws/dynamodb-ledger.ts'
@@ -34,9 +34,9 @@ export function openAws(
   const dynamoDb = createDynamoDbClient({ region })
   const sqs = createSqsClient({ region })
 
-  const over = (client: typeof s3, { joinMs }: JoinLimits) => {
+  const over = (client: typeof s3, { completeMs }: StagingLimits) => {
     const blobs = createS3BlobStore({ client, bucket: blobBucket, maxBytes: maxArtifactBytes, endpoint })
-    const staged = { client, bucket: stagingBucket, blobBucket, blobs, endpoint, joinMs }
+    const staged = { client, bucket: stagingBucket, blobBucket, blobs, endpoint, completeMs }
     return { blobs, staging: createS3Staging(staged) }
   }
   const tables = {

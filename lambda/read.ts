@@ -1,9 +1,8 @@
-/** The Lambda behind every route of `read` access. It has no S3 client: what it says to S3, it signs itself. */
+/** The Lambda behind every route of `read` access. It has no S3 client (decision 010). */
 import { createDynamoDbClient } from '../lib/aws/clients.ts'
 import { createDynamoDbLedger } from '../lib/aws/dynamodb-ledger.ts'
 import { createDynamoDbUploads } from '../lib/aws/dynamodb-uploads.ts'
-import { createLinkStore } from '../lib/aws/s3-links.ts'
-import { createStagingView } from '../lib/aws/s3-parts.ts'
+import { createPresignOnlyBlobStore, createStagingView } from '../lib/aws/read-side.ts'
 import { readLambdaEnvironment } from '../lib/deployment/environment.ts'
 import { LAMBDA_MAX_INLINE_BYTES, PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
 import { createApi } from '../lib/http/api.ts'
@@ -15,7 +14,7 @@ const environment = readLambdaEnvironment(process.env, 'read')
 const client = createDynamoDbClient({})
 const access = { endpoint: environment.s3Endpoint, signing: client.config }
 const repository = createRepository({
-  blobs: createLinkStore({ ...access, bucket: environment.blobBucket }),
+  blobs: createPresignOnlyBlobStore({ ...access, bucket: environment.blobBucket }),
   ledger: createDynamoDbLedger({ client, table: environment.ledgerTable }),
   uploads: createDynamoDbUploads({ client, table: environment.uploadsTable }),
   staging: createStagingView({ ...access, bucket: environment.stagingBucket }),

@@ -33,7 +33,7 @@ const stores = {
     blobBucket,
     blobs,
     endpoint,
-    joinMs: VERIFIER_BLOB_LIMITS.joinMs,
+    completeMs: VERIFIER_BLOB_LIMITS.completeMs,
   }),
   queue: createSqsVerificationQueue({ client: sqs, url: queueUrl }),
   clock: Date.now,

@@ -33,7 +33,7 @@ const staging = createS3Staging({
   blobBucket,
   blobs,
   endpoint,
-  joinMs: LAMBDA_STAGING_LIMITS.joinMs,
+  completeMs: LAMBDA_STAGING_LIMITS.completeMs,
 })
 const repository = createRepository({
   blobs,

@@ -1,6 +1,6 @@
 /**
- * A blob as an S3 object: its key, and the mark of invariant I1. The key is readable, so that a listing of the S3 bucket
- * gives the candidates for a rebuilt ledger. At most 457 bytes long; S3 takes 1,024.
+ * A blob as an S3 object: its key, and the metadata that vouches for its digest (invariant I1). The key is readable, so that a
+ * listing of the S3 bucket gives the candidates for a rebuilt ledger. It has at most 457 bytes; S3 allows 1,024.
  */
 
 import { BLOB_PREFIX } from '../deployment/tables.ts'
@@ -12,7 +12,7 @@ export const blobKey = (blob: BlobId): string =>
   `${BLOB_PREFIX}${formatRef(blob.ref)}/${digestHex(blob.digest)}`
 
 /**
- * User metadata (`x-amz-meta-…`) that only our own writers set, on objects that come into being only after every byte was
- * hashed. Where S3 keeps no checksum of the whole, as after a multipart upload, the mark vouches for the digest.
+ * User metadata (`x-amz-meta-…`) that holds the hex digest. Only our own writers set it, on objects that become visible after
+ * every byte was hashed. It vouches for the digest where S3 keeps no checksum of the whole, as after a multipart upload.
  */
-export const MARK = 'bucket-sha256'
+export const DIGEST_METADATA_KEY = 'bucket-sha256'

@@ -1,33 +1,35 @@
 /**
- * The one place that reads what S3 threw: a taken name, a simultaneous writer and a missing object mean something,
- * everything else is `unavailable`. A 403 is never "missing": it is what a role without `s3:ListBucket` gets.
+ * The one place that interprets S3's errors: a taken key, a simultaneous writer and a missing object have a meaning, everything
+ * else is `unavailable`. A 403 is never "missing": a role without `s3:ListBucket` gets it for both.
+ *
+ * The checks are made on the SDK's base class, so that the read function can use them without an S3 client.
  */
-import { S3ServiceException } from '@aws-sdk/client-s3'
+import { ServiceException } from '@smithy/core/client'
 import { serviceFailure } from './sdk-failure.ts'
 
-/** `If-None-Match: *` met an object under this key. */
+/** `If-None-Match: *` found an object under this key. */
 export const isNameTaken = (error: unknown): boolean => hasStatus(error, 412)
 
 /**
- * Another create-only write of this key is under way: neither has won yet.
+ * Another create-only write of this key is in progress, and neither has won yet.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
  */
 export const isSimultaneous = (error: unknown): boolean => hasStatus(error, 409)
 
-/** Completing an upload that is no more: an earlier try, whose answer was lost, may have completed it. */
+/** The multipart upload no longer exists: an earlier attempt, whose response was lost, may have completed it. */
 export const isUploadGone = (error: unknown): boolean =>
-  error instanceof S3ServiceException && error.name === 'NoSuchUpload'
+  error instanceof ServiceException && error.name === 'NoSuchUpload'
 
 /**
- * S3 looked at the parts and refused to join them: one is missing, replaced, out of order or too small.
+ * S3 refused to complete an upload because of its parts: one is missing, replaced, out of order or too small.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
  */
-export const isRefusedJoin = (error: unknown): boolean =>
-  error instanceof S3ServiceException && Object.hasOwn(REFUSED_JOINS, error.name)
+export const isRefusedComplete = (error: unknown): boolean =>
+  error instanceof ServiceException && Object.hasOwn(REFUSED_COMPLETES, error.name)
 
-const REFUSED_JOINS = {
+const REFUSED_COMPLETES = {
   InvalidPart: 400,
   InvalidPartOrder: 400,
   EntityTooSmall: 400,
@@ -35,40 +37,40 @@ const REFUSED_JOINS = {
   BadDigest: 400,
 } as const
 
-/** Refusals with which a long call of S3 can end, and the status that each has where S3 does not begin with a 200. */
+/** The refusals that can stand inside a 200 response, and the status that each has otherwise. */
 const REFUSALS: Readonly<Record<string, number>> = {
-  ...REFUSED_JOINS,
+  ...REFUSED_COMPLETES,
   PreconditionFailed: 412,
   ConditionalRequestConflict: 409,
   NoSuchUpload: 404,
 }
 
 /**
- * Joining and copying take their time: S3 may begin with a 200 and refuse inside of it. The SDK makes of any error in there a 503,
- * which it would try again and again. With its own status a refusal is the last word, as it is everywhere else.
+ * Completing and copying take long, so S3 may send a 200 first and the refusal in its body. The SDK turns any such error into a
+ * 503 and retries it. With its own status, a refusal is final.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html — "can still fail after … 200 OK"
  */
-export function withItsOwnStatus(error: unknown): unknown {
-  if (error instanceof S3ServiceException) {
+export function restoreErrorStatus(error: unknown): unknown {
+  if (error instanceof ServiceException) {
     const status = REFUSALS[error.name]
     if (status !== undefined) error.$metadata.httpStatusCode = status
   }
   return error
 }
 
-/** GET says `NoSuchKey`. HEAD has no body to name its error: the SDK calls it `NotFound`. */
+/** GET says `NoSuchKey`. A response to HEAD has no body to name its error: the SDK calls it `NotFound`. */
 export const isMissing = (error: unknown): boolean =>
-  error instanceof S3ServiceException &&
+  error instanceof ServiceException &&
   (error.name === 'NoSuchKey' || error.name === 'NotFound') &&
   hasStatus(error, 404)
 
-const hasStatus = (error: unknown, status: number): boolean =>
-  error instanceof S3ServiceException && error.$metadata.httpStatusCode === status
+export const hasStatus = (error: unknown, status: number): boolean =>
+  error instanceof ServiceException && error.$metadata.httpStatusCode === status
 
-/** Throws what a failed call means; `doing` says what did not happen: `the blob could not be written`. */
+/** Throws what a failed call means; `action` says what failed: `the blob could not be written`. */
 export const failed =
-  (doing: string, signal?: AbortSignal) =>
+  (action: string, signal?: AbortSignal) =>
   (error: unknown): never => {
-    throw serviceFailure(error, doing, signal)
+    throw serviceFailure(error, action, signal)
   }

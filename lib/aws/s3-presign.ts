@@ -1,31 +1,24 @@
 /**
- * Requests to S3 that carry their signature in the URL, signed here instead of by the SDK's presigner: the read Lambda then
- * carries no S3 client, and a hundred requests for parts cost no hundred middleware stacks. What a URL says is what the SDK
- * would say, byte for byte; tests hold the two together.
+ * Requests to S3 that carry their signature in the URL. The signer is the SDK's own; the S3 client and its presigner are left
+ * out, because the read function needs neither and they would double its bundle (decision 010).
  *
- * What binds the sender is in signed headers. The SDK's presigner would move a checksum into the query string, where S3 ignores it.
+ * Everything that binds the sender is a signed header. The SDK's presigner would move a checksum into the query string, where
+ * S3 ignores it.
  */
-import { AwsV4Signer } from 'aws4fetch'
+import type { S3Client } from '@aws-sdk/client-s3'
+import { buildQueryString, HttpRequest } from '@smithy/core/protocols'
+import { SignatureV4 } from '@smithy/signature-v4'
 import type { Clock } from '../repository/ports.ts'
 import { serviceDomain } from './service-domain.ts'
 
-export interface Credentials {
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
-  readonly sessionToken?: string | undefined
-}
+/** The region, credentials and hash of an SDK client: the `config` of any of them fits. */
+export type Signing = Pick<S3Client['config'], 'region' | 'credentials' | 'sha256'>
 
-/** What an SDK client has resolved for itself: `client.config` fits. */
-export interface Signing {
-  readonly region: () => Promise<string>
-  readonly credentials: () => Promise<Credentials>
-}
-
-/** An S3 bucket, and with which right to speak to it. */
+/** An S3 bucket, and the identity that requests to it are signed with. */
 export interface SignedAccess {
   readonly bucket: string
   readonly signing: Signing
-  /** An endpoint that stands in for S3. */
+  /** The endpoint that replaces S3's own, as an emulator's does. */
   readonly endpoint?: string | undefined
   readonly clock?: Clock
 }
@@ -34,57 +27,77 @@ export interface UnsignedRequest {
   readonly method: 'GET' | 'HEAD' | 'PUT'
   readonly key: string
   readonly query: Readonly<Record<string, string>>
-  /** Every one of them is signed, and must be sent as it is here; names in lower case. */
+  /** All of them are signed and must be sent unchanged. Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
 }
 
 export interface SignedUrl {
   readonly url: string
-  /** RFC 3339, UTC, milliseconds. The URL dies with the credentials that signed it, if those end earlier. */
+  /** RFC 3339, UTC, milliseconds. The URL expires earlier if the credentials that signed it do. */
   readonly expiresAt: string
 }
 
-/** @param seconds how long the URL is good for; S3 takes 1 to 604,800. */
+/** @param seconds how long the URL is valid; S3 accepts 1 to 604,800. */
 export async function presign(
-  { bucket, signing, endpoint, clock = Date.now }: SignedAccess,
-  { method, key, query, headers }: UnsignedRequest,
+  access: SignedAccess,
+  request: UnsignedRequest,
   seconds: number,
 ): Promise<SignedUrl> {
-  const [region, credentials] = await Promise.all([signing.region(), signing.credentials()])
-  const signedAt = wholeSecond(clock())
-  const path = key.split('/').map(encodeURIComponent).join('/')
-  const search = new URLSearchParams({
-    'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD',
-    'X-Amz-Expires': String(seconds),
-    ...query,
-  })
-  const signer = new AwsV4Signer({
-    method,
-    url: `${bucketUrl(bucket, region, endpoint)}/${path}?${search}`,
-    headers: { ...headers },
-    service: 's3',
-    region,
-    signQuery: true,
-    // Also those that the signer leaves out by itself: the length of the body is one of them.
-    allHeaders: true,
-    datetime: new Date(signedAt).toISOString().replace(/[:-]|\.\d{3}/g, ''),
-    accessKeyId: credentials.accessKeyId,
-    secretAccessKey: credentials.secretAccessKey,
-    ...(credentials.sessionToken === undefined ? {} : { sessionToken: credentials.sessionToken }),
-  })
-  const { url } = await signer.sign()
+  const { clock = Date.now } = access
+  // Signature times have no fraction of a second.
+  const signedAt = Math.floor(clock() / 1000) * 1000
+  const { protocol, hostname, port, path, query } = await signRequest(access, request, signedAt, seconds)
+  const host = port === undefined ? hostname : `${hostname}:${port}`
   return {
-    // URLSearchParams writes a space as +, which only forms read as one.
-    url: url.href.replaceAll('+', '%20'),
+    url: `${protocol}//${host}${path}?${buildQueryString(query)}`,
     expiresAt: new Date(signedAt + seconds * 1000).toISOString(),
   }
 }
 
-/** A signature's time has no fraction of a second. */
-const wholeSecond = (milliseconds: number): number => Math.floor(milliseconds / 1000) * 1000
+/**
+ * The same signature on a request that an SDK request handler can send.
+ *
+ * @param signedAt milliseconds since the epoch.
+ */
+export async function signRequest(
+  { bucket, signing, endpoint }: SignedAccess,
+  { method, key, query, headers }: UnsignedRequest,
+  signedAt: number,
+  seconds: number,
+): Promise<HttpRequest> {
+  const { protocol, hostname, port, pathname } = new URL(bucketUrl(bucket, await signing.region(), endpoint))
+  const path = `${pathname.replace(/\/$/, '')}/${key.split('/').map(encodeURIComponent).join('/')}`
+  const request = new HttpRequest({
+    ...{ method, protocol, hostname, path, query: { ...query } },
+    ...(port === '' ? {} : { port: Number(port) }),
+    headers: {
+      ...headers,
+      host: port === '' ? hostname : `${hostname}:${port}`,
+      // The signer moves it into the query string: S3 then expects no hash of the body.
+      'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD',
+    },
+  })
+  const signer = new SignatureV4({
+    service: 's3',
+    region: signing.region,
+    credentials: signing.credentials,
+    sha256: signing.sha256,
+    // S3 is the one service whose paths are encoded once only.
+    uriEscapePath: false,
+    applyChecksum: false,
+  })
+  const names = new Set(Object.keys(headers))
+  const signed = await signer.presign(request, {
+    expiresIn: seconds,
+    signingDate: new Date(signedAt),
+    unhoistableHeaders: names,
+    signableHeaders: names,
+  })
+  return new HttpRequest({ ...signed, method, protocol, hostname, path })
+}
 
 /**
- * Where an S3 bucket is. A name with a dot fits no certificate as a host, and stand-ins know only paths.
+ * The URL of an S3 bucket. Certificates do not cover host names made of bucket names with dots, and emulators know only paths.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
  */

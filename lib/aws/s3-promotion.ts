@@ -1,7 +1,7 @@
 /**
- * Staged bytes on their way to their final key, copied inside of S3: not one of them passes through here. The copies are pinned
- * to the object that is hashed meanwhile, and nothing has the final key before `publish` (invariant I1): until then there are
- * only parts of a multipart upload, which carries the mark for the moment when it is completed.
+ * Copies staged bytes to their final key inside S3, so that none of them passes through this process. The copies are pinned to the
+ * object that is being hashed. No object has the final key before `publish` (invariant I1): until then there are only the parts
+ * of a multipart upload, whose metadata will vouch for the digest once it is completed.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import {
@@ -16,19 +16,19 @@ import { digestHex } from '../domain/digest.ts'
 import { MIB } from '../domain/limits.ts'
 import type { BlobId } from '../repository/ports.ts'
 import type { Promotion } from '../repository/upload-ports.ts'
-import { blobKey, MARK } from './blob-object.ts'
+import { blobKey, DIGEST_METADATA_KEY } from './blob-object.ts'
 import { failed, isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
 import type { PinnedObject } from './s3-ranges.ts'
 import { copySource } from './staged-object.ts'
 import { beforeAbort } from './watched-bytes.ts'
 
-/** S3 takes 5 MiB to 5 GiB to a part, and 10,000 parts. */
+/** S3 accepts parts of 5 MiB to 5 GiB, and 10,000 of them. */
 const COPY_BYTES = 64 * MIB
 const MAX_COPIES = 9000
 const COPIES_AT_ONCE = 4
-/** How often a promotion begins anew because another create-only write of the same key was under way. */
+/** How often a promotion restarts because of a simultaneous create-only write of the same key. */
 const TRIES = 3
-/** How often whoever waits for copies is heard, in milliseconds. */
+/** How often `keep` is called while copies are in progress, in milliseconds. */
 const KEEP_MS = 1000
 
 const PROMOTING = 'the blob could not be promoted'
@@ -37,8 +37,8 @@ export interface PromotionTarget {
   readonly client: S3Client
   /** The S3 bucket of the blobs. */
   readonly bucket: string
-  /** How long joining the copies may take, in milliseconds: all tries together, for one beside a slow other is only in its way. */
-  readonly joinMs: number
+  /** How long CompleteMultipartUpload may take, all attempts together, in milliseconds. */
+  readonly completeMs: number
   isThere(blob: BlobId): Promise<boolean>
 }
 
@@ -57,12 +57,12 @@ export async function startPromotion(
       const parts = await beforeAbort(() => move.parts, signal)
       const outcome = await complete(target, blob, move.uploadId, parts, signal)
       if (outcome !== 'simultaneous') {
-        // What was copied in vain is removed by whoever abandons nothing any more.
+        // The caller will not call abandon() after this, so abort the multipart upload here.
         if (outcome === 'exists') await move.end().catch(() => undefined)
         return outcome
       }
-      await move.end().catch(() => undefined) // what stays behind expires by itself
-      if (attempt === TRIES) throw new Error('others keep writing the same key')
+      await move.end().catch(() => undefined) // the lifecycle rule aborts it otherwise
+      if (attempt === TRIES) throw new Error('other writers keep writing the same key')
       move = await startMove(source, target, blob)
     }
   }
@@ -71,7 +71,7 @@ export async function startPromotion(
       while (!(await beforeAbort(() => isDoneWithin(KEEP_MS, move.parts), signal))) await keep()
     },
     publish(signal) {
-      const late = AbortSignal.timeout(target.joinMs)
+      const late = AbortSignal.timeout(target.completeMs)
       return publish(signal ? AbortSignal.any([signal, late]) : late).catch(failed(PROMOTING, signal))
     },
     abandon: () => move.end(),
@@ -84,10 +84,10 @@ async function isDoneWithin(milliseconds: number, work: Promise<unknown>): Promi
   return Promise.race([work.then(() => true), late]).finally(() => timer.abort())
 }
 
-/** One multipart upload on the final key, with its copies under way. */
+/** One multipart upload of the final key, with its copies in progress. */
 interface Move {
   readonly uploadId: string
-  /** Rejects as soon as one copy failed for good. */
+  /** Rejects when a copy has failed after all retries. */
   readonly parts: Promise<CompletedPart[]>
   /** Stops the copies and removes them. */
   end(): Promise<void>
@@ -103,22 +103,22 @@ async function startMove(
     .send(
       new CreateMultipartUploadCommand({
         ...at,
-        ChecksumAlgorithm: 'SHA256',
-        Metadata: { [MARK]: digestHex(blob.digest) },
+        // No checksum algorithm: the metadata vouches for the digest, and some engines refuse copied parts otherwise.
+        Metadata: { [DIGEST_METADATA_KEY]: digestHex(blob.digest) },
       }),
     )
     .catch(failed(PROMOTING))
   if (UploadId === undefined) throw new Error('S3 named no multipart upload')
   const stop = new AbortController()
   const parts = copyAll(source, client, { ...at, UploadId }, stop)
-  // Seen by `publish`; one that fails while the bytes are still being hashed must not end the process.
+  // `publish` handles the rejection. One that comes while bytes are still being hashed must not end the process.
   parts.catch(() => {})
   return {
     uploadId: UploadId,
     parts,
     async end() {
       stop.abort()
-      // A copy that is still under way could outlive the abort of its upload.
+      // A copy still in progress could outlive the abort of its upload.
       await parts.catch(() => {})
       await client
         .send(new AbortMultipartUploadCommand({ ...at, UploadId }))
@@ -129,7 +129,7 @@ async function startMove(
   }
 }
 
-/** All copies, a few at a time; resolves or rejects only when none is under way any more. */
+/** Makes all copies, a few at a time. Settles only when none is in progress any more. */
 async function copyAll(
   source: PinnedObject,
   client: S3Client,
@@ -154,11 +154,7 @@ async function copyAll(
         }),
         { abortSignal: stop.signal },
       )
-      done[number - 1] = {
-        PartNumber: number,
-        ETag: CopyPartResult?.ETag,
-        ChecksumSHA256: CopyPartResult?.ChecksumSHA256,
-      }
+      done[number - 1] = { PartNumber: number, ETag: CopyPartResult?.ETag }
     }
   }
   const lanes = Array.from({ length: Math.min(COPIES_AT_ONCE, count) }, () =>
@@ -168,13 +164,13 @@ async function copyAll(
     }),
   )
   const results = await Promise.allSettled(lanes)
-  // The reason of the abort is what went wrong first; the other lanes only tell of the abort.
+  // The abort's reason is the first failure; the other lanes only report the abort.
   return results.some(({ status }) => status === 'rejected') ? failed(PROMOTING)(stop.signal.reason) : done
 }
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html */
 async function complete(
-  { client, bucket, joinMs, isThere }: PromotionTarget,
+  { client, bucket, completeMs, isThere }: PromotionTarget,
   blob: BlobId,
   uploadId: string,
   parts: CompletedPart[],
@@ -188,12 +184,12 @@ async function complete(
     IfNoneMatch: '*',
   })
   try {
-    await client.send(command, { requestTimeout: joinMs, abortSignal: signal })
+    await client.send(command, { requestTimeout: completeMs, abortSignal: signal })
     return 'written'
   } catch (error) {
     if (isNameTaken(error)) return 'exists'
     if (isSimultaneous(error)) return 'simultaneous'
-    // An earlier try of the SDK, whose answer was lost, may have completed it: who asks then looks at what is there.
+    // An earlier attempt of the SDK, whose response was lost, may have completed it.
     if (isUploadGone(error) && (await isThere(blob))) return 'exists'
     throw error
   }

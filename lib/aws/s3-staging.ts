@@ -1,6 +1,7 @@
 /**
- * The staging area: an S3 bucket of its own, in which everything expires. Parts go straight there, each checked by S3 against the
- * SHA-256 and the length in the signed headers of its request. What is read and what is promoted are one version of one object.
+ * The staging area: an S3 bucket of its own, in which everything expires. Clients send parts straight to it, and S3 checks each
+ * against the SHA-256 and the length in the signed headers of its request. The bytes that are read and the bytes that are promoted
+ * are one version of one object.
  */
 import {
   AbortMultipartUploadCommand,
@@ -20,37 +21,37 @@ import type {
   Staging,
   UploadId,
 } from '../repository/upload-ports.ts'
-import { failed, isMissing, isRefusedJoin, isUploadGone } from './s3-errors.ts'
-import { listParts, receivedPart, type StoredPart } from './s3-parts.ts'
+import { failed, isMissing, isRefusedComplete, isUploadGone } from './s3-errors.ts'
+import { listParts } from './s3-parts.ts'
 import { presign, type SignedAccess } from './s3-presign.ts'
 import { startPromotion } from './s3-promotion.ts'
 import { readRanges } from './s3-ranges.ts'
 import { multipartId, stagingKey } from './staged-object.ts'
+import type { StoredPart } from './stored-part.ts'
 
 export interface S3StagingOptions {
   readonly client: S3Client
-  /** The S3 bucket for parts; it is in the same region as that of the blobs, so that copies stay inside of S3. */
+  /** The S3 bucket for parts, in the region of the bucket for blobs, so that copies stay inside S3. */
   readonly bucket: string
-  /** The S3 bucket of the blobs. */
+  /** The S3 bucket for blobs. */
   readonly blobBucket: string
   readonly blobs: Pick<BlobStore, 'inspect'>
-  /** How long joining may take, in milliseconds: of the client's `JoinLimits`. */
-  readonly joinMs: number
-  /** An endpoint that stands in for S3, as the client has it. */
+  /** The client's `StagingLimits.completeMs`. */
+  readonly completeMs: number
+  /** The client's endpoint, if it is not S3's own. */
   readonly endpoint?: string | undefined
   readonly clock?: Clock
 }
 
 export function createS3Staging(options: S3StagingOptions): Staging {
-  const { client, bucket, blobBucket, blobs, joinMs, endpoint, clock = Date.now } = options
-  const { region, credentials } = client.config
-  const access: SignedAccess = { bucket, endpoint, clock, signing: { region, credentials } }
+  const { client, bucket, blobBucket, blobs, completeMs, endpoint, clock = Date.now } = options
+  const access: SignedAccess = { bucket, endpoint, clock, signing: client.config }
   const at = (upload: StagedUpload) => ({ Bucket: bucket, Key: stagingKey(upload.id, upload.attempt) })
 
   return {
     begin,
     presignPart,
-    parts: async (upload) => (await listParts(access, upload))?.map(receivedPart),
+    parts: async (upload) => (await listParts(client, bucket, upload))?.map(receivedPart),
     complete,
     open,
     drop,
@@ -65,7 +66,7 @@ export function createS3Staging(options: S3StagingOptions): Staging {
           ChecksumAlgorithm: 'SHA256',
         }),
       )
-      .catch(failed('the upload could not be begun'))
+      .catch(failed('the upload could not be started'))
     if (UploadId === undefined) throw new Error('S3 named no multipart upload')
     return UploadId
   }
@@ -86,12 +87,12 @@ export function createS3Staging(options: S3StagingOptions): Staging {
     return { method: 'PUT', headers, ...signed }
   }
 
-  /** The list of parts is read anew, for the tags that S3 wants: it refuses a part that was replaced since, and so does this. */
+  /** Lists the parts again for their ETags. A part that was replaced since makes this `incomplete`. */
   async function complete(
     upload: StagedUpload,
     parts: readonly ReceivedPart[],
   ): Promise<'complete' | 'incomplete'> {
-    const stored = await listParts(access, upload)
+    const stored = await listParts(client, bucket, upload)
     if (stored === undefined) return (await head(upload)) ? 'complete' : 'incomplete'
     const byNumber = new Map(stored.map((part) => [part.number, part]))
     const named = parts.map((part) => sameBytes(part, byNumber.get(part.number)))
@@ -107,14 +108,14 @@ export function createS3Staging(options: S3StagingOptions): Staging {
         })),
       },
     })
-    // The signal bounds all tries together: a second one beside a slow first would only be in its way.
+    // The signal bounds all attempts together: a second one next to a slow first would only compete with it.
     return client
-      .send(command, { requestTimeout: joinMs, abortSignal: AbortSignal.timeout(joinMs) })
+      .send(command, { requestTimeout: completeMs, abortSignal: AbortSignal.timeout(completeMs) })
       .then(() => 'complete' as const)
       .catch(async (error) => {
-        // Another commit, or an earlier try of this one whose answer was lost, has joined them.
+        // Another commit, or an earlier attempt of this one whose response was lost, may have completed it.
         if (isUploadGone(error)) return (await head(upload)) ? 'complete' : 'incomplete'
-        return isRefusedJoin(error) ? 'incomplete' : failed('the parts could not be joined')(error)
+        return isRefusedComplete(error) ? 'incomplete' : failed('the upload could not be completed')(error)
       })
   }
 
@@ -136,13 +137,13 @@ export function createS3Staging(options: S3StagingOptions): Staging {
     return {
       size,
       read: (signal) => readRanges(object, signal),
-      promote: (blob) => startPromotion(object, { client, bucket: blobBucket, joinMs, isThere }, blob),
+      promote: (blob) => startPromotion(object, { client, bucket: blobBucket, completeMs, isThere }, blob),
     }
   }
 
-  /** First the parts, then the object: a join that is under way either comes too late, or is deleted with its object. */
+  /** First the parts, then the object: a Complete in progress either fails, or its object is deleted. */
   async function drop(upload: StagedUpload): Promise<void> {
-    const fail = failed('the staged bytes could not be dropped')
+    const fail = failed('the staged bytes could not be removed')
     await client
       .send(new AbortMultipartUploadCommand({ ...at(upload), UploadId: multipartId(upload) }))
       .catch((error) => (isUploadGone(error) ? undefined : fail(error)))
@@ -152,3 +153,5 @@ export function createS3Staging(options: S3StagingOptions): Staging {
 
 const sameBytes = (part: ReceivedPart, stored: StoredPart | undefined): StoredPart | undefined =>
   stored?.sha256 === part.sha256 && stored.size === part.size ? stored : undefined
+
+const receivedPart = ({ number, size, sha256 }: StoredPart): ReceivedPart => ({ number, size, sha256 })

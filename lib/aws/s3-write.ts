@@ -1,7 +1,7 @@
 /**
- * Bytes on their way into S3, create-only. Invariant I1: nothing gets the final key unless the verified stream came to its
- * normal end, that is, unless the bytes have their digest. Below one part everything is held, sent as one PUT and checked
- * again by S3; above, parts go up as they come, and the upload is completed only behind the end of the stream.
+ * Writes bytes to S3, create-only. Invariant I1: an object gets the final key only after the verified stream ended normally,
+ * that is, only if the bytes have their digest. Below the size of one part the bytes are held in memory, sent as one PUT and
+ * checked again by S3. Above, parts are sent as they arrive, and the upload is completed after the end of the stream.
  */
 import { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -10,17 +10,17 @@ import { Upload } from '@aws-sdk/lib-storage'
 import { digestBase64, digestHex } from '../domain/digest.ts'
 import { MIB } from '../domain/limits.ts'
 import type { BlobId, WriteOptions } from '../repository/ports.ts'
-import { blobKey, MARK } from './blob-object.ts'
+import { blobKey, DIGEST_METADATA_KEY } from './blob-object.ts'
 import { failed, isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
 import { watchedBytes } from './watched-bytes.ts'
 
-/** Below this many bytes a blob of known size is one PUT; S3's parts are at least this large. */
+/** A blob of known size below this many bytes is one PUT. S3's parts are at least this large. */
 export const ONE_PUT_BYTES = 5 * MIB
-/** Parts of one upload that are under way at once: with the size of a part, the memory that a large store takes. */
+/** Concurrent parts of one upload: times the size of a part, this is the memory of a large store. */
 const PARTS_AT_ONCE = 4
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const MAX_PARTS = 10_000
-/** Tries of one PUT that meets another writer of the same key, and the longest pause between two, in milliseconds. */
+/** Attempts of one PUT that meets a simultaneous writer of its key, and the longest pause between two, in milliseconds. */
 const SIMULTANEOUS_TRIES = 4
 const SIMULTANEOUS_PAUSE_MS = 200
 
@@ -34,7 +34,7 @@ const WRITING = 'the blob could not be written'
 /** The size of a part for streams of at most `bytes`, in whole MiB: at least 8, and never more than 10,000 parts. */
 export const uploadPartSize = (bytes: number): number => Math.max(8, Math.ceil(bytes / MAX_PARTS / MIB)) * MIB
 
-/** What both ways of writing say: create-only, and hashed by S3 as well. */
+/** What both kinds of write share: create-only, and hashed by S3 too. */
 const createOnly = ({ bucket }: ObjectStore, blob: BlobId, { contentType }: WriteOptions) => ({
   Bucket: bucket,
   Key: blobKey(blob),
@@ -43,7 +43,7 @@ const createOnly = ({ bucket }: ObjectStore, blob: BlobId, { contentType }: Writ
   IfNoneMatch: '*',
 })
 
-/** Writes fewer than `ONE_PUT_BYTES` bytes of which the number is known. */
+/** Writes fewer than `ONE_PUT_BYTES` bytes, of known number. */
 export async function putWhole(
   store: ObjectStore,
   blob: BlobId,
@@ -51,7 +51,7 @@ export async function putWhole(
   size: number,
   options: WriteOptions,
 ): Promise<'written' | 'exists'> {
-  // The stream ends normally only with the announced bytes, so nothing is sent before they are known to be right.
+  // The stream ends normally only after the right bytes, so only verified bytes are sent.
   const { signal } = options
   const body = await collect(watchedBytes(bytes, signal), size)
   const command = new PutObjectCommand({
@@ -72,7 +72,7 @@ export async function putWhole(
   }
 }
 
-/** Holds at most `size` bytes; of a stream that brings more the rest is left to its own verdict. */
+/** Holds at most `size` bytes. Reads a longer stream to its end, where it throws. */
 async function collect(bytes: AsyncIterable<Uint8Array>, size: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let held = 0
@@ -85,9 +85,9 @@ async function collect(bytes: AsyncIterable<Uint8Array>, size: number): Promise<
 }
 
 /**
- * Writes bytes of any number, known or not, up to `maxBytes`.
+ * Writes any number of bytes, known or not, up to `maxBytes`.
  *
- * @param isThere whether the final key has an object by now.
+ * @param isThere tells whether the final key has an object by now.
  */
 export async function uploadStream(
   store: ObjectStore,
@@ -101,24 +101,24 @@ export async function uploadStream(
   const watched = watchedBytes(bytes, signal)
   const upload = new Upload({
     client: store.client,
-    // The metadata become visible with the object, at Complete, which `Upload` sends only behind the end of the stream.
+    // The metadata appear with the object, at Complete, which `Upload` sends only after the end of the stream.
     params: {
       ...createOnly(store, blob, options),
-      Metadata: { [MARK]: digestHex(blob.digest) },
+      Metadata: { [DIGEST_METADATA_KEY]: digestHex(blob.digest) },
       Body: Readable.from(watched),
     },
     partSize: uploadPartSize(size),
     queueSize: PARTS_AT_ONCE,
   })
   try {
-    // No AbortController for `Upload`: on abort it would return before its parts are dropped.
+    // No AbortController for `Upload`: on abort it would return before its parts are removed.
     await upload.done()
     return 'written'
   } catch (error) {
-    // Bytes that are not those of the digest, a sender that went away: the reason itself, not what it did to the upload.
+    // The stream's own error (wrong digest, a sender that disconnected), not the failure of the upload that it caused.
     if (watched.failure) throw watched.failure.error
     if (isNameTaken(error)) return 'exists'
-    // The stream has passed and cannot be sent anew; but whoever was simultaneous, or our own earlier try, may be done.
+    // The stream cannot be sent again, but the simultaneous writer, or an earlier attempt of this one, may have finished.
     if ((isSimultaneous(error) || isUploadGone(error)) && (await isThere())) return 'exists'
     return failed(WRITING, signal)(error)
   }

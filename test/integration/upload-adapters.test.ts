@@ -49,7 +49,7 @@ async function makeStaging(): Promise<StagingUnderTest> {
       blobBucket,
       blobs,
       endpoint,
-      joinMs: SERVER_BLOB_LIMITS.joinMs,
+      completeMs: SERVER_BLOB_LIMITS.completeMs,
     }),
     async send({ method, url, headers }, bytes) {
       // The length is that of the bytes: with another one announced, a store would wait for the rest.

@@ -50,7 +50,7 @@ export async function checkIdentifiers(at: Deployment, report: Report): Promise<
     })
   await report.check(
     'bytes under such a name, from the store itself',
-    'the key in presigned URLs (lib/aws/s3-links.ts)',
+    'the key in presigned URLs (lib/aws/s3-blob-requests.ts)',
     async () => {
       const chunks: Uint8Array[] = []
       for await (const chunk of await at.client.get(ref)) chunks.push(chunk)

@@ -1,12 +1,14 @@
 /**
- * A stand-in for the few calls of S3, DynamoDB and SQS that Bucket makes, over HTTP on loopback, so that the real SDK clients run
- * against it. It keeps the promises that matter (create-only, SHA-256 checked, the condition of a put), records every call,
- * and can be told to misbehave. It is no emulator: signatures are not looked at, and what Bucket does not call is a 501.
+ * A stand-in for the calls of S3, DynamoDB and SQS that Bucket makes, over HTTP on loopback, so that the real SDK clients run
+ * against it. It refuses what AWS refuses (a second object of a create-only write, a wrong SHA-256, wrong parts of a Complete, a
+ * condition that does not hold), records every call, and fails on demand. It is not an emulator: it ignores signatures, and
+ * answers 501 to calls that Bucket does not make.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { holds, type Item } from './dynamo-condition.ts'
+import { completedParts, type OpenUpload, RefusedParts } from './multipart-upload.ts'
 
 export type AwsOperation =
   | 'PutObject'
@@ -36,14 +38,14 @@ export interface AwsCall {
   readonly input: DynamoInput
 }
 
-/** `stall`: no answer, ever. `drop`: the connection is cut. `cut`, `pause`: half of a body, then the connection is cut, or silent. */
+/** `stall`: no response, ever. `drop`: the connection is cut. `cut`, `pause`: half a body, then the connection is cut, or silent. */
 export type Misbehaviour =
   | 'stall'
   | 'drop'
   | 'cut'
   | 'pause'
   | { readonly status: number; readonly code: string }
-  /** The call is carried out, but its answer never arrives. */
+  /** The call is carried out, but its response never arrives. */
   | 'lose-answer'
 
 interface DynamoInput {
@@ -64,8 +66,9 @@ interface DynamoInput {
 export interface StandInObject {
   bytes: Buffer
   contentType: string
-  checksum: string
-  checksumType: 'FULL_OBJECT' | 'COMPOSITE'
+  etag: string
+  /** S3's own SHA-256; null where it keeps a CRC64NVME instead. */
+  sha256: { readonly value: string; readonly type: 'FULL_OBJECT' | 'COMPOSITE' } | null
   metadata: Record<string, string>
 }
 
@@ -73,26 +76,23 @@ export interface AwsStandIn {
   readonly url: string
   readonly calls: AwsCall[]
   readonly objects: Map<string, StandInObject>
-  /** How many parts a list has at most, for each page. */
+  /** The most parts on one page of a list. */
   partsPerPage: number
+  /** How a list of parts escapes the quotes of an ETag: AWS writes `&quot;`, other engines `&#34;`. */
+  escapedQuote: '&quot;' | '&#34;'
   /** The bodies of the messages that were sent. */
   readonly messages: string[]
   /** Multipart uploads that were neither completed nor aborted. */
   readonly openUploads: ReadonlyMap<string, unknown>
   readonly rows: Map<string, Item>
-  /** Misbehaves at the next `times` calls of an operation (for ever unless it is said). */
+  /** Misbehaves at the next `times` calls of an operation; by default at all of them. */
   misbehave(operation: AwsOperation, how: Misbehaviour, times?: number): void
   /** Forgets calls and misbehaviour, objects and rows. */
   reset(): void
   operations(): AwsOperation[]
-  /** Answers that are under way. */
+  /** Responses in progress. */
   openAnswers(): number
   close(): Promise<void>
-}
-
-interface OpenUpload {
-  readonly object: Pick<StandInObject, 'contentType' | 'metadata'>
-  readonly parts: Map<number, { readonly bytes: Buffer; readonly checksum: string }>
 }
 
 interface Answer {
@@ -106,10 +106,11 @@ const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 export async function startAwsStandIn(): Promise<AwsStandIn> {
   const calls: AwsCall[] = []
   const objects = new Map<string, StandInObject>()
-  const uploads = new Map<string, OpenUpload>()
+  const uploads = new Map<string, OpenUpload<Pick<StandInObject, 'contentType' | 'metadata'>>>()
   const rows = new Map<string, Item>()
   const messages: string[] = []
   let partsPerPage = 1000
+  let escapedQuote: AwsStandIn['escapedQuote'] = '&quot;'
   const misbehaviour = new Map<AwsOperation, { how: Misbehaviour; times: number }>()
 
   let open = 0
@@ -176,17 +177,25 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
       case 'PutObject':
         if (declared !== undefined && declared !== checksum) return refusal(400, 'BadDigest')
         if (createOnly()) return refusal(412, 'PreconditionFailed')
-        objects.set(key, { bytes: body, ...described(), checksum, checksumType: 'FULL_OBJECT' })
+        objects.set(key, {
+          bytes: body,
+          ...described(),
+          etag: etagOf(checksum),
+          sha256: declared === undefined ? null : { value: checksum, type: 'FULL_OBJECT' },
+        })
         return { status: 200, headers: { etag: etagOf(checksum) } }
       case 'CreateMultipartUpload': {
         const id = randomUUID()
-        uploads.set(id, { object: described(), parts: new Map() })
+        const algorithm = headers['x-amz-checksum-algorithm'] === 'SHA256' ? 'SHA256' : null
+        uploads.set(id, { object: described(), algorithm, parts: new Map() })
         return xml('InitiateMultipartUploadResult', `<UploadId>${id}</UploadId>`)
       }
       case 'UploadPart': {
         const upload = uploads.get(uploadId)
         if (!upload) return refusal(404, 'NoSuchUpload')
-        if (declared !== checksum) return refusal(400, 'BadDigest')
+        // S3 wants the checksum that the upload was created with, and no other.
+        if ((declared === undefined) !== (upload.algorithm === null)) return refusal(400, 'InvalidRequest')
+        if (declared !== undefined && declared !== checksum) return refusal(400, 'BadDigest')
         upload.parts.set(Number(url.searchParams.get('partNumber')), { bytes: body, checksum })
         return { status: 200, headers: { etag: etagOf(checksum), 'x-amz-checksum-sha256': checksum } }
       }
@@ -195,15 +204,14 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
         if (!upload) return refusal(404, 'NoSuchUpload')
         const source = objects.get(`/${decodeURIComponent(String(headers['x-amz-copy-source']))}`)
         if (!source) return refusal(404, 'NoSuchKey')
-        if (headers['x-amz-copy-source-if-match'] !== etagOf(source.checksum))
-          return refusal(412, 'PreconditionFailed')
+        if (headers['x-amz-copy-source-if-match'] !== source.etag) return refusal(412, 'PreconditionFailed')
         const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(String(headers['x-amz-copy-source-range'])) ?? []
         const bytes = source.bytes.subarray(Number(first), Number(last) + 1)
         const copied = sha256(bytes)
         upload.parts.set(Number(url.searchParams.get('partNumber')), { bytes, checksum: copied })
         return xml(
           'CopyPartResult',
-          `<ETag>${etagOf(copied)}</ETag><ChecksumSHA256>${copied}</ChecksumSHA256>`,
+          `<ETag>${etagOf(copied)}</ETag>${upload.algorithm ? `<ChecksumSHA256>${copied}</ChecksumSHA256>` : ''}`,
         )
       }
       case 'ListParts': {
@@ -214,7 +222,7 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
         const page = rest.slice(0, partsPerPage)
         const parts = page.map(
           ([number, { bytes, checksum: of }]) =>
-            `<Part><PartNumber>${number}</PartNumber><ETag>${etagOf(of).replaceAll('"', '&quot;')}</ETag>` +
+            `<Part><PartNumber>${number}</PartNumber><ETag>${etagOf(of).replaceAll('"', escapedQuote)}</ETag>` +
             `<Size>${bytes.byteLength}</Size><ChecksumSHA256>${of}</ChecksumSHA256></Part>`,
         )
         return xml(
@@ -227,12 +235,14 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
         const upload = uploads.get(uploadId)
         if (!upload) return refusal(404, 'NoSuchUpload')
         if (createOnly()) return refusal(412, 'PreconditionFailed')
-        const parts = [...upload.parts].sort(([a], [b]) => a - b).map(([, part]) => part)
+        const parts = completedParts(upload, body.toString(), etagOf)
+        if (parts instanceof RefusedParts) return refusal(400, parts.code)
+        const composite = `${sha256(Buffer.from(parts.map((part) => part.checksum).join('')))}-${parts.length}`
         objects.set(key, {
           bytes: Buffer.concat(parts.map(({ bytes }) => bytes)),
           ...upload.object,
-          checksum: `${sha256(Buffer.from(parts.map((part) => part.checksum).join('')))}-${parts.length}`,
-          checksumType: 'COMPOSITE',
+          etag: etagOf(composite),
+          sha256: upload.algorithm && { value: composite, type: 'COMPOSITE' },
         })
         uploads.delete(uploadId)
         return xml('CompleteMultipartUploadResult', '<ETag>many</ETag>')
@@ -248,14 +258,16 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
       case 'GetObject': {
         const object = objects.get(key)
         if (!object) return operation === 'HeadObject' ? { status: 404 } : refusal(404, 'NoSuchKey')
-        const etag = etagOf(object.checksum)
+        const { etag } = object
         if ((headers['if-match'] ?? etag) !== etag) return refusal(412, 'PreconditionFailed')
         const range = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '')
         const bytes = range ? object.bytes.subarray(Number(range[1]), Number(range[2]) + 1) : object.bytes
-        const shown = headers['x-amz-checksum-mode'] === 'ENABLED' && {
-          'x-amz-checksum-sha256': object.checksum,
-          'x-amz-checksum-type': object.checksumType,
-        }
+        const isAsked = headers['x-amz-checksum-mode'] === 'ENABLED'
+        const shown: Record<string, string> = !isAsked
+          ? {}
+          : object.sha256
+            ? { 'x-amz-checksum-sha256': object.sha256.value, 'x-amz-checksum-type': object.sha256.type }
+            : { 'x-amz-checksum-crc64nvme': 'AAAAAAAAAAA=', 'x-amz-checksum-type': 'FULL_OBJECT' }
         return {
           status: range ? 206 : 200,
           headers: {
@@ -263,7 +275,7 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
             'content-type': object.contentType,
             'content-length': String(bytes.byteLength),
             ...object.metadata,
-            ...(shown || {}),
+            ...shown,
           },
           ...(operation === 'GetObject' ? { body: bytes } : {}),
         }
@@ -320,7 +332,7 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
         const last = page.at(-1)
         return json({
           Items: page,
-          // DynamoDB as well says that there may be more when a page is exactly full.
+          // DynamoDB too announces more when a page is exactly full.
           ...(last && page.length === input.Limit ? { LastEvaluatedKey: { pk: last.pk, sk: last.sk } } : {}),
         })
       }
@@ -342,12 +354,19 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
     set partsPerPage(parts) {
       partsPerPage = parts
     },
+    get escapedQuote() {
+      return escapedQuote
+    },
+    set escapedQuote(quote) {
+      escapedQuote = quote
+    },
     misbehave: (operation, how, times = Number.POSITIVE_INFINITY) =>
       void misbehaviour.set(operation, { how, times }),
     reset: () => {
       calls.length = 0
       messages.length = 0
       partsPerPage = 1000
+      escapedQuote = '&quot;'
       for (const state of [objects, uploads, rows, misbehaviour]) state.clear()
     },
     operations: () => calls.map(({ operation }) => operation),

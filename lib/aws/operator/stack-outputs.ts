@@ -1,47 +1,21 @@
-/** What a deployed stack says about itself: its outputs, asked of CloudFormation, whose answers are XML. */
-import { AwsClient } from 'aws4fetch'
-import type { Credentials } from '../s3-presign.ts'
-import { serviceDomain } from '../service-domain.ts'
-
-const ANSWER_MS = 20_000
-
-export interface StackAccess {
-  readonly region: string
-  readonly credentials: Credentials
-  /** An address that stands in for AWS. */
-  readonly endpoint?: string | undefined
-}
+/** Reads the outputs of a deployed stack. The CloudFormation client is a development dependency: only operators' tools use it. */
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
+import { type AwsOptions, bounded, located, SERVER_BLOB_LIMITS } from '../clients.ts'
 
 /**
- * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
  * @returns the value of each output, by its name.
- * @throws Error in CloudFormation's words when there is no such stack, or when it may not be described.
+ * @throws Error with CloudFormation's reason if the stack does not exist or may not be described.
  */
-export async function stackOutputs(
-  stack: string,
-  { region, credentials, endpoint = `https://${serviceDomain('cloudformation', region)}` }: StackAccess,
-): Promise<ReadonlyMap<string, string>> {
-  const { accessKeyId, secretAccessKey, sessionToken } = credentials
-  const client = new AwsClient({
-    ...{ accessKeyId, secretAccessKey, region, service: 'cloudformation' },
-    ...(sessionToken === undefined ? {} : { sessionToken }),
-  })
-  const response = await client.fetch(endpoint, {
-    method: 'POST',
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams({
-      Action: 'DescribeStacks',
-      Version: '2010-05-15',
-      StackName: stack,
-    }).toString(),
-    signal: AbortSignal.timeout(ANSWER_MS),
-  })
-  const text = await response.text()
-  if (!response.ok)
-    throw new Error(
-      `CloudFormation does not describe ${stack}: ${/<Message>([^<]*)/.exec(text)?.[1] ?? response.status}`,
-    )
-  // Names of S3 buckets and tables have no character that XML would write in another way.
-  const pairs = text.matchAll(/<OutputKey>([^<]*)<\/OutputKey>\s*<OutputValue>([^<]*)<\/OutputValue>/g)
-  return new Map([...pairs].map(([, name = '', value = '']) => [name, value]))
+export async function stackOutputs(stack: string, options: AwsOptions): Promise<ReadonlyMap<string, string>> {
+  const client = new CloudFormationClient({ ...located(options), ...bounded(SERVER_BLOB_LIMITS) })
+  try {
+    const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: stack }))
+    const outputs = Stacks[0]?.Outputs ?? []
+    return new Map(outputs.map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Error(`CloudFormation cannot describe the stack ${stack}: ${reason}`, { cause: error })
+  } finally {
+    client.destroy()
+  }
 }

@@ -20,7 +20,7 @@ const request = (place: Place, size = 16 * MIB, seconds = 3600) =>
     blobBucket: 'blobs',
     blobs: { inspect: async () => ({ found: false }) },
     endpoint: place.endpoint,
-    joinMs: SERVER_BLOB_LIMITS.joinMs,
+    completeMs: SERVER_BLOB_LIMITS.completeMs,
     clock: () => NOW,
   }).presignPart(upload, 7, size, sha256, seconds)
 
@@ -77,7 +77,7 @@ test('an upload in single mode has no parts', async () => {
   const staging = createS3Staging({
     client: clientOf({ region: 'eu-west-1' }),
     bucket: 'staging',
-    joinMs: SERVER_BLOB_LIMITS.joinMs,
+    completeMs: SERVER_BLOB_LIMITS.completeMs,
     blobBucket: 'blobs',
     blobs: { inspect: async () => ({ found: false }) },
   })

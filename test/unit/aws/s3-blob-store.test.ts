@@ -100,8 +100,8 @@ describe('reading a blob', () => {
     aws.objects.set(`/blobs/${key}`, {
       bytes: content,
       contentType: '',
-      checksum: '',
-      checksumType: 'FULL_OBJECT',
+      etag: '"1"',
+      sha256: null,
       metadata: {},
     })
 

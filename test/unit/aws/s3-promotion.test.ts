@@ -1,4 +1,4 @@
-/** Staged bytes get their final name inside of S3, pinned, marked, create-only, and not before they are published. */
+/** Staged bytes get their final name inside S3: pinned, with their digest in the metadata, create-only, and only when published. */
 import { describe, expect, test } from 'vitest'
 import { copyBytes } from '../../../lib/aws/s3-promotion.ts'
 import { digestHex } from '../../../lib/domain/digest.ts'
@@ -9,13 +9,13 @@ import { useStaging } from './staged.ts'
 const stand = useStaging()
 const bytes = noise(64 * MIB + 5)
 const callsOf = (operation: string) => stand.aws.calls.filter((call) => call.operation === operation)
-const promoted = async (of: Uint8Array = bytes) => {
-  const { upload, staged } = await stand.opened(of)
+const promoted = async (through: 'staging' | 'impatient' = 'staging') => {
+  const { upload, staged } = await stand.opened(bytes, through)
   return { upload, promotion: await staged.promote(upload.id) }
 }
 const blobKey = (digest: string) => `/blobs/blobs/prod-models/llama_3.8b+lora:x/v3.1.0+a/${digest}`
 
-test('the copies are those of the pinned object, range by range; the source is encoded', async () => {
+test('the copies are ranges of the pinned object, and their source is encoded', async () => {
   const { promotion } = await promoted()
   await promotion.publish()
   const copies = callsOf('UploadPartCopy')
@@ -31,14 +31,13 @@ test('the copies are those of the pinned object, range by range; the source is e
   }
 })
 
-test('the blob carries the mark of its digest, and is completed create-only', async () => {
+test('the blob names its digest in its metadata and is completed create-only', async () => {
   const { upload, promotion } = await promoted()
   const [begun] = callsOf('CreateMultipartUpload')
   expect(begun?.path).toBe(blobKey(digestHex(upload.id.digest)))
-  expect(begun?.headers).toMatchObject({
-    'x-amz-meta-bucket-sha256': digestHex(upload.id.digest),
-    'x-amz-checksum-algorithm': 'SHA256',
-  })
+  expect(begun?.headers).toMatchObject({ 'x-amz-meta-bucket-sha256': digestHex(upload.id.digest) })
+  // versitygw and MinIO refuse copied parts in an upload with a checksum algorithm.
+  expect(begun?.headers).not.toHaveProperty('x-amz-checksum-algorithm')
   expect(await promotion.publish()).toBe('written')
   expect(callsOf('CompleteMultipartUpload').map(({ headers }) => headers['if-none-match'])).toEqual(['*'])
   expect(await stand.blobs.inspect(upload.id)).toEqual({
@@ -48,13 +47,13 @@ test('the blob carries the mark of its digest, and is completed create-only', as
   })
 })
 
-test('no byte of it passes through this process', async () => {
+test('no byte of a promotion passes through this process', async () => {
   const { promotion } = await promoted()
   await promotion.publish()
   expect(callsOf('GetObject')).toEqual([])
 })
 
-test('nothing has the final name before it is published', async () => {
+test('no object has the final name before it is published', async () => {
   const { upload, promotion } = await promoted()
   await expect.poll(() => callsOf('UploadPartCopy').length).toBe(2)
   expect(await stand.blobs.inspect(upload.id)).toEqual({ found: false })
@@ -71,7 +70,7 @@ describe('waiting for the copies', () => {
     return staged.promote(upload.id)
   }
 
-  test('ends with the last of them, and gives no name', async () => {
+  test('ends after the last copy, before the blob has its name', async () => {
     const { upload, promotion } = await promoted()
     await promotion.copied(never)
     expect(callsOf('UploadPartCopy')).toHaveLength(2)
@@ -79,7 +78,7 @@ describe('waiting for the copies', () => {
     expect(await promotion.publish()).toBe('written')
   })
 
-  test('lets the caller keep its lease, and ends when that is lost', async () => {
+  test('lets the caller keep its lease, and ends when the lease is lost', async () => {
     const promotion = await hanging()
     const lost = new Error('the lease is lost')
     let kept = 0
@@ -92,7 +91,7 @@ describe('waiting for the copies', () => {
     expect(stand.aws.openUploads.size).toBe(0)
   })
 
-  test('ends with the signal, and with its reason', async () => {
+  test('ends with the reason of the signal', async () => {
     const promotion = await hanging()
     const stop = new AbortController()
     const copied = promotion.copied(never, stop.signal)
@@ -101,7 +100,7 @@ describe('waiting for the copies', () => {
     await promotion.abandon()
   })
 
-  test('of which one is refused is unavailable', async () => {
+  test('is unavailable if a copy is refused', async () => {
     const { upload, staged } = await stand.opened(bytes)
     stand.aws.misbehave('UploadPartCopy', { status: 403, code: 'AccessDenied' })
     const promotion = await staged.promote(upload.id)
@@ -110,8 +109,9 @@ describe('waiting for the copies', () => {
 })
 
 describe('publishing', () => {
-  test('that gets no answer ends when joining has had its time, without a second try', async () => {
-    const { promotion } = await promoted()
+  test('ends when Complete gets no response in its time, without a second call', async () => {
+    const { promotion } = await promoted('impatient')
+    await promotion.copied(async () => {})
     stand.aws.misbehave('CompleteMultipartUpload', 'stall')
     await expect(promotion.publish()).rejects.toMatchObject({
       code: 'unavailable',
@@ -120,7 +120,7 @@ describe('publishing', () => {
     expect(callsOf('CompleteMultipartUpload')).toHaveLength(1)
   })
 
-  test('ends with the signal, and with its reason', async () => {
+  test('ends with the reason of the signal', async () => {
     const { promotion } = await promoted()
     stand.aws.misbehave('CompleteMultipartUpload', 'stall')
     const stop = new AbortController()
@@ -132,31 +132,30 @@ describe('publishing', () => {
     expect(stand.aws.openUploads.size).toBe(0)
   })
 
-  test('that begins anew has no more time for it', async () => {
-    const { promotion } = await promoted()
+  test('gets no more time for a restart', async () => {
+    const { promotion } = await promoted('impatient')
     await promotion.copied(async () => {})
     stand.aws.misbehave('CompleteMultipartUpload', { status: 409, code: 'ConditionalRequestConflict' }, 1)
     stand.aws.misbehave('UploadPartCopy', 'stall')
-    const begun = Date.now()
-    await expect(promotion.publish()).rejects.toMatchObject({ code: 'unavailable' })
-    // The copies themselves would be tried for four seconds, the joining has one.
-    expect(Date.now() - begun).toBeLessThan(3000)
+    await expect(promotion.publish()).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('took too long'),
+    })
+    // The two copies of each start. The client would repeat a copy after two seconds, but all of it has one.
+    expect(callsOf('UploadPartCopy')).toHaveLength(4)
     await promotion.abandon()
     expect(stand.aws.openUploads.size).toBe(0)
   })
 
-  test.each([412, 200])(
-    'where the name is taken (%i) leaves it alone, and removes the copies',
-    async (status) => {
-      const { promotion } = await promoted()
-      stand.aws.misbehave('CompleteMultipartUpload', { status, code: 'PreconditionFailed' })
-      expect(await promotion.publish()).toBe('exists')
-      expect(callsOf('CompleteMultipartUpload')).toHaveLength(1)
-      expect(stand.aws.openUploads.size).toBe(0)
-    },
-  )
+  test.each([412, 200])('leaves a taken name alone (%i) and removes the copies', async (status) => {
+    const { promotion } = await promoted()
+    stand.aws.misbehave('CompleteMultipartUpload', { status, code: 'PreconditionFailed' })
+    expect(await promotion.publish()).toBe('exists')
+    expect(callsOf('CompleteMultipartUpload')).toHaveLength(1)
+    expect(stand.aws.openUploads.size).toBe(0)
+  })
 
-  test.each([409, 200])('beside another (%i) begins anew', async (status) => {
+  test.each([409, 200])('restarts after a simultaneous writer (%i)', async (status) => {
     const { upload, promotion } = await promoted()
     stand.aws.misbehave('CompleteMultipartUpload', { status, code: 'ConditionalRequestConflict' }, 1)
     expect(await promotion.publish()).toBe('written')
@@ -165,7 +164,7 @@ describe('publishing', () => {
     expect(await stand.blobs.inspect(upload.id)).toMatchObject({ found: true, attested: true })
   })
 
-  test.each([409, 200])('beside others all the time (%i) ends as unavailable', async (status) => {
+  test.each([409, 200])('is unavailable if there is always a simultaneous writer (%i)', async (status) => {
     const { promotion } = await promoted()
     stand.aws.misbehave('CompleteMultipartUpload', { status, code: 'ConditionalRequestConflict' })
     await expect(promotion.publish()).rejects.toMatchObject({ code: 'unavailable' })
@@ -173,20 +172,20 @@ describe('publishing', () => {
     expect(stand.aws.openUploads.size).toBe(0)
   })
 
-  test('whose answer was lost finds the blob there', async () => {
+  test('finds the blob if the response to Complete was lost', async () => {
     const { upload, promotion } = await promoted()
     stand.aws.misbehave('CompleteMultipartUpload', 'lose-answer', 1)
     expect(await promotion.publish()).toBe('exists')
     expect(await stand.blobs.inspect(upload.id)).toMatchObject({ found: true, attested: true })
   })
 
-  test('of copies that are gone, with nothing under the name, is no success', async () => {
+  test('is unavailable if the copies are gone and no object has the name', async () => {
     const { promotion } = await promoted()
     stand.aws.misbehave('CompleteMultipartUpload', { status: 404, code: 'NoSuchUpload' })
     await expect(promotion.publish()).rejects.toMatchObject({ code: 'unavailable' })
   })
 
-  test('that fails inside of a 200 is no success', async () => {
+  test('is unavailable if S3 fails inside a 200', async () => {
     const { upload, promotion } = await promoted()
     stand.aws.misbehave('CompleteMultipartUpload', { status: 200, code: 'InternalError' })
     await expect(promotion.publish()).rejects.toMatchObject({ code: 'unavailable' })
@@ -194,10 +193,10 @@ describe('publishing', () => {
   })
 
   test.each([
-    ['a copy that is refused', { status: 403, code: 'AccessDenied' }],
-    ['a source that was replaced', { status: 412, code: 'PreconditionFailed' }],
-    ['a copy that fails inside of a 200', { status: 200, code: 'InternalError' }],
-  ])('after %s is no success, and nothing has the name', async (_, how) => {
+    ['a refused copy', { status: 403, code: 'AccessDenied' }],
+    ['a replaced source', { status: 412, code: 'PreconditionFailed' }],
+    ['a copy that fails inside a 200', { status: 200, code: 'InternalError' }],
+  ])('is unavailable after %s, and no object has the name', async (_, how) => {
     const { upload, staged } = await stand.opened(bytes)
     stand.aws.misbehave('UploadPartCopy', how)
     const promotion = await staged.promote(upload.id)
@@ -209,7 +208,7 @@ describe('publishing', () => {
 })
 
 describe('abandoning', () => {
-  test('what is gone already is fine', async () => {
+  test('succeeds again after it succeeded', async () => {
     const { promotion } = await promoted()
     await promotion.abandon()
     await promotion.abandon()
@@ -224,7 +223,7 @@ describe('abandoning', () => {
   })
 })
 
-test('copies fit what S3 takes: 5 MiB to 5 GiB, and no more than 10,000', () => {
+test('copies keep the limits of S3: 5 MiB to 5 GiB, and at most 10,000 of them', () => {
   for (const size of [1, 64 * MIB, 5 * GIB, DEPLOYED_MAX_ARTIFACT_BYTES, 40_000 * GIB]) {
     expect(copyBytes(size)).toBeGreaterThanOrEqual(5 * MIB)
     expect(copyBytes(size)).toBeLessThanOrEqual(5 * GIB)

@@ -124,7 +124,7 @@ describe.each([
     expect(complete?.headers['if-none-match']).toBe('*')
     const object = aws.objects.get(keyOf(large))
     expect(object?.bytes.equals(large)).toBe(true)
-    expect(object?.checksumType).toBe('COMPOSITE')
+    expect(object?.sha256?.type).toBe('COMPOSITE')
     expect(await store.inspect(blobOf(large))).toEqual({
       found: true,
       size: large.byteLength,

@@ -14,6 +14,7 @@ const network = (code: string) => Object.assign(new Error(code), { code })
 
 const FAILURES: [string, unknown, number][] = [
   ['S3 throttles', s3('SlowDown', 503), 5],
+  ['DynamoDB throttles a simultaneous request', dynamo('PriorRequestNotComplete', 400), 5],
   ['S3 is overloaded', s3('ServiceUnavailable', 503), 5],
   ['S3 breaks', s3('InternalError', 500), 1],
   ['S3 breaks inside a 200', s3('InternalError', 200), 1],
@@ -33,13 +34,13 @@ const FAILURES: [string, unknown, number][] = [
   ['DynamoDB breaks', dynamo('InternalServerError', 500), 1],
   ['a missing table', dynamo('ResourceNotFoundException', 400), 30],
   ['a role without a right on the table', dynamo('AccessDeniedException', 400), 30],
-  ['time is out', Object.assign(new Error('late'), { name: 'TimeoutError' }), 1],
-  ['nobody listens', network('ECONNREFUSED'), 1],
+  ['a time-out', Object.assign(new Error('late'), { name: 'TimeoutError' }), 1],
+  ['a refused connection', network('ECONNREFUSED'), 1],
   ['the connection breaks', network('ECONNRESET'), 1],
-  ['the name is unknown', network('ENOTFOUND'), 1],
+  ['an unknown host name', network('ENOTFOUND'), 1],
   ['no credentials', Object.assign(new Error('none'), { name: 'CredentialsProviderError' }), 1],
-  ['an answer that is no answer', Object.assign(new SyntaxError('<html>'), { $metadata: {} }), 1],
-  ['an abort that is not ours', Object.assign(new Error('aborted'), { name: 'AbortError' }), 1],
+  ['a response that the SDK cannot parse', Object.assign(new SyntaxError('<html>'), { $metadata: {} }), 1],
+  ['an abort by somebody else', Object.assign(new Error('aborted'), { name: 'AbortError' }), 1],
 ]
 
 describe('every failure of a service is unavailable, says when to retry, and is never "not found"', () => {
@@ -56,28 +57,28 @@ describe('every failure of a service is unavailable, says when to retry, and is 
   })
 })
 
-test('the sentence of a failure says what did not happen, and nothing of the inner message', () => {
+test('the message of a failure says what failed, without the inner message', () => {
   const secret = s3('arn:aws:s3:::secret-name', 403)
   expect((serviceFailure(secret, 'the blob could not be read') as Error).message).toBe(
     'the blob could not be read: the service refused the call',
   )
 })
 
-test('the abort of our own signal passes, with its reason', () => {
+test('an abort of our own signal is reported with its reason', () => {
   const error = Object.assign(new Error('aborted'), { name: 'AbortError' })
   const reason = new Error('the caller went away')
   expect(serviceFailure(error, 'x', AbortSignal.abort(reason))).toBe(reason)
   expect(serviceFailure(error, 'x', AbortSignal.abort())).toMatchObject({ name: 'AbortError' })
 })
 
-test('a refusal of Bucket itself passes as it is, and so does a fault in our own code', () => {
+test('errors of Bucket itself and defects of our own code are not translated', () => {
   const refusal = new BucketError('upload_not_found', 'no', {})
   const defect = new TypeError('undefined is not a function')
   expect(serviceFailure(refusal, 'x')).toBe(refusal)
   expect(serviceFailure(defect, 'x')).toBe(defect)
 })
 
-test('only the answers that mean something are picked out', () => {
+test('only errors with a meaning are recognized', () => {
   expect(isNameTaken(s3('PreconditionFailed', 412))).toBe(true)
   expect(isSimultaneous(s3('ConditionalRequestConflict', 409))).toBe(true)
   expect(isMissing(new NotFound({ message: '', $metadata: { httpStatusCode: 404 } }))).toBe(true)

@@ -1,7 +1,8 @@
-/** A staging area over the stand-in, with short time limits, and uploads in it. */
+/** A staging area over the stand-in with short time limits, the read function's view of it, and uploads in it. */
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
-import { type CallLimits, createS3Client } from '../../../lib/aws/clients.ts'
+import { type CallLimits, createDynamoDbClient, createS3Client } from '../../../lib/aws/clients.ts'
+import { createStagingView } from '../../../lib/aws/read-side.ts'
 import { createS3BlobStore } from '../../../lib/aws/s3-blob-store.ts'
 import { createS3Staging } from '../../../lib/aws/s3-staging.ts'
 import { GIB, sizeOfPart } from '../../../lib/domain/limits.ts'
@@ -20,11 +21,18 @@ const SHORT: CallLimits = { connectMs: 500, answerMs: 2000, idleMs: 2000, attemp
 export interface StagedStand {
   readonly aws: AwsStandIn
   readonly staging: Staging
+  /** The same with a second for CompleteMultipartUpload, for tests in which it gets no response. */
+  readonly impatient: Staging
+  /** What the read function sees of the same staging area. */
+  readonly view: Pick<Staging, 'parts'>
   readonly blobs: BlobStore
-  /** Begins an upload of these bytes and sends all its parts. */
+  /** Starts an upload of these bytes and sends all of its parts. */
   sent(bytes: Uint8Array): Promise<StagedUpload>
-  /** Joined and opened. The parts of the same bytes are sent once for each test file: they are the slow half of a test. */
-  opened(bytes: Uint8Array): Promise<{ upload: StagedUpload; staged: StagedBytes }>
+  /** Completed and opened. The parts of the same bytes are sent once per test file, because sending is the slow half of a test. */
+  opened(
+    bytes: Uint8Array,
+    through?: 'staging' | 'impatient',
+  ): Promise<{ upload: StagedUpload; staged: StagedBytes }>
 }
 
 export const hexOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
@@ -37,10 +45,12 @@ export function partsOf(bytes: Uint8Array): readonly (ReceivedPart & { readonly 
   })
 }
 
-/** Registers hooks that start it for a test file; use the result inside of tests only. */
+/** Registers hooks that start it for a test file. Use the result only inside tests. */
 export function useStaging(): StagedStand {
   let aws: AwsStandIn
   let staging: Staging
+  let impatient: Staging
+  let view: Pick<Staging, 'parts'>
   let blobs: BlobStore
   beforeAll(async () => {
     aws = await startAwsStandIn()
@@ -48,16 +58,20 @@ export function useStaging(): StagedStand {
     client.config.credentials = async () => ({ accessKeyId: 'AKIA', secretAccessKey: 'secret' })
     blobs = createS3BlobStore({ client, bucket: 'blobs', maxBytes: GIB, endpoint: aws.url })
     const options = { client, bucket: 'staging', blobBucket: 'blobs', blobs, endpoint: aws.url }
-    staging = createS3Staging({ ...options, joinMs: 1000 })
+    staging = createS3Staging({ ...options, completeMs: 60_000 })
+    impatient = createS3Staging({ ...options, completeMs: 1000 })
+    const dynamoDb = createDynamoDbClient({ region: 'eu-west-1' }, SHORT)
+    dynamoDb.config.credentials = client.config.credentials
+    view = createStagingView({ bucket: 'staging', endpoint: aws.url, signing: dynamoDb.config })
   })
   afterAll(() => aws?.close())
   beforeEach(() => aws?.reset())
 
-  const joined = new Map<
+  const completed = new Map<
     Uint8Array,
     { readonly upload: StagedUpload; readonly objects: Map<string, StandInObject> }
   >()
-  async function join(bytes: Uint8Array) {
+  async function complete(bytes: Uint8Array) {
     const upload = await sent(bytes)
     await staging.complete(upload, partsOf(bytes))
     return { upload, objects: new Map(aws.objects) }
@@ -86,16 +100,22 @@ export function useStaging(): StagedStand {
     get staging() {
       return staging
     },
+    get impatient() {
+      return impatient
+    },
+    get view() {
+      return view
+    },
     get blobs() {
       return blobs
     },
     sent,
-    async opened(bytes) {
-      const { upload, objects } = joined.get(bytes) ?? (await join(bytes))
-      joined.set(bytes, { upload, objects })
+    async opened(bytes, through = 'staging') {
+      const { upload, objects } = completed.get(bytes) ?? (await complete(bytes))
+      completed.set(bytes, { upload, objects })
       for (const [key, object] of objects) aws.objects.set(key, { ...object })
-      const staged = await staging.open(upload)
-      if (!staged) throw new Error('what was joined is not there')
+      const staged = await { staging, impatient }[through].open(upload)
+      if (!staged) throw new Error('the completed object is missing')
       aws.calls.length = 0
       return { upload, staged }
     },

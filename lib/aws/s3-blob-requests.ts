@@ -1,0 +1,42 @@
+/** Presigned requests for blobs. A URL expires earlier than asked if the credentials that signed it do. */
+import { digestBase64 } from '../domain/digest.ts'
+import { ARTIFACT_CACHE_CONTROL, contentDisposition } from '../protocol/headers.ts'
+import type { BlobStore } from '../repository/ports.ts'
+import { blobKey } from './blob-object.ts'
+import { failed } from './s3-errors.ts'
+import { presign, type SignedAccess } from './s3-presign.ts'
+
+const SIGNING = 'the request could not be signed'
+
+/** @returns the port's `presignGet`. */
+export const presignsGet =
+  (access: SignedAccess): BlobStore['presignGet'] =>
+  async (entry, seconds) => {
+    const query = {
+      'response-cache-control': ARTIFACT_CACHE_CONTROL,
+      'response-content-disposition': contentDisposition(entry.ref),
+      'response-content-type': entry.contentType,
+      'x-id': 'GetObject',
+    }
+    const request = { method: 'GET', key: blobKey(entry), query, headers: {} } as const
+    const signed = await presign(access, request, seconds).catch(failed(SIGNING))
+    return { method: 'GET', headers: {}, ...signed }
+  }
+
+/**
+ * @returns the port's `presignPut`. S3 checks the signed headers: it refuses other bytes (`BadDigest`), another length, and a
+ *   second object under the key.
+ */
+export const presignsPut =
+  (access: SignedAccess): BlobStore['presignPut'] =>
+  async (blob, size, contentType, seconds) => {
+    const headers = {
+      'content-length': String(size),
+      'content-type': contentType,
+      'if-none-match': '*',
+      'x-amz-checksum-sha256': digestBase64(blob.digest),
+    }
+    const request = { method: 'PUT', key: blobKey(blob), query: { 'x-id': 'PutObject' }, headers } as const
+    const signed = await presign(access, request, seconds).catch(failed(SIGNING))
+    return { method: 'PUT', headers, ...signed }
+  }
