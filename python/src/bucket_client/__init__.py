@@ -28,8 +28,11 @@ from .errors import (
     UnavailableError,
 )
 from .lock_file import LockFile
+from .manifest import FileEntry, FolderEntry, FolderManifest, SymlinkEntry
 from .model import Entry, Limits, ReceivedPart, Upload
 from .progress import OnProgress, Progress, TqdmProgress
+from .pull import PullResult
+from .push import PushResult
 from .put import PutResult
 from .refs import ArtifactReference, content_version
 from .source import SourceLike
@@ -44,8 +47,14 @@ __all__ = [
     "ArtifactStream",
     "Downloaded",
     "Entry",
+    "FileEntry",
+    "FolderEntry",
+    "FolderManifest",
+    "SymlinkEntry",
     "Limits",
     "LockFile",
+    "PullResult",
+    "PushResult",
     "PutResult",
     "ReceivedPart",
     "SourceLike",

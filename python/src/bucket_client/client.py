@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from .api import Api, ApiRequest, artifact_path, version_path
 from .auth import Auth, NoAuth, auth_from_environment, authorizer
-from .download import Downloaded, download
+from .digest_cache import DigestCache, default_cache_path
+from .download import Downloaded, download, sync_folder
 from .errors import error
 from .fetch import Artifact
 from .lock_file import LockFile
+from .manifest import MAX_BYTES, MEDIA_TYPE, FolderManifest, files_artifact_id
 from .model import Entry, Limits, Upload, decode_entry, decode_limits, decode_page
-from .progress import ProgressLike, reporter
+from .partial_file import remove_stale
+from .progress import ProgressLike, Report, no_report, reporter
+from .pull import PullResult, pull
+from .push import PushResult, push
 from .put import PutResult, check_description, find_entry, put, version_exists
 from .refs import ArtifactReference, ReferenceLike, artifact_name, check_digest, content_version, reference
-from .source import SourceLike, open_source
+from .source import BytesSource, Digests, FileSource, Source, SourceLike, open_source
 from .stream import ArtifactStream
-from .timing import RetryPolicy, Timeouts
+from .timing import Cancel, RetryPolicy, Timeouts
 from .transport import Transport
 from .upload import Description, UploadCalls
 
@@ -83,6 +89,7 @@ class BucketClient:
             authorizes=not isinstance(self._auth, NoAuth) or self._api_key is not None,
         )
         self._known_limits: Limits | None = None
+        self._swept: set[Path] = set()
 
     # Store
 
@@ -126,13 +133,10 @@ class BucketClient:
         check_description(description)
         if digest is not None:
             check_digest(digest)
-        namer = _namer(ref, digest)
+        _namer(ref, digest)
         report = reporter(progress, str(ref))
-        opened = open_source(source, size, report)
-        try:
-            result = put(self._api, self.limits, namer, opened, description, report, self._parallel)
-        finally:
-            opened.close()
+        with contextlib.closing(open_source(source, size, report)) as opened:
+            result = self._put_open(opened, ref, description, report, digest)
         if lock is not None:
             LockFile(lock).add(result.ref, result.entry.size)
         return result
@@ -216,7 +220,163 @@ class BucketClient:
         path = Path(target)
         if path.is_dir():
             path = path / f"{asked.artifact_id}-{asked.version}"
-        return download(self._api, asked, path, overwrite, reporter(progress, asked.name), self._parallel)
+        self._sweep(Path(os.path.realpath(path)).parent)
+        result = download(self._api, asked, path, overwrite, reporter(progress, asked.name), self._parallel)
+        if result.fetched:
+            sync_folder(Path(os.path.realpath(path)).parent)
+        return result
+
+    # Folders
+
+    def push(
+        self,
+        ref: ReferenceLike,
+        folder: PathLike,
+        *,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        follow_symlinks: bool = False,
+        dry_run: bool = False,
+        parallel: int = 8,
+        uploaded_by: str | None = None,
+        provenance_source: str | None = None,
+        lock: PathLike | None = None,
+        digest_cache: PathLike | bool = True,
+        progress: ProgressLike = None,
+    ) -> PushResult:
+        """Store a folder: each file as an artifact, then a manifest under ``ref`` (docs/manifest.md).
+
+        The manifest comes last, so half a folder is never visible. After an interruption the same call sends only what
+        is missing; files that are stored already are not sent, whatever version of the folder they belong to.
+
+        Args:
+            ref: of the manifest. The files go to ``bucket_id/artifact_id.files``.
+            folder: what to store: files, symlinks that stay inside, and empty folders.
+            include: patterns of files to store, all if empty: ``*.py`` is for names, ``data/*`` for paths.
+            exclude: patterns of files and folders to leave out.
+            follow_symlinks: whether to store what symlinks lead to, instead of the symlinks.
+            dry_run: whether to send nothing.
+            parallel: files at once.
+            uploaded_by: who stores it.
+            provenance_source: where it comes from.
+            lock: lock file to add the ref to.
+            digest_cache: file that remembers digests of unchanged files; ``True`` for
+                ``~/.cache/bucket/digests.sqlite``, ``False`` to read every file.
+            progress: a callback, or ``True`` for a bar of ``tqdm``.
+
+        Raises:
+            ManifestError: ``folder_invalid``: something that no manifest can describe.
+            ConflictError: ``version_exists``: the ref holds another folder.
+            SourceError: a file changed while it was sent.
+            BucketError: as :meth:`put`.
+        """
+        asked = reference(ref)
+        description = Description(MEDIA_TYPE, uploaded_by, provenance_source)
+        check_description(description)
+        files_artifact_id(asked.artifact_id)
+        cache = default_cache_path() if digest_cache is True else None if digest_cache is False else Path(digest_cache)
+        result = push(
+            asked,
+            Path(folder),
+            put_file=self._put_file,
+            put_manifest=lambda data: self._put_open(BytesSource(data), asked, description, no_report),
+            list_files=self.list_versions,
+            include=include,
+            exclude=exclude,
+            follow_symlinks=follow_symlinks,
+            dry_run=dry_run,
+            parallel=parallel,
+            cache=DigestCache(cache),
+            report=reporter(progress, asked.name),
+        )
+        if lock is not None and result.entry is not None:
+            LockFile(lock).add(result.ref, result.entry.size)
+        return result
+
+    def pull(
+        self,
+        ref: ReferenceLike,
+        target: PathLike,
+        *,
+        digest: str | None = None,
+        overwrite: bool = False,
+        parallel: int = 8,
+        locked: PathLike | None = None,
+        progress: ProgressLike = None,
+    ) -> PullResult:
+        """Fetch a folder that was pushed. It has its name only when every file is there and verified.
+
+        An interrupted pull continues where it stopped, from ``.<hex digits of the manifest's digest>.bucket-pull`` next
+        to the target. A target that is the same folder already is not fetched again.
+
+        Args:
+            ref: of the manifest; may be pinned.
+            target: path of the folder. It may exist if it is empty.
+            digest: what the manifest must be, else nothing is fetched.
+            overwrite: whether a folder that differs is replaced as a whole.
+            parallel: files at once.
+            locked: lock file that must name the ref.
+            progress: a callback, or ``True`` for a bar of ``tqdm``.
+
+        Raises:
+            ManifestError: the artifact is not a manifest, or breaks the rules.
+            TargetError: the target differs, cannot hold these names, or another process pulls the same folder.
+            BucketError: as :meth:`download`.
+        """
+        manifest_ref, manifest = self.manifest(_locked(reference(ref, digest), locked))
+        return pull(
+            manifest_ref,
+            manifest,
+            Path(target),
+            fetch=self._fetch_file,
+            overwrite=overwrite,
+            parallel=parallel,
+            patience=self._retry.patience,
+            report=reporter(progress, manifest_ref.name),
+        )
+
+    def manifest(self, ref: ReferenceLike) -> tuple[ArtifactReference, FolderManifest]:
+        """Return the pinned ref and the manifest of a folder, without its files.
+
+        Raises:
+            ManifestError: the artifact is not a manifest, or breaks the rules.
+            BucketError: as :meth:`get`.
+        """
+        with self.get(ref) as stream:
+            if stream.size > MAX_BYTES:
+                raise error(
+                    "manifest_invalid",
+                    f"{stream.ref.name} has {stream.size} bytes; a manifest has at most {MAX_BYTES}",
+                    next="Fetch it with download(): it is probably not a folder.",
+                )
+            return stream.ref, FolderManifest.from_bytes(stream.read())
+
+    def _put_file(self, ref: ArtifactReference, location: Path, report: Report, cancel: Cancel) -> PutResult:
+        with contextlib.closing(open_source(location, None, report)) as source:
+            if isinstance(source, FileSource):
+                # Hashed a moment ago. If it has changed since, the server finds that it has another digest.
+                source.digests = Digests(ref.digest or "")
+            return self._put_open(source, ref, Description(), report, cancel=cancel)
+
+    def _put_open(
+        self,
+        source: Source,
+        ref: ReferenceLike,
+        description: Description,
+        report: Report,
+        digest: str | None = None,
+        cancel: Cancel | None = None,
+    ) -> PutResult:
+        return put(self._api, self.limits, _namer(ref, digest), source, description, report, self._parallel, cancel)
+
+    def _fetch_file(self, ref: ArtifactReference, target: Path, report: Report, cancel: Cancel) -> Downloaded:
+        return download(self._api, ref, target, True, report, self._parallel, cancel)
+
+    def _sweep(self, folder: Path) -> None:
+        """Remove stale partial files, once in each folder."""
+        if folder not in self._swept:
+            self._swept.add(folder)
+            remove_stale(folder)
 
     # Entries
 

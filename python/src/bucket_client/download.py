@@ -55,7 +55,7 @@ def download(
     parallel: int,
     cancel: Cancel | None = None,
 ) -> Downloaded:
-    """Fetch into ``target``. See :meth:`BucketClient.download`."""
+    """Fetch into ``target``, and leave it to the caller to sync the folder. See :meth:`BucketClient.download`."""
     path, mode = _look_at(target)
     # Ends the threads of this download, whatever ends it.
     cancel = Cancel(cancel)
@@ -89,7 +89,6 @@ def download(
         cancel.set()
         if opened is not None:
             opened.response.close()
-    sync_folder(path.parent)
     return Downloaded(target, artifact.ref, artifact.size, fetched)
 
 

@@ -52,13 +52,12 @@ def partial_file(
         TargetError: ``target_busy``.
         OSError: the folder cannot be written.
     """
-    _remove_stale(folder)
     path = folder / partial_name(digest)
     waited_since = time.monotonic()
     seen = -1
     while True:
         file = _open(path)
-        locked = _lock(file)
+        locked = try_lock(file.fileno())
         if locked is None:
             # This file system cannot lock: use a file that no other process can find.
             file.close()
@@ -92,12 +91,15 @@ def _open(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666), "r+b", buffering=0)
 
 
-def _lock(file: BinaryIO) -> bool | None:
-    """Return whether this process has the file; ``None`` if nothing can be locked here. Ends with the process."""
+def try_lock(file: int) -> bool | None:
+    """Lock an open file or folder until it is closed, and return whether that succeeded.
+
+    ``None`` if nothing can be locked here.
+    """
     if fcntl is None:
         return None
     try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
@@ -113,7 +115,7 @@ def _is_at(file: BinaryIO, path: Path) -> bool:
         return False
 
 
-def _remove_stale(folder: Path) -> None:
+def remove_stale(folder: Path) -> None:
     """Remove partial files that no process has used for a week."""
     try:
         found = [entry for entry in os.scandir(folder) if entry.name.endswith(SUFFIX)]
@@ -124,5 +126,5 @@ def _remove_stale(folder: Path) -> None:
         with contextlib.suppress(OSError):
             if time.time() - entry.stat().st_mtime > STALE_SECONDS:
                 with _open(Path(entry.path)) as file:
-                    if _lock(file):
+                    if try_lock(file.fileno()):
                         Path(entry.path).unlink()

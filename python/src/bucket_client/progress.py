@@ -35,7 +35,7 @@ ProgressLike: TypeAlias = OnProgress | bool | None
 class Report(Protocol):
     """How the client's own code reports."""
 
-    def __call__(self, phase: Phase, done: int, total: int | None, sent: int | None = None) -> None:
+    def __call__(self, phase: Phase, done: int, total: int | None, sent: int | None = None, /) -> None:
         """Report."""
         ...
 
@@ -60,6 +60,33 @@ def reporter(progress: ProgressLike, what: str) -> Report:
             on_progress(Progress(phase, done, total, sent))
 
     return report
+
+
+class Total:
+    """Adds up what several threads did."""
+
+    def __init__(self, report: Callable[[int], None]) -> None:
+        self._lock = threading.Lock()
+        self.done = 0
+        self._report = report
+
+    def add(self, count: int) -> None:
+        """Add bytes."""
+        with self._lock:
+            self.done += count
+            self._report(self.done)
+
+    def piece(self) -> Callable[[int], None]:
+        """Return what takes the bytes of one piece so far, and adds what is new."""
+        counted = 0
+
+        def reach(done: int) -> None:
+            nonlocal counted
+            if done > counted:
+                self.add(done - counted)
+                counted = done
+
+        return reach
 
 
 class TqdmProgress:

@@ -1,0 +1,285 @@
+"""A manifest becomes a local folder (docs/manifest.md): verified file by file next to the target, then renamed.
+
+An interrupted pull keeps the new folder, and the next one continues from it, in this process or another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import time
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .download import Downloaded, file_digest, sync_folder
+from .errors import error
+from .manifest import FileEntry, FolderManifest, SymlinkEntry, file_ref
+from .partial_file import STALE_SECONDS, try_lock
+from .progress import Phase, Report, Total, no_report
+from .refs import ArtifactReference, digest_hex
+from .timing import Cancel
+from .workers import run_parallel
+
+SUFFIX = ".bucket-pull"
+#: How often a wait for another process looks again. Seconds.
+_TICK = 0.5
+
+
+@dataclass(frozen=True)
+class PullResult:
+    """A folder with verified files."""
+
+    path: Path
+    #: Of the manifest, pinned.
+    ref: ArtifactReference
+    manifest: FolderManifest
+    #: Bytes that came over the network; 0 if the folder was there already.
+    fetched: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(entry.size for entry in self.manifest.files)
+
+
+def pull(
+    ref: ArtifactReference,
+    manifest: FolderManifest,
+    target: Path,
+    *,
+    fetch: Callable[[ArtifactReference, Path, Report, Cancel], Downloaded],
+    overwrite: bool,
+    parallel: int,
+    patience: float,
+    report: Report,
+) -> PullResult:
+    """Write the folder of a manifest. See :meth:`BucketClient.pull`, which gives the call that fetches a file."""
+    # Through a symlink, what it leads to is written. A name that ends in a slash is the same name.
+    path = Path(os.path.realpath(target))
+    if not path.parent.is_dir():
+        raise error("target_invalid", f"the folder {str(path.parent)!r} does not exist", next="Make the folder first.")
+    if path.exists() and not path.is_dir():
+        raise error("target_invalid", f"{str(target)!r} is not a folder", next="Name a folder, or a new path.")
+    is_there = path.is_dir() and any(path.iterdir())
+    if is_there:
+        if is_complete(path, manifest, parallel):
+            return PullResult(target, ref, manifest, 0)
+        if not overwrite:
+            raise error(
+                "target_exists",
+                f"{str(target)!r} is not empty and differs from {ref.name}",
+                next="Choose another path, or pass overwrite=True to replace the whole folder.",
+            )
+    _remove_stale(path.parent)
+    staging = path.parent / f".{digest_hex(ref.digest or '')}{SUFFIX}"
+
+    def is_done() -> bool:
+        return path.is_dir() and any(path.iterdir()) and is_complete(path, manifest, parallel)
+
+    with _taken(staging, is_done, patience) as is_ours:
+        if not is_ours:
+            return PullResult(target, ref, manifest, 0)
+        check_names(manifest, staging)
+        _remove_others(staging, manifest)
+        fetched = _fill(ref, manifest, staging, fetch, parallel, report)
+        _finish(manifest, staging)
+        old = path.parent / f".{secrets.token_hex(8)}{SUFFIX}-old"
+        if is_there:
+            path.rename(old)
+        staging.rename(path)
+        if is_there:
+            shutil.rmtree(old)
+    sync_folder(path.parent)
+    return PullResult(target, ref, manifest, fetched)
+
+
+@contextlib.contextmanager
+def _taken(staging: Path, is_done: Callable[[], bool], patience: float) -> Generator[bool]:
+    """Take the staging folder, which one process uses at a time, waiting for another that has it.
+
+    Gives false if the other process completed the target meanwhile.
+
+    Raises:
+        TargetError: ``target_busy``: the other process has not advanced for ``patience`` seconds.
+    """
+    waited_since = time.monotonic()
+    seen = -1
+    while True:
+        staging.mkdir(exist_ok=True)
+        handle = os.open(staging, os.O_RDONLY)
+        try:
+            # Where nothing can be locked, processes are kept apart by their callers.
+            is_locked = try_lock(handle) is not False
+            is_ours = is_locked and staging.exists() and os.path.samestat(os.fstat(handle), staging.stat())
+            if is_ours and not is_done():
+                yield True
+                return
+            if is_ours or (is_locked and is_done()):
+                shutil.rmtree(staging, ignore_errors=True)
+                yield False
+                return
+        finally:
+            os.close(handle)
+        size = sum(status.st_size for _, status in _walk(staging))
+        if size != seen:
+            seen, waited_since = size, time.monotonic()
+        elif time.monotonic() - waited_since > patience:
+            raise error(
+                "target_busy", f"another process pulls into {staging}, and has not advanced for {patience:.0f} s"
+            )
+        time.sleep(_TICK)
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Give the files of a folder that other processes may change at the same time."""
+    for at, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                yield Path(at) / name, (Path(at) / name).lstat()
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove staging folders that no process has used for a week."""
+    for found in folder.glob(f".*{SUFFIX}"):
+        with contextlib.suppress(OSError):
+            newest = max([found.stat().st_mtime, *(status.st_mtime for _, status in _walk(found))])
+            if time.time() - newest < STALE_SECONDS:
+                continue
+            handle = os.open(found, os.O_RDONLY)
+            try:
+                if try_lock(handle):
+                    shutil.rmtree(found)
+            finally:
+                os.close(handle)
+
+
+def check_names(manifest: FolderManifest, folder: Path) -> None:
+    """Refuse a manifest with names that this file system cannot tell apart.
+
+    Raises:
+        TargetError: ``target_invalid``, with the names.
+    """
+    alike: defaultdict[str, set[str]] = defaultdict(set)
+    for entry in manifest.entries:
+        segments = entry.path.split("/")
+        for count in range(1, len(segments) + 1):
+            path = "/".join(segments[:count])
+            alike[unicodedata.normalize("NFC", path).casefold()].add(segments[count - 1])
+    suspects = [sorted(names) for names in alike.values() if len(names) > 1]
+    if not suspects:
+        return
+    probe = folder / f".{secrets.token_hex(8)}"
+    probe.mkdir()
+    try:
+        for names in suspects:
+            # The file system alone decides which of them are the same.
+            room = probe / secrets.token_hex(8)
+            room.mkdir()
+            for name in names:
+                try:
+                    (room / name).touch(exist_ok=False)
+                except FileExistsError:
+                    raise error(
+                        "target_invalid",
+                        f"this file system cannot tell apart {' and '.join(map(repr, names))}",
+                        next="Pull to another file system.",
+                    ) from None
+    finally:
+        shutil.rmtree(probe)
+
+
+def _remove_others(staging: Path, manifest: FolderManifest) -> None:
+    """Remove what an earlier pull left and this manifest does not name."""
+    files = {entry.path for entry in manifest.files}
+    for folder, folders, names in os.walk(staging):
+        # A symlink to a folder is a name here, not a place to look into.
+        for name in [*names, *(name for name in folders if (Path(folder) / name).is_symlink())]:
+            path = Path(folder) / name
+            relative = path.relative_to(staging).as_posix()
+            if path.is_symlink() or (relative not in files and not name.endswith(".bucket-part")):
+                path.unlink()
+
+
+def _fill(
+    ref: ArtifactReference,
+    manifest: FolderManifest,
+    staging: Path,
+    fetch: Callable[[ArtifactReference, Path, Report, Cancel], Downloaded],
+    parallel: int,
+    report: Report,
+) -> int:
+    total = sum(entry.size for entry in manifest.files)
+    progress = Total(lambda done: report("downloading", done, total))
+    fetched = Total(lambda _: None)
+    for folder in sorted({entry.path.rpartition("/")[0] for entry in manifest.entries}):
+        (staging / folder).mkdir(parents=True, exist_ok=True)
+
+    def fetch_one(entry: FileEntry, stop: Cancel) -> None:
+        piece = progress.piece()
+
+        def file_report(_phase: Phase, done: int, _total: int | None, _sent: int | None = None) -> None:
+            piece(done)
+
+        result = fetch(file_ref(ref, entry), staging / entry.path, file_report, stop)
+        if result.size != entry.size:
+            raise error("manifest_invalid", f"{entry.path!r} has {result.size} bytes, the manifest says {entry.size}")
+        if entry.executable:
+            mode = result.path.stat().st_mode
+            result.path.chmod(mode | (mode & 0o444) >> 2)
+        fetched.add(result.fetched)
+        piece(entry.size)
+
+    run_parallel(manifest.files, fetch_one, parallel, None)
+    return fetched.done
+
+
+def _finish(manifest: FolderManifest, staging: Path) -> None:
+    """Write empty folders, then symlinks: nothing is written through a symlink."""
+    folders = {str(staging)}
+    for entry in manifest.entries:
+        path = staging / entry.path
+        if isinstance(entry, SymlinkEntry):
+            path.symlink_to(entry.target)
+        elif not isinstance(entry, FileEntry):
+            path.mkdir(exist_ok=True)
+        folders.add(str(path.parent))
+    for folder in sorted(folders):
+        sync_folder(Path(folder))
+
+
+def is_complete(folder: Path, manifest: FolderManifest, parallel: int) -> bool:
+    """Whether a folder is exactly what a manifest describes."""
+    expected = {entry.path: entry for entry in manifest.entries}
+    seen: set[str] = set()
+    for at, folders, names in os.walk(folder):
+        relative = Path(at).relative_to(folder).as_posix()
+        prefix = "" if relative == "." else f"{relative}/"
+        links = [name for name in folders if (Path(at) / name).is_symlink()]
+        if prefix and not folders and not names:
+            seen.add(prefix[:-1])
+        seen.update(prefix + name for name in [*names, *links])
+    if seen != set(expected):
+        return False
+    for entry in manifest.entries:
+        path = folder / entry.path
+        if isinstance(entry, SymlinkEntry):
+            if not path.is_symlink() or str(path.readlink()) != entry.target:
+                return False
+        elif path.is_symlink() or path.is_file() != isinstance(entry, FileEntry):
+            return False
+        elif isinstance(entry, FileEntry):
+            status = path.stat()
+            if status.st_size != entry.size or bool(status.st_mode & 0o100) != entry.executable:
+                return False
+    same: list[bool] = []
+
+    def compare(entry: FileEntry, stop: Cancel) -> None:
+        same.append(file_digest(folder / entry.path, no_report, stop) == entry.digest)
+
+    run_parallel(manifest.files, compare, parallel, None)
+    return all(same)
