@@ -4,10 +4,13 @@ import type { Auth, BucketClient } from '../client/node.ts'
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './failure.ts'
+import type { Output } from './output.ts'
+import { parseDuration } from './sizes.ts'
 
 export interface ConnectionOptions {
   readonly url?: string
   readonly auth?: string
+  readonly timeout?: string
 }
 
 export const withConnection = (command: Command): Command =>
@@ -17,11 +20,16 @@ export const withConnection = (command: Command): Command =>
       '--auth <kind>',
       `none, iam, bearer or api-key (env: ${CLI_ENVIRONMENT.auth}); the token of bearer comes from ${CLI_ENVIRONMENT.token}; the key in ${CLI_ENVIRONMENT.apiKey}, where that is set, is sent with each of them`,
     )
+    .option(
+      '--timeout <time>',
+      'how long to wait for a server that stopped answering: 30s, 5m (default: 10m)',
+    )
 
 /** Loads the client only now: a command that needs none starts without it. */
 export async function connect(
   options: ConnectionOptions,
   { environment }: CliContext,
+  { onEvent }: Pick<Output, 'onEvent'>,
 ): Promise<BucketClient> {
   const url = options.url ?? (environment[CLI_ENVIRONMENT.url] || undefined)
   if (url !== undefined && !(URL.canParse(url) && /^https?:\/\//i.test(url)))
@@ -31,9 +39,17 @@ export async function connect(
     )
   const auth = readAuth(options.auth ?? (environment[CLI_ENVIRONMENT.auth] || undefined), environment)
   const apiKey = environment[CLI_ENVIRONMENT.apiKey] || undefined
+  const patience = options.timeout === undefined ? undefined : parseDuration(options.timeout)
+  if (patience && !patience.ok) throw new UsageError(`--timeout: ${patience.detail}`, 'Write --timeout 5m.')
   const { BucketClient } = await import('../client/node.ts')
   try {
-    return new BucketClient({ url, auth, apiKey })
+    return new BucketClient({
+      url,
+      auth,
+      apiKey,
+      onEvent,
+      ...(patience && { retry: { patienceMs: patience.value }, timeouts: timeoutsWithin(patience.value) }),
+    })
   } catch (error) {
     if (error instanceof TypeError)
       throw new UsageError(
@@ -43,6 +59,10 @@ export async function connect(
     throw error
   }
 }
+
+/** A single wait is never longer than the patience as a whole. */
+const timeoutsWithin = (patienceMs: number) =>
+  patienceMs < 30_000 ? { idleMs: patienceMs, verificationIdleMs: patienceMs } : {}
 
 /**
  * @param kind none, iam, bearer or api-key; undefined leaves the choice to the client.

@@ -3,16 +3,18 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Command } from 'commander'
+import type { KeptPartial } from '../client/node.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './failure.ts'
-import { createOutput, type OutputOptions, withOutput } from './output.ts'
+import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parsePinnedRef } from './refs.ts'
 import { formatSize } from './sizes.ts'
 
 interface GetOptions extends ConnectionOptions, OutputOptions {
   readonly output?: string
+  readonly force?: boolean
 }
 
 export function addGetCommand(program: Command, context: CliContext): void {
@@ -24,12 +26,14 @@ export function addGetCommand(program: Command, context: CliContext): void {
       '-o, --output <path>',
       'a file, a folder, or - for stdout (default: artifact_id-version in the current folder)',
     )
+    .option('-f, --force', 'replace a file that has other bytes')
     .addHelpText(
       'after',
       `
-A file has its name only after every byte came and the digest matched; otherwise nothing is left (exit 5).
-What is there and is no file, a device or a pipe, is never replaced: write to it with -o - > PATH.
-To stdout the last MiB is written only after that: smaller artifacts come whole or not at all.
+The file gets its name only after all bytes arrived and match the digest. A fetch that is stopped or fails leaves a
+hidden partial file in the folder, and the same command continues it. A file that has the bytes already is not fetched
+again; one with other bytes is replaced only with --force. Devices and pipes are never replaced: use -o - > PATH.
+The last MiB goes to stdout only after the digest matched: smaller artifacts arrive whole or not at all.
 
 Examples:
   bucket get prod-models/llama-3-8b/v3.1.0
@@ -55,8 +59,8 @@ async function get(
       'stdout cannot carry both the bytes and a JSON document',
       'Leave out --json, or -o -.',
     )
-  const output = createOutput(options, context)
-  const bucket = await connect(options, context)
+  const output = createOutput(options, context, formatRef(ref))
+  const bucket = await connect(options, context, output)
   const asked = { digest, onProgress: output.onProgress, signal }
   try {
     if (options.output === '-') {
@@ -66,18 +70,33 @@ async function get(
       return
     }
     const path = await targetPath(ref, options.output)
-    const fetched = await bucket.download(ref, path, asked).catch(asUsage)
-    await output.result(`${path}\n`, { path, ref: formatRef(ref), ...fetched })
-    output.remark(`${formatSize(fetched.size)}, verified ${fetched.digest}`)
+    const { fetched, ...verified } = await bucket
+      .download(ref, path, { ...asked, force: options.force, onKept: (kept) => remarkKept(output, kept) })
+      .catch(asUsage)
+    await output.result(`${path}\n`, { path, ref: formatRef(ref), ...verified, fetched })
+    output.remark(
+      `${fetched ? '' : 'not fetched, the file is identical: '}${formatSize(verified.size)}, verified ${verified.digest}`,
+    )
   } finally {
     output.close()
   }
 }
 
-/** A path that no file can have is the caller's to mend, like any other argument. */
+function remarkKept(output: Output, { path, bytes, total }: KeptPartial): void {
+  output.remark(
+    `${formatSize(bytes)} of ${formatSize(total)} are kept in ${path}; the same command continues from there`,
+  )
+}
+
+/** A path that cannot be written is a wrong argument. */
 function asUsage(error: unknown): never {
   if (error instanceof Error && error.name === 'TargetError')
-    throw new UsageError(error.message, 'Use -o FILE or -o FOLDER, or -o - to write the bytes to stdout.')
+    throw new UsageError(
+      error.message,
+      'code' in error && error.code === 'EEXIST'
+        ? 'Name another file with -o FILE, or replace this one with --force.'
+        : 'Use -o FILE or -o FOLDER, or -o - to write the bytes to stdout.',
+    )
   throw error
 }
 

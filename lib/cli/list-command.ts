@@ -32,7 +32,7 @@ Examples:
 
 async function list(key: ArtifactKey, options: ListOptions, context: CliContext): Promise<void> {
   const output = createOutput(options, context)
-  const bucket = await connect(options, context)
+  const bucket = await connect(options, context, output)
   const entries: Entry[] = []
   for await (const entry of bucket.listVersions(key, context)) {
     entries.push(entry)

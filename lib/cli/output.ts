@@ -1,32 +1,45 @@
-/** What a command says: results on stdout, messages and progress on stderr. With `--json` stdout is one JSON document. */
+/** What a command says: results on stdout, remarks and progress on stderr. With `--json` stdout is one JSON document. */
 import type { Writable } from 'node:stream'
 import type { Command } from 'commander'
-import type { OnProgress } from '../client/node.ts'
+import type { ClientEvent, OnProgress } from '../client/node.ts'
 import type { CliContext } from './context.ts'
 import { type ProgressLine, progressLine } from './progress-line.ts'
+import { formatDuration } from './sizes.ts'
 
 export interface OutputOptions {
   readonly json?: boolean
   readonly quiet?: boolean
+  readonly verbose?: boolean
 }
 
 export const withOutput = (command: Command): Command =>
   command
-    .option('--json', 'one JSON document on stdout')
-    .option('--quiet', 'no progress and no messages, only results and errors')
+    .option('--json', 'print one JSON document on stdout')
+    .option('-q, --quiet', 'print only results and errors')
+    .option('-v, --verbose', 'print each request, its answer and its time on stderr (env: BUCKET_DEBUG)')
 
 export interface Output {
-  /** One of the two: text for people, or the document. Resolves when it has left. */
+  /** Prints one of the two: text for people, or the document. Resolves when it was written. */
   result(text: string, document: unknown): Promise<void>
-  /** A remark on stderr, unless `--quiet`. */
+  /** Prints a remark on stderr, unless `--quiet`. */
   remark(text: string): void
-  readonly onProgress: OnProgress | undefined
+  readonly onProgress: OnProgress
+  /** Shows retries, and with `--verbose` every request. */
+  readonly onEvent: (event: ClientEvent) => void
+  /** The live line, for commands that show several transfers at once; undefined with `--quiet`. */
+  readonly line: ProgressLine | undefined
   /** Ends the live line. */
   close(): void
 }
 
-export function createOutput({ json, quiet }: OutputOptions, { stdout, stderr }: CliContext): Output {
-  const line: ProgressLine | undefined = quiet ? undefined : progressLine(stderr)
+/** @param name what the progress is about, such as a file's name. */
+export function createOutput(
+  { json, quiet, verbose }: OutputOptions,
+  { stdout, stderr, environment }: CliContext,
+  name?: string,
+): Output {
+  const line = quiet ? undefined : progressLine(stderr, { canRedraw: environment.TERM !== 'dumb' })
+  const isVerbose = verbose || Boolean(environment.BUCKET_DEBUG)
   return {
     async result(text, document) {
       line?.clear()
@@ -36,12 +49,45 @@ export function createOutput({ json, quiet }: OutputOptions, { stdout, stderr }:
       line?.clear()
       if (!quiet) stderr.write(`${text}\n`)
     },
-    onProgress: line?.report,
+    onProgress: (progress) => line?.report({ ...progress, name }),
+    onEvent(event) {
+      if (isVerbose) {
+        line?.clear()
+        stderr.write(`${eventLine(event)}\n`)
+      } else if (event.kind === 'retry') line?.wait(waitLine(event))
+    },
+    line,
     close: () => line?.clear(),
   }
 }
 
-/** Resolves when the text has left, so that the process may end. */
+type Retry = Extract<ClientEvent, { kind: 'retry' }>
+
+/** From this many seconds on, the delay before the next attempt is worth a word. */
+const LONG_DELAY_SECONDS = 5
+
+function waitLine({ attempt, delayMs, error }: Retry): string {
+  const seconds = delayMs / 1000
+  const when = seconds >= LONG_DELAY_SECONDS ? ` in ${formatDuration(seconds)}` : ''
+  return `waiting for the server, attempt ${attempt}${when}: ${messageOf(error)}`
+}
+
+function eventLine(event: ClientEvent): string {
+  switch (event.kind) {
+    case 'answer': {
+      const id = event.requestId === undefined ? '' : `  request ${event.requestId}`
+      return `> ${event.method} ${event.url}  ${event.status}  ${event.ms} ms${id}`
+    }
+    case 'failure':
+      return `> ${event.method} ${event.url}  failed after ${event.ms} ms: ${messageOf(event.error)}`
+    case 'retry':
+      return `> attempt ${event.attempt} in ${Math.round(event.delayMs)} ms: ${messageOf(event.error)}`
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Resolves when the text was written, so that the process may end. */
 export const write = (stream: Writable, text: string): Promise<void> =>
   new Promise((resolve, reject) => {
     stream.write(text, (error) => (error ? reject(error) : resolve()))

@@ -1,4 +1,5 @@
 /** `bucket put`: a file, or stdin, becomes an artifact version. */
+import { basename } from 'node:path'
 import type { Command } from 'commander'
 import { digestHex } from '../domain/digest.ts'
 import { type ArtifactKey, type ArtifactRef, artifactRef, formatRef } from '../domain/identifiers.ts'
@@ -56,8 +57,8 @@ async function put(
 ): Promise<void> {
   const { uploadedBy, provenanceSource, contentType } = options
   const { signal } = context
-  const output = createOutput(options, context)
-  const bucket = await connect(options, context)
+  const output = createOutput(options, context, file === '-' ? undefined : basename(file))
+  const bucket = await connect(options, context, output)
   const { onProgress } = output
   try {
     const source = await openSource(file, output, context)

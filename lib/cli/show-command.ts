@@ -25,8 +25,9 @@ Examples:
 }
 
 async function show(ref: ArtifactRef, options: ShowOptions, context: CliContext): Promise<void> {
-  const bucket = await connect(options, context)
+  const output = createOutput(options, context)
+  const bucket = await connect(options, context, output)
   const message = entryMessage(await bucket.entry(ref, context))
   const lines = Object.entries(message).map(([name, value]) => `${name.padEnd(18)} ${value ?? '-'}\n`)
-  await createOutput(options, context).result(lines.join(''), message)
+  await output.result(lines.join(''), message)
 }

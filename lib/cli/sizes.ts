@@ -24,6 +24,17 @@ export function parseSize(text: string): Parsed<number> {
     : faulty(`${JSON.stringify(text)} is no size: write 5GiB, 200MB, or a number of bytes`)
 }
 
+const SECONDS: { readonly [unit: string]: number } = { ms: 0.001, s: 1, m: 60, min: 60, h: 3600 }
+
+/** @returns milliseconds: `30s`, `5m`, `1.5h`, `500ms`; a bare number counts seconds. */
+export function parseDuration(text: string): Parsed<number> {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim()) ?? []
+  const ms = Math.round(Number(number) * 1000 * (SECONDS[(unit || 's').toLowerCase()] ?? Number.NaN))
+  return Number.isSafeInteger(ms) && ms > 0
+    ? parsed(ms)
+    : faulty(`${JSON.stringify(text)} is not a duration: write 30s, 5m or 1h`)
+}
+
 /** `1.5 MiB`; whole bytes below 1 KiB. */
 export function formatSize(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`

@@ -51,7 +51,7 @@ async function uploads(
   const output = createOutput(options, context)
   try {
     const digest = await digestOf(ref, given, options, output, context)
-    const bucket = await connect(options, context)
+    const bucket = await connect(options, context, output)
     if (options.abort) {
       await bucket.abortUpload(ref, digest, context)
       await output.result(`${formatRef(ref)}@${digest}\n`, { given_up: true, ref: formatRef(ref), digest })

@@ -9,6 +9,7 @@ import { type ApiClient, apiRoot, createApiClient } from './api/api-client.ts'
 import { type Auth, authForHost, authorizer } from './api/auth.ts'
 import { decodeService, type Service } from './api/decode.ts'
 import { getEntry, listEntries } from './api/entries.ts'
+import type { OnEvent } from './api/events.ts'
 import { digestOf } from './api/open-range.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from './api/retry.ts'
 import { DEFAULT_TIMEOUTS, type Timeouts } from './api/transport.ts'
@@ -37,6 +38,8 @@ export interface BucketClientOptions {
   readonly apiKey?: string | undefined
   readonly retry?: Partial<RetryPolicy> | undefined
   readonly timeouts?: Partial<Timeouts> | undefined
+  /** Told of every answer, failed request and retry, for logs and displays. */
+  readonly onEvent?: OnEvent | undefined
 }
 
 /** `bucket_id/artifact_id/version`, or the three. */
@@ -78,6 +81,7 @@ export class BucketClient {
       authorizes: auth.kind !== 'none' || options.apiKey !== undefined,
       retry: { ...DEFAULT_RETRY, ...options.retry },
       timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts },
+      onEvent: options.onEvent ?? (() => {}),
     })
   }
 

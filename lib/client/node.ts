@@ -1,6 +1,6 @@
 /** The client for Node: everything of the core, and files. The public entry `bucket-v1/client` in Node. */
 import { type Digest, digestFromHex } from '../domain/digest.ts'
-import type { Entry } from '../domain/entry.ts'
+import { digestOf } from './api/open-range.ts'
 import {
   type BucketClientOptions,
   BucketClient as CoreClient,
@@ -8,20 +8,19 @@ import {
   type RefInput,
   refOf,
 } from './client.ts'
-import { downloadFile } from './node/download-file.ts'
-import { type DownloadTarget, downloadTarget } from './node/download-target.ts'
+import { type DownloadOptions, type DownloadResult, downloadFile } from './node/download-file.ts'
 import { fileSource } from './node/file-source.ts'
-import { fillByRanges, fillInOrder, PARALLEL_BYTES } from './node/fill-file.ts'
 import { nodePlatform } from './node/platform.ts'
 import { createSha256 } from './node/sha256.ts'
 import { hashSource } from './transfer/artifact-hash.ts'
-import { type GetOptions, RangesIgnoredError } from './transfer/download.ts'
 import type { TransferOptions } from './transfer/progress.ts'
 import type { PutOptions, PutResult } from './transfer/put.ts'
 import { type ByteStream, readStream, type Source } from './transfer/source.ts'
 
+export type { DownloadOptions, DownloadResult } from './node/download-file.ts'
 export { TargetError } from './node/download-target.ts'
 export { fileSource, spool } from './node/file-source.ts'
+export type { KeptPartial } from './node/partial-file.ts'
 export * from './surface.ts'
 
 /**
@@ -49,39 +48,19 @@ export class BucketClient extends CoreClient {
   }
 
   /**
-   * Fetches into a file. It has its name only after all bytes came, have the digest and are on disk; a file of that
-   * name is replaced then, and its permissions stay; of a link, what it leads to. On any failure nothing is left behind.
-   * Large artifacts come by several ranges at once.
+   * Fetches into a file. The file gets its name only after all bytes arrived, match the digest and are on disk. A download
+   * that fails or is stopped leaves a hidden partial file, and the next one of the same bytes into the same folder
+   * continues it. Large artifacts arrive in several ranges at once.
    *
-   * @throws TargetError before anything is fetched when the path is that of a folder, a device, a pipe or a socket;
-   * BucketError `version_not_found`, `digest_differs`, `digest_mismatch`; NetworkError; the system's error.
+   * A file that has these bytes already is not fetched again. One with other bytes is replaced only with `force`; it keeps
+   * its permissions. If the path is a symlink, its target is meant.
+   *
+   * @throws TargetError before anything is fetched when no file can be there, or one with other bytes is; BucketError
+   * `version_not_found`, `digest_differs`, `digest_mismatch`; NetworkError; the system's error.
    */
-  async download(
-    ref: RefInput,
-    path: string,
-    options: GetOptions = {},
-  ): Promise<Pick<Entry, 'digest' | 'size'>> {
-    const target = await downloadTarget(path)
-    try {
-      return await this.#downloadOnce(ref, target, options, true)
-    } catch (error) {
-      if (!(error instanceof RangesIgnoredError)) throw error
-      return await this.#downloadOnce(ref, target, options, false)
-    }
-  }
-
-  async #downloadOnce(ref: RefInput, target: DownloadTarget, options: GetOptions, byRanges: boolean) {
-    const download = await this.openDownload(ref, options)
-    const isLarge = byRanges && download.size >= PARALLEL_BYTES
-    try {
-      await downloadFile(target, (handle) =>
-        isLarge ? fillByRanges(handle, refOf(ref), download, options) : fillInOrder(handle, download),
-      )
-    } catch (error) {
-      await download.close()
-      throw error
-    }
-    return { digest: download.digest, size: download.size }
+  async download(ref: RefInput, path: string, options: DownloadOptions = {}): Promise<DownloadResult> {
+    const expected = options.digest === undefined ? undefined : digestOf(options.digest)
+    return await downloadFile(this.api, refOf(ref), expected, path, options)
   }
 }
 

@@ -2,15 +2,17 @@
  * Requests to one API: its root, authorization, retries and refusals. Paths of the routes table and those that the
  * server hands out (`/v1/…`) are read relative to the root that the caller gave, wherever that is mounted.
  */
+import { HEADERS } from '../../protocol/headers.ts'
 import { API_ROOT } from '../../protocol/routes.ts'
 import type { Platform } from '../platform.ts'
 import type { Source } from '../transfer/source.ts'
 import type { Authorize } from './auth.ts'
 import { type JsonObject, readJson } from './decode.ts'
 import { decodeProblem } from './decode-problem.ts'
+import type { OnEvent } from './events.ts'
 import { NetworkError, shownUrl } from './network-error.ts'
 import { type RetryPolicy, retrying } from './retry.ts'
-import type { IncomingResponse, Timeouts } from './transport.ts'
+import type { IncomingResponse, OutgoingRequest, Timeouts } from './transport.ts'
 
 export interface ApiClientOptions {
   readonly root: URL
@@ -20,6 +22,7 @@ export interface ApiClientOptions {
   readonly authorizes: boolean
   readonly retry: RetryPolicy
   readonly timeouts: Timeouts
+  readonly onEvent: OnEvent
 }
 
 export interface ApiRequest {
@@ -76,7 +79,7 @@ export interface Presigned {
  * const entry = decodeEntry(await api.json({ method: 'GET', path: entryPath(ref), accept: [200] }))
  */
 export function createApiClient({ root, authorize, ...options }: ApiClientOptions): ApiClient {
-  const { platform, retry, timeouts } = options
+  const { platform, timeouts, onEvent } = options
   const base = new URL(root.href)
   base.pathname = base.pathname.replace(/\/+$/, '')
 
@@ -85,19 +88,33 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
   const located = (address: string): URL =>
     isUnder(API_ROOT, address) ? rooted(address) : parseUrl(address, base)
 
+  async function exchange(request: Omit<OutgoingRequest, 'timeouts'>): Promise<IncomingResponse> {
+    const { method, url } = request
+    const began = performance.now()
+    const shared = () => ({ method, url: shownUrl(url), ms: Math.round(performance.now() - began) })
+    try {
+      const response = await platform.transport.send({ ...request, timeouts })
+      const requestId = response.headers.get(HEADERS.requestId) ?? undefined
+      onEvent({ kind: 'answer', ...shared(), status: response.status, requestId })
+      return response
+    } catch (error) {
+      onEvent({ kind: 'failure', ...shared(), error })
+      throw error
+    }
+  }
+
   async function attempt(request: ApiRequest): Promise<IncomingResponse> {
     const { method, body, signal } = request
     const url = rooted(request.path)
     for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value)
     const headers = await authorize({ method, url, headers: request.headers ?? {}, bodySha256: body?.sha256 })
-    const response = await platform.transport.send({
+    const response = await exchange({
       method,
       url,
       headers,
       body: body?.source,
       onSent: body?.onSent,
       signal,
-      timeouts,
     })
     if (request.accept.includes(response.status)) return response
     throw await decodeProblem(response, shownUrl(url), timeouts)
@@ -107,30 +124,21 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
     ...options,
     attempt,
     json: (request) =>
-      retrying(retry, request.signal, async () => await readJson(await attempt(request), timeouts)),
+      retrying(options, request.signal, async () => await readJson(await attempt(request), timeouts)),
     async follow(address, headers, signal) {
       const url = located(address)
       // What looks like a path may name a host: the URL standard reads `/\host` and `/<tab>/host` like `//host`.
       const onFront = address.startsWith('/') && url.origin === base.origin
       const method = 'GET'
-      return await platform.transport.send({
+      return await exchange({
         method,
         url,
         headers: onFront ? await authorize({ method, url, headers }) : headers,
         signal,
-        timeouts,
       })
     },
     async sendPresigned({ method, url, headers }, body, onSent, signal) {
-      return await platform.transport.send({
-        method,
-        url: located(url),
-        headers,
-        body,
-        onSent,
-        signal,
-        timeouts,
-      })
+      return await exchange({ method, url: located(url), headers, body, onSent, signal })
     },
   }
 }

@@ -89,13 +89,7 @@ function opened(
     response.discard()
     return error
   }
-  if (expected !== undefined && digest !== expected)
-    throw refuse(
-      new BucketError('digest_differs', `${formatRef(ref)} has the digest ${digest}, not ${expected}`, {
-        expected_digest: expected,
-        stored_digest: digest,
-      }),
-    )
+  if (expected !== undefined && digest !== expected) throw refuse(digestDiffers(ref, digest, expected))
   const name = fileName(response.headers.get('content-disposition'))
   if (name !== undefined && name !== fileName(contentDisposition(ref)))
     throw refuse(aboutAnother(formatRef(ref), JSON.stringify(name)))
@@ -121,6 +115,13 @@ function opened(
       )
   }
 }
+
+/** The refusal that the server gives where a digest is pinned. */
+export const digestDiffers = (ref: ArtifactRef, stored: Digest, expected: Digest) =>
+  new BucketError('digest_differs', `${formatRef(ref)} has the digest ${stored}, not ${expected}`, {
+    expected_digest: expected,
+    stored_digest: stored,
+  })
 
 /** What the answer says that the bytes are called (docs/http-api.md, section 5): of the headers it alone tells of the reference. */
 const fileName = (disposition: string | null): string | undefined =>

@@ -1,19 +1,22 @@
 /**
- * Whether, and after how long, a failed attempt is made again: a pure function of data, so that its table can be tested.
- * Every request of the API is safe to repeat (docs/http-api.md, section 8), so only the kind of failure decides.
+ * Whether, and after how long, a failed attempt is repeated. Every request of the API is safe to repeat
+ * (docs/http-api.md, section 8), so only the kind of failure decides. The delays are pure functions of data.
  */
 import { BucketError } from '../../domain/errors.ts'
 import { sleep } from './deadline.ts'
+import type { OnEvent } from './events.ts'
 import { NetworkError } from './network-error.ts'
 
 export interface RetryPolicy {
-  /** Attempts in all, the first included. */
+  /** Attempts in all, including the first, while no byte has been transferred. */
   readonly attempts: number
   /** The first delay, in milliseconds; it doubles with every further failure. */
   readonly baseMs: number
   readonly maxDelayMs: number
-  /** A `Retry-After` beyond this is not waited for: the failure is reported instead. Milliseconds. */
+  /** A longer `Retry-After` is not waited for: the failure is reported instead. Milliseconds. */
   readonly maxRetryAfterMs: number
+  /** Milliseconds without progress that a transfer survives once bytes have arrived, whatever the number of attempts. */
+  readonly patienceMs: number
 }
 
 export const DEFAULT_RETRY: RetryPolicy = {
@@ -21,12 +24,19 @@ export const DEFAULT_RETRY: RetryPolicy = {
   baseMs: 250,
   maxDelayMs: 8_000,
   maxRetryAfterMs: 60_000,
+  patienceMs: 600_000,
+}
+
+/** Whose requests are repeated: its policy, and who is told. */
+export interface Retrier {
+  readonly retry: RetryPolicy
+  readonly onEvent: OnEvent
 }
 
 /**
  * @param failures how many attempts have failed so far, at least 1.
  * @param random a number from 0 to 1: spreads delays over the upper half of their range, so that clients do not return in step.
- * @returns milliseconds to wait before the next attempt, or nothing when there is to be none.
+ * @returns milliseconds to wait before the next attempt, or undefined if there must be none.
  */
 export function retryDelay(
   policy: RetryPolicy,
@@ -35,6 +45,33 @@ export function retryDelay(
   random: number,
 ): number | undefined {
   if (!isRetryable(error) || failures >= policy.attempts) return undefined
+  return delayAfter(policy, failures, error, random)
+}
+
+/**
+ * The same for a transfer in which bytes have arrived: it ends after `patienceMs` without progress, not after a number of
+ * attempts.
+ *
+ * @param failures how many attempts have failed since the last progress, at least 1.
+ * @param idleMs milliseconds since the last progress.
+ */
+export function transferRetryDelay(
+  policy: RetryPolicy,
+  failures: number,
+  idleMs: number,
+  error: unknown,
+  random: number,
+): number | undefined {
+  if (!isRetryable(error) || idleMs >= policy.patienceMs) return undefined
+  return delayAfter(policy, failures, error, random)
+}
+
+function delayAfter(
+  policy: RetryPolicy,
+  failures: number,
+  error: unknown,
+  random: number,
+): number | undefined {
   const jittered = backoffDelay(policy, failures, random)
   const retryAfter = error instanceof BucketError ? error.retryAfter : undefined
   if (retryAfter === undefined) return jittered
@@ -42,17 +79,29 @@ export function retryDelay(
   return asked > policy.maxRetryAfterMs ? undefined : Math.max(asked + policy.baseMs * random, jittered)
 }
 
-/** The same without a look at what failed: milliseconds, doubling, in the upper half of their range. */
+/** The delay without regard to the failure: milliseconds, doubling, in the upper half of their range. */
 export const backoffDelay = (policy: RetryPolicy, failures: number, random: number): number =>
   Math.min(policy.maxDelayMs, policy.baseMs * 2 ** (failures - 1)) * (0.5 + random / 2)
 
-/** Whether a failure may pass by itself: a BucketError or NetworkError says so of itself, anything else never does. */
+/** Whether a failure may pass by itself: BucketError and NetworkError say so, anything else never does. */
 export const isRetryable = (error: unknown): boolean =>
   (error instanceof BucketError || error instanceof NetworkError) && error.retryable
 
+/** Waits before the next attempt, and tells who observes. @throws the reason of `signal`. */
+export async function pause(
+  { onEvent }: Retrier,
+  attempt: number,
+  delayMs: number,
+  error: unknown,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  onEvent({ kind: 'retry', attempt, delayMs, error })
+  await sleep(delayMs, signal)
+}
+
 /** @throws what the last attempt threw, or the reason of `signal`. */
 export async function retrying<T>(
-  policy: RetryPolicy,
+  retrier: Retrier,
   signal: AbortSignal | undefined,
   attempt: () => Promise<T>,
 ): Promise<T> {
@@ -61,9 +110,9 @@ export async function retrying<T>(
     try {
       return await attempt()
     } catch (error) {
-      const delay = retryDelay(policy, failures, error, Math.random())
+      const delay = retryDelay(retrier.retry, failures, error, Math.random())
       if (delay === undefined) throw error
-      await sleep(delay, signal)
+      await pause(retrier, failures + 1, delay, error, signal)
     }
   }
 }

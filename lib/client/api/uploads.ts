@@ -169,7 +169,7 @@ export async function uploadState(
   id: UploadId,
   signal: AbortSignal | undefined,
 ): Promise<Upload> {
-  return await retrying(api.retry, signal, () => lookAtUpload(api, id, signal))
+  return await retrying(api, signal, () => lookAtUpload(api, id, signal))
 }
 
 /** One attempt of the same. */
@@ -190,7 +190,7 @@ export async function abortUpload(
   { ref, digest }: UploadId,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  await retrying(api.retry, signal, async () => {
+  await retrying(api, signal, async () => {
     const path = uploadPath(ref, digest)
     const response = await api.attempt({ method: 'DELETE', path, accept: [204], signal })
     response.discard()
@@ -237,7 +237,7 @@ export async function commitUpload(
 ): Promise<CommitAnswer> {
   const path = commitPath(id.ref, id.digest)
   let isRepeated = false
-  return await retrying(api.retry, signal, async () => {
+  return await retrying(api, signal, async () => {
     try {
       const response = await api.attempt({ method: 'POST', path, accept: [200, 201, 202], signal })
       if (response.status === 202) {

@@ -1,63 +1,143 @@
 /**
- * A download as a file: into a temporary beside the target, synced, and renamed only after the digest matched.
- * Whatever fails, the target is as it was before and the temporary is gone.
+ * A download as a file. The bytes go into a partial file next to the target, which gets the target's name only after they
+ * match the digest and are on disk. A download that ends early leaves the partial file, and the next one continues it.
  */
-import { randomUUID } from 'node:crypto'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import type { DownloadTarget } from './download-target.ts'
+import { open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { type Digest, digestFromHex } from '../../domain/digest.ts'
+import type { ArtifactRef } from '../../domain/identifiers.ts'
+import type { ApiClient } from '../api/api-client.ts'
+import { getEntry } from '../api/entries.ts'
+import { digestDiffers } from '../api/open-range.ts'
+import { digestMismatch, type Expected, type GetOptions, openDownload } from '../transfer/download.ts'
+import { aboutPath, type DownloadTarget, downloadTarget, hasBytesOf, TargetError } from './download-target.ts'
+import { fillFile } from './fill-file.ts'
+import { hasPartials, type KeptPartial, PartialFile, removeStalePartials } from './partial-file.ts'
 
-/** Until a file has the permissions of the one that it replaces, nobody else reads it. */
-const OWNER_ONLY = 0o600
+export interface DownloadOptions extends GetOptions {
+  /** Replaces a file that has other bytes. Without it such a file is a `TargetError` with the code `EEXIST`. */
+  readonly force?: boolean | undefined
+  /** Told of the partial file that a download leaves when it fails or is stopped. */
+  readonly onKept?: ((kept: KeptPartial) => void) | undefined
+}
+
+export interface DownloadResult extends Expected {
+  /** False when the file had these bytes already. */
+  readonly fetched: boolean
+}
 
 /**
- * @param fill writes the file, and resolves only when its bytes are known to be the right ones.
- * @throws what `fill` throws; the system's error, about the target, when the file cannot be written.
+ * @throws TargetError; BucketError `version_not_found`, `digest_differs`, `digest_mismatch`; NetworkError; the system's
+ * error, about the target, when the file cannot be written.
  */
 export async function downloadFile(
-  { path, file, mode }: DownloadTarget,
-  fill: (handle: FileHandle) => Promise<void>,
-): Promise<void> {
-  const folder = dirname(file)
-  // Nothing of the target's name is in it: that may have all the bytes that a name can have.
-  const temporary = join(folder, `.${randomUUID()}.bucket-part`)
-  try {
-    const handle = await open(temporary, 'wx+', mode === undefined ? undefined : OWNER_ONLY)
-    try {
-      if (mode !== undefined) await handle.chmod(mode)
-      await fill(handle)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, file)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw isAbout(temporary, error) ? aboutTarget(error, path) : error
+  api: ApiClient,
+  ref: ArtifactRef,
+  expected: Digest | undefined,
+  path: string,
+  options: DownloadOptions,
+): Promise<DownloadResult> {
+  const target = await downloadTarget(path)
+  const folder = dirname(target.file)
+  const isKnownFirst = target.existing !== undefined || (await hasPartials(folder, expected))
+  const known = isKnownFirst ? await expectedOf(api, ref, expected, options) : undefined
+  if (known && target.existing) {
+    if (await hasBytesOf(target, known, options)) return { ...known, fetched: false }
+    if (!options.force)
+      throw new TargetError(
+        'EEXIST',
+        `${JSON.stringify(path)} exists and has other bytes`,
+        'Name another path, or replace it with force.',
+      )
   }
-  await syncFolder(folder)
+  const { digest, size } = await fetchInto(api, ref, expected, target, known, options)
+  await removeStalePartials(folder)
+  return { digest, size, fetched: true }
 }
 
-/** Whether the system says it of the temporary: by its name, or by none, as it does of an open file. */
-const isAbout = (temporary: string, error: unknown): error is NodeJS.ErrnoException =>
+async function expectedOf(
+  api: ApiClient,
+  ref: ArtifactRef,
+  expected: Digest | undefined,
+  { signal }: DownloadOptions,
+): Promise<Expected> {
+  const { digest, size } = await getEntry(api, ref, signal)
+  if (expected !== undefined && digest !== expected) throw digestDiffers(ref, digest, expected)
+  return { digest, size }
+}
+
+/** Fetches once more, from the first byte, when the bytes turn out to be wrong: which of them are is not known. */
+async function fetchInto(
+  api: ApiClient,
+  ref: ArtifactRef,
+  expected: Digest | undefined,
+  target: DownloadTarget,
+  known: Expected | undefined,
+  options: DownloadOptions,
+): Promise<Expected> {
+  const first = await fetchOnce(api, ref, expected, target, known, options)
+  if (first.computed === first.digest) return first
+  const second = await fetchOnce(api, ref, expected, target, first, options)
+  if (second.computed === second.digest) return second
+  const isSame = first.computed === second.computed
+  throw digestMismatch(
+    ref,
+    second.digest,
+    second.computed,
+    isSame
+      ? `they were fetched twice and have the digest ${second.computed} both times`
+      : `they were fetched twice and differ each time (${first.computed}, then ${second.computed})`,
+    isSame
+      ? 'Do not use these bytes. The stored bytes are damaged, or something on the way changes them: tell the operator of this deployment.'
+      : 'Something on the way changes bytes: try another network, and look at proxies.',
+  )
+}
+
+async function fetchOnce(
+  api: ApiClient,
+  ref: ArtifactRef,
+  expected: Digest | undefined,
+  { path, file, existing }: DownloadTarget,
+  known: Expected | undefined,
+  options: DownloadOptions,
+): Promise<Expected & { computed: Digest }> {
+  const download = await openDownload(api, ref, expected, options, known)
+  const { digest, size } = download
+  const folder = dirname(file)
+  let partial: PartialFile | undefined
+  try {
+    partial = await PartialFile.take(folder, digest, size)
+    const computed = digestFromHex(await fillFile(partial, ref, download, options))
+    if (computed === digest) {
+      await partial.publish(file, existing?.mode ?? 0o666 & ~process.umask())
+      await syncFolder(folder)
+    } else await partial.remove()
+    return { digest, size, computed }
+  } catch (error) {
+    const kept = await partial?.release().catch(() => undefined)
+    if (kept) options.onKept?.(kept)
+    throw isOf(partial?.path, error) ? aboutPath(error, path) : error
+  } finally {
+    await download.close()
+  }
+}
+
+/** Whether a system error is about the partial file: it names it, or nothing, as for an open file. */
+const isOf = (partial: string | undefined, error: unknown): boolean =>
   error instanceof Error &&
   'syscall' in error &&
-  'code' in error &&
-  (!('path' in error) || error.path === temporary)
+  (!('path' in error) || partial === undefined || error.path === partial)
 
-/** The same error in the words of the caller, who never heard of a temporary: `CODE: what, call 'path'`. */
-function aboutTarget(error: NodeJS.ErrnoException, path: string): Error {
-  const [what] = error.message.split(" '")
-  return Object.assign(new Error(`${what} '${path}'`, { cause: error }), { code: error.code, path })
-}
-
-/** Makes the new name durable. Windows cannot open a folder, and needs it not. */
+/** Makes the new name durable. Windows cannot open a folder, and one that may not be listed cannot be opened either. */
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return
-  const handle = await open(folder, 'r')
+  const handle = await open(folder, 'r').catch((error) => {
+    if (error.code === 'EACCES') return undefined
+    throw error
+  })
   try {
-    await handle.sync()
+    await handle?.sync()
   } finally {
-    await handle.close()
+    await handle?.close()
   }
 }

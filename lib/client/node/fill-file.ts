@@ -1,105 +1,171 @@
 /**
- * The bytes of a download into a file: in order, or, for a large artifact, by several ranges at once, each at its place.
- * Either way every byte is hashed, in order, before the file counts as filled.
+ * Writes the missing bytes of a download into its partial file: a large artifact by several ranges at once, each at its
+ * place. Every byte is hashed, in order, behind the ranges that are still arriving.
  */
 import type { FileHandle } from 'node:fs/promises'
 import type { ArtifactRef } from '../../domain/identifiers.ts'
 import { MIB } from '../../domain/limits.ts'
 import { AdaptiveConcurrency, runAtOnce } from '../transfer/adaptive-concurrency.ts'
-import { assureDigest, type Download, type GetOptions } from '../transfer/download.ts'
+import { type Download, digestMismatch, RangesIgnoredError, type ReadOptions } from '../transfer/download.ts'
+import type { TransferOptions } from '../transfer/progress.ts'
+import { type ByteSpan, GRANULE_BYTES, type PartialFile } from './partial-file.ts'
 import { createSha256 } from './sha256.ts'
 
 /** From this size on several ranges are fetched at once. */
-export const PARALLEL_BYTES = 64 * MIB
+const PARALLEL_BYTES = 64 * MIB
 /** Long enough for a connection to reach its full speed, and to make asking where the bytes are a small part of the time. */
 const RANGE_BYTES = 32 * MIB
 const READ_BYTES = MIB
-/** Chunks come in the size of a socket's reads; written one by one they would cost more than the bytes. */
-const WRITE_BYTES = MIB / 2
 
-/** @throws what the download throws, BucketError `digest_mismatch` among it; the system's error. */
-export async function fillInOrder(handle: FileHandle, { bytes }: Download): Promise<void> {
-  for await (const chunk of bytes) await handle.writeFile(chunk)
-}
-
-interface ByteSpan {
-  readonly start: number
-  /** Behind the last byte. */
-  readonly end: number
-}
-
-/** @throws what `fillInOrder` throws; RangesIgnoredError. */
-export async function fillByRanges(
-  handle: FileHandle,
+/**
+ * Granules are written whole and once: what was hashed is what the file holds, whatever a server sends later.
+ *
+ * @returns the SHA-256 of the filled file, 64 hex digits.
+ * @throws BucketError `digest_mismatch` when more bytes arrive than the artifact has; what the download throws; the
+ * system's error.
+ */
+export async function fillFile(
+  file: PartialFile,
   ref: ArtifactRef,
   download: Download,
-  { onProgress, signal }: GetOptions,
-): Promise<void> {
+  { onProgress, signal = new AbortController().signal }: TransferOptions,
+): Promise<string> {
   const { size, digest } = download
-  const spans = Array.from({ length: Math.ceil(size / RANGE_BYTES) }, (_, at) => ({
-    start: at * RANGE_BYTES,
-    end: Math.min(size, (at + 1) * RANGE_BYTES),
-  }))
-  const hash = createSha256()
-  const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
-  const filled = new Set<number>()
+  const spans = file.missing(size >= PARALLEL_BYTES ? RANGE_BYTES : Number.POSITIVE_INFINITY)
   const concurrency = new AdaptiveConcurrency()
-  let fetched = 0
-  let hashed = 0
-
-  /** What was written is read again from the system's memory, behind the ranges that are still coming. */
-  async function hashSpan({ start, end }: ByteSpan): Promise<void> {
-    for (let at = start; at < end; ) {
-      signal?.throwIfAborted()
-      const { bytesRead } = await handle.read(buffer, 0, Math.min(READ_BYTES, end - at), at)
-      if (bytesRead === 0) throw new Error('the file is cut while it is written')
-      hash.update(buffer.subarray(0, bytesRead))
-      at += bytesRead
-      hashed = at
-      if (fetched === size) onProgress?.({ phase: 'verifying', bytes: hashed, total: size })
-    }
-  }
-
+  let arrived = file.writtenBytes
+  const hash = new OrderedHash(file, size, signal, (bytes) => {
+    if (arrived >= size) onProgress?.({ phase: 'verifying', bytes, total: size })
+  })
   let syncing = Promise.resolve()
-  let hashing = Promise.resolve()
-  let nextToHash = 0
-  await runAtOnce(spans.entries(), concurrency, signal, async ([index, { start, end }], stop) => {
-    let at = start
-    for await (const bytes of batched(download.read(start, end, stop))) {
-      stop.throwIfAborted()
-      await writeAll(handle, bytes, at)
-      at += bytes.byteLength
-      fetched += bytes.byteLength
-      onProgress?.({ phase: 'downloading', bytes: fetched, total: size })
+
+  async function fetchSpan({ start, end }: ByteSpan, options: ReadOptions): Promise<void> {
+    const report = (bytes: number) => {
+      arrived = Math.min(size, arrived + bytes)
+      onProgress?.({ phase: 'downloading', bytes: arrived, total: size })
+    }
+    for await (const { granule, bytes } of granules(
+      download.read(start, end, options),
+      start,
+      size,
+      report,
+    )) {
+      options.signal.throwIfAborted()
+      if (granule * GRANULE_BYTES >= size)
+        throw digestMismatch(ref, digest, undefined, `more than its ${size} bytes arrived`)
+      if (file.isWritten(granule)) continue
+      await writeAll(file.handle, bytes, granule * GRANULE_BYTES)
+      hash.offer(bytes, granule * GRANULE_BYTES)
+      await file.mark(granule)
+      hash.advance()
     }
     concurrency.succeeded(end - start)
-    filled.add(index)
-    // The disk works while the rest is coming; the sync before the file gets its name then finds little left to do.
-    syncing = syncing.then(() => handle.datasync())
+    // The disk works while the rest is arriving; the sync before the file gets its name then finds little left to do.
+    syncing = syncing.then(() => file.handle.datasync())
     syncing.catch(() => {})
-    for (let span = spans[nextToHash]; span && filled.has(nextToHash); span = spans[++nextToHash]) {
-      const contiguous = span
-      hashing = hashing.then(() => hashSpan(contiguous))
-      // Whoever waits for all of them hears of it.
-      hashing.catch(() => {})
-    }
-  })
-  await Promise.all([hashing, syncing])
-  assureDigest(ref, digest, hash)
+  }
+
+  onProgress?.({ phase: 'downloading', bytes: arrived, total: size })
+  hash.advance()
+  try {
+    await runAtOnce(spans, concurrency, signal, (span, stop) => fetchSpan(span, { signal: stop }))
+  } catch (error) {
+    if (!(error instanceof RangesIgnoredError)) throw error
+    const [missing] = file.missing(Number.POSITIVE_INFINITY)
+    arrived = missing?.start ?? size
+    if (missing) await fetchSpan({ start: missing.start, end: size }, { signal, sequential: true })
+  }
+  await syncing
+  return await hash.hex()
 }
 
-async function* batched(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+/** Cuts a stream that begins at a granule into granules. Bytes after `size` come as a granule of their own. */
+async function* granules(
+  source: AsyncIterable<Uint8Array>,
+  start: number,
+  size: number,
+  onBytes: (count: number) => void,
+): AsyncGenerator<{ granule: number; bytes: Uint8Array }, void> {
   let chunks: Uint8Array[] = []
-  let bytes = 0
+  let at = start
   for await (const chunk of source) {
-    chunks.push(chunk)
-    bytes += chunk.byteLength
-    if (bytes < WRITE_BYTES) continue
-    yield Buffer.concat(chunks)
-    chunks = []
-    bytes = 0
+    for (let from = 0; from < chunk.byteLength; ) {
+      const granule = Math.floor(at / GRANULE_BYTES)
+      const end = at >= size ? Number.POSITIVE_INFINITY : Math.min(size, (granule + 1) * GRANULE_BYTES)
+      const piece = chunk.subarray(from, from + end - at)
+      chunks.push(piece)
+      at += piece.byteLength
+      from += piece.byteLength
+      if (at < end && end !== Number.POSITIVE_INFINITY) continue
+      yield { granule: end > size ? Math.ceil(size / GRANULE_BYTES) : granule, bytes: Buffer.concat(chunks) }
+      chunks = []
+    }
+    onBytes(chunk.byteLength)
   }
-  if (bytes > 0) yield Buffer.concat(chunks)
+}
+
+/**
+ * The hash of a file that is written out of order. Bytes that arrive in order are hashed from memory; the others are read
+ * again, mostly from the system's cache, once everything before them was written.
+ */
+class OrderedHash {
+  readonly #file: PartialFile
+  readonly #size: number
+  readonly #signal: AbortSignal
+  readonly #onHashed: (bytes: number) => void
+  readonly #hash = createSha256()
+  readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  #hashed = 0
+  #reading: Promise<void> | undefined
+
+  constructor(file: PartialFile, size: number, signal: AbortSignal, onHashed: (bytes: number) => void) {
+    this.#file = file
+    this.#size = size
+    this.#signal = signal
+    this.#onHashed = onHashed
+  }
+
+  /** A granule that was just written at a position. */
+  offer(bytes: Uint8Array, position: number): void {
+    if (this.#reading || position !== this.#hashed) return
+    this.#hash.update(bytes)
+    this.#hashed += bytes.byteLength
+  }
+
+  /** Reads on from the file as far as it was written. */
+  advance(): void {
+    if (this.#reading || !this.#canRead()) return
+    this.#reading = this.#read().finally(() => {
+      this.#reading = undefined
+    })
+    // `hex` waits for it and reports its failure.
+    this.#reading.catch(() => {})
+  }
+
+  async hex(): Promise<string> {
+    do {
+      this.advance()
+      await this.#reading
+    } while (this.#canRead())
+    return this.#hash.hex()
+  }
+
+  #canRead(): boolean {
+    return this.#hashed < this.#size && this.#file.isWritten(Math.floor(this.#hashed / GRANULE_BYTES))
+  }
+
+  async #read(): Promise<void> {
+    while (this.#canRead()) {
+      this.#signal.throwIfAborted()
+      const { end } = this.#file.granule(Math.floor(this.#hashed / GRANULE_BYTES))
+      const length = Math.min(READ_BYTES, end - this.#hashed)
+      const { bytesRead } = await this.#file.handle.read(this.#buffer, 0, length, this.#hashed)
+      if (bytesRead === 0) throw new Error('the file was truncated while it was written')
+      this.#hash.update(this.#buffer.subarray(0, bytesRead))
+      this.#hashed += bytesRead
+      this.#onHashed(this.#hashed)
+    }
+  }
 }
 
 async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {

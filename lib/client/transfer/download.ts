@@ -1,50 +1,66 @@
 /**
- * Fetch: the bytes of one reference, hashed as they pass. The stream ends normally only when all of them came and have
- * the digest; the last of them are held back until that is known, so that nobody ever gets a complete wrong artifact.
+ * Fetch: the bytes of one reference, hashed as they pass. The stream ends normally only after all bytes arrived and match
+ * the digest. The last of them are held back until then, so no reader ever gets a complete wrong artifact.
  */
 import { type Digest, digestFromHex } from '../../domain/digest.ts'
 import { BucketError } from '../../domain/errors.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
 import { MIB } from '../../domain/limits.ts'
 import type { ApiClient } from '../api/api-client.ts'
-import { sleep } from '../api/deadline.ts'
 import { NetworkError } from '../api/network-error.ts'
 import { type Opened, openRange } from '../api/open-range.ts'
-import { isRetryable, retryDelay, retrying } from '../api/retry.ts'
-import type { Sha256 } from '../platform.ts'
-import type { OnProgress } from './progress.ts'
+import { isRetryable, pause, retryDelay, retrying, transferRetryDelay } from '../api/retry.ts'
+import type { OnProgress, TransferOptions } from './progress.ts'
 
-export interface GetOptions {
-  /** What the bytes must be, `sha256:…`; without it, what the front says is stored. */
+export interface GetOptions extends TransferOptions {
+  /** What the bytes must be, `sha256:…`; without it, whatever the entry says. */
   readonly digest?: string | undefined
-  readonly onProgress?: OnProgress | undefined
-  readonly signal?: AbortSignal | undefined
 }
 
-export interface Download {
+/** What the entry says of the bytes. */
+export interface Expected {
   readonly digest: Digest
   /** Bytes. */
   readonly size: number
-  /** The verified bytes, once; or else `read`. */
+}
+
+export interface ReadOptions {
+  readonly signal: AbortSignal
+  /** Accept bytes from the first one on, and skip them up to `start`, where the server ignores ranges. */
+  readonly sequential?: boolean
+}
+
+export interface Download extends Expected {
+  /** The verified bytes, once. Use either this or `read`. */
   readonly bytes: AsyncGenerator<Uint8Array, void>
   /**
-   * The bytes from `start` up to, not including, `end`, over as many connections as it takes. Nobody has verified them.
+   * The bytes from `start` up to, not including, `end`, over as many connections as it takes. They are not verified.
    *
-   * @throws RangesIgnoredError when the server gives bytes from the first on, whatever is asked.
+   * @throws RangesIgnoredError when the server sends bytes from the first one on, whatever is asked for.
    */
-  read(start: number, end: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void>
-  /** Gives up the rest of the bytes at once, also when none was read or while some are waited for. */
+  read(start: number, end: number, options: ReadOptions): AsyncGenerator<Uint8Array, void>
+  /** Drops the rest of the bytes at once, also if none was read or some are being waited for. */
   close(): Promise<void>
 }
 
-/** This much of the end is given out only after the digest was seen to match; smaller artifacts come whole or not at all. */
+export interface VerifiedStream extends ReadableStream<Uint8Array>, Expected {}
+
+/** This much of the end is given out only after the digest matched; smaller artifacts arrive whole or not at all. */
 const HELD_BACK_BYTES = MIB
 
-/** A connection that gave at least this much before it broke counts as progress: the count of failures begins anew. */
-const PROGRESS_BYTES = MIB
+/** So many new bytes count as progress: failures are counted from zero again, and patience starts over. */
+const PROGRESS_BYTES = 64 * 1024
+
+/** A connection that is slower than this over the idle limit counts as stalled. Bytes per second. */
+const FLOOR_BYTES_PER_SECOND = 1024
+
+/** A server, or a proxy before it, that ignores ranges. */
+export class RangesIgnoredError extends Error {
+  override readonly name = 'RangesIgnoredError'
+}
 
 /**
- * Asks for the bytes and resolves when the first answer is there.
+ * Asks for the bytes. Resolves with the first answer, or at once where `known` says what the entry holds.
  *
  * @throws BucketError `version_not_found`, `digest_differs`; and, out of the stream, `digest_mismatch`.
  */
@@ -52,112 +68,159 @@ export async function openDownload(
   api: ApiClient,
   ref: ArtifactRef,
   expected: Digest | undefined,
-  { onProgress, signal }: GetOptions,
+  { onProgress, signal }: TransferOptions,
+  known?: Expected,
 ): Promise<Download> {
   const closing = new AbortController()
   const stopped = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal
-  const open = (pinned: Digest | undefined, start: number, end?: number, stop = stopped) =>
-    retrying(api.retry, stop, () => openRange(api, ref, pinned, start, end, stop))
-  const first = await open(expected, 0)
-  const { digest, size } = first
-  const resumed = resuming(api, first, size, (start) => open(digest, start), stopped)
-  const bytes = verified(api, ref, first, resumed, onProgress)
+  let first = known
+    ? undefined
+    : await retrying(api, stopped, () => openRange(api, ref, expected, 0, undefined, stopped))
+  const { digest, size } = known ?? (first as Opened)
+  // Bytes that arrived in any range show that the server works: from then on time decides, not a number of attempts.
+  const progress = { arrived: false }
+
+  /** The first answer, once, where it begins at `start`. */
+  const takeFirst = (start: number): Opened | undefined => {
+    const taken = start === 0 ? first : undefined
+    first?.response !== taken?.response && first?.response.discard()
+    first = undefined
+    return taken
+  }
+
+  async function* read(start: number, end: number, { signal: stop, sequential }: ReadOptions) {
+    const taken = takeFirst(start)
+    if (taken) stop.addEventListener('abort', taken.response.discard, { once: true })
+    const open = async (at: number) => {
+      const to = sequential ? undefined : end
+      const opened = await openRange(api, ref, digest, at, to, stop)
+      if (opened.from === at || sequential || at > start) return opened
+      opened.response.discard()
+      throw new RangesIgnoredError()
+    }
+    yield* resuming(api, taken, { start, end, size }, open, progress, stop)
+  }
+  const bytes = verified(
+    api,
+    ref,
+    { digest, size },
+    read(0, size, { signal: stopped, sequential: true }),
+    onProgress,
+  )
   return {
     digest,
     size,
     bytes,
-    async *read(start, end, stop) {
-      const isFirst = start === 0
-      const opened = isFirst ? first : await open(digest, start, end, stop)
-      if (opened.from !== start) {
-        opened.response.discard()
-        throw new RangesIgnoredError()
-      }
-      if (isFirst) stop.addEventListener('abort', opened.response.discard, { once: true })
-      yield* resuming(api, opened, end, (at) => open(digest, at, end, stop), stop)
-    },
+    read,
     async close() {
-      // A generator that was never started ends without a look at what it holds, and one that waits (for bytes, for the
-      // time to ask again, for another answer) ends only after its wait: both let go of the network by this.
+      // A generator that was never started ends without releasing what it holds, and one that waits ends only after its
+      // wait. The abort releases the network in both cases.
       closing.abort()
+      first?.response.discard()
       await bytes.return()
     },
   }
 }
 
-/** A server, or what stands before it, that knows no ranges. Artifacts come from it in one piece. */
-export class RangesIgnoredError extends Error {
-  override readonly name = 'RangesIgnoredError'
+interface Range {
+  readonly start: number
+  readonly end: number
+  /** Of the whole artifact. */
+  readonly size: number
 }
 
 /**
- * All bytes in order from where `first` begins up to, not including, `end`, over as many connections as it takes.
- * What comes behind the end of the artifact is passed on, so that it is noticed.
+ * The bytes of a range in order, over as many connections as it takes. Bytes after the end of the artifact are passed on,
+ * so that they are noticed.
  */
 async function* resuming(
-  { retry }: ApiClient,
-  first: Opened,
-  end: number,
-  reopen: (start: number) => Promise<Opened>,
-  signal: AbortSignal | undefined,
+  api: ApiClient,
+  first: Opened | undefined,
+  { start, end, size }: Range,
+  reopen: (at: number) => Promise<Opened>,
+  progress: { arrived: boolean },
+  signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
-  const { size } = first
   let current = first
-  let at = first.from
+  let at = start
   let failures = 0
-  for (;;) {
-    const beganAt = at
-    // A server that ignores the range begins at the front again: what is known already is skipped.
-    let skip = at - current.from
-    const chunks = current.response.body[Symbol.asyncIterator]()
+  let progressedTo = start
+  let progressedAt = performance.now()
+  while (at < end || (size === 0 && first !== undefined)) {
     try {
-      for (;;) {
-        const delay = await advance()
-        if (delay === 'ended') return
-        if (typeof delay === 'number') {
-          await sleep(delay, signal)
-          break
+      current ??= await reopen(at)
+      // A server that ignores the range starts over: bytes that are known are skipped.
+      let skip = at - current.from
+      for await (const chunk of aboveFloor(current.response.body, api.timeouts.idleMs)) {
+        const fresh = chunk.subarray(Math.min(skip, chunk.byteLength))
+        skip -= chunk.byteLength - fresh.byteLength
+        const wanted = end < size ? fresh.subarray(0, end - at) : fresh
+        if (wanted.byteLength === 0) continue
+        at += wanted.byteLength
+        progress.arrived = true
+        if (at - progressedTo >= PROGRESS_BYTES) {
+          progressedTo = at
+          progressedAt = performance.now()
+          failures = 0
         }
-        yield delay
+        yield wanted
         if (at >= end && end < size) return
       }
-    } finally {
-      await chunks.return?.()
+      if (at >= end) return
+      throw new NetworkError('interrupted', `the connection ended after ${at} of ${end} bytes`)
+    } catch (error) {
+      // All bytes arrived and only the end of the answer was lost: there is nothing left to ask for.
+      if (at >= end && isRetryable(error)) return
+      failures += 1
+      const delay = progress.arrived
+        ? transferRetryDelay(api.retry, failures, performance.now() - progressedAt, error, Math.random())
+        : retryDelay(api.retry, failures, error, Math.random())
+      if (delay === undefined) throw error
+      await pause(api, failures + 1, delay, error, signal)
+      current = undefined
     }
-    current = await reopen(at)
+  }
+}
 
-    /** The next bytes; or how long to wait before going on over another connection. */
-    async function advance(): Promise<Uint8Array | 'ended' | number> {
-      for (;;) {
-        try {
-          const next = await chunks.next()
-          if (next.done) {
-            if (at >= end) return 'ended'
-            throw new NetworkError('interrupted', `the bytes end after ${at} of ${end}`)
-          }
-          const fresh = next.value.subarray(Math.min(skip, next.value.byteLength))
-          skip -= next.value.byteLength - fresh.byteLength
-          if (fresh.byteLength === 0) continue
-          const wanted = end < size ? fresh.subarray(0, end - at) : fresh
-          at += wanted.byteLength
-          return wanted
-        } catch (error) {
-          // All bytes are there, only the word that they are all was lost: there is nothing to ask for.
-          if (at >= end && isRetryable(error)) return 'ended'
-          failures = at - beganAt >= PROGRESS_BYTES ? 1 : failures + 1
-          const delay = retryDelay(retry, failures, error, Math.random())
-          if (delay === undefined) throw error
-          return delay
-        }
-      }
+/**
+ * The same bytes. The time that their reader takes does not count.
+ *
+ * @throws NetworkError `stalled` when they arrive more slowly than the floor for `windowMs` of waiting.
+ */
+async function* aboveFloor(
+  source: AsyncIterable<Uint8Array>,
+  windowMs: number,
+): AsyncGenerator<Uint8Array, void> {
+  const chunks = source[Symbol.asyncIterator]()
+  const floor = (FLOOR_BYTES_PER_SECOND * windowMs) / 1000
+  let waitedMs = 0
+  let bytes = 0
+  try {
+    for (;;) {
+      const asked = performance.now()
+      const next = await chunks.next()
+      if (next.done) return
+      waitedMs += performance.now() - asked
+      bytes += next.value.byteLength
+      yield next.value
+      if (waitedMs < windowMs) continue
+      if (bytes < floor)
+        throw new NetworkError(
+          'stalled',
+          `only ${bytes} bytes arrived in ${Math.round(waitedMs / 1000)} seconds`,
+        )
+      waitedMs = 0
+      bytes = 0
     }
+  } finally {
+    await chunks.return?.()
   }
 }
 
 async function* verified(
   { platform }: ApiClient,
   ref: ArtifactRef,
-  { digest, size }: Opened,
+  { digest, size }: Expected,
   source: AsyncIterable<Uint8Array>,
   onProgress: OnProgress | undefined,
 ): AsyncGenerator<Uint8Array, void> {
@@ -168,7 +231,7 @@ async function* verified(
   for await (const chunk of source) {
     hash.update(chunk)
     bytes += chunk.byteLength
-    if (bytes > size) throw mismatch(ref, digest, undefined, `more than its ${size} bytes came`)
+    if (bytes > size) throw digestMismatch(ref, digest, undefined, `more than its ${size} bytes arrived`)
     onProgress?.({ phase: 'downloading', bytes, total: size })
     held.push(chunk)
     heldBytes += chunk.byteLength
@@ -178,36 +241,31 @@ async function* verified(
       yield oldest
     }
   }
-  assureDigest(ref, digest, hash)
+  const computed = digestFromHex(hash.hex())
+  if (computed !== digest)
+    throw digestMismatch(ref, digest, computed, `the bytes that arrived have the digest ${computed}`)
   yield* held
 }
 
-/** @throws BucketError `digest_mismatch` unless the bytes that were hashed are those of `digest`. */
-export function assureDigest(ref: ArtifactRef, digest: Digest, hash: Sha256): void {
-  const computed = digestFromHex(hash.hex())
-  if (computed !== digest) throw mismatch(ref, digest, computed, `its bytes have the digest ${computed}`)
-}
-
-const mismatch = (ref: ArtifactRef, declared: Digest, computed: Digest | undefined, what: string) =>
+/** @param what happened, as the end of a sentence. */
+export const digestMismatch = (
+  ref: ArtifactRef,
+  declared: Digest,
+  computed: Digest | undefined,
+  what: string,
+  next = 'Do not use these bytes. Fetch again; if it fails again, the stored bytes are damaged: tell the operator of this deployment.',
+) =>
   new BucketError(
     'digest_mismatch',
     `${formatRef(ref)} should have the digest ${declared}, but ${what}`,
     { declared_digest: declared, ...(computed && { computed_digest: computed }) },
-    {
-      next: 'Do not use these bytes. Fetch again; if it stays, the stored bytes are damaged: tell whoever runs this deployment.',
-    },
+    { next },
   )
 
-export interface VerifiedStream extends ReadableStream<Uint8Array> {
-  readonly digest: Digest
-  /** Bytes. */
-  readonly size: number
-}
-
 /**
- * Nothing is read ahead of its reader; cancelling it closes the download.
+ * A download as a web stream. Nothing is read ahead of its reader; cancelling it closes the download.
  *
- * @returns a stream that fails with what the download throws, BucketError `digest_mismatch` among it.
+ * @returns a stream that fails with what the download throws, including BucketError `digest_mismatch`.
  */
 export function verifiedStream({ bytes, digest, size, close }: Download): VerifiedStream {
   const stream = new ReadableStream<Uint8Array>(

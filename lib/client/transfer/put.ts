@@ -91,7 +91,7 @@ async function storeInline(
   { uploadedBy, provenanceSource, contentType, onProgress, signal }: PutOptions,
 ): Promise<Entry> {
   const total = source.size
-  const entry = await retrying(api.retry, signal, async () => {
+  const entry = await retrying(api, signal, async () => {
     const response = await api.attempt({
       method: 'PUT',
       path: versionPath(ref),

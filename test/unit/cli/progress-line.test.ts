@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { progressLine } from '../../../lib/cli/progress-line.ts'
 
-function show(isTTY: boolean) {
+function show(isTTY: boolean, columns = 70) {
   let now = 0
   let text = ''
-  const stream = { isTTY, columns: 70, write: (written: string) => (text += written) }
-  const line = progressLine(stream, () => now)
+  const stream = { isTTY, columns, write: (written: string) => (text += written) }
+  const line = progressLine(stream, { now: () => now })
   return {
     line,
     at(ms: number, bytes: number, phase: 'hashing' | 'uploading' | 'verifying' = 'uploading', sent = bytes) {
@@ -27,7 +27,7 @@ describe('progress', () => {
     const { at, clear } = show(true)
     expect(at(0, 0)).toBe('')
     const drawn = at(1000, 256 * 1024 ** 2)
-    expect(drawn).toMatch(/^\ruploading {3}256\.0 MiB of 1\.0 GiB {2}25 % {2}256\.0 MiB\/s {2}3 s left/)
+    expect(drawn).toMatch(/^\ruploading {2}256\.0 MiB of 1\.0 GiB {2}25 % {2}256\.0 MiB\/s {2}3 s left/)
     expect(drawn.length).toBeLessThan(80)
     expect(at(1050, 300 * 1024 ** 2)).toBe('')
     expect(at(1060, 0, 'verifying')).toContain('verifying…')
@@ -49,7 +49,32 @@ describe('progress', () => {
   it('tells how far a verification is, where that is known', () => {
     const { at } = show(true)
     at(0, 0, 'verifying')
-    expect(at(1000, 256 * 1024 ** 2, 'verifying')).toMatch(/verifying {3}256\.0 MiB of 1\.0 GiB {2}25 %/)
+    expect(at(1000, 256 * 1024 ** 2, 'verifying')).toMatch(
+      /verifying {2}(\[.*\] {2})?256\.0 MiB of 1\.0 GiB {2}25 %/,
+    )
+  })
+
+  it('leaves out the bar first and the time left last as the terminal narrows', () => {
+    const widths = [100, 70, 45, 20].map((columns) => {
+      const { at } = show(true, columns)
+      at(0, 0)
+      return at(1000, 256 * 1024 ** 2)
+        .replace('\r', '')
+        .replace('\x1b[K', '')
+    })
+    expect(widths[0]).toContain('[=====               ]')
+    expect(widths[1]).not.toContain('[')
+    expect(widths[2]).not.toContain('of 1.0 GiB')
+    expect(widths[2]).toContain('256.0 MiB/s')
+    expect(widths[3]).toBe('3 s left')
+  })
+
+  it('shows why nothing moves', () => {
+    const { at, line } = show(true, 90)
+    at(0, 0)
+    at(1000, 256 * 1024 ** 2)
+    expect(line.wait('waiting for the server, attempt 3')).toBeUndefined()
+    expect(at(2000, 300 * 1024 ** 2)).not.toContain('waiting')
   })
 
   it('is a whole line every few seconds elsewhere, and nothing for what is short', () => {

@@ -34,7 +34,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 const at = (...names: string[]) => join(folder, ...names)
-const download = (path: string) => bucket.download(REF, path)
+const download = (path: string) => bucket.download(REF, path, { force: true })
 
 describe('a target that is no file', () => {
   it.each<[string, () => Promise<string>, string]>([

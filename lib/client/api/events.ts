@@ -1,0 +1,30 @@
+/** What a client tells an observer while it works: each answer, each failed request, each retry. Nothing secret is in it. */
+
+export type ClientEvent =
+  | {
+      readonly kind: 'answer'
+      readonly method: string
+      /** Without its query. */
+      readonly url: string
+      readonly status: number
+      /** Milliseconds until the headers of the answer had arrived. */
+      readonly ms: number
+      readonly requestId: string | undefined
+    }
+  | {
+      readonly kind: 'failure'
+      readonly method: string
+      readonly url: string
+      readonly ms: number
+      readonly error: unknown
+    }
+  | {
+      readonly kind: 'retry'
+      /** Number of the attempt that follows; 2 after the first failure. */
+      readonly attempt: number
+      /** Milliseconds until then. */
+      readonly delayMs: number
+      readonly error: unknown
+    }
+
+export type OnEvent = (event: ClientEvent) => void

@@ -1,0 +1,262 @@
+/** Downloads that are stopped, killed and cut off: real processes, a real server, a proxy that breaks what passes. */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { BucketClient } from '../../lib/client/node.ts'
+import { MIB } from '../../lib/domain/limits.ts'
+import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
+import { type Served, serveFolder } from '../support/served-folder.ts'
+import { sha256, someBytes } from '../unit/client/played-front.ts'
+
+const REF = 'b/large/v1'
+const SIZE = 100 * MIB
+const bytes = someBytes(SIZE)
+const DIGEST = sha256(bytes)
+const PARTIAL = `.${DIGEST.slice(7)}.bucket-part`
+
+let folder: string
+let work: string
+let server: Served
+let proxy: FaultProxy
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bucket-download-'))
+  proxy = await faultProxy()
+  server = await serveFolder(join(folder, 'data'), '--public-url', proxy.origin)
+  proxy.target = server.url
+  await new BucketClient({ url: proxy.url }).put(REF, bytes)
+}, 60_000)
+beforeEach(async () => {
+  proxy.reset()
+  work = await mkdtemp(join(folder, 'work-'))
+})
+afterAll(async () => {
+  await proxy.close()
+  await server.kill()
+  await rm(folder, { recursive: true })
+})
+const at = (name: string) => join(work, name)
+
+function start(...args: string[]): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, ['--import', 'tsx', resolve('bin/bucket.ts'), 'get', ...args], {
+    env: { PATH: process.env.PATH, BUCKET_URL: proxy.url },
+  })
+}
+
+async function finish(child: ChildProcessWithoutNullStreams) {
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (text) => (stdout += text))
+  child.stderr.on('data', (text) => (stderr += text))
+  const [exit, signal] = await once(child, 'close')
+  return { exit, signal, stdout, stderr }
+}
+
+/** Slows the server down to pieces, and tells when this many bytes have passed. */
+function afterBytes(count: number): Promise<void> {
+  return new Promise((reached) => {
+    proxy.alter = (piece, passed) => {
+      if (passed > count) {
+        proxy.stall()
+        reached()
+      }
+      return piece
+    }
+  })
+}
+
+const fetched = async () => (await readFile(at('model'))).equals(bytes)
+
+describe('a download that is interrupted', { timeout: 60_000 }, () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'by %s keeps what it has, says so, and continues',
+    async (signal) => {
+      const half = afterBytes(50 * MIB)
+      const child = start(REF, '-o', at('model'))
+      const ended = finish(child)
+      await half
+      child.kill(signal)
+      const ran = await ended
+      expect(ran.exit).toBe(signal === 'SIGINT' ? 130 : 143)
+      expect(ran.stderr).toMatch(/MiB of 100\.0 MiB are kept in \S+bucket-part; the same command continues/)
+      expect(await readdir(work)).toEqual([PARTIAL])
+
+      proxy.alter = undefined
+      proxy.restore()
+      const before = proxy.received
+      expect((await finish(start(REF, '-o', at('model')))).exit).toBe(0)
+      expect(proxy.received - before).toBeLessThan(70 * MIB)
+      expect(await fetched()).toBe(true)
+      expect(await readdir(work)).toEqual(['model'])
+    },
+  )
+
+  it('by kill -9 leaves a partial file that the next run takes and continues', async () => {
+    const half = afterBytes(60 * MIB)
+    const child = start(REF, '-o', at('model'))
+    const ended = finish(child)
+    await half
+    child.kill('SIGKILL')
+    await ended
+    expect(await readdir(work)).toEqual([expect.stringMatching(/^\.[0-9a-f]{64}\..*bucket-part$/)])
+
+    proxy.alter = undefined
+    proxy.restore()
+    const before = proxy.received
+    expect((await finish(start(REF, '-o', at('model')))).exit).toBe(0)
+    expect(proxy.received - before).toBeLessThan(70 * MIB)
+    expect(await fetched()).toBe(true)
+    expect(await readdir(work)).toEqual(['model'])
+  })
+
+  it('by an outage longer than the attempts of a request waits and continues', async () => {
+    const bucket = new BucketClient({ url: proxy.url, retry: { baseMs: 20, maxDelayMs: 40, attempts: 3 } })
+    let retries = 0
+    const outage = new Promise<void>((resolve) => {
+      proxy.alter = (piece, passed) => {
+        if (passed > 30 * MIB) {
+          proxy.alter = undefined
+          proxy.fail()
+          resolve()
+        }
+        return piece
+      }
+    })
+    const observed = new BucketClient({
+      url: proxy.url,
+      retry: { baseMs: 20, maxDelayMs: 40, attempts: 3 },
+      onEvent({ kind }) {
+        // Many more failures than a request without progress survives.
+        if (kind === 'retry' && ++retries === 30) proxy.restore()
+      },
+    })
+    const download = observed.download(REF, at('model'))
+    await outage
+    await download
+    expect(await fetched()).toBe(true)
+    expect(bucket.url).toBe(proxy.url)
+  })
+
+  it('by an outage longer than the timeout fails with exit 7 and keeps what it has', async () => {
+    const child = start(REF, '-o', at('model'), '--timeout', '1s')
+    proxy.alter = (piece, passed) => {
+      if (passed > 30 * MIB) proxy.fail()
+      return piece
+    }
+    const ran = await finish(child)
+    expect(ran.exit).toBe(7)
+    expect(ran.stderr).toMatch(/waiting for the server, attempt 2/)
+    expect(ran.stderr).toMatch(/are kept in/)
+    expect(await readdir(work)).toEqual([PARTIAL])
+  })
+})
+
+describe('bytes that arrive wrong', { timeout: 60_000 }, () => {
+  it('are fetched once more', async () => {
+    let isFlipped = false
+    proxy.alter = (piece, passed) => {
+      if (isFlipped || passed < 40 * MIB) return piece
+      isFlipped = true
+      piece[piece.byteLength - 1] = (piece.at(-1) ?? 0) ^ 1
+      return piece
+    }
+    await new BucketClient({ url: proxy.url }).download(REF, at('model'))
+    expect(isFlipped).toBe(true)
+    expect(await fetched()).toBe(true)
+  })
+
+  it('twice are refused, with both digests named, and leave nothing', async () => {
+    proxy.alter = (piece, passed) => {
+      if (passed > 20 * MIB) piece[piece.byteLength - 1] = (piece.at(-1) ?? 0) ^ (1 + (passed % 200))
+      return piece
+    }
+    const failure = await new BucketClient({ url: proxy.url, retry: { baseMs: 1 } })
+      .download(REF, at('model'))
+      .catch((error) => error)
+    expect(failure).toMatchObject({ code: 'digest_mismatch' })
+    expect(failure.message).toMatch(/fetched twice/)
+    expect(await readdir(work)).toEqual([])
+  })
+
+  it('in a partial file of an earlier run are found by the digest, and fetched again', async () => {
+    const part = Buffer.alloc(SIZE + 100)
+    part.fill(1, SIZE, SIZE + 50)
+    await writeFile(at(PARTIAL), part)
+    await new BucketClient({ url: proxy.url }).download(REF, at('model'))
+    expect(await fetched()).toBe(true)
+    expect(await readdir(work)).toEqual(['model'])
+  })
+})
+
+describe('a partial file', { timeout: 60_000 }, () => {
+  it('is taken by one of two downloads at once', async () => {
+    const half = Buffer.concat([bytes.subarray(0, 50 * MIB), Buffer.alloc(50 * MIB), Buffer.alloc(100)])
+    half.fill(1, SIZE, SIZE + 50)
+    await writeFile(at(PARTIAL), half)
+    const bucket = new BucketClient({ url: proxy.url })
+    await Promise.all([bucket.download(REF, at('model')), bucket.download(REF, at('other'))])
+    expect(await fetched()).toBe(true)
+    expect((await readFile(at('other'))).equals(bytes)).toBe(true)
+    expect((await readdir(work)).sort()).toEqual(['model', 'other'])
+  })
+
+  it('of another size is dropped', async () => {
+    await writeFile(at(PARTIAL), 'something else')
+    await new BucketClient({ url: proxy.url }).download(REF, at('model'))
+    expect(await fetched()).toBe(true)
+    expect(await readdir(work)).toEqual(['model'])
+  })
+
+  it('that nobody continued for a week is removed by the next download', async () => {
+    const stale = at(`.${'a'.repeat(64)}.bucket-part`)
+    const recent = at(`.${'b'.repeat(64)}.bucket-part`)
+    for (const path of [stale, recent]) await writeFile(path, 'x')
+    const old = Date.now() / 1000 - 8 * 24 * 3600
+    await utimes(stale, old, old)
+    await new BucketClient({ url: proxy.url }).download(REF, at('model'))
+    expect((await readdir(work)).sort()).toEqual([`.${'b'.repeat(64)}.bucket-part`, 'model'])
+  })
+})
+
+describe('a target', { timeout: 60_000 }, () => {
+  it('that has the bytes already is not fetched again', async () => {
+    await writeFile(at('model'), bytes)
+    const before = proxy.received
+    const ran = await finish(start(REF, '-o', at('model'), '--json'))
+    expect(JSON.parse(ran.stdout)).toMatchObject({ fetched: false, digest: DIGEST })
+    expect(proxy.received - before).toBeLessThan(10_000)
+  })
+
+  it('that has other bytes is refused with exit 2 before a byte is fetched, and replaced with --force', async () => {
+    await writeFile(at('model'), 'mine')
+    const refused = await finish(start(REF, '-o', at('model')))
+    expect(refused).toMatchObject({ exit: 2, stdout: '' })
+    expect(refused.stderr).toContain('--force')
+    expect(await readFile(at('model'), 'utf8')).toBe('mine')
+    expect(proxy.received).toBeLessThan(10_000)
+    expect((await finish(start(REF, '-o', at('model'), '--force'))).exit).toBe(0)
+    expect(await fetched()).toBe(true)
+  })
+
+  it.skipIf(process.getuid?.() === 0)('in a folder that can be written but not listed works', async () => {
+    await mkdir(at('blind'))
+    await chmod(at('blind'), 0o300)
+    await new BucketClient({ url: proxy.url }).download(REF, join(at('blind'), 'model'))
+    expect((await stat(join(at('blind'), 'model'))).size).toBe(SIZE)
+    await chmod(at('blind'), 0o700)
+  })
+
+  it.skipIf(process.getuid?.() === 0)(
+    'in a folder that cannot be written is refused before the fetch',
+    async () => {
+      await mkdir(at('closed'), { mode: 0o500 })
+      const ran = await finish(start(REF, '-o', join(at('closed'), 'model')))
+      expect(ran.exit).toBe(1)
+      expect(ran.stderr).toContain(join(at('closed'), 'model'))
+      expect(proxy.connections).toBe(0)
+    },
+  )
+})
