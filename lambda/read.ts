@@ -4,7 +4,7 @@ import { createDynamoDbLedger } from '../lib/aws/dynamodb-ledger.ts'
 import { createDynamoDbUploads } from '../lib/aws/dynamodb-uploads.ts'
 import { createPresignOnlyBlobStore, createStagingView } from '../lib/aws/read-side.ts'
 import { readLambdaEnvironment } from '../lib/deployment/environment.ts'
-import { LAMBDA_MAX_INLINE_BYTES, PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
+import { LAMBDA_MAX_INLINE_BYTES } from '../lib/domain/limits.ts'
 import { createApi } from '../lib/http/api.ts'
 import { lambdaHandler } from '../lib/http/lambda.ts'
 import { createRepository } from '../lib/repository/repository.ts'
@@ -23,7 +23,7 @@ const repository = createRepository({
   clock: Date.now,
   maxArtifactBytes: environment.maxArtifactBytes,
   maxInlineBytes: LAMBDA_MAX_INLINE_BYTES,
-  presignedSeconds: PRESIGNED_SECONDS,
+  presignedSeconds: environment.presignedSeconds,
 })
 
 export const handler = lambdaHandler(

@@ -12,7 +12,6 @@ import { createS3Staging } from '../lib/aws/s3-staging.ts'
 import { deliveryHandler } from '../lib/aws/sqs-deliveries.ts'
 import { createSqsVerificationQueue } from '../lib/aws/sqs-verification-queue.ts'
 import { readLambdaEnvironment } from '../lib/deployment/environment.ts'
-import { PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
 import { abandonVerification, verifyUpload } from '../lib/repository/verify.ts'
 import { log } from './operation-log.ts'
 
@@ -38,7 +37,7 @@ const stores = {
   queue: createSqsVerificationQueue({ client: sqs, url: queueUrl }),
   clock: Date.now,
   maxArtifactBytes,
-  presignedSeconds: PRESIGNED_SECONDS,
+  presignedSeconds: environment.presignedSeconds,
 }
 
 export const handler = deliveryHandler({

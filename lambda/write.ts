@@ -12,7 +12,7 @@ import { createS3BlobStore } from '../lib/aws/s3-blob-store.ts'
 import { createS3Staging } from '../lib/aws/s3-staging.ts'
 import { createSqsVerificationQueue } from '../lib/aws/sqs-verification-queue.ts'
 import { readLambdaEnvironment } from '../lib/deployment/environment.ts'
-import { LAMBDA_MAX_INLINE_BYTES, PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
+import { LAMBDA_MAX_INLINE_BYTES } from '../lib/domain/limits.ts'
 import { createApi } from '../lib/http/api.ts'
 import { lambdaHandler } from '../lib/http/lambda.ts'
 import { createRepository } from '../lib/repository/repository.ts'
@@ -44,7 +44,7 @@ const repository = createRepository({
   clock: Date.now,
   maxArtifactBytes,
   maxInlineBytes: LAMBDA_MAX_INLINE_BYTES,
-  presignedSeconds: PRESIGNED_SECONDS,
+  presignedSeconds: environment.presignedSeconds,
 })
 
 export const handler = lambdaHandler(

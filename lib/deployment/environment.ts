@@ -12,10 +12,18 @@ export const LAMBDA_ENVIRONMENT = {
   verificationQueueUrl: 'BUCKET_VERIFICATION_QUEUE_URL',
   deadLetterQueueArn: 'BUCKET_DEAD_LETTER_QUEUE_ARN',
   maxArtifactBytes: 'BUCKET_MAX_ARTIFACT_BYTES',
+  presignedSeconds: 'BUCKET_PRESIGNED_SECONDS',
   corsOrigins: 'BUCKET_CORS_ORIGINS',
 } as const
 
-const STORES = ['blobBucket', 'stagingBucket', 'ledgerTable', 'uploadsTable', 'maxArtifactBytes'] as const
+const STORES = [
+  'blobBucket',
+  'stagingBucket',
+  'ledgerTable',
+  'uploadsTable',
+  'maxArtifactBytes',
+  'presignedSeconds',
+] as const
 
 /** Which of it each handler is told. */
 export const LAMBDA_VARIABLES = {
@@ -73,6 +81,8 @@ interface LambdaValues {
   readonly deadLetterQueueArn: string
   /** Bytes. */
   readonly maxArtifactBytes: number
+  /** How long a presigned request is valid. */
+  readonly presignedSeconds: number
   readonly corsOrigins: readonly string[]
 }
 
@@ -95,13 +105,15 @@ export function readLambdaEnvironment<S extends LambdaSide>(
     if (!value) faults.push(`${name} is not set`)
     return value ?? ''
   }
-  const bytes = (name: string): number => {
-    const value = required(name)
-    const number = Number(value)
-    if (value && !(/^\d+$/.test(value) && Number.isSafeInteger(number) && number > 0))
-      faults.push(`${name} is ${JSON.stringify(value)}, not a number of bytes`)
-    return number
-  }
+  const positive =
+    (unit: string) =>
+    (name: string): number => {
+      const value = required(name)
+      const number = Number(value)
+      if (value && !(/^\d+$/.test(value) && Number.isSafeInteger(number) && number > 0))
+        faults.push(`${name} is ${JSON.stringify(value)}, not a number of ${unit}`)
+      return number
+    }
   const read: { readonly [V in keyof LambdaValues]: (name: string) => LambdaValues[V] } = {
     blobBucket: required,
     stagingBucket: required,
@@ -109,7 +121,8 @@ export function readLambdaEnvironment<S extends LambdaSide>(
     uploadsTable: required,
     verificationQueueUrl: required,
     deadLetterQueueArn: required,
-    maxArtifactBytes: bytes,
+    maxArtifactBytes: positive('bytes'),
+    presignedSeconds: positive('seconds'),
     corsOrigins: (name) => (environment[name] ?? '').split(',').filter(Boolean),
   }
   const values = Object.fromEntries(

@@ -13,13 +13,14 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch'
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
-import { Operation, type TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import { Operation } from 'aws-cdk-lib/aws-dynamodb'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { FilterPattern, type LogGroup, MetricFilter } from 'aws-cdk-lib/aws-logs'
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import type { LambdaSide } from '../deployment/environment.ts'
 import { ERRORS } from '../domain/errors.ts'
+import type { Table } from './ledger-table.ts'
 import type { Settings } from './settings.ts'
 import { TIMEOUT_SECONDS } from './timeouts.ts'
 import type { VerificationQueue } from './verification-queue.ts'
@@ -58,8 +59,8 @@ export interface AlarmsProps {
   readonly restApi: RestApi
   readonly accessLog: LogGroup
   readonly functions: { readonly [S in LambdaSide]: IFunction }
-  readonly ledger: TableV2
-  readonly uploads: TableV2
+  readonly ledger: Table
+  readonly uploads: Table
   readonly queue: VerificationQueue
 }
 
@@ -177,7 +178,7 @@ function tableRules({ ledger, uploads }: AlarmsProps): AlarmRule[] {
   ]
 }
 
-function rulesOfTable(name: string, table: TableV2, operations: readonly Operation[]): AlarmRule[] {
+function rulesOfTable(name: string, table: Table, operations: readonly Operation[]): AlarmRule[] {
   const throttles = (['Read', 'Write'] as const).map((side) => ({
     id: `${name}${side}Throttles`,
     kind: 'dynamodb-throttles' as const,

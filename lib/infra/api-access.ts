@@ -11,7 +11,6 @@ import {
   RequestAuthorizer,
 } from 'aws-cdk-lib/aws-apigateway'
 import { UserPool } from 'aws-cdk-lib/aws-cognito'
-import { AnyPrincipal, Effect, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
 import type { Access } from '../protocol/routes.ts'
@@ -65,39 +64,4 @@ export function authorization(scope: Construct, settings: Settings): MethodAutho
       })
       return () => ({ authorizationType: AuthorizationType.NONE, apiKeyRequired })
   }
-}
-
-/**
- * The resource policy of a private API, which denies every request that bypasses the named endpoints.
- * With `access=iam` the policy allows no signed request: within one account an Allow here would replace the caller's own
- * permission. Preflights carry no credentials, so the policy must allow them.
- *
- * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
- */
-export function privatePolicy(
-  { access, corsOrigins }: Settings,
-  vpcEndpointIds: readonly string[],
-): PolicyDocument {
-  const statement = {
-    principals: [new AnyPrincipal()],
-    actions: ['execute-api:Invoke'],
-    resources: ['execute-api:/*'],
-  }
-  const deny = new PolicyStatement({
-    ...statement,
-    sid: 'OnlyThroughEndpoints',
-    effect: Effect.DENY,
-    conditions: { StringNotEquals: { 'aws:SourceVpce': [...vpcEndpointIds] } },
-  })
-  if (access !== 'iam') {
-    const allow = new PolicyStatement({ ...statement, sid: 'AuthorizerDecides', effect: Effect.ALLOW })
-    return new PolicyDocument({ statements: [deny, allow] })
-  }
-  const allow = new PolicyStatement({
-    ...statement,
-    sid: 'PreflightsAreUnsigned',
-    effect: Effect.ALLOW,
-    resources: ['execute-api:/*/OPTIONS/*'],
-  })
-  return new PolicyDocument({ statements: corsOrigins.length > 0 ? [deny, allow] : [deny] })
 }

@@ -2,17 +2,21 @@
  * The whole service as one construct, for use in your own stack: storage, ledger, uploads, three functions, the API, alarms
  * and a dashboard. Everything that holds data outlives the stack; everything else can be recreated.
  */
+import { Annotations, Stack, Token } from 'aws-cdk-lib'
 import { Key } from 'aws-cdk-lib/aws-kms'
+import { RegionInfo } from 'aws-cdk-lib/region-info'
 import { Construct } from 'constructs'
 import { Alarms } from './alarms.ts'
 import { BlobStorage } from './blob-storage.ts'
 import { addDashboard } from './dashboard.ts'
 import { LedgerTable } from './ledger-table.ts'
+import { readSettings, SettingsError } from './read-settings.ts'
 import { BucketApi } from './rest-api.ts'
 import { ServiceFunction } from './service-function.ts'
-import { type BucketServiceProps, readSettings } from './settings.ts'
+import type { BucketServiceProps, Settings } from './settings.ts'
 import { StagingStorage } from './staging-storage.ts'
 import { UploadsTable } from './uploads-table.ts'
+import { PARTITIONS } from './validators.ts'
 import { VerificationQueue } from './verification-queue.ts'
 
 /**
@@ -39,10 +43,12 @@ export class BucketService extends Construct {
   constructor(scope: Construct, id: string, props: BucketServiceProps = {}) {
     super(scope, id)
     const settings = readSettings(props)
+    checkPartition(this)
+    warnAbout(settings, this)
     const key = settings.kmsKeyArn === undefined ? undefined : Key.fromKeyArn(this, 'Key', settings.kmsKeyArn)
 
     const blobs = new BlobStorage(this, 'Blobs', { settings, key })
-    const ledger = new LedgerTable(this, 'Ledger', { key })
+    const ledger = new LedgerTable(this, 'Ledger', { settings, key })
     const staging = new StagingStorage(this, 'Staging', { settings, key })
     const uploads = new UploadsTable(this, 'Uploads', { key })
     const queue = new VerificationQueue(this, 'Verification', { key })
@@ -50,9 +56,11 @@ export class BucketService extends Construct {
     this.readFunction = new ServiceFunction(this, 'Read', { ...parts, side: 'read' })
     this.writeFunction = new ServiceFunction(this, 'Write', { ...parts, side: 'write' })
     this.verifyFunction = new ServiceFunction(this, 'Verify', { ...parts, side: 'verify' })
+    const writers = [this.writeFunction, this.verifyFunction].map(({ role }) => role.roleArn)
+    blobs.protect([...writers, ...settings.writerRoleArns], settings)
     queue.feed(this.verifyFunction.function, this.verifyFunction.policy, settings)
     const apiFunctions = { read: this.readFunction.function, write: this.writeFunction.function }
-    this.api = new BucketApi(this, 'Api', { settings, functions: apiFunctions })
+    this.api = new BucketApi(this, 'Api', { settings, key, functions: apiFunctions })
     this.blobs = blobs
     this.ledger = ledger
     this.staging = staging
@@ -65,4 +73,29 @@ export class BucketService extends Construct {
     const { alarms } = new Alarms(this, 'Alarms', { ...watched, settings, accessLog })
     addDashboard(this, { ...watched, alarms })
   }
+}
+
+/** @throws SettingsError for a stack in a region of an unsupported partition. A region that is unknown at synth passes. */
+function checkPartition(scope: Construct): void {
+  const { region } = Stack.of(scope)
+  const partition = Token.isUnresolved(region) ? undefined : RegionInfo.get(region).partition
+  if (partition !== undefined && !PARTITIONS.some((supported) => supported === partition))
+    throw new SettingsError([
+      `the region ${region} is in the partition ${partition}; supported partitions: ${PARTITIONS.join(', ')}`,
+    ])
+}
+
+/** Warns about defaults that the deployer should decide. An explicit setting removes the warning. */
+function warnAbout({ alarmTopicArn, gatewayLogRole, local }: Settings, scope: Construct): void {
+  if (local) return
+  if (alarmTopicArn === undefined)
+    Annotations.of(scope).addWarningV2(
+      'bucket:no-alarm-topic',
+      'alarmTopicArn is not set, so alarms notify no one. Set it to the ARN of an SNS topic.',
+    )
+  if (gatewayLogRole === undefined)
+    Annotations.of(scope).addWarningV2(
+      'bucket:gateway-log-role',
+      'This stack replaces the role with which all REST APIs of this account and region write logs. Set gatewayLogRole=true to agree, or gatewayLogRole=false if the account has such a role.',
+    )
 }

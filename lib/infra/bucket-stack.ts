@@ -2,7 +2,7 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import { BucketService } from './bucket-service.ts'
-import type { BucketServiceProps } from './settings.ts'
+import { type BucketServiceProps, STACK_DEFAULTS } from './settings.ts'
 
 /** The properties of any stack (`env`, `tags`, `stackName`, …), and the settings of the service. */
 export interface BucketStackProps extends StackProps {
@@ -12,7 +12,8 @@ export interface BucketStackProps extends StackProps {
 
 /**
  * One service in its own stack. docs/deployment.md and docs/operations.md refer to its outputs: `ApiUrl`, the S3 buckets,
- * tables, queues and log groups. Deleting the stack keeps blobs and ledger.
+ * tables, queues and log groups. CloudFormation refuses to delete the stack until `terminationProtection` is false; deletion
+ * keeps blobs and ledger.
  *
  * @example
  * new BucketStack(app, 'Bucket', { service: { access: 'cognito', cognitoUserPoolArns: [pool.userPoolArn] } })
@@ -20,14 +21,18 @@ export interface BucketStackProps extends StackProps {
 export class BucketStack extends Stack {
   /** @throws SettingsError with every error in `props.service`. */
   constructor(scope: Construct, id: string, { service: settings, ...props }: BucketStackProps) {
-    super(scope, id, { description: 'Bucket: a storage-only artifact repository', ...props })
+    super(scope, id, {
+      description: 'Bucket: a storage-only artifact repository',
+      terminationProtection: STACK_DEFAULTS.terminationProtection,
+      ...props,
+    })
     const service = new BucketService(this, 'Service', settings)
     const { api, blobs, staging, ledger, uploads, queue } = service
     const outputs: Readonly<Record<string, string | undefined>> = {
       ApiUrl: api.url,
       RestApiId: api.restApi.restApiId,
-      BlobBucketName: blobs.bucket.bucketName,
-      StagingBucketName: staging.bucket.bucketName,
+      BlobBucketName: blobs.storage.bucket.bucketName,
+      StagingBucketName: staging.storage.bucket.bucketName,
       LedgerTableName: ledger.table.tableName,
       UploadsTableName: uploads.table.tableName,
       VerificationQueueUrl: queue.queue.queueUrl,

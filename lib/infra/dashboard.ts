@@ -2,17 +2,17 @@
 import { Duration } from 'aws-cdk-lib'
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway'
 import { type Alarm, AlarmStatusWidget, Dashboard, GraphWidget, Stats } from 'aws-cdk-lib/aws-cloudwatch'
-import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
 import type { LambdaSide } from '../deployment/environment.ts'
+import type { Table } from './ledger-table.ts'
 import type { VerificationQueue } from './verification-queue.ts'
 
 export interface DashboardProps {
   readonly restApi: RestApi
   readonly functions: { readonly [S in LambdaSide]: IFunction }
-  readonly ledger: TableV2
-  readonly uploads: TableV2
+  readonly ledger: Table
+  readonly uploads: Table
   readonly queue: VerificationQueue
   readonly alarms: readonly Alarm[]
 }

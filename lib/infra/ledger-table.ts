@@ -1,25 +1,43 @@
 /**
  * The DynamoDB table of the ledger: one permanent row per stored version.
  * Point-in-time recovery covers 35 days; deletion protection and the retain policy prevent accidental deletion.
+ * After a restore, the service uses an existing table by name.
  */
-import { RemovalPolicy } from 'aws-cdk-lib'
-import { AttributeType, Billing, CfnGlobalTable, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import { Annotations, RemovalPolicy } from 'aws-cdk-lib'
+import {
+  AttributeType,
+  Billing,
+  CfnGlobalTable,
+  type ITableV2,
+  TableEncryptionV2,
+  TableV2,
+} from 'aws-cdk-lib/aws-dynamodb'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
 import { LEDGER_KEY } from '../deployment/tables.ts'
+import type { Settings } from './settings.ts'
+
+/** A table of this stack, or an existing one. */
+export type Table = TableV2 | ITableV2
 
 export interface LedgerTableProps {
+  readonly settings: Settings
   /** Customer-managed; undefined means the key that AWS manages. */
   readonly key: IKey | undefined
 }
 
 /** The ledger: on demand, with deletion protection and point-in-time recovery. It outlives its stack. */
 export class LedgerTable extends Construct {
-  readonly table: TableV2
+  readonly table: Table
 
-  constructor(scope: Construct, id: string, { key }: LedgerTableProps) {
+  constructor(scope: Construct, id: string, { settings, key }: LedgerTableProps) {
     super(scope, id)
-    this.table = new TableV2(this, 'Table', {
+    this.table =
+      settings.ledgerTableName === undefined ? this.create(key) : this.adopt(settings.ledgerTableName)
+  }
+
+  private create(key: IKey | undefined): TableV2 {
+    const table = new TableV2(this, 'Table', {
       partitionKey: { name: LEDGER_KEY.partition, type: AttributeType.STRING },
       sortKey: { name: LEDGER_KEY.sort, type: AttributeType.STRING },
       billing: Billing.onDemand(),
@@ -29,8 +47,16 @@ export class LedgerTable extends Construct {
       removalPolicy: RemovalPolicy.RETAIN,
     })
     // `customerManagedKey` refuses a stack whose region is unknown at synth, so this sets the property directly.
-    const resource = this.table.node.defaultChild
+    const resource = table.node.defaultChild
     if (key && resource instanceof CfnGlobalTable)
       resource.addPropertyOverride('Replicas.0.SSESpecification.KMSMasterKeyId', key.keyArn)
+    return table
+  }
+
+  private adopt(name: string): ITableV2 {
+    Annotations.of(this).addInfo(
+      `${name} is an existing table, which this stack does not manage. Enable point-in-time recovery and deletion protection yourself; a restored table has neither (docs/operations.md, Backup and restore).`,
+    )
+    return TableV2.fromTableName(this, 'ExistingTable', name)
   }
 }

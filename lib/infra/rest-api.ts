@@ -2,7 +2,7 @@
  * The REST API in front of the read and write functions: regional or private, with one stage named after the API root, `v1`.
  * It treats all bodies as binary, so that bytes arrive unchanged, and logs one line per request, without query strings.
  */
-import { RemovalPolicy, Validations } from 'aws-cdk-lib'
+import { RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
 import {
   AccessLogField,
   AccessLogFormat,
@@ -12,13 +12,15 @@ import {
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway'
 import { InterfaceVpcEndpoint } from 'aws-cdk-lib/aws-ec2'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2'
 import { Construct } from 'constructs'
 import { type Access, API_ROOT } from '../protocol/routes.ts'
-import { authorization, privatePolicy } from './api-access.ts'
+import { authorization } from './api-access.ts'
 import { addApiKey } from './api-key.ts'
+import { resourcePolicy } from './api-resource-policy.ts'
 import { addRoutes } from './api-routes.ts'
 import { CustomDomain } from './custom-domain.ts'
 import { addGatewayResponses } from './gateway-responses.ts'
@@ -51,8 +53,17 @@ const ACCESS_LOG_LINE = {
   api_key_id: AccessLogField.contextIdentityApiKeyId(),
 }
 
+/** The name of the stack and the path of the service in it, such as `Bucket-Service`: unique in the account and region. */
+function apiName(api: Construct): string {
+  const stack = Stack.of(api)
+  const inside = api.node.scopes.slice(stack.node.scopes.length, -1)
+  return [stack.stackName, ...inside.map(({ node }) => node.id)].join('-')
+}
+
 export interface BucketApiProps {
   readonly settings: Settings
+  /** Encrypts the access log; undefined means the key of CloudWatch Logs. */
+  readonly key: IKey | undefined
   /** The function per access of a route; `read` also handles unknown routes. */
   readonly functions: { readonly [A in Access]: IFunction }
 }
@@ -74,15 +85,19 @@ export class BucketApi extends Construct {
   /** The API root, `https://…/v1`, which is the URL for clients. */
   readonly url: string
 
-  constructor(scope: Construct, id: string, { settings, functions }: BucketApiProps) {
+  constructor(scope: Construct, id: string, { settings, key, functions }: BucketApiProps) {
     super(scope, id)
     this.accessLog = new LogGroup(this, 'AccessLog', {
       retention: settings.logRetentionDays,
+      ...(key ? { encryptionKey: key } : {}),
       removalPolicy: RemovalPolicy.RETAIN,
     })
-    const { vpcEndpointIds } = settings
-    const policy = vpcEndpointIds && privatePolicy(settings, vpcEndpointIds)
+    const { vpcEndpointIds, gatewayLogRole = true } = settings
+    const policy = resourcePolicy(this, settings)
     this.restApi = new RestApi(this, 'RestApi', {
+      // API Gateway's metrics have this name as their dimension, so that two deployments with one name would share them.
+      // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
+      restApiName: apiName(this),
       description: 'Bucket: a storage-only artifact repository',
       endpointConfiguration: vpcEndpointIds
         ? {
@@ -100,14 +115,15 @@ export class BucketApi extends Construct {
       // The default endpoint would bypass mutual TLS.
       disableExecuteApiEndpoint: settings.truststoreUri !== undefined,
       // All APIs of the account share this role, so it stays when this stack is deleted.
-      ...(settings.gatewayLogRole
+      ...(gatewayLogRole
         ? { cloudWatchRole: true, cloudWatchRoleRemovalPolicy: RemovalPolicy.RETAIN }
         : { cloudWatchRole: false }),
       deployOptions: {
         stageName: STAGE,
         throttlingRateLimit: settings.throttleRate,
         throttlingBurstLimit: settings.throttleBurst,
-        metricsEnabled: true,
+        // Detailed metrics, one set per method, cost up to 34 USD a month; the alarms use the metrics of the stage.
+        metricsEnabled: false,
         loggingLevel: MethodLoggingLevel.OFF,
         accessLogDestination: new LogGroupLogDestination(this.accessLog),
         accessLogFormat: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG_LINE)),
@@ -144,7 +160,7 @@ export class BucketApi extends Construct {
           'Execution logs contain headers and query strings, which Bucket never logs; the access log has one line per request.',
       },
     )
-    if (settings.gatewayLogRole)
+    if (settings.gatewayLogRole ?? true)
       Validations.of(this).acknowledge({
         id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]',
         reason: 'AWS maintains this policy for API Gateway to write its logs.',

@@ -2,7 +2,7 @@
  * One Lambda function of the service, with its own role and log group. Its side determines the handler and the permissions,
  * so that a defect in the read path cannot write.
  */
-import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
+import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
 import { Effect, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { Architecture, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda'
@@ -10,9 +10,9 @@ import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-n
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { LAMBDA_ENVIRONMENT, LAMBDA_VARIABLES, type LambdaSide } from '../deployment/environment.ts'
-import { BLOB_PREFIX, STAGING_PREFIX } from '../deployment/tables.ts'
 import type { BlobStorage } from './blob-storage.ts'
 import { BUNDLE, handlerEntry } from './bundling.ts'
+import { wildcardFinding } from './finding-id.ts'
 import type { LedgerTable } from './ledger-table.ts'
 import { PERMISSIONS, type Resource } from './permissions.ts'
 import type { Settings } from './settings.ts'
@@ -43,20 +43,20 @@ export interface ServiceFunctionProps extends ServiceParts {
 export class ServiceFunction extends Construct {
   readonly function: NodejsFunction
   readonly logGroup: LogGroup
+  readonly role: Role
   /** Must exist before the function is called. */
   readonly policy: Policy
 
   constructor(scope: Construct, id: string, props: ServiceFunctionProps) {
     super(scope, id)
-    const { side, settings } = props
+    const { side, settings, key } = props
     this.logGroup = new LogGroup(this, 'Logs', {
       retention: settings.logRetentionDays,
+      ...(key ? { encryptionKey: key } : {}),
       removalPolicy: RemovalPolicy.RETAIN,
     })
-    const reserved = { read: settings.readConcurrency, write: settings.writeConcurrency, verify: undefined }[
-      side
-    ]
-    const role = new Role(this, 'Role', {
+    const reserved = concurrency(side, settings)
+    this.role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
       description: `Permissions of the ${side} side of Bucket`,
     })
@@ -68,7 +68,7 @@ export class ServiceFunction extends Construct {
       architecture: Architecture.ARM_64,
       memorySize: MEMORY_MIB,
       timeout: Duration.seconds(TIMEOUT_SECONDS[side]),
-      role,
+      role: this.role,
       logGroup: this.logGroup,
       loggingFormat: LoggingFormat.JSON,
       ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
@@ -83,7 +83,7 @@ export class ServiceFunction extends Construct {
         externalModules: [...BUNDLE.external],
       },
     })
-    this.policy = this.allow(role, props)
+    this.policy = this.allow(this.role, props)
   }
 
   private allow(
@@ -94,9 +94,9 @@ export class ServiceFunction extends Construct {
       ledger: ledger.table.tableArn,
       uploads: uploads.table.tableArn,
       blobs: blobs.blobsArn,
-      blobBucket: blobs.bucket.bucketArn,
+      blobBucket: blobs.storage.bucket.bucketArn,
       staging: staging.stagedArn,
-      stagingBucket: staging.bucket.bucketArn,
+      stagingBucket: staging.storage.bucket.bucketArn,
       queue: queue.queue.queueArn,
       deadLetters: queue.deadLetters.queueArn,
       key: key?.keyArn ?? '',
@@ -117,15 +117,13 @@ export class ServiceFunction extends Construct {
             effect: Effect.ALLOW,
             actions: [...actions],
             resources: [resource],
+            ...(sid === 'key' ? { conditions: viaStores(this) } : {}),
           }),
       ),
     })
-    for (const pattern of [
-      `${blobs.bucket.logicalId}.Arn>/${BLOB_PREFIX}*`,
-      `${staging.bucket.logicalId}.Arn>/${STAGING_PREFIX}*`,
-    ])
+    for (const arn of [blobs.blobsArn, staging.stagedArn])
       Validations.of(policy).acknowledge({
-        id: `AwsSolutions-IAM5[Resource::<${pattern}]`,
+        id: wildcardFinding(this, arn),
         reason:
           'Each blob and each upload has its own key, so the resource is a pattern; every action is listed by name.',
       })
@@ -133,15 +131,35 @@ export class ServiceFunction extends Construct {
   }
 }
 
+/** The reserved concurrency of a function; zero stops it. */
+function concurrency(side: LambdaSide, settings: Settings): number | undefined {
+  if (settings.readOnly && side !== 'read') return 0
+  return { read: settings.readConcurrency, write: settings.writeConcurrency, verify: undefined }[side]
+}
+
+/**
+ * Restricts a role's use of the customer-managed key to requests that a store makes for it.
+ *
+ * @see https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+ */
+const viaStores = (scope: Construct) => ({
+  StringEquals: {
+    'kms:ViaService': ['s3', 'dynamodb', 'sqs'].map(
+      (service) => `${service}.${Stack.of(scope).region}.amazonaws.com`,
+    ),
+  },
+})
+
 function environment({ side, settings, blobs, staging, ledger, uploads, queue }: ServiceFunctionProps) {
   const values: { readonly [V in keyof typeof LAMBDA_ENVIRONMENT]: string } = {
-    blobBucket: blobs.bucket.bucketName,
-    stagingBucket: staging.bucket.bucketName,
+    blobBucket: blobs.storage.bucket.bucketName,
+    stagingBucket: staging.storage.bucket.bucketName,
     ledgerTable: ledger.table.tableName,
     uploadsTable: uploads.table.tableName,
     verificationQueueUrl: queue.queue.queueUrl,
     deadLetterQueueArn: queue.deadLetters.queueArn,
     maxArtifactBytes: String(settings.maxArtifactBytes),
+    presignedSeconds: String(settings.presignedSeconds),
     corsOrigins: settings.corsOrigins.join(','),
   }
   const present = LAMBDA_VARIABLES[side].filter((variable) => values[variable] !== '')

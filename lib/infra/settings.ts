@@ -1,19 +1,38 @@
-/**
- * All settings of a deployment in one table: name, validator, default. docs/deployment.md explains each.
- * Synth checks all settings and reports every error at once. An unknown name is an error, because a mistyped protection would
- * otherwise be off without notice.
- */
+/** All settings of a deployment in one table: name, validator, default. docs/deployment.md explains each. */
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
-import { DEFAULT_MAX_ARTIFACT_BYTES, DEPLOYED_MAX_ARTIFACT_BYTES, GIB } from '../domain/limits.ts'
-import { atMost, flag, list, numberOf, oneOf, text, type Validator, whole } from './validators.ts'
+import {
+  DEFAULT_MAX_ARTIFACT_BYTES,
+  DEPLOYED_MAX_ARTIFACT_BYTES,
+  GIB,
+  PRESIGNED_SECONDS,
+} from '../domain/limits.ts'
+import { atMost, flag, list, numberOf, oneOf, PARTITIONS, text, type Validator, whole } from './validators.ts'
 
 const arn = (service: string, resource: string, example: string) =>
-  text(new RegExp(`^arn:aws[a-z-]*:${service}:[a-z0-9-]*:\\d{12}:${resource}$`), example)
+  text(
+    new RegExp(`^arn:(${PARTITIONS.join('|')}):${service}:[a-z0-9-]*:\\d{12}:${resource}$`),
+    `${example}, in a supported partition (${PARTITIONS.join(', ')})`,
+  )
+
+/** The characters of role names and paths. `*` and `?` are wildcards in a policy's condition, so they are invalid here. */
+const role = arn('iam', 'role/[\\w+=,.@/-]+', 'arn:aws:iam::123456789012:role/name')
+
+/** An account, an organization, or one role or user: a principal that a resource policy can name. */
+const principal = text(
+  new RegExp(
+    `^(\\d{12}|o-[a-z0-9]{10,32}|arn:(${PARTITIONS.join('|')}):iam::\\d{12}:(role|user)/[\\w+=,.@/-]+)$`,
+  ),
+  '123456789012 (an account), o-a1b2c3d4e5 (an organization) or arn:aws:iam::123456789012:role/name',
+)
 
 /** The validator of each setting. */
-const VALIDATORS = {
+export const VALIDATORS = {
   /** Who may call: callers with AWS credentials, a Cognito user pool, a Lambda authorizer, or everyone. */
   access: oneOf('iam', 'cognito', 'lambda', 'none'),
+  /** Principals outside the account that may read, with `access=iam`. */
+  trustedReaders: list(principal),
+  /** Principals outside the account that may read and write, with `access=iam`. */
+  trustedWriters: list(principal),
   cognitoUserPoolArns: list(
     arn(
       'cognito-idp',
@@ -39,12 +58,17 @@ const VALIDATORS = {
   throttleBurst: whole(1, 100_000),
   /** Makes the API private: it accepts requests only through these interface endpoints. */
   vpcEndpointIds: list(text(/^vpce-[0-9a-f]{8,17}$/, 'vpce-0123456789abcdef0')),
+  /** The VPCs from which presigned requests are accepted, with a private API. */
+  vpcIds: list(text(/^vpc-[0-9a-f]{8,17}$/, 'vpc-0123456789abcdef0')),
   webAclArn: arn(
     'wafv2',
     'regional/webacl/.+',
     'arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/name/id',
   ),
-  domainName: text(/^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, 'artifacts.example.com'),
+  domainName: text(
+    /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/,
+    'artifacts.example.com; wildcards are not supported',
+  ),
   certificateArn: arn('acm', 'certificate/.+', 'arn:aws:acm:eu-west-1:123456789012:certificate/id'),
   /** Enables mutual TLS on the custom domain: the CA certificates that may sign a caller's. */
   truststoreUri: text(/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/.+$/, 's3://bucket-name/truststore.pem'),
@@ -56,12 +80,24 @@ const VALIDATORS = {
     `is more than the verifier can read in Lambda's limit of 15 minutes; the maximum is ${DEPLOYED_MAX_ARTIFACT_BYTES} (${DEPLOYED_MAX_ARTIFACT_BYTES / GIB} GiB)`,
     whole(1, Number.MAX_SAFE_INTEGER),
   ),
-  /** A symmetric customer-managed key for the S3 buckets, the tables and the queues. The default is keys that AWS manages. */
-  kmsKeyArn: arn('kms', 'key/.+', 'arn:aws:kms:eu-west-1:123456789012:key/id'),
+  /** Seconds for which a presigned request is valid. A role session lasts an hour, and a request ends with it. */
+  presignedSeconds: whole(60, PRESIGNED_SECONDS),
+  /** A symmetric customer-managed key for the S3 buckets, tables, queues and logs. The default is keys that AWS manages. */
+  kmsKeyArn: arn('kms', 'key/[\\w-]+', 'arn:aws:kms:eu-west-1:123456789012:key/id'),
+  /** Roles besides those of the functions that store blobs: the servers of `bucket serve --store aws`. */
+  writerRoleArns: list(role),
   /** The only role that the blob bucket's policy allows to delete, overwrite, or change the bucket's protection. */
-  breakGlassRoleArn: arn('iam', 'role/.+', 'arn:aws:iam::123456789012:role/name'),
+  breakGlassRoleArn: role,
   objectLockMode: oneOf('governance', 'compliance'),
   objectLockDays: whole(1, 36_500),
+  /** The S3 storage class to which blobs move. No class that needs a restore before a read is supported. */
+  storageClass: oneOf('standard', 'intelligent-tiering', 'standard-ia', 'glacier-ir'),
+  /** An existing ledger table, after a restore. */
+  ledgerTableName: text(/^[A-Za-z0-9_.-]{3,255}$/, 'the name of a DynamoDB table'),
+  /** An existing S3 bucket of blobs, which an earlier stack retained. */
+  blobBucketName: text(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'the name of an S3 bucket'),
+  /** Stops the write function and the verifier, for a restore. Reads continue. */
+  readOnly: flag,
   logRetentionDays: numberOf(
     Object.values(RetentionDays).filter(
       (days): days is RetentionDays => typeof days === 'number' && days !== RetentionDays.INFINITE,
@@ -79,19 +115,26 @@ const VALIDATORS = {
   local: flag,
 } satisfies Record<string, Validator<unknown>>
 
-type SettingName = keyof typeof VALIDATORS
+export type SettingName = keyof typeof VALIDATORS
 type SettingValue<N extends SettingName> = (typeof VALIDATORS)[N] extends Validator<infer T> ? T : never
 
 /** The value of each setting that a deployment does not set. */
 export const DEFAULTS = {
   access: 'iam',
+  trustedReaders: [],
+  trustedWriters: [],
   apiKey: false,
   throttleRate: 2000,
   throttleBurst: 1000,
   corsOrigins: [],
   maxArtifactBytes: DEFAULT_MAX_ARTIFACT_BYTES,
+  presignedSeconds: PRESIGNED_SECONDS,
+  writerRoleArns: [],
+  storageClass: 'standard',
+  readOnly: false,
   logRetentionDays: RetentionDays.THREE_MONTHS,
-  gatewayLogRole: true,
+  // An unbounded backlog would use up the account's concurrency, of which the API's functions need a share.
+  verifyConcurrency: 20,
   local: false,
 } as const satisfies { readonly [N in SettingName]?: SettingValue<N> }
 
@@ -105,113 +148,19 @@ export type Settings = { readonly [N in Defaulted]: SettingValue<N> } & {
   readonly [N in Exclude<SettingName, Defaulted>]?: SettingValue<N>
 }
 
+/** Settings of the CDK app, which names and protects the stack. */
+export const STACK_VALIDATORS = {
+  /** @see https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-using-console-create-stack-parameters.html */
+  stackName: text(
+    /^[A-Za-z][A-Za-z0-9-]{0,127}$/,
+    'a letter, then letters, digits and hyphens (at most 128)',
+  ),
+  /** CloudFormation refuses to delete the stack until this is off. */
+  terminationProtection: flag,
+}
+export const STACK_DEFAULTS = { stackName: 'Bucket', terminationProtection: true }
+
+export type StackSettings = typeof STACK_DEFAULTS & { readonly service: Settings }
+
 /** The names of all settings. */
-export const SETTING_NAMES: readonly string[] = Object.keys(VALIDATORS)
-
-/** All errors of a configuration. `message` lists them, one per line. */
-export class SettingsError extends Error {
-  override readonly name = 'SettingsError'
-  readonly errors: readonly string[]
-
-  constructor(errors: readonly string[]) {
-    super(['Invalid configuration of Bucket:', ...errors.map((error) => `  ${error}`)].join('\n'))
-    this.errors = errors
-  }
-}
-
-/**
- * Validates settings. A value may be text, as `-c name=value` passes it.
- *
- * @throws SettingsError with every invalid setting and every invalid combination.
- */
-export function readSettings(values: Readonly<Record<string, unknown>>): Settings {
-  const errors: string[] = []
-  const read: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(values)) {
-    if (value === undefined) continue
-    const validate: Validator<unknown> | undefined = Object.hasOwn(VALIDATORS, name)
-      ? VALIDATORS[name as SettingName]
-      : undefined
-    const result = validate?.(value)
-    if (result === undefined)
-      errors.push(`unknown setting "${name}"; valid settings: ${SETTING_NAMES.join(', ')}`)
-    else if (result.ok) read[name] = result.value
-    else errors.push(`${name}: ${result.detail}`)
-  }
-  // The validator of each member determines its type.
-  const settings = { ...DEFAULTS, ...read } as Settings
-  errors.push(...contradictions(settings, values))
-  if (errors.length > 0) throw new SettingsError(errors)
-  return settings
-}
-
-/** A rule between settings, violated if `when` is true and `requires` is false. */
-interface Rule {
-  readonly when: boolean
-  readonly requires: boolean
-  readonly error: string
-}
-
-/** @param values the raw values: an invalid setting is not reported as missing as well. */
-function contradictions(settings: Settings, values: Readonly<Record<string, unknown>>): string[] {
-  const given = (...names: readonly SettingName[]) => names.every((name) => values[name] !== undefined)
-  const { access } = settings
-  const rules: readonly Rule[] = [
-    {
-      when: access === 'cognito',
-      requires: given('cognitoUserPoolArns'),
-      error: 'cognitoUserPoolArns: required with access=cognito',
-    },
-    {
-      when: given('cognitoUserPoolArns'),
-      requires: access === 'cognito',
-      error: 'cognitoUserPoolArns: has no effect without access=cognito',
-    },
-    {
-      when: given('cognitoReadScopes') || given('cognitoWriteScopes'),
-      requires: access === 'cognito' && given('cognitoReadScopes', 'cognitoWriteScopes'),
-      error: 'cognitoReadScopes, cognitoWriteScopes: must be set together, with access=cognito',
-    },
-    {
-      when: access === 'lambda',
-      requires: given('authorizerFunctionArn'),
-      error: 'authorizerFunctionArn: required with access=lambda',
-    },
-    {
-      when: given('authorizerFunctionArn'),
-      requires: access === 'lambda',
-      error: 'authorizerFunctionArn: has no effect without access=lambda',
-    },
-    {
-      when: given('apiKeyMonthlyQuota'),
-      requires: settings.apiKey,
-      error: 'apiKeyMonthlyQuota: has no effect without apiKey=true',
-    },
-    {
-      when: given('domainName') || given('certificateArn'),
-      requires: given('domainName', 'certificateArn'),
-      error: 'domainName, certificateArn: must be set together',
-    },
-    {
-      when: given('truststoreUri'),
-      requires: given('domainName'),
-      error: 'truststoreUri: mutual TLS requires domainName',
-    },
-    {
-      when: given('truststoreVersion'),
-      requires: given('truststoreUri'),
-      error: 'truststoreVersion: has no effect without truststoreUri',
-    },
-    {
-      when: given('domainName'),
-      requires: !given('vpcEndpointIds'),
-      error: 'domainName: a private API (vpcEndpointIds) cannot have a regional custom domain',
-    },
-    {
-      when: given('objectLockMode') || given('objectLockDays'),
-      requires: given('objectLockMode', 'objectLockDays'),
-      error: 'objectLockMode, objectLockDays: must be set together',
-    },
-  ]
-  return rules.flatMap((rule) => (rule.when && !rule.requires ? [rule.error] : []))
-}
+export const SETTING_NAMES: readonly string[] = [...Object.keys(STACK_VALIDATORS), ...Object.keys(VALIDATORS)]

@@ -22,25 +22,28 @@ export interface StagingStorageProps {
 
 /** The S3 bucket of staged objects, in the same region as the blobs, so that copies stay inside S3. */
 export class StagingStorage extends Construct {
-  readonly bucket: PrivateBucket
+  readonly storage: PrivateBucket
   /** The ARN pattern of all staged objects. The roles can access nothing else in the S3 bucket. */
   readonly stagedArn: string
 
   constructor(scope: Construct, id: string, { settings, key }: StagingStorageProps) {
     super(scope, id)
-    this.bucket = new PrivateBucket(this, 'Bucket', {
+    this.storage = new PrivateBucket(this, 'Bucket', {
+      settings,
       key,
-      versioned: false,
-      // CloudFormation cannot delete a bucket that contains objects, so the bucket stays when its stack is deleted. Its objects expire.
-      lifecycleRules: [
-        {
-          id: 'expire-everything',
-          expiration: LIFETIME,
-          abortIncompleteMultipartUploadAfter: LIFETIME,
-        },
-      ],
-      cors: storeFromPages(settings),
+      created: {
+        versioned: false,
+        // CloudFormation cannot delete a bucket that contains objects, so it stays when its stack is deleted. Its objects expire.
+        lifecycleRules: [
+          {
+            id: 'expire-everything',
+            expiration: LIFETIME,
+            abortIncompleteMultipartUploadAfter: LIFETIME,
+          },
+        ],
+        cors: storeFromPages(settings),
+      },
     })
-    this.stagedArn = this.bucket.arnForObjects(`${STAGING_PREFIX}*`)
+    this.stagedArn = this.storage.bucket.arnForObjects(`${STAGING_PREFIX}*`)
   }
 }

@@ -6,6 +6,12 @@
 import { Token } from 'aws-cdk-lib'
 import { faulty, type Parsed, parsed } from '../domain/validation.ts'
 
+/**
+ * The supported partitions, which cdk.json names as targets, too. Elsewhere service names and features differ, and Bucket is
+ * untested there.
+ */
+export const PARTITIONS = ['aws', 'aws-cn', 'aws-us-gov'] as const
+
 /** Parses one value, or says in one sentence what it expected. */
 export type Validator<T> = (value: unknown) => Parsed<T>
 

@@ -54,18 +54,18 @@ export class VerificationQueue extends Construct {
    *
    * @param permissions what Lambda checks when it creates the event source mapping: the verifier's policy.
    */
-  feed(verifier: LambdaFunction, permissions: IDependable, { verifyConcurrency }: Settings): void {
+  feed(verifier: LambdaFunction, permissions: IDependable, { verifyConcurrency, readOnly }: Settings): void {
     const mappings = {
       Queue: {
         eventSourceArn: this.queue.queueArn,
         batchSize: 1,
-        ...(verifyConcurrency === undefined ? {} : { maxConcurrency: verifyConcurrency }),
+        maxConcurrency: verifyConcurrency,
       },
       DeadLetters: { eventSourceArn: this.deadLetters.queueArn, batchSize: 10 },
     }
     for (const [id, mapping] of Object.entries(mappings))
       verifier
-        .addEventSourceMapping(id, { ...mapping, reportBatchItemFailures: true })
+        .addEventSourceMapping(id, { ...mapping, enabled: !readOnly, reportBatchItemFailures: true })
         .node.addDependency(permissions)
   }
 }

@@ -25,10 +25,26 @@ const CONFIGURATIONS: Record<string, BucketServiceProps> = {
     objectLockMode: 'governance',
     objectLockDays: 30,
     alarmTopicArn: ARNS.topic,
+    writerRoleArns: ['arn:aws:iam::123456789012:role/server'],
+    storageClass: 'intelligent-tiering',
   },
-  'with a private API': { vpcEndpointIds: ['vpce-0123456789abcdef0'] },
+  'with trusted accounts': {
+    trustedReaders: ['210987654321', 'o-a1b2c3d4e5'],
+    trustedWriters: ['arn:aws:iam::210987654321:role/trainer'],
+    corsOrigins: ['https://app.example.com'],
+  },
+  'over an existing ledger and blob bucket': {
+    ledgerTableName: 'restored-ledger',
+    blobBucketName: 'retained-blobs',
+    readOnly: true,
+  },
+  'with a private API': {
+    vpcEndpointIds: ['vpce-0123456789abcdef0'],
+    vpcIds: ['vpc-0123456789abcdef0'],
+  },
   'with a private API, for web pages': {
     vpcEndpointIds: ['vpce-0123456789abcdef0'],
+    vpcIds: ['vpc-0123456789abcdef0'],
     corsOrigins: ['https://app.example.com'],
   },
 }

@@ -1,4 +1,5 @@
 /** How the functions run, their environment, their logs, and the alarms. */
+import { Template } from 'aws-cdk-lib/assertions'
 import { describe, expect, it } from 'vitest'
 import {
   LAMBDA_ENVIRONMENT,
@@ -7,7 +8,7 @@ import {
 } from '../../lib/deployment/environment.ts'
 import { DEFAULT_MAX_ARTIFACT_BYTES } from '../../lib/domain/limits.ts'
 import { ALARM_KINDS } from '../../lib/infra/alarms.ts'
-import { ARNS, synthesize } from './synthesized.ts'
+import { ARNS, buildStack, synthesize, warnings } from './synthesized.ts'
 
 const API_SIDES = ['Read', 'Write'] as const
 const SIDES = [...API_SIDES, 'Verify'] as const
@@ -91,7 +92,17 @@ describe('logs', () => {
 
   it('of the gateway use a role of the account, which the stack sets unless told otherwise', () => {
     expect(synthesize().resource('AWS::ApiGateway::Account')).toMatchObject({ DeletionPolicy: 'Retain' })
+    expect(warnings({ alarmTopicArn: ARNS.topic })).toEqual([
+      expect.stringContaining('replaces the role with which all REST APIs of this account'),
+    ])
     expect(synthesize({ gatewayLogRole: false }).resources('AWS::ApiGateway::Account')).toEqual({})
+  })
+})
+
+describe('logs with a key of the deployer', () => {
+  it('are encrypted with it', () => {
+    const groups = Object.values(synthesize({ kmsKeyArn: ARNS.key }).resources('AWS::Logs::LogGroup'))
+    for (const { Properties } of groups) expect(Properties.KmsKeyId).toBe(ARNS.key)
   })
 })
 
@@ -145,6 +156,10 @@ describe('alarms', () => {
     for (const alarm of alarms()) expect(alarm).not.toHaveProperty('AlarmActions')
   })
 
+  it('are a warning at synth while no topic is configured', () => {
+    expect(warnings({ gatewayLogRole: false })).toEqual([expect.stringContaining('alarms notify no one')])
+  })
+
   it('are on the dashboard', () => {
     const body = JSON.stringify(synthesize().resource('AWS::CloudWatch::Dashboard').Properties)
     for (const id of Object.keys(synthesize().resources('AWS::CloudWatch::Alarm'))) expect(body).toContain(id)
@@ -152,6 +167,25 @@ describe('alarms', () => {
 })
 
 describe('the stack', () => {
+  it('has termination protection unless the deployer turns it off', () => {
+    expect(buildStack({}).terminationProtection).toBe(true)
+    expect(buildStack({}, { terminationProtection: false }).terminationProtection).toBe(false)
+  })
+
+  it('names its API after itself, so that two deployments have separate metrics', () => {
+    const name = (stackName: string) =>
+      Object.values(
+        Template.fromStack(buildStack({}, { stackName })).findResources('AWS::ApiGateway::RestApi'),
+      ).map(({ Properties }) => Properties.Name)
+    expect(name('Artifacts')).toEqual(['Artifacts-Service'])
+    expect(name('Models')).toEqual(['Models-Service'])
+  })
+
+  it('buys no metrics per method', () => {
+    const { MethodSettings } = synthesize().resource('AWS::ApiGateway::Stage').Properties
+    expect(MethodSettings).toEqual([expect.objectContaining({ MetricsEnabled: false })])
+  })
+
   it('outputs the names that its users and operators need', () => {
     expect(Object.keys(synthesize().template.toJSON().Outputs as object).sort()).toEqual([
       'AccessLogGroup',

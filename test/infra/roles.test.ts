@@ -102,6 +102,19 @@ describe('the role of the verifier', () => {
 })
 
 describe('all roles', () => {
+  it('may use the deployer’s key only through the stores', () => {
+    for (const side of SIDES) {
+      const policy = synthesize({ kmsKeyArn: ARNS.key }).resource('AWS::IAM::Policy', `Service${side}Policy`)
+      const key = statements(policy.Properties.PolicyDocument).find(({ Sid }) => Sid === 'Key')
+      const via = (service: string) => ({
+        'Fn::Join': ['', [`${service}.`, { Ref: 'AWS::Region' }, '.amazonaws.com']],
+      })
+      expect(key?.Condition).toEqual({
+        StringEquals: { 'kms:ViaService': [via('s3'), via('dynamodb'), via('sqs')] },
+      })
+    }
+  })
+
   it('may use the deployer’s key only as reading or writing requires', () => {
     expect(permissions('Read', { kmsKeyArn: ARNS.key }).Key).toEqual({
       actions: ['kms:Decrypt', 'kms:DescribeKey'],

@@ -3,7 +3,7 @@ import { Match, Template } from 'aws-cdk-lib/assertions'
 import { describe, expect, it } from 'vitest'
 import type { BucketServiceProps } from '../../lib/infra/settings.ts'
 import { ROUTES } from '../../lib/protocol/routes.ts'
-import { ARNS, buildStack, statements, synthesize } from './synthesized.ts'
+import { ARNS, statements, synthesize, warnings } from './synthesized.ts'
 
 interface GatewayMethod {
   readonly path: string
@@ -115,14 +115,9 @@ describe('access', () => {
 
   it('none is open, with a warning at every synth', () => {
     expect(authorizations({ access: 'none' })).toEqual(new Set(['NONE']))
-    const warnings = (service: BucketServiceProps) =>
-      buildStack(service)
-        .node.findAll()
-        .flatMap(({ node }) => node.metadata)
-        .filter(({ type }) => type === 'aws:cdk:warning')
-        .map(({ data }) => String(data))
-    expect(warnings({ access: 'none' })).toEqual([expect.stringContaining('without credentials')])
-    expect(warnings({})).toEqual([])
+    const decided = { alarmTopicArn: ARNS.topic, gatewayLogRole: true }
+    expect(warnings({ ...decided, access: 'none' })).toEqual([expect.stringContaining('without credentials')])
+    expect(warnings(decided)).toEqual([])
   })
 
   it('may require an API key in addition, metered by a usage plan', () => {
@@ -163,6 +158,8 @@ describe('web pages', () => {
 
 describe('a private API', () => {
   const vpcEndpointIds = ['vpce-0123456789abcdef0']
+  const vpcIds = ['vpc-0123456789abcdef0']
+  const isPrivate = { vpcEndpointIds, vpcIds }
   const policy = (service: BucketServiceProps) =>
     statements(synthesize(service).resource('AWS::ApiGateway::RestApi').Properties.Policy)
   const deny = {
@@ -174,20 +171,20 @@ describe('a private API', () => {
   }
 
   it('accepts requests only through the configured endpoints', () => {
-    expect(synthesize({ vpcEndpointIds }).resource('AWS::ApiGateway::RestApi').Properties).toMatchObject({
+    expect(synthesize(isPrivate).resource('AWS::ApiGateway::RestApi').Properties).toMatchObject({
       EndpointConfiguration: { Types: ['PRIVATE'], VpcEndpointIds: vpcEndpointIds },
     })
-    expect(policy({ vpcEndpointIds })).toEqual([expect.objectContaining(deny)])
+    expect(policy(isPrivate)).toEqual([expect.objectContaining(deny)])
   })
 
   it('leaves the decision to its authorizer, and with IAM to the caller’s own permissions', () => {
-    expect(policy({ vpcEndpointIds }).map(({ Effect }) => Effect)).toEqual(['Deny'])
-    const cognito = policy({ vpcEndpointIds, access: 'cognito', cognitoUserPoolArns: [ARNS.userPool] })
+    expect(policy(isPrivate).map(({ Effect }) => Effect)).toEqual(['Deny'])
+    const cognito = policy({ ...isPrivate, access: 'cognito', cognitoUserPoolArns: [ARNS.userPool] })
     expect(cognito.map(({ Effect }) => Effect)).toEqual(['Deny', 'Allow'])
   })
 
   it('with IAM allows only unsigned preflights of configured origins', () => {
-    const [denied, allowed, ...others] = policy({ vpcEndpointIds, corsOrigins: ['https://app.example.com'] })
+    const [denied, allowed, ...others] = policy({ ...isPrivate, corsOrigins: ['https://app.example.com'] })
     expect(denied).toMatchObject(deny)
     expect(allowed).toEqual({
       Sid: 'PreflightsAreUnsigned',
@@ -201,8 +198,62 @@ describe('a private API', () => {
 
   it('gets a new deployment when its policy changes', () => {
     const deployment = (id: string) =>
-      Object.keys(synthesize({ vpcEndpointIds: [id] }).resources('AWS::ApiGateway::Deployment'))
+      Object.keys(synthesize({ vpcEndpointIds: [id], vpcIds }).resources('AWS::ApiGateway::Deployment'))
     expect(deployment('vpce-0123456789abcdef0')).not.toEqual(deployment('vpce-0123456789abcdef1'))
+  })
+})
+
+describe('trust in other accounts', () => {
+  const policy = (service: BucketServiceProps) =>
+    statements(synthesize(service).resource('AWS::ApiGateway::RestApi').Properties.Policy)
+  const account = (id: string) => ({
+    AWS: { 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, `:iam::${id}:root`]] },
+  })
+
+  it('is absent by default', () => {
+    expect(synthesize().resource('AWS::ApiGateway::RestApi').Properties).not.toHaveProperty('Policy')
+  })
+
+  it('lets readers send GET and HEAD, and writers everything', () => {
+    const role = 'arn:aws:iam::222222222222:role/trainer'
+    expect(policy({ trustedReaders: ['111111111111'], trustedWriters: [role] })).toEqual([
+      {
+        Sid: 'TrustedReaders',
+        Effect: 'Allow',
+        Principal: account('111111111111'),
+        Action: 'execute-api:Invoke',
+        Resource: ['execute-api:/v1/GET/*', 'execute-api:/v1/HEAD/*'],
+      },
+      {
+        Sid: 'TrustedWriters',
+        Effect: 'Allow',
+        Principal: { AWS: role },
+        Action: 'execute-api:Invoke',
+        Resource: 'execute-api:/*',
+      },
+    ])
+  })
+
+  it('in an organization excludes this account, whose callers need permissions of their own', () => {
+    expect(policy({ trustedReaders: ['o-a1b2c3d4e5'] })).toEqual([
+      expect.objectContaining({
+        Sid: 'TrustedReadersOfOrganizations',
+        Effect: 'Allow',
+        Principal: { AWS: '*' },
+        Condition: {
+          StringEquals: { 'aws:PrincipalOrgID': ['o-a1b2c3d4e5'] },
+          StringNotEquals: { 'aws:PrincipalAccount': { Ref: 'AWS::AccountId' } },
+        },
+      }),
+    ])
+  })
+
+  it('keeps preflights of configured origins possible', () => {
+    const sids = policy({
+      trustedReaders: ['111111111111'],
+      corsOrigins: ['https://app.example.com'],
+    }).map(({ Sid }) => Sid)
+    expect(sids).toEqual(['TrustedReaders', 'PreflightsAreUnsigned'])
   })
 })
 

@@ -1,14 +1,11 @@
 /** Stored artifacts are protected from the service itself, from the deletion of the stack, and from mistakes. */
 import { describe, expect, it } from 'vitest'
+import type { BucketServiceProps } from '../../lib/infra/settings.ts'
 import { EXPOSED_HEADERS } from '../../lib/protocol/response-headers.ts'
-import { ARNS, actionsOf, statements, synthesize } from './synthesized.ts'
+import { ARNS, synthesize } from './synthesized.ts'
 
 const blobBucket = (...args: Parameters<typeof synthesize>) =>
   synthesize(...args).resource('AWS::S3::Bucket', 'ServiceBlobs').Properties
-const guards = (...args: Parameters<typeof synthesize>) =>
-  statements(synthesize(...args).resource('AWS::S3::BucketPolicy', 'ServiceBlobs').Properties.PolicyDocument)
-const guard = (sid: string, ...args: Parameters<typeof synthesize>) =>
-  guards(...args).find((statement) => statement.Sid === sid)
 
 describe('the S3 bucket of the blobs', () => {
   it('is private, and its account owns every object', () => {
@@ -43,6 +40,22 @@ describe('the S3 bucket of the blobs', () => {
     })
   })
 
+  it('moves blobs to the configured storage class, never to one that needs a restore', () => {
+    const transitions = (storageClass: NonNullable<BucketServiceProps['storageClass']>) => {
+      const { Rules } = blobBucket({ storageClass }).LifecycleConfiguration as {
+        Rules: Record<string, unknown>[]
+      }
+      return Rules.flatMap(({ Prefix, Transitions }) => (Transitions ? [{ Prefix, Transitions }] : []))
+    }
+    const rule = (StorageClass: string, TransitionInDays: number) => [
+      { Prefix: 'blobs/', Transitions: [{ StorageClass, TransitionInDays }] },
+    ]
+    expect(transitions('standard')).toEqual([])
+    expect(transitions('intelligent-tiering')).toEqual(rule('INTELLIGENT_TIERING', 0))
+    expect(transitions('standard-ia')).toEqual(rule('STANDARD_IA', 30))
+    expect(transitions('glacier-ir')).toEqual(rule('GLACIER_IR', 0))
+  })
+
   it('is encrypted with S3’s key, or with the configured one', () => {
     const algorithm = (properties: Record<string, unknown>) => properties.BucketEncryption
     expect(algorithm(blobBucket())).toEqual({
@@ -56,58 +69,6 @@ describe('the S3 bucket of the blobs', () => {
         },
       ],
     })
-  })
-
-  it('accepts only TLS 1.2 or later', () => {
-    const conditions = guards()
-      .filter(({ Action }) => Action === 's3:*')
-      .map(({ Effect, Condition }) => ({ Effect, Condition }))
-    expect(conditions).toEqual([
-      { Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
-      { Effect: 'Deny', Condition: { NumericLessThan: { 's3:TlsVersion': 1.2 } } },
-    ])
-  })
-
-  it('accepts an object only under an absent key', () => {
-    expect(guard('CreateOnly')).toMatchObject({
-      Effect: 'Deny',
-      Principal: { AWS: '*' },
-      Action: 's3:PutObject',
-      Condition: { Null: { 's3:if-none-match': 'true' }, Bool: { 's3:ObjectCreationOperation': 'true' } },
-    })
-  })
-
-  it('denies deletion to everyone', () => {
-    expect(guard('NoDelete')).toMatchObject({
-      Effect: 'Deny',
-      Principal: { AWS: '*' },
-      Action: ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:BypassGovernanceRetention'],
-    })
-    expect(guard('NoDelete')).not.toHaveProperty('Condition')
-  })
-
-  it('denies changes to its protection', () => {
-    expect(guard('KeepProtection')).toMatchObject({
-      Effect: 'Deny',
-      Action: ['s3:PutBucketVersioning', 's3:PutLifecycleConfiguration', 's3:DeleteBucket'],
-    })
-  })
-
-  it('denies objects under customer-provided keys', () => {
-    expect(guard('NoCustomerKeys')).toMatchObject({
-      Effect: 'Deny',
-      Action: 's3:PutObject',
-      Condition: { Null: { 's3:x-amz-server-side-encryption-customer-algorithm': 'false' } },
-    })
-  })
-
-  it('exempts only the configured break-glass role', () => {
-    const exempt = { ArnNotEquals: { 'aws:PrincipalArn': ARNS.breakGlass } }
-    const named = guards({ breakGlassRoleArn: ARNS.breakGlass })
-    const exempting = named.filter(({ Condition }) => Condition && 'ArnNotEquals' in Condition)
-    expect(exempting.map(({ Sid }) => Sid)).toEqual(['CreateOnly', 'NoDelete', 'KeepProtection'])
-    for (const statement of exempting) expect(statement.Condition).toMatchObject(exempt)
-    expect(JSON.stringify(guards())).not.toContain('PrincipalArn')
   })
 
   it('locks objects only if configured', () => {
@@ -139,10 +100,6 @@ describe('the S3 bucket of the blobs', () => {
         ],
       },
     })
-  })
-
-  it('has only Deny statements in its policy', () => {
-    for (const statement of guards()) expect(statement.Effect, actionsOf(statement).join()).toBe('Deny')
   })
 })
 

@@ -1,7 +1,7 @@
 /**
  * Synthesized stacks for the tests, cached per set of settings, without bundled functions (the bundles have their own tests).
  */
-import { App } from 'aws-cdk-lib'
+import { App, type StackProps } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { BucketStack } from '../../lib/infra/bucket-stack.ts'
 import type { BucketServiceProps } from '../../lib/infra/settings.ts'
@@ -24,9 +24,9 @@ export interface Synthesized {
 
 const made = new Map<string, Synthesized>()
 
-export function buildStack(service: BucketServiceProps): BucketStack {
+export function buildStack(service: BucketServiceProps, props: StackProps = {}): BucketStack {
   const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } })
-  return new BucketStack(app, 'Bucket', { service })
+  return new BucketStack(app, 'Bucket', { service, ...props })
 }
 
 export function synthesize(service: BucketServiceProps = {}): Synthesized {
@@ -66,7 +66,7 @@ export const ARNS = {
   topic: 'arn:aws:sns:eu-west-1:123456789012:operators',
 } as const
 
-interface Statement {
+export interface Statement {
   readonly Sid?: string
   readonly Effect: string
   readonly Action: string | readonly string[]
@@ -81,3 +81,11 @@ export function statements(document: unknown): readonly Statement[] {
 
 export const actionsOf = ({ Action }: Statement): readonly string[] =>
   typeof Action === 'string' ? [Action] : Action
+
+/** The warnings that synth prints. */
+export const warnings = (service: BucketServiceProps): readonly string[] =>
+  buildStack(service)
+    .node.findAll()
+    .flatMap(({ node }) => node.metadata)
+    .filter(({ type }) => type === 'aws:cdk:warning')
+    .map(({ data }) => String(data))
