@@ -1,7 +1,7 @@
 /**
- * The README is true: its code blocks run, in order, as they are printed, against the server that it starts, in a folder that
- * looks like a fresh checkout. The fence says what a block is: `sh serve`, `sh run`, `ts run FILE`, `python run FILE`; a block
- * `… prints` is what the one before wrote to stdout, `…` standing for anything. Only the port differs: it may be in use.
+ * The README's code blocks run in order, as printed, against the server that the first one starts, in a folder that looks like a
+ * fresh checkout. The fence gives the kind of a block: `sh serve`, `sh run`, `js run FILE`, `python run FILE`; a block `… prints`
+ * holds the stdout of the block before it, where `…` matches anything. Only the port differs, because 9470 may be in use.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,12 +16,12 @@ const PRINTED_ORIGIN = '127.0.0.1:9470'
 const START_MS = 30_000
 const BLOCK_MS = 60_000
 /**
- * What a block needs of the machine; where it is missing, the block is a counted skip. Each goes on where the ones before it stopped,
- * and the first of all need curl.
+ * The programs that a block needs. Where one is missing, the block is a counted skip. All blocks need curl, because each continues
+ * from the files and versions of earlier ones.
  */
 const TOOLS: Readonly<Record<string, readonly string[]>> = {
   sh: ['curl'],
-  ts: ['curl'],
+  js: ['curl'],
   python: ['curl', 'python3'],
 }
 
@@ -42,7 +42,7 @@ const blocks: Block[] = [...README.matchAll(/^```(\w+) (serve|run|prints)(?: (\S
   },
 )
 const runs = blocks.filter(({ role }) => role === 'run')
-/** What the block before a `prints` block must have written. */
+/** The expected stdout of a block, from the `prints` block after it. */
 const printed = new Map(
   blocks.flatMap((block, at) => (block.role === 'prints' ? [[blocks[at - 1], block.text]] : [])),
 )
@@ -62,8 +62,8 @@ async function freePort(): Promise<number> {
 }
 
 /**
- * A checkout in a folder of its own: what a block writes lands there. Only what git knows is linked, and the installed packages:
- * a file that somebody has here under the name that a block uses is not written through.
+ * A checkout in a folder of its own, so that blocks write their files there. It links only tracked files, the installed packages and
+ * the build: a local file that has the name of a block's file is not overwritten through a link.
  */
 async function freshCheckout(): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'bucket-readme-'))
@@ -73,7 +73,7 @@ async function freshCheckout(): Promise<string> {
   return copy
 }
 
-/** Only what a person's shell would have. */
+/** The variables of a user's shell, and no others. */
 const environment = () => ({
   PATH: process.env.PATH,
   HOME: process.env.HOME,
@@ -81,7 +81,7 @@ const environment = () => ({
 })
 
 function start(command: string, args: readonly string[]) {
-  // A group of its own, so that npm's children can be stopped with it.
+  // npx starts children: a process group of its own lets `stop` end all of them.
   return spawn(command, args, {
     cwd: folder,
     env: environment(),
@@ -102,8 +102,8 @@ async function runBlock({
   const source = text.replaceAll(PRINTED_ORIGIN, origin)
   if (file !== undefined) await writeFile(join(folder, file), source)
   const child =
-    language === 'ts'
-      ? start('node', ['--import', 'tsx', file ?? ''])
+    language === 'js'
+      ? start('node', [file ?? ''])
       : language === 'python'
         ? start('python3', [file ?? ''])
         : start('bash', ['-euo', 'pipefail', '-c', source])
@@ -134,13 +134,13 @@ const patternOf = (text: string): RegExp =>
 beforeAll(async () => {
   folder = await freshCheckout()
   const [first] = blocks
-  expect(first, 'the first block starts the server').toMatchObject({
+  expect(first, 'the block that starts the server').toMatchObject({
     role: 'serve',
-    text: 'npm ci && npm start\n',
+    text: 'npm ci && npx bucket serve\n',
   })
   const port = await freePort()
   origin = `127.0.0.1:${port}`
-  server = start('npm', ['start', '--', '--port', String(port)])
+  server = start('npx', ['bucket', 'serve', '--port', String(port)])
   server.stderr?.resume()
   if (!server.stdout) throw new Error('the server has no stdout')
   for await (const line of createInterface({ input: server.stdout, signal: AbortSignal.timeout(START_MS) }))
@@ -159,7 +159,7 @@ afterAll(async () => {
 
 describe('the README', () => {
   it('has blocks of every kind', () => {
-    expect(new Set(runs.map(({ language }) => language))).toEqual(new Set(['sh', 'ts', 'python']))
+    expect(new Set(runs.map(({ language }) => language))).toEqual(new Set(['sh', 'js', 'python']))
   })
 
   it.for(runs.map((block) => ({ block, name: `line ${block.line}, ${block.language}` })))(

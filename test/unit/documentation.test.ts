@@ -1,4 +1,4 @@
-/** The documents say what the code does: links lead somewhere, and the tables of the contract are those of lib/protocol. */
+/** The documents agree with the code: links have targets, and the tables of the contract are those of lib/protocol. */
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, normalize } from 'node:path'
@@ -9,7 +9,8 @@ import { HEADERS } from '../../lib/protocol/headers.ts'
 import { ROUTES } from '../../lib/protocol/routes.ts'
 
 const names = (await readdir('docs', { recursive: true })).filter((name) => name.endsWith('.md'))
-const pages = ['README.md', 'CHANGELOG.md', ...names.map((name) => join('docs', name))]
+const atRoot = (await readdir('.')).filter((name) => name.endsWith('.md'))
+const pages = [...atRoot, 'packages/client/README.md', ...names.map((name) => join('docs', name))]
 const texts = new Map(
   await Promise.all(pages.map(async (page) => [page, await readFile(page, 'utf8')] as const)),
 )
@@ -41,7 +42,7 @@ function deadLinks(page: string): string[] {
 }
 
 describe('the documents', () => {
-  it.each(pages)('%s links to what is there', (page) => {
+  it.each(pages)('every link in %s has a target', (page) => {
     expect(deadLinks(page)).toEqual([])
   })
 })
