@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { scan } from './scan.ts'
 
 /** Texts of others, and data. */
-const NOT_OURS = /^LICENSE$|package-lock\.json$|\.(?:gz|png|svg|whl|zip)$|^test\/language\/patterns\.ts$/
+const NOT_OURS = /^LICENSE$|package-lock\.json$|\.(?:gz|png|svg|whl|zip)$|^test\/language\//
 
 /** Paths whose texts have been rewritten already; each area adds its own, until the list is the whole tree. */
 const CLEAN = ['.github', 'lib/flow', 'lib/infra', 'test/language', 'test/package', 'tools']

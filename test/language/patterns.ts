@@ -18,10 +18,10 @@ export const PATTERNS: readonly Pattern[] = [
     good: ['Callers that append nothing must call inspect.'],
   },
   {
-    pattern: /\b(?:nobody|no one)\b/i,
+    pattern: /\bnobody\b|\bno one (?:can|may|will|has|had|is|was|must|[a-z]+s)\b/i,
     instead: 'name the actor and negate the verb: "the server does not", "a client cannot"',
     bad: ['Nobody has to repair anything.', 'as an event that no one listens to'],
-    good: ['No repair is needed.', 'Clients cannot see it.'],
+    good: ['No repair is needed.', 'Clients cannot see it.', 'These alarms notify no one.'],
   },
   {
     pattern: /\bnothing (?!is\b|was\b|were\b|has\b|had\b|but\b|this\b|as\b|less\b)[a-z]+s\b/i,
@@ -106,7 +106,7 @@ export const PATTERNS: readonly Pattern[] = [
     good: ['so that no retry starts', 'the least', 'a test'],
   },
   {
-    pattern: /\bof which (?:one|the|each|all|some|none|only|every)\b/i,
+    pattern: /\bof which (?:one|each|all|some|none|only|every)\b/i,
     instead: 'two sentences, or "whose"',
     bad: ['a batch of which one is refused'],
     good: ['a batch with one refused message'],
