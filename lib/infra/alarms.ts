@@ -1,6 +1,9 @@
 /**
  * The alarms. Each has a section in docs/operations.md that says what it means, where to look and what to do; the alarm's
- * description links there. Missing data counts as healthy: an idle service has no failures.
+ * description links there. Missing data counts as healthy: an idle service has no failures. `test/infra/alarms.test.ts` evaluates
+ * every alarm over the time series that its section describes.
+ *
+ * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
  */
 import { Duration } from 'aws-cdk-lib'
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway'
@@ -8,6 +11,7 @@ import {
   Alarm,
   ComparisonOperator,
   type IMetric,
+  MathExpression,
   Metric,
   Stats,
   TreatMissingData,
@@ -26,6 +30,23 @@ import { TIMEOUT_SECONDS } from './timeouts.ts'
 import type { VerificationQueue } from './verification-queue.ts'
 
 const PERIOD = Duration.minutes(5)
+/**
+ * The period for metrics of the verifier. Lambda stamps a metric with the start of its invocation and emits it at the end, up to
+ * 15 minutes later. A shorter period would be over before its datapoint arrives.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+ */
+const VERIFY_PERIOD = Duration.minutes(30)
+
+/**
+ * How often a rule must breach: at once, or in several of twice as many periods. Requiring consecutive periods would miss a
+ * service with one failing request every ten minutes, whose other periods have no data.
+ */
+const ONCE = { breaching: 1, of: 1 }
+/** One of two periods: a datapoint of the verifier may arrive when the period of its timestamp is over. */
+const ONCE_LATE = { breaching: 1, of: 2 }
+const TEN_MINUTES = { breaching: 2, of: 4 }
+const FIFTEEN_MINUTES = { breaching: 3, of: 6 }
 
 /** The kinds of alarm. Each is the anchor of its section: `docs/operations.md#alarm-…`. */
 export const ALARM_KINDS = [
@@ -49,8 +70,7 @@ interface AlarmRule {
   readonly description: string
   readonly metric: IMetric
   readonly above: number
-  /** Consecutive periods that must breach. */
-  readonly periods: number
+  readonly sustained: { readonly breaching: number; readonly of: number }
 }
 
 /** The watched resources; alarms notify `settings.alarmTopicArn`. */
@@ -62,6 +82,8 @@ export interface AlarmsProps {
   readonly ledger: Table
   readonly uploads: Table
   readonly queue: VerificationQueue
+  /** The log of the verifier. */
+  readonly verifyLog: LogGroup
 }
 
 /** All alarms of one service. They notify `alarmTopicArn` when they start and when they end; without it they only show their state. */
@@ -79,7 +101,7 @@ export class Alarms extends Construct {
       ...this.apiRules(props),
       ...functionRules(props),
       ...tableRules(props),
-      ...verificationRules(props),
+      ...this.verificationRules(props),
     ]
     this.alarms = rules.map((rule) => {
       const alarm = new Alarm(this, rule.id, {
@@ -87,7 +109,8 @@ export class Alarms extends Construct {
         metric: rule.metric,
         threshold: rule.above,
         comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-        evaluationPeriods: rule.periods,
+        evaluationPeriods: rule.sustained.of,
+        datapointsToAlarm: rule.sustained.breaching,
         treatMissingData: TreatMissingData.NOT_BREACHING,
       })
       if (action) {
@@ -112,27 +135,85 @@ export class Alarms extends Construct {
       {
         id: 'ApiServerErrors',
         kind: 'api-5xx',
-        description: 'More than 1 % of requests got a 5xx for 10 minutes.',
+        description: 'More than 1 % of requests got a 5xx, in 10 of 20 minutes.',
         // The average of this metric is the share of 5xx responses.
         metric: stage.metricServerError({ statistic: Stats.AVERAGE, period: PERIOD }),
         above: 0.01,
-        periods: 2,
+        sustained: TEN_MINUTES,
       },
       {
         id: 'ApiThrottles',
         kind: 'api-throttles',
-        description: 'The gateway refused requests with 429 for 10 minutes.',
+        description: 'The gateway refused requests with 429, in 10 of 20 minutes.',
         metric: throttles,
         above: 0,
-        periods: 2,
+        sustained: TEN_MINUTES,
       },
       {
         id: 'ApiLatency',
         kind: 'api-latency',
-        description: 'The slowest 1 % of requests took longer than 5 seconds for 15 minutes.',
+        description: 'The slowest 1 % of requests took longer than 5 seconds, in 15 of 30 minutes.',
         metric: stage.metricLatency({ statistic: Stats.percentile(99), period: PERIOD }),
         above: 5000,
-        periods: 3,
+        sustained: FIFTEEN_MINUTES,
+      },
+    ]
+  }
+
+  private verificationRules({ queue: { queue, deadLetters }, verifyLog }: AlarmsProps): AlarmRule[] {
+    // SQS leaves a message out of the age metric once it has been received more than three times, so this counts the later
+    // deliveries. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    const retries = new MetricFilter(this, 'VerificationRetries', {
+      logGroup: verifyLog,
+      filterPattern: FilterPattern.numberValue('$.delivery', '>', 3),
+      metricNamespace: 'Bucket',
+      metricName: `VerificationRetries-${queue.queueName}`,
+      metricValue: '1',
+    }).metric({ statistic: Stats.SUM, period: PERIOD })
+    const perPeriod = { statistic: Stats.MAXIMUM, period: PERIOD }
+    return [
+      {
+        id: 'VerificationDelayed',
+        kind: 'verification-delayed',
+        description: 'An upload has waited 30 minutes for its verification.',
+        metric: queue.metricApproximateAgeOfOldestMessage(perPeriod),
+        above: 1800,
+        sustained: ONCE,
+      },
+      {
+        id: 'VerificationRetried',
+        kind: 'verification-delayed',
+        description: 'The verification of an upload failed three times.',
+        metric: retries,
+        above: 0,
+        sustained: ONCE,
+      },
+      {
+        id: 'VerificationAbandoned',
+        kind: 'verification-abandoned',
+        description:
+          'A verification failed on every delivery, so its upload failed. The uploader must restart it.',
+        // SQS does not count redriven messages as sent, but the verifier receives them.
+        metric: deadLetters.metricNumberOfMessagesReceived({ statistic: Stats.SUM, period: PERIOD }),
+        above: 0,
+        sustained: ONCE,
+      },
+      {
+        id: 'DeadLetters',
+        kind: 'dead-letters',
+        description:
+          'Messages have stayed in the dead-letter queue for 15 minutes: failing their uploads fails, too.',
+        // The verifier has received these messages, so they are in flight for most of the time and not visible.
+        metric: new MathExpression({
+          expression: 'visible + inFlight',
+          usingMetrics: {
+            visible: deadLetters.metricApproximateNumberOfMessagesVisible(perPeriod),
+            inFlight: deadLetters.metricApproximateNumberOfMessagesNotVisible(perPeriod),
+          },
+          period: PERIOD,
+        }),
+        above: 0,
+        sustained: { breaching: 3, of: 3 },
       },
     ]
   }
@@ -141,32 +222,40 @@ export class Alarms extends Construct {
 function functionRules({ functions }: AlarmsProps): AlarmRule[] {
   return (Object.entries(functions) as [LambdaSide, IFunction][]).flatMap(([side, handler]) => {
     const name = { read: 'Read', write: 'Write', verify: 'Verify' }[side]
-    const seconds = TIMEOUT_SECONDS[side]
+    const limit = TIMEOUT_SECONDS[side] * 1000 * 0.8
+    const duration =
+      side === 'verify'
+        ? {
+            description: `A verification used 80 % of the verifier's ${TIMEOUT_SECONDS.verify} seconds.`,
+            metric: handler.metricDuration({ statistic: Stats.MAXIMUM, period: VERIFY_PERIOD }),
+            sustained: ONCE_LATE,
+          }
+        : {
+            description: `The slowest 1 % of calls of the ${side} function used 80 % of its ${TIMEOUT_SECONDS[side]} seconds, in 15 of 30 minutes.`,
+            metric: handler.metricDuration({ statistic: Stats.percentile(99), period: PERIOD }),
+            sustained: FIFTEEN_MINUTES,
+          }
     return [
       {
         id: `${name}Errors`,
         kind: 'lambda-errors' as const,
         description: `The ${side} function crashed or timed out.`,
-        metric: handler.metricErrors({ statistic: Stats.SUM, period: PERIOD }),
+        metric: handler.metricErrors({
+          statistic: Stats.SUM,
+          period: side === 'verify' ? VERIFY_PERIOD : PERIOD,
+        }),
         above: 0,
-        periods: 1,
+        sustained: side === 'verify' ? ONCE_LATE : ONCE,
       },
       {
         id: `${name}Throttles`,
         kind: 'lambda-throttles' as const,
-        description: `Lambda throttled the ${side} function for 10 minutes.`,
+        description: `Lambda throttled the ${side} function, in 10 of 20 minutes.`,
         metric: handler.metricThrottles({ statistic: Stats.SUM, period: PERIOD }),
         above: 0,
-        periods: 2,
+        sustained: TEN_MINUTES,
       },
-      {
-        id: `${name}Duration`,
-        kind: 'lambda-duration' as const,
-        description: `The slowest 1 % of calls of the ${side} function used 80 % of its ${seconds} seconds for 15 minutes.`,
-        metric: handler.metricDuration({ statistic: Stats.percentile(99), period: PERIOD }),
-        above: seconds * 1000 * 0.8,
-        periods: 3,
-      },
+      { id: `${name}Duration`, kind: 'lambda-duration' as const, above: limit, ...duration },
     ]
   })
 }
@@ -182,15 +271,15 @@ function rulesOfTable(name: string, table: Table, operations: readonly Operation
   const throttles = (['Read', 'Write'] as const).map((side) => ({
     id: `${name}${side}Throttles`,
     kind: 'dynamodb-throttles' as const,
-    description: `DynamoDB throttled ${side.toLowerCase()}s on the ${name.toLowerCase()} table for 10 minutes.`,
+    description: `DynamoDB throttled ${side.toLowerCase()}s on the ${name.toLowerCase()} table, in 10 of 20 minutes.`,
     metric: table.metric(`${side}ThrottleEvents`, { statistic: Stats.SUM, period: PERIOD }),
     above: 0,
-    periods: 2,
+    sustained: TEN_MINUTES,
   }))
   const errors = operations.map((operation) => ({
     id: `${name}${operation}Errors`,
     kind: 'dynamodb-errors' as const,
-    description: `DynamoDB failed ${operation} on the ${name.toLowerCase()} table with internal errors for 10 minutes.`,
+    description: `DynamoDB failed ${operation} on the ${name.toLowerCase()} table with internal errors, in 10 of 20 minutes.`,
     metric: new Metric({
       namespace: 'AWS/DynamoDB',
       metricName: 'SystemErrors',
@@ -199,42 +288,7 @@ function rulesOfTable(name: string, table: Table, operations: readonly Operation
       period: PERIOD,
     }),
     above: 0,
-    periods: 2,
+    sustained: TEN_MINUTES,
   }))
   return [...throttles, ...errors]
-}
-
-function verificationRules({ queue: { queue, deadLetters } }: AlarmsProps): AlarmRule[] {
-  return [
-    {
-      id: 'VerificationDelayed',
-      kind: 'verification-delayed',
-      description: 'An upload has waited 30 minutes for its verification.',
-      metric: queue.metricApproximateAgeOfOldestMessage({ statistic: Stats.MAXIMUM, period: PERIOD }),
-      above: 1800,
-      periods: 1,
-    },
-    {
-      id: 'VerificationAbandoned',
-      kind: 'verification-abandoned',
-      description:
-        'A verification failed on every delivery, so its upload failed. The uploader must restart it.',
-      // SQS does not count redriven messages as sent, but the verifier receives them.
-      metric: deadLetters.metricNumberOfMessagesReceived({ statistic: Stats.SUM, period: PERIOD }),
-      above: 0,
-      periods: 1,
-    },
-    {
-      id: 'DeadLetters',
-      kind: 'dead-letters',
-      description:
-        'Messages have stayed in the dead-letter queue for 15 minutes: failing their uploads fails, too.',
-      metric: deadLetters.metricApproximateNumberOfMessagesVisible({
-        statistic: Stats.MAXIMUM,
-        period: PERIOD,
-      }),
-      above: 0,
-      periods: 3,
-    },
-  ]
 }

@@ -70,7 +70,12 @@ export class BucketService extends Construct {
     const { restApi, accessLog } = this.api
     const functions = { ...apiFunctions, verify: this.verifyFunction.function }
     const watched = { restApi, functions, ledger: ledger.table, uploads: uploads.table, queue }
-    const { alarms } = new Alarms(this, 'Alarms', { ...watched, settings, accessLog })
+    const { alarms } = new Alarms(this, 'Alarms', {
+      ...watched,
+      settings,
+      accessLog,
+      verifyLog: this.verifyFunction.logGroup,
+    })
     addDashboard(this, { ...watched, alarms })
   }
 }

@@ -118,30 +118,18 @@ describe('alarms', () => {
     expect(ALARM_KINDS.flatMap(linked)).toHaveLength(alarms().length)
   })
 
-  it.each([
-    ['api-5xx', ['5XXError']],
-    ['api-latency', ['Latency']],
-    ['lambda-errors', ['Errors', 'Errors', 'Errors']],
-    ['lambda-throttles', ['Throttles', 'Throttles', 'Throttles']],
-    ['lambda-duration', ['Duration', 'Duration', 'Duration']],
-    [
-      'dynamodb-throttles',
-      ['ReadThrottleEvents', 'WriteThrottleEvents', 'ReadThrottleEvents', 'WriteThrottleEvents'],
-    ],
-    ['dynamodb-errors', Array<string>(6).fill('SystemErrors')],
-    ['verification-delayed', ['ApproximateAgeOfOldestMessage']],
-    ['verification-abandoned', ['NumberOfMessagesReceived']],
-    ['dead-letters', ['ApproximateNumberOfMessagesVisible']],
-  ])('%s watches %j', (kind, metrics) => {
-    expect(linked(kind).map(({ MetricName }) => MetricName)).toEqual(metrics)
-  })
-
-  it('api-throttles counts the 429s of the access log', () => {
-    const { FilterPattern, MetricTransformations } =
-      synthesize().resource('AWS::Logs::MetricFilter').Properties
-    expect(FilterPattern).toBe('{ $.status = "429" }')
-    const [transformation] = MetricTransformations as Record<string, unknown>[]
-    expect(linked('api-throttles').map(({ MetricName }) => MetricName)).toEqual([transformation?.MetricName])
+  it('count the 429s of the access log, and deliveries that SQS leaves out of the age of its queue', () => {
+    const filters = Object.values(synthesize().resources('AWS::Logs::MetricFilter'))
+    const counted = filters.map(({ Properties }) => {
+      const [transformation] = Properties.MetricTransformations as Record<string, unknown>[]
+      const name = JSON.stringify(transformation?.MetricName)
+      const watching = alarms().filter(({ MetricName }) => JSON.stringify(MetricName) === name)
+      return [Properties.FilterPattern, watching.length]
+    })
+    expect(counted).toEqual([
+      ['{ $.status = "429" }', 1],
+      ['{ $.delivery > 3 }', 1],
+    ])
   })
 
   it('stay silent while the service is idle', () => {
