@@ -47,6 +47,32 @@ describe('the documents', () => {
   })
 })
 
+/** Paths in code marks that begin with one of our folders; a pattern with `*` or `…` names no single file. */
+const namedPaths = (text: string): string[] =>
+  [...text.matchAll(/`((?:bin|lib|lambda|test|tools|packages|python\/src)\/[^`\s*…{]+)`/g)].map(
+    ([, path = '']) => path,
+  )
+
+describe('the pages', () => {
+  it.each(pages.filter((page) => page !== 'CHANGELOG.md'))('%s names only files that exist', (page) => {
+    expect(namedPaths(texts.get(page) ?? '').filter((path) => !existsSync(path))).toEqual([])
+  })
+})
+
+describe('docs/decisions', () => {
+  const records = pages.filter((page) => /decisions\/\d/.test(page))
+
+  it.each(records)('%s has a status and a date, and is in the list of decisions', (page) => {
+    const text = texts.get(page) ?? ''
+    expect(text).toMatch(
+      /^\*\*Status:\*\* (?:accepted|superseded|rejected).* · \*\*Date:\*\* \d{4}-\d\d-\d\d/m,
+    )
+    const title = /^# \d+\. (.+)$/m.exec(text)?.[1] ?? 'no title'
+    expect(texts.get('docs/decisions/README.md')).toContain(`(${page.slice('docs/decisions/'.length)})`)
+    expect(title).not.toBe('no title')
+  })
+})
+
 describe('docs/http-api.md', () => {
   const rows = contract.split('\n').filter((line) => line.startsWith('|'))
 
