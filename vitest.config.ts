@@ -2,12 +2,12 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
-/** What runs the built packages, as a user does. */
+/** The tests that run the built packages, as users do. */
 const PACKAGE = ['test/package/**/*.test.ts', 'test/e2e/readme.test.ts']
 
 export default defineConfig({
   test: {
-    // For what hangs, never for what is slow: a disk that others write to may take seconds for one sync.
+    // These limits end hung tests, not slow ones: one sync of a busy disk may take seconds.
     testTimeout: 30_000,
     hookTimeout: 30_000,
     expect: { poll: { timeout: 20_000 } },
@@ -18,7 +18,7 @@ export default defineConfig({
           name: 'service',
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/infra/**', ...PACKAGE],
-          // Much of a test is waiting for a disk, a process or a time limit, so that two share two processors well.
+          // Tests mostly wait for a disk, a process or a timer, so two of them share two processors well.
           maxWorkers: Math.max(2, availableParallelism() - 1),
         },
       },
@@ -31,7 +31,7 @@ export default defineConfig({
           maxWorkers: 2,
         },
       },
-      // Loading the CDK takes seconds: these files share one worker and what it has loaded and synthesized.
+      // Loading the CDK takes seconds, so these files share one worker, its modules and its synthesized stacks.
       {
         extends: true,
         test: {

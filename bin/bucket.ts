@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command line: gives `lib/cli` its context and ends the process with its exit code. What only one command
- * needs is loaded by that command, so that the others start without it.
+ * The command line: gives `lib/cli` its context and ends the process with its exit code. Each command loads
+ * the modules that only it needs, so that the others start faster.
  */
 import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
@@ -9,23 +9,23 @@ import { SIGNAL_EXIT } from '../lib/cli/exit-codes.ts'
 import { Interrupted } from '../lib/cli/failure.ts'
 import { run } from '../lib/cli/run.ts'
 
-// Read by the AWS SDK, where a command loads it: its advice about Node versions is not for users of this program.
+// The AWS SDK reads this when a command loads it: its advice about Node versions is not for users of this program.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
 
-// Bytes that pass through are garbage at once, and count against what V8 grants a heap of few live objects: it would mark the
-// whole heap for every dozen MiB, which is more than a third of the processor's time (docs/benchmarks.md). This grants four
-// times what lives.
+// Transferred bytes become garbage at once, and V8 counts them against the limit of a heap with few live objects: it would mark the
+// whole heap for every dozen MiB, which takes more than a third of the processor time (docs/benchmarks.md). This option sets the
+// limit to four times the live heap.
 setFlagsFromString('--heap-growing-percent=300')
 
 const stopped = new AbortController()
 for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => {
-    // Who asks twice does not want to wait.
+    // A second signal ends the process without waiting.
     if (stopped.signal.aborted) process.exit(SIGNAL_EXIT[signal])
     stopped.abort(new Interrupted(signal))
   })
 
-// A reader that is gone is told of by each write; as an event that nobody listens to it would end the process in the middle.
+// Each write reports a closed reader to its caller. Without a listener the same error event would end the process.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 const exitCode = await run(process.argv.slice(2), {
@@ -44,10 +44,10 @@ const exitCode = await run(process.argv.slice(2), {
   },
   version: readVersion(),
 })
-// An open stdin or a connection kept for later would hold the process.
+// An open stdin or a keep-alive connection would keep the process running.
 process.exit(exitCode)
 
-/** From the package's own manifest, which is beside `bin/` in a checkout and above `dist/` in the package. */
+/** From the package's manifest, which is next to `bin/` in a checkout, and next to `dist/` in the package. */
 function readVersion(): string {
   for (const path of ['../package.json', '../../package.json']) {
     try {

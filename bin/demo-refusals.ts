@@ -1,10 +1,10 @@
-/** What the tour asks that must be refused, and what each refusal must say (docs/http-api.md, section 8). */
+/** The requests of the tour that the server must refuse, and the expected refusals (docs/http-api.md, section 8). */
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 
 export const MAX_ARTIFACT_BYTES = 512 * 1024 * 1024
 
-/** One request, and the promised answer. */
+/** One request, and the promised response. */
 export interface Ask {
   readonly what: string
   readonly method?: string
@@ -12,7 +12,7 @@ export interface Ask {
   readonly headers?: Record<string, string>
   readonly body?: string
   readonly expect: readonly [status: number, code?: string]
-  /** What to show of the answer, and what else must hold; nothing when it does not. */
+  /** Returns the text to print for a response, or undefined if the response breaks another promise. */
   readonly shows?: (problem: Record<string, unknown>, headers: IncomingHttpHeaders) => string | undefined
 }
 
@@ -20,7 +20,7 @@ const text = (value: unknown): string | undefined => (typeof value === 'string' 
 
 const sha256 = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`
 
-/** Every way in which the server says no, but for those that need a broken disk or a gateway. */
+/** All refusals of the server, except for those that need a broken disk or a gateway. */
 export function refusals(versions: string, digest: string, size: number): Ask[] {
   const stored = `${versions}/step-1000`
   const fresh = `${versions}/step-2000`
@@ -32,7 +32,7 @@ export function refusals(versions: string, digest: string, size: number): Ask[] 
   })
   return [
     {
-      what: 'store with three faults at once',
+      what: 'store with three invalid inputs',
       ...put(`${versions}/-x`, 'a', { 'X-Artifact-Digest': 'ABC', 'X-Uploaded-By': '' }),
       expect: [400, 'invalid_request'],
       shows: ({ errors }) =>
@@ -53,7 +53,7 @@ export function refusals(versions: string, digest: string, size: number): Ask[] 
       shows: ({ hint }) => text(hint)?.replace(/^.*?: /, ''),
     },
     {
-      what: 'fetch what was just refused',
+      what: 'fetch the bytes that were just refused',
       path: fresh,
       expect: [404, 'version_not_found'],
     },
@@ -95,12 +95,12 @@ export function refusals(versions: string, digest: string, size: number): Ask[] 
       expect: [415, 'unsupported_content_encoding'],
     },
     {
-      what: 'fetch, but only with another digest',
+      what: 'fetch with another digest',
       path: `${stored}?digest=${sha256('other')}`,
       expect: [412, 'digest_differs'],
     },
     {
-      what: 'a range behind the end',
+      what: 'a range after the end',
       path: stored,
       headers: { Range: `bytes=${size}-` },
       expect: [416, 'range_not_satisfiable'],

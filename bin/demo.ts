@@ -1,7 +1,7 @@
 /**
- * The tour (`npm run demo`): a server on a free port over a temporary folder, one real file stored and fetched back, then every
- * refusal. It uses the public client and plain HTTP, says what it asks and what came back, and exits with 1 when an answer is
- * not the promised one (docs/http-api.md). Whatever happens, the server is stopped and the folder removed.
+ * The tour (`npm run demo`): starts a server on a free port over a temporary folder, stores and fetches one file, then provokes
+ * every refusal. It uses the public client and plain HTTP, prints each request and its response, and exits with 1 if a response
+ * differs from docs/http-api.md. At the end, on failures and signals too, it stops the server and removes the folder.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createCipheriv, createHash } from 'node:crypto'
@@ -28,13 +28,13 @@ const short = (digest: string) => `${digest.slice(0, 19)}…`
 
 let broken = 0
 
-/** Prints one line for one promise, and remembers when it was not kept. */
+/** Prints one line for one promise, and counts a broken one. */
 function check(what: string, answer: string, kept: boolean): void {
   if (!kept) broken += 1
   say(`  ${kept ? 'ok ' : 'NOT AS PROMISED'} ${what.padEnd(46)} ${answer}`)
 }
 
-/** Pseudo-random bytes that are the same on every machine: AES-256-CTR over zeros. */
+/** Pseudo-random bytes, the same on every machine: AES-256-CTR over zeros. */
 async function* deterministicBytes(size: number): AsyncGenerator<Uint8Array> {
   const cipher = createCipheriv('aes-256-ctr', Buffer.alloc(32, 7), Buffer.alloc(16))
   const zeros = Buffer.alloc(MIB)
@@ -57,10 +57,10 @@ async function readyUrl(server: ChildProcess): Promise<string> {
     const [url] = /http:\/\/\S+\/v1/.exec(line) ?? []
     if (url) return url
   }
-  throw new Error(`the server did not say that it is ready within ${START_MS / 1000} s`)
+  throw new Error(`the server was not ready within ${START_MS / 1000} s`)
 }
 
-/** One request over `node:http`: the path goes out as it stands here, dot segments and all. */
+/** Sends one request over `node:http`, which leaves dot segments in the path as they are. */
 async function send(root: URL, { method = 'GET', path, headers = {}, body }: Ask) {
   const outgoing = request({
     host: root.hostname,
@@ -74,7 +74,7 @@ async function send(root: URL, { method = 'GET', path, headers = {}, body }: Ask
   outgoing.on('continue', () => {
     sent += 1
   })
-  // With Expect the body waits for a go-ahead, which a refusal never gives.
+  // With Expect the body waits for 100 Continue, which a refusal never sends.
   if (headers.Expect === undefined) outgoing.end(body)
   else outgoing.flushHeaders()
   const [incoming] = await once(outgoing, 'response')
@@ -114,7 +114,7 @@ async function tour(url: string, folder: string): Promise<void> {
   const digest = `sha256:${hash.digest('hex')}`
   say(`  ${digest}`)
 
-  say('\nStored and fetched, verified on both ways')
+  say('\nStore and fetch, verified in both directions')
   const [put, putTime] = await timed(
     FILE_BYTES,
     bucket.put(ref, file, { uploadedBy: 'demo', provenanceSource: 'bin/demo.ts' }),
@@ -143,7 +143,7 @@ async function tour(url: string, folder: string): Promise<void> {
   for await (const listed of bucket.listVersions(key)) versions.push(listed.ref.version)
   check('the versions', versions.join(', '), versions.join() === 'step-0,step-1000')
 
-  say('\nWhat Bucket refuses, and how')
+  say('\nRefusals')
   for (const question of refusals('/v1/buckets/demo/artifacts/checkpoint/versions', digest, FILE_BYTES))
     await ask(root, question)
 }
@@ -193,12 +193,12 @@ try {
   server.kill('SIGTERM')
   const [code] = await stopped
   say('')
-  check('the server stops when it is asked to', `exit ${code}`, code === 0)
+  check('the server stops on SIGTERM', `exit ${code}`, code === 0)
 } catch (error) {
   broken += 1
-  say(`\nThe tour broke off: ${error instanceof Error ? error.stack : String(error)}\n${serverLog}`)
+  say(`\nThe tour failed: ${error instanceof Error ? error.stack : String(error)}\n${serverLog}`)
 } finally {
   cleanUp()
 }
-say(broken === 0 ? '\nEverything was as promised.' : `\n${broken} answers were not as promised.`)
+say(broken === 0 ? '\nAll responses were as promised.' : `\n${broken} responses were not as promised.`)
 process.exitCode = broken === 0 ? 0 : 1

@@ -17,7 +17,7 @@ from proxy import FaultyProxy
 
 #: The checkout, and the command that serves from it: the only things that tests know of the server.
 CHECKOUT = Path(__file__).parents[2]
-SERVE = ["npm", "run", "-s", "bucket", "--", "serve"]
+SERVE = ["node", "--import", "tsx", "bin/bucket.ts", "serve"]
 #: For what hangs, never for what is slow.
 START_SECONDS = 60
 

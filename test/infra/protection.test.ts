@@ -1,4 +1,4 @@
-/** The bucket policies, evaluated for requests: who may store, what nobody but the break-glass role may do, and from where. */
+/** The bucket policies, evaluated for requests: who may store, what only the break-glass role may do, and from where. */
 import { describe, expect, it } from 'vitest'
 import type { BucketServiceProps } from '../../lib/infra/settings.ts'
 import { deniedBy, type PolicyRequest } from './policy-evaluation.ts'

@@ -1,6 +1,6 @@
 #!/bin/sh
 # install.sh <directory>: LocalStack, this plugin and DynamoDB Local, by name from PyPI and Maven Central only.
-# The plugin is built from a copy, so that nothing is written beside its sources.
+# The plugin is built from a copy, because a build writes next to its sources.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
