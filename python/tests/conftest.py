@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bucket_client import BucketClient, RetryPolicy, Timeouts
-from proxy import FaultyProxy
+from proxy import Fault, FaultyProxy
 
 #: The checkout, and the command that serves from it: the only things that tests know of the server.
 CHECKOUT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ SERVE = ["node", "--import", "tsx", "bin/bucket.ts", "serve"]
 START_SECONDS = 60
 
 #: Failures end soon, so that a test of a failure does. Nothing else is shortened.
-QUICK = RetryPolicy(attempts=3, base=0.01, max_delay=0.1, patience=3)
+QUICK = RetryPolicy(attempts=3, base=0.01, max_delay=0.1, patience=30)
 
 
 class Server:
@@ -60,8 +60,17 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("server"))
+def front_proxy() -> Iterator[FaultyProxy]:
+    """The proxy that the server knows as its public address, so that presigned requests go through it, too."""
+    proxy = FaultyProxy()
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, front_proxy: FaultyProxy) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("server"), "--public-url", front_proxy.origin)
+    front_proxy.target = running.url
     yield running
     running.stop()
 
@@ -92,16 +101,14 @@ def ref() -> str:
 
 
 @pytest.fixture
-def proxied(url: str) -> Iterator[Callable[..., tuple[BucketClient, FaultyProxy]]]:
-    """Make a client whose connections go through a proxy with the given faults."""
-    proxies: list[FaultyProxy] = []
+def proxied(server: Server, front_proxy: FaultyProxy) -> Iterator[Callable[..., tuple[BucketClient, FaultyProxy]]]:
+    """Make a client whose connections go through the proxy, and meet the given faults."""
+    assert front_proxy.target == server.url
 
-    def make(*faults: object, **options: object) -> tuple[BucketClient, FaultyProxy]:
-        proxy = FaultyProxy(url, list(faults))
-        proxies.append(proxy)
+    def make(*faults: Fault, **options: object) -> tuple[BucketClient, FaultyProxy]:
+        front_proxy.reset(list(faults))
         settings: dict[str, object] = {"retry": QUICK, "timeouts": Timeouts(idle=20), **options}
-        return BucketClient(proxy.url, **settings), proxy  # type: ignore[arg-type]
+        return BucketClient(front_proxy.url, **settings), front_proxy  # type: ignore[arg-type]
 
     yield make
-    for proxy in proxies:
-        proxy.close()
+    front_proxy.reset([])

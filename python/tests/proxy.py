@@ -18,6 +18,8 @@ class Fault:
     drop_at: int | None = None
     #: Pass nothing more after this many bytes, and keep the connection open.
     stall_at: int | None = None
+    #: After a stall, close both sides. A client that gives up cannot tell the server: its end waits behind its bytes.
+    stall_seconds: float = 120
     #: Change the byte at this position.
     flip_at: int | None = None
     upwards: bool = False
@@ -29,23 +31,25 @@ NO_FAULT = Fault()
 class FaultyProxy:
     """Passes connections to a server. The first connection meets the first fault, and so on; later ones meet none."""
 
-    def __init__(self, target: str, faults: list[object] | None = None) -> None:
-        parts = urlsplit(target)
-        self._target = (parts.hostname or "", parts.port or 80)
+    def __init__(self, target: str | None = None) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        # The server accepts requests for its own names alone, and localhost with its own port is one of them.
-        self.url = f"http://127.0.0.1:{self.port}{parts.path}"
-        self._host = f"{parts.hostname}:{parts.port}".encode()
-        self.faults = [fault for fault in faults or [] if isinstance(fault, Fault)]
+        self.origin = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"{self.origin}/v1"
+        self.target = target
+        self._sockets: list[socket.socket] = []
+        self._closed = threading.Event()
+        self.reset([])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def reset(self, faults: list[Fault]) -> None:
+        """Break all connections, and count anew."""
+        self.cut()
+        self.faults = faults
         #: Whether new connections are closed at once.
         self.is_down = False
         self.connections = 0
         self.bytes_up = 0
         self.bytes_down = 0
-        self._sockets: list[socket.socket] = []
-        self._closed = threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
         self._closed.set()
@@ -54,7 +58,8 @@ class FaultyProxy:
 
     def cut(self) -> None:
         """Break all connections."""
-        for sock in self._sockets:
+        sockets, self._sockets = self._sockets, []
+        for sock in sockets:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
@@ -69,13 +74,16 @@ class FaultyProxy:
                 continue
             self.connections += 1
             fault = self.faults.pop(0) if self.faults else NO_FAULT
-            upstream = socket.create_connection(self._target)
+            upstream = socket.create_connection(self._address())
             self._sockets += [client, upstream]
             threading.Thread(target=self._pass, args=(client, upstream, fault), daemon=True).start()
 
+    def _address(self) -> tuple[str, int]:
+        parts = urlsplit(self.target or "")
+        return parts.hostname or "", parts.port or 80
+
     def _pass(self, client: socket.socket, upstream: socket.socket, fault: Fault) -> None:
         counts = {True: 0, False: 0}
-        own_host = f"127.0.0.1:{self.port}".encode()
         try:
             while True:
                 ready, _, _ = select.select([client, upstream], [], [], 60)
@@ -86,8 +94,6 @@ class FaultyProxy:
                     data = sock.recv(1 << 18)
                     if not data:
                         return
-                    if is_up:
-                        data = data.replace(b"Host: " + own_host, b"Host: " + self._host)
                     keep, ends = self._apply(fault, data, counts[is_up], is_up)
                     counts[is_up] += len(data)
                     (upstream if is_up else client).sendall(keep)
@@ -98,7 +104,7 @@ class FaultyProxy:
                     if ends == "drop":
                         return
                     if ends == "stall":
-                        self._closed.wait(120)
+                        self._closed.wait(fault.stall_seconds)
                         return
         except OSError:
             return

@@ -23,6 +23,7 @@ from bucket_client import (
     LockFileError,
     ManifestError,
     NetworkError,
+    RetryPolicy,
     TargetError,
 )
 from proxy import Fault, FaultyProxy
@@ -165,7 +166,7 @@ def test_symlinks_can_be_followed(bucket: BucketClient, ref: str, tmp_path: Path
 def test_a_push_that_broke_off_is_completed_by_the_next_and_shows_nothing_before(
     proxied: Proxied, bucket: BucketClient, ref: str, tree: Path
 ) -> None:
-    client, proxy = proxied()
+    client, proxy = proxied(retry=RetryPolicy(attempts=2, base=0.01, patience=1))
     seen = 0
 
     def go_down(_: object) -> None:

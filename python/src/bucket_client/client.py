@@ -13,8 +13,8 @@ from .api import Api, ApiRequest, artifact_path, version_path
 from .auth import Auth, NoAuth, auth_from_environment, authorizer
 from .digest_cache import DigestCache, default_cache_path
 from .download import Downloaded, download, sync_folder
-from .errors import error
-from .fetch import Artifact
+from .errors import error, unexpected
+from .fetch import Artifact, RangesIgnored
 from .lock_file import LockFile
 from .manifest import MAX_BYTES, MEDIA_TYPE, FolderManifest, files_artifact_id
 from .model import Entry, Limits, Upload, decode_entry, decode_limits, decode_page
@@ -186,6 +186,27 @@ class BucketClient:
         asked = _locked(reference(ref, digest), locked)
         artifact = Artifact(self._api, asked)
         return ArtifactStream(artifact, artifact.open(), reporter(progress, asked.name))
+
+    def read_range(self, ref: ReferenceLike, size: int, start: int, end: int) -> Iterator[memoryview]:
+        """Give the bytes from ``start`` up to ``end`` of an artifact of ``size`` bytes, over broken connections.
+
+        A digest covers the whole artifact, so these bytes are not verified by themselves. Each piece is valid until the
+        next is asked for.
+
+        Args:
+            ref: pinned.
+            size: of the whole artifact, in bytes, as its entry says.
+            start: position of the first byte.
+            end: position after the last byte, at most ``size``.
+
+        Raises:
+            NotFoundError, DigestError, NotAuthorizedError, UnavailableError, NetworkError
+        """
+        artifact = Artifact(self._api, _pinned(ref, None), size=size)
+        try:
+            yield from artifact.chunks(start, end, None)
+        except RangesIgnored:
+            raise unexpected("the server, or a proxy before it, ignores ranges") from None
 
     def download(
         self,
@@ -526,7 +547,7 @@ def _check_pinned(name: str, digest: str | None, computed: str) -> None:
 def _pinned(ref: ReferenceLike, digest: str | None) -> ArtifactReference:
     asked = reference(ref, digest)
     if asked.digest is None:
-        raise ValueError("an upload belongs to a ref and a digest: give a pinned ref, or digest")
+        raise ValueError("the ref must be pinned (…@sha256:…), or digest be given")
     return asked
 
 

@@ -42,13 +42,13 @@ class Artifact:
         size: in bytes.
     """
 
-    def __init__(self, api: Api, ref: ArtifactReference, cancel: Cancel | None = None) -> None:
-        """Ask for nothing yet. ``ref`` may be pinned or not."""
+    def __init__(self, api: Api, ref: ArtifactReference, cancel: Cancel | None = None, size: int = -1) -> None:
+        """Ask for nothing yet. ``ref`` may be pinned or not; ``size`` is known of a pinned one."""
         self._api = api
         self._cancel = cancel
         self._target: tuple[str, Mapping[str, str]] | None = None
         self.ref = ref
-        self.size = -1
+        self.size = size
 
     def open(self, start: int = 0, end: int | None = None, cancel: Cancel | None = None) -> OpenedBytes:
         """Open the bytes from ``start`` up to, not including, ``end``; all that follow if that is ``None``.

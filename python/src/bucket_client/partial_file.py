@@ -119,8 +119,8 @@ def remove_stale(folder: Path) -> None:
     """Remove partial files that no process has used for a week."""
     try:
         found = [entry for entry in os.scandir(folder) if entry.name.endswith(SUFFIX)]
-    except PermissionError:
-        # A folder that may be written but not read.
+    except OSError:
+        # A folder that may be written but not read, or one that is missing, which the download itself reports.
         return
     for entry in found:
         with contextlib.suppress(OSError):

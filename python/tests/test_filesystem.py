@@ -1,0 +1,263 @@
+"""What a caller was promised about ``bucket://``, shown with the libraries that people use it from."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from bucket_client import BucketClient, DigestError, NetworkError
+from bucket_client.filesystem import BucketFileSystem
+from proxy import Fault, FaultyProxy
+
+MIB = 1 << 20
+Proxied = Callable[..., tuple[BucketClient, FaultyProxy]]
+
+
+@pytest.fixture(autouse=True)
+def _url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings come from the environment, as in a notebook."""
+    monkeypatch.setenv("BUCKET_URL", url)
+    BucketFileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def fs() -> BucketFileSystem:
+    return fsspec.filesystem("bucket")
+
+
+def test_a_file_is_created_by_writing_and_read_at_any_position(fs: BucketFileSystem, ref: str) -> None:
+    data = os.urandom(100_000)
+    with fs.open(f"bucket://{ref}", "wb", content_type="application/x-test") as file:
+        file.write(data[:10])
+        file.write(data[10:])
+    with fs.open(ref) as file:
+        assert file.read(5) == data[:5]
+        file.seek(-7, 2)
+        assert file.read() == data[-7:]
+        file.seek(50_000)
+        assert file.read(1000) == data[50_000:51_000]
+    info = fs.info(f"bucket://{ref}")
+    assert (info["size"], info["type"], info["content_type"]) == (100_000, "file", "application/x-test")
+    assert fs.checksum(ref) == info["digest"]
+    assert fs.cat(f"bucket://{ref}@{info['digest']}") == data
+    assert fs.cat_file(ref, 10, 20) == data[10:20]
+    assert fs.cat_file(ref, -10) == data[-10:]
+    assert fs.cat_ranges([ref, ref], [0, 5], [3, 9]) == [data[:3], data[5:9]]
+    assert fs.ukey(ref) == info["digest"]
+    assert fs.modified(ref) == fs.created(ref)
+
+
+def test_other_bytes_are_a_file_that_exists_and_the_same_bytes_are_silent(fs: BucketFileSystem, ref: str) -> None:
+    for mode in ("wb", "xb"):
+        with fs.open(ref, mode) as file:
+            file.write(b"same")
+    for mode in ("wb", "xb"):
+        file = fs.open(ref, mode)
+        file.write(b"other")
+        with pytest.raises(FileExistsError, match="new version"):
+            file.close()
+    with pytest.raises(FileExistsError):
+        fs.pipe(ref, b"other")
+    assert fs.cat(ref) == b"same"
+
+
+def test_an_exception_while_writing_stores_nothing(fs: BucketFileSystem, ref: str) -> None:
+    def write_directly() -> None:
+        with fs.open(ref, "wb") as file:
+            file.write(b"half")
+            raise RuntimeError("stop")
+
+    def write_by_open_file() -> None:
+        with fsspec.open(f"bucket://{ref}", "wb") as file:
+            file.write(b"half")  # type: ignore[union-attr]
+            raise RuntimeError("stop")
+
+    def write_text() -> None:
+        with fs.open(ref, "w") as file:
+            file.write("half")
+            raise RuntimeError("stop")
+
+    def forget() -> None:
+        file = fs.open(ref, "wb")
+        file.write(b"half")
+        del file
+        raise RuntimeError("stop")
+
+    for write in (write_directly, write_by_open_file, write_text, forget):
+        with pytest.raises(RuntimeError, match="stop"):
+            write()
+        assert not fs.exists(ref), write.__name__
+    # A file that is written because something else failed is complete.
+    try:
+        raise KeyError
+    except KeyError:
+        with fs.open(ref, "wb") as file:
+            file.write(b"after a failure")
+    assert fs.cat(ref) == b"after a failure"
+
+
+def test_what_does_not_exist_is_file_not_found_and_a_failure_is_not(
+    fs: BucketFileSystem, ref: str, proxied: Proxied
+) -> None:
+    for call in (fs.info, fs.open, fs.cat_file, fs.ls, fs.checksum):
+        with pytest.raises(FileNotFoundError):
+            call(ref)
+    assert not fs.exists(ref)
+    assert not fs.isfile(ref)
+    client, proxy = proxied()
+    proxy.is_down = True
+    broken = BucketFileSystem(client=client)
+    for call in (broken.exists, broken.isfile, broken.isdir):
+        with pytest.raises(NetworkError):
+            call(ref)
+    with pytest.raises(ValueError, match="position"):
+        fs.info("tests/a b/v1")
+
+
+def test_an_artifact_lists_its_versions(fs: BucketFileSystem, ref: str) -> None:
+    artifact = ref.rsplit("/", 1)[0]
+    for name in ("b.csv", "a.csv", "c.txt"):
+        fs.pipe(f"{artifact}/{name}", name.encode())
+    assert fs.ls(f"bucket://{artifact}", detail=False) == [f"{artifact}/{name}" for name in ("a.csv", "b.csv", "c.txt")]
+    assert fs.glob(f"bucket://{artifact}/*.csv") == [f"{artifact}/a.csv", f"{artifact}/b.csv"]
+    assert fs.isdir(artifact)
+    assert fs.find(artifact) == fs.ls(artifact, detail=False)
+    with pytest.raises(NotImplementedError, match="registry"):
+        fs.ls("tests")
+
+
+def test_nothing_is_changed_moved_or_removed(fs: BucketFileSystem, ref: str) -> None:
+    fs.pipe(ref, b"x")
+    for call in (lambda: fs.rm(ref), lambda: fs.mv(ref, ref + "2"), lambda: fs.cp_file(ref, ref + "2")):
+        with pytest.raises(NotImplementedError, match="never"):
+            call()
+    for mode in ("ab", "r+b"):
+        with pytest.raises(ValueError, match="never changes"):
+            fs.open(ref, mode)
+
+
+def test_a_whole_sequential_read_of_a_large_file_is_verified(proxied: Proxied, bucket: BucketClient, ref: str) -> None:
+    data = os.urandom(MIB) * 20
+    bucket.put(ref, data)
+    client, proxy = proxied()
+    proxy.faults = [Fault(), Fault(flip_at=6 * MIB)]
+    broken = BucketFileSystem(client=client)
+    file = broken.open(ref, block_size=MIB)
+    proxy.cut()
+    with pytest.raises(DigestError):
+        list(iter(lambda: file.read(300_000), b""))
+    assert broken.cat(ref) == data
+    with broken.open(ref) as again:
+        assert b"".join(iter(lambda: again.read(3 * MIB), b"")) == data
+        again.seek(19 * MIB)
+        assert again.read() == data[19 * MIB :]
+
+
+def test_a_small_file_is_verified_however_it_is_read(proxied: Proxied, bucket: BucketClient, ref: str) -> None:
+    bucket.put(ref, b"x" * 100_000)
+    client, proxy = proxied()
+    proxy.faults = [Fault(flip_at=50_000)]
+    with pytest.raises(DigestError):
+        BucketFileSystem(client=client).open(ref)
+
+
+def test_files_pass_between_disk_and_bucket(fs: BucketFileSystem, ref: str, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"x" * 3_000_000)
+    fs.put(str(tmp_path / "in"), ref)
+    fs.get(ref, str(tmp_path / "out"))
+    assert (tmp_path / "out").read_bytes() == (tmp_path / "in").read_bytes()
+    with fsspec.open(f"simplecache::bucket://{ref}", simplecache={"cache_storage": str(tmp_path / "cache")}) as file:
+        assert file.read(10) == b"x" * 10  # type: ignore[union-attr]
+
+
+def test_a_pushed_folder_is_a_folder(fs: BucketFileSystem, bucket: BucketClient, ref: str, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "train" / "deep").mkdir(parents=True)
+    (folder / "empty").mkdir()
+    (folder / "train" / "0.txt").write_bytes(b"zero")
+    (folder / "train" / "deep" / "1.txt").write_bytes(b"one")
+    (folder / "current").symlink_to("train/deep")
+    (folder / "broken").symlink_to("nowhere")
+    bucket.push(ref, folder, digest_cache=False)
+    assert fs.isdir(ref)
+    assert fs.ls(ref, detail=False) == [f"{ref}/current", f"{ref}/empty", f"{ref}/train"]
+    assert fs.find(f"{ref}/train") == [f"{ref}/train/0.txt", f"{ref}/train/deep/1.txt"]
+    assert fs.cat(f"bucket://{ref}/current/1.txt") == b"one"
+    assert fs.glob(f"{ref}/train/*.txt") == [f"{ref}/train/0.txt"]
+    assert not fs.exists(f"{ref}/train/2.txt")
+    with pytest.raises(FileNotFoundError):
+        fs.open(f"{ref}/nowhere")
+    with pytest.raises(IsADirectoryError):
+        fs.open(f"{ref}/train")
+    fs.get(ref, str(tmp_path / "out"), recursive=True)
+    assert (tmp_path / "out" / "train" / "deep" / "1.txt").read_bytes() == b"one"
+    with pytest.raises(NotImplementedError, match="push"):
+        fs.open(f"{ref}/new.txt", "wb")
+
+
+def test_a_file_system_passes_between_processes(fs: BucketFileSystem, ref: str) -> None:
+    fs.pipe(ref, b"x")
+    assert pickle.loads(pickle.dumps(fs)).cat(ref) == b"x"
+
+
+# Libraries
+
+
+def test_pandas_reads_and_writes_csv_and_parquet(ref: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"step": range(1000), "loss": [1 / (step + 1) for step in range(1000)]})
+    artifact = ref.rsplit("/", 1)[0]
+    frame.to_csv(f"bucket://{artifact}/losses.csv", index=False)
+    assert pandas.read_csv(f"bucket://{artifact}/losses.csv").equals(frame)
+    frame.to_parquet(f"bucket://{artifact}/losses.parquet")
+    assert pandas.read_parquet(f"bucket://{artifact}/losses.parquet", columns=["loss"]).equals(frame[["loss"]])
+
+
+def test_pyarrow_reads_a_pushed_dataset(fs: BucketFileSystem, bucket: BucketClient, ref: str, tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    dataset = pytest.importorskip("pyarrow.dataset")
+    table = pyarrow.table({"part": ["a"] * 500 + ["b"] * 500, "number": range(1000)})
+    dataset.write_dataset(table, tmp_path / "data", format="parquet", partitioning=["part"], partitioning_flavor="hive")
+    bucket.push(ref, tmp_path / "data", digest_cache=False)
+    read = dataset.dataset(ref, filesystem=fs, format="parquet", partitioning="hive")
+    assert read.to_table(filter=dataset.field("part") == "b").num_rows == 500
+
+
+def test_numpy_and_safetensors_pass_through(fs: BucketFileSystem, bucket: BucketClient, ref: str) -> None:
+    numpy = pytest.importorskip("numpy")
+    safetensors = pytest.importorskip("safetensors.numpy")
+    artifact = ref.rsplit("/", 1)[0]
+    weights = numpy.arange(10_000, dtype="float32").reshape(100, 100)
+    with fs.open(f"{artifact}/weights.npy", "wb") as file:
+        numpy.save(file, weights)
+    with fs.open(f"{artifact}/weights.npy") as file:
+        assert numpy.array_equal(numpy.load(file), weights)
+    bucket.put(f"{artifact}/weights.safetensors", safetensors.save({"weights": weights}))
+    loaded = safetensors.load(fs.cat(f"{artifact}/weights.safetensors"))
+    assert numpy.array_equal(loaded["weights"], weights)
+    bucket.put(f"{artifact}/raw", memoryview(weights))
+    assert numpy.frombuffer(bucket.get(f"{artifact}/raw").read(), "float32").sum() == weights.sum()
+
+
+def test_zarr_reads_a_pushed_array(bucket: BucketClient, ref: str, tmp_path: Path) -> None:
+    zarr = pytest.importorskip("zarr")
+    numpy = pytest.importorskip("numpy")
+    array = zarr.create_array(store=str(tmp_path / "array"), shape=(100, 100), chunks=(10, 100), dtype="float32")
+    array[:] = numpy.arange(10_000, dtype="float32").reshape(100, 100)
+    bucket.push(ref, tmp_path / "array", digest_cache=False)
+    read = zarr.open_array(f"bucket://{ref}", mode="r")
+    assert read[50, 7] == 5007
+    assert read[:].sum() == array[:].sum()
+
+
+def test_torch_saves_and_loads(fs: BucketFileSystem, ref: str) -> None:
+    torch = pytest.importorskip("torch")
+    with fs.open(ref, "wb") as file:
+        torch.save({"weights": torch.arange(1000)}, file)
+    with fs.open(ref) as file:
+        assert torch.load(file)["weights"].sum() == 499_500
