@@ -53,7 +53,7 @@ describe('stores', () => {
     expect(world.notes('A')).toEqual(['created'])
   })
 
-  race('The answer to a store is lost', async () => {
+  race('The response to a store is lost', async () => {
     const { world, step, upTo, settle } = await stage({ actors: [stores('A', RIGHT)] })
     await upTo('A', 'ledger.append')
     await step('A: ledger.append dies after')
@@ -61,7 +61,7 @@ describe('stores', () => {
     expect(world.notes('A')).toEqual(['exists with identical bytes'])
   })
 
-  race('Bytes that nobody vouches for have the final name', async () => {
+  race('Unattested bytes have the final name', async () => {
     const { world, settle } = await stage({
       isDishonest: true,
       prepare: async (held) => held.blobs.plant(RIGHT.id, WRONG_BYTES),
@@ -92,7 +92,7 @@ describe('begins', () => {
     expect(world.isStored(RIGHT.id)).toBe(true)
   })
 
-  race('A begin takes an upload for unusable that another is just committing', async () => {
+  race('A begin finds an upload unusable while another party commits it', async () => {
     const { world, upTo, toEnd, settle } = await stage({
       prepare: arrived(RIGHT, 'multipart'),
       actors: [uploads('A', RIGHT, 'multipart'), commits('B', RIGHT)],
@@ -106,7 +106,7 @@ describe('begins', () => {
     expect(world.isStored(RIGHT.id)).toBe(true)
   })
 
-  race('An upload expires under the hands of a commit', async () => {
+  race('An upload expires during a commit', async () => {
     const { world, step, upTo, toEnd, settle } = await stage({
       prepare: arrived(RIGHT, 'multipart'),
       actors: [commits('A', RIGHT)],
@@ -134,7 +134,7 @@ describe('commits', () => {
     expect(world.isStored(RIGHT.id)).toBe(true)
   })
 
-  race('The answer to the joining of parts is lost', async () => {
+  race('The response to the join of the parts is lost', async () => {
     const { world, step, upTo, settle } = await stage({
       prepare: arrived(RIGHT, 'multipart'),
       actors: [commits('A', RIGHT)],
@@ -158,7 +158,7 @@ describe('commits', () => {
     expect(world.isStored(RIGHT.id)).toBe(true)
   })
 
-  race('A part is replaced between the listing and the joining', async () => {
+  race('A part is replaced between the listing and the join', async () => {
     const { world, upTo, toEnd, settle } = await stage({
       prepare: arrived(RIGHT, 'multipart'),
       actors: [commits('A', RIGHT), replacesPart('P', RIGHT, WRONG_BYTES)],
@@ -187,7 +187,7 @@ describe('commits', () => {
     await settle()
   })
 
-  race('A look at the state between the entry and the row', async () => {
+  race('The state is read between the entry and the row', async () => {
     const { world, upTo, toEnd, step, settle } = await stage({
       prepare: arrived(RIGHT, 'single'),
       actors: [commits('A', RIGHT), looks('L')],
@@ -201,8 +201,8 @@ describe('commits', () => {
   })
 })
 
-describe('give-ups', () => {
-  race('A give-up meets the commit of a single upload', async () => {
+describe('aborts', () => {
+  race('An abort meets the commit of a single upload', async () => {
     const { world, upTo, toEnd, settle } = await stage({
       prepare: arrived(RIGHT, 'single'),
       actors: [commits('A', RIGHT), givesUp('G', RIGHT)],
@@ -216,7 +216,7 @@ describe('give-ups', () => {
     expect(world.stores.ledger.entries).toEqual([])
   })
 
-  race('A give-up meets a verifier that was given up for dead', async () => {
+  race('An abort meets a verifier whose lease has expired', async () => {
     const { world, step, upTo, toEnd, settle } = await stage({
       prepare: committing(RIGHT, 'multipart'),
       actors: [givesUp('G', RIGHT)],
@@ -231,7 +231,7 @@ describe('give-ups', () => {
     expect(world.stores.ledger.entries).toEqual([])
   })
 
-  race('A give-up meets a renewal that takes longer than the lease', async () => {
+  race('An abort meets a renewal that takes longer than the lease', async () => {
     const { world, step, upTo, toEnd, settle } = await stage({
       prepare: committing(RIGHT, 'multipart'),
       actors: [givesUp('G', RIGHT)],
@@ -248,7 +248,7 @@ describe('give-ups', () => {
     expect(world.stores.ledger.entries).toEqual([])
   })
 
-  race('A late message of an attempt that was given up', async () => {
+  race('A late message of an aborted attempt', async () => {
     const { world, step, upTo, toEnd, settle } = await stage({
       prepare: committing(RIGHT, 'multipart'),
       actors: [startsOver('S', RIGHT, 'multipart')],
@@ -337,7 +337,7 @@ describe('verifications', () => {
     expect(world.stores.staging.promotions).toBe(0)
   })
 
-  race('The dead letters are handled while a verifier is at work', async () => {
+  race('A dead letter is handled while a verifier holds the lease', async () => {
     const { world, step, upTo, toEnd, settle } = await stage({
       prepare: committing(RIGHT, 'multipart'),
       actors: [commits('A', RIGHT)],
@@ -359,7 +359,7 @@ describe('verifications', () => {
     expect(world.isStored(RIGHT.id)).toBe(true)
   })
 
-  race('Right parts with a wrong whole', async () => {
+  race('The parts are right and the whole is wrong', async () => {
     const { world, settle } = await stage({
       isDishonest: true,
       actors: [uploads('A', RIGHT, 'multipart', WRONG_BYTES)],
@@ -372,7 +372,7 @@ describe('verifications', () => {
   })
 })
 
-it('every race that is told in docs/races.md is run here, and the other way round', async () => {
+it('docs/races.md and this file list the same races', async () => {
   const text = await readFile(new URL('../../docs/races.md', import.meta.url), 'utf8')
   const headings = [...text.matchAll(/^### (.+)$/gm)].map(([, heading]) => heading)
   expect(told).toEqual(headings)
