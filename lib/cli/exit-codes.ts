@@ -47,6 +47,14 @@ const BY_CODE: { readonly [C in ErrorCode]: number } = {
   insufficient_storage: EXIT.unexpected,
 }
 
+const LOCK_FILE: { readonly [code: string]: number } = {
+  not_locked: EXIT.notFound,
+  lock_differs: EXIT.conflict,
+  lock_busy: EXIT.unavailable,
+}
+
+const codeOf = (error: Error): string => ('code' in error ? String(error.code) : '')
+
 /** Errors are told apart by name, so that a command that needs no client does not load one. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof BucketError) {
@@ -67,6 +75,10 @@ export function exitCodeOf(error: unknown): number {
       return EXIT.unauthorized
     case 'SourceChangedError':
       return EXIT.digestMismatch
+    case 'FolderError':
+      return codeOf(error) === 'manifest_invalid' ? EXIT.unexpected : EXIT.usage
+    case 'LockFileError':
+      return LOCK_FILE[codeOf(error)] ?? EXIT.usage
     default:
       return 'code' in error && (error.code === 'ENOENT' || error.code === 'EISDIR')
         ? EXIT.usage

@@ -62,6 +62,10 @@ export function describeFailure(error: unknown): Failure {
       }
     case 'FolderRefused':
       return { what: 'The data folder cannot be used', why: [error.message], next: nextOf(error), exit }
+    case 'FolderError':
+      return { what: 'The folder cannot be used', why: [error.message], next: nextOf(error), exit }
+    case 'LockFileError':
+      return { what: 'The lock file does not allow this', why: [error.message], next: nextOf(error), exit }
     case 'SourceChangedError':
       return { what: 'Nothing was stored', why: [error.message], next: nextOf(error), exit }
     default:

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Command } from 'commander'
 import type { KeptPartial } from '../client/node.ts'
+import type { Digest } from '../domain/digest.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
@@ -15,18 +16,20 @@ import { formatSize } from './sizes.ts'
 interface GetOptions extends ConnectionOptions, OutputOptions {
   readonly output?: string
   readonly force?: boolean
+  readonly locked?: string
 }
 
 export function addGetCommand(program: Command, context: CliContext): void {
   const command = program
     .command('get')
     .description('fetch the bytes of a reference, verified by their SHA-256')
-    .argument('<ref>', 'bucket_id/artifact_id/version, with @sha256:… to accept no other digest')
+    .argument('<ref...>', 'bucket_id/artifact_id/version, with @sha256:… to accept no other digest')
     .option(
       '-o, --output <path>',
       'a file, a folder, or - for stdout (default: artifact_id-version in the current folder)',
     )
     .option('-f, --force', 'replace a file that has other bytes')
+    .option('--locked <file>', 'take exactly what this lock file names')
     .addHelpText(
       'after',
       `
@@ -38,21 +41,45 @@ The last MiB goes to stdout only after the digest matched: smaller artifacts arr
 Examples:
   bucket get prod-models/llama-3-8b/v3.1.0
   bucket get prod-models/llama-3-8b/v3.1.0@sha256:9f86d0…  -o model.safetensors
+  bucket get evals/run-47/a evals/run-47/b -o results/
   bucket get datasets/snapshots/2026-11-23 -o - | tar xz`,
     )
-    .action((text: string, options: GetOptions) => {
-      const { ref, digest } = parsePinnedRef(text)
-      return get(ref, digest, options, context)
-    })
+    .action((texts: readonly string[], options: GetOptions) => getAll(texts, options, context))
   withOutput(withConnection(command))
 }
 
+interface Got {
+  readonly path: string
+  /** Pinned. */
+  readonly ref: string
+  readonly digest: string
+  readonly size: number
+  readonly fetched: boolean
+}
+
+async function getAll(texts: readonly string[], options: GetOptions, context: CliContext): Promise<void> {
+  const refs = texts.map(parsePinnedRef)
+  if (refs.length > 1 && options.output !== undefined && !(await isFolder(options.output)))
+    throw new UsageError(
+      `${refs.length} artifacts cannot all be ${options.output}`,
+      'Name a folder: -o FOLDER/.',
+    )
+  const results: Got[] = []
+  for (const { ref, digest } of refs) {
+    const got = await get(ref, digest, options, context)
+    if (got) results.push(got)
+  }
+  if (options.json)
+    await createOutput(options, context).result('', refs.length === 1 ? results[0] : { fetched: results })
+}
+
+/** @returns undefined when the bytes went to stdout. */
 async function get(
   ref: ArtifactRef,
-  digest: string | undefined,
+  pinned: Digest | undefined,
   options: GetOptions,
   context: CliContext,
-): Promise<void> {
+): Promise<Got | undefined> {
   const { signal, stdout } = context
   if (options.output === '-' && options.json)
     throw new UsageError(
@@ -61,25 +88,32 @@ async function get(
     )
   const output = createOutput(options, context, formatRef(ref))
   const bucket = await connect(options, context, output)
-  const asked = { digest, onProgress: output.onProgress, signal }
   try {
+    const digest = options.locked === undefined ? pinned : await lockedDigest(options.locked, ref, pinned)
+    const asked = { digest, onProgress: output.onProgress, signal }
     if (options.output === '-') {
       const stream = await bucket.get(ref, asked)
       await pipeline(stream, stdout, { end: false })
       output.remark(`${formatSize(stream.size)}, verified ${stream.digest}`)
-      return
+      return undefined
     }
     const path = await targetPath(ref, options.output)
     const { fetched, ...verified } = await bucket
       .download(ref, path, { ...asked, force: options.force, onKept: (kept) => remarkKept(output, kept) })
       .catch(asUsage)
-    await output.result(`${path}\n`, { path, ref: formatRef(ref), ...verified, fetched })
+    if (!options.json) await output.result(`${path}\n`, undefined)
     output.remark(
       `${fetched ? '' : 'not fetched, the file is identical: '}${formatSize(verified.size)}, verified ${verified.digest}`,
     )
+    return { path, ref: `${formatRef(ref)}@${verified.digest}`, ...verified, fetched }
   } finally {
     output.close()
   }
+}
+
+async function lockedDigest(file: string, ref: ArtifactRef, pinned: Digest | undefined): Promise<Digest> {
+  const { lockedRef } = await import('../client/node.ts')
+  return (await lockedRef(file, ref, pinned)).digest
 }
 
 function remarkKept(output: Output, { path, bytes, total }: KeptPartial): void {

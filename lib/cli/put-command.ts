@@ -1,13 +1,15 @@
-/** `bucket put`: a file, or stdin, becomes an artifact version. */
+/** `bucket put`: files, or stdin, become artifact versions. */
 import { basename } from 'node:path'
 import type { Command } from 'commander'
-import { digestHex } from '../domain/digest.ts'
+import type { BucketClient, PutResult } from '../client/node.ts'
+import { type Digest, digestHex } from '../domain/digest.ts'
 import { type ArtifactKey, type ArtifactRef, artifactRef, formatRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
+import { UsageError } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
-import { parseTarget } from './refs.ts'
+import { parseDigestOption, parseTarget } from './refs.ts'
 import { formatSize } from './sizes.ts'
 import { stdinStream } from './stdin-stream.ts'
 
@@ -15,77 +17,124 @@ interface PutOptions extends ConnectionOptions, OutputOptions {
   readonly uploadedBy?: string
   readonly provenanceSource?: string
   readonly contentType?: string
+  readonly digest?: string
+  readonly allowEmpty?: boolean
+  readonly lock?: string
 }
 
-/** A version made from content is its digest, this much of it: enough to be its own, short enough to be read. */
+/** A version made from content is this much of its digest: enough to be unique, short enough to be read. */
 const CONTENT_NAME_DIGITS = 12
 
 export function addPutCommand(program: Command, context: CliContext): void {
   const command = program
     .command('put')
-    .description('store a file under a reference, once and for ever')
+    .description('store a file under a reference, permanently')
     .argument(
       '<ref>',
-      'bucket_id/artifact_id/version; without a version it is named by content, sha256-<12 hex digits>',
+      'bucket_id/artifact_id/version; without a version it is named by content, sha256-<12 hex digits>. @sha256:… pins the bytes',
     )
-    .argument('<file>', 'the file, or - for stdin')
+    .argument('<file...>', 'the file, or - for stdin; several files need a reference without a version')
     .option('--uploaded-by <text>', 'who stores it: opaque text, 1-256 characters')
     .option('--provenance-source <text>', 'where it comes from: opaque text, 1-1024 characters')
     .option('--content-type <type>', 'media type (default: application/octet-stream)')
+    .option('--digest <digest>', 'pin the bytes, as REF@sha256:… does: other bytes are not sent (exit 5)')
+    .option('--allow-empty', 'store zero bytes from stdin instead of refusing them')
+    .option('--lock <file>', 'add the pinned reference to a lock file, such as bucket.lock')
     .addHelpText(
       'after',
       `
 Storing the same bytes again is a success; other bytes under a stored version are refused (exit 4).
-A large file goes as an upload: the same command, on any host, goes on where one broke off.
+A large file is sent in parts: after an interruption the same command, on any host, continues.
 
 Examples:
   bucket put prod-models/llama-3-8b/v3.1.0 model.safetensors --uploaded-by training-cluster-5
   bucket put evals/run-47 results.json          named by content: evals/run-47/sha256-…
+  bucket put evals/run-47 *.json                each its own version
   tar cz snapshots | bucket put datasets/snapshots/2026-11-23 -`,
     )
-    .action((target: string, file: string, options: PutOptions) =>
-      put(parseTarget(target), file, options, context),
+    .action((target: string, files: readonly string[], options: PutOptions) =>
+      putFiles(target, files, options, context),
     )
   withOutput(withConnection(command))
 }
 
-async function put(
-  target: ArtifactRef | ArtifactKey,
-  file: string,
+async function putFiles(
+  text: string,
+  files: readonly string[],
   options: PutOptions,
   context: CliContext,
 ): Promise<void> {
-  const { uploadedBy, provenanceSource, contentType } = options
-  const { signal } = context
-  const output = createOutput(options, context, file === '-' ? undefined : basename(file))
-  const bucket = await connect(options, context, output)
-  const { onProgress } = output
-  try {
-    const source = await openSource(file, output, context)
+  const { ref: target, digest: inRef } = parseTarget(text)
+  if (inRef !== undefined && options.digest !== undefined)
+    throw new UsageError('the digest is given twice, after @ and by --digest', 'Give it once.')
+  const digest = inRef ?? (options.digest === undefined ? undefined : parseDigestOption(options.digest))
+  if (files.length > 1 && ('version' in target || digest !== undefined))
+    throw new UsageError(
+      `${files.length} files cannot all be ${text}`,
+      'Give BUCKET_ID/ARTIFACT_ID to name each by its content, or `bucket push` for a folder.',
+    )
+  const results: PutResult[] = []
+  for (const file of files) {
+    const output = createOutput(options, context, file === '-' ? 'stdin' : basename(file))
+    const bucket = await connect(options, context, output)
     try {
-      const named =
-        'version' in target ? { ref: target, source } : await nameByContent(target, source, output, signal)
-      const { entry, created } = await bucket.put(named.ref, named.source, {
-        uploadedBy,
-        provenanceSource,
-        contentType,
-        onProgress,
-        signal,
-      })
-      const pinned = `${formatRef(entry.ref)}@${entry.digest}`
-      await output.result(`${pinned}\n`, { created, entry: entryMessage(entry) })
-      output.remark(
-        created
-          ? `stored, ${formatSize(entry.size)}`
-          : `already stored, identical, ${formatSize(entry.size)}`,
-      )
+      results.push(await putFile(bucket, target, digest, file, options, output, context))
     } finally {
-      await source.dispose()
+      output.close()
     }
+  }
+  if (!options.json) return
+  const documents = results.map(document)
+  await createOutput(options, context).result('', files.length === 1 ? documents[0] : { stored: documents })
+}
+
+const pinnedRef = ({ entry }: PutResult): string => `${formatRef(entry.ref)}@${entry.digest}`
+
+const document = (result: PutResult) => ({
+  ref: pinnedRef(result),
+  created: result.created,
+  entry: entryMessage(result.entry),
+})
+
+async function putFile(
+  bucket: BucketClient,
+  target: ArtifactRef | ArtifactKey,
+  digest: Digest | undefined,
+  file: string,
+  options: PutOptions,
+  output: Output,
+  context: CliContext,
+): Promise<PutResult> {
+  const { uploadedBy, provenanceSource, contentType, allowEmpty, lock } = options
+  const { signal } = context
+  const { onProgress } = output
+  const source = await openSource(file, output, context)
+  try {
+    if (file === '-' && source.size === 0 && !allowEmpty)
+      throw new UsageError('stdin has no bytes', 'Check what writes to it; --allow-empty stores zero bytes.')
+    const named =
+      'version' in target ? { ref: target, source } : await nameByContent(target, source, output, signal)
+    const described = { uploadedBy, provenanceSource, contentType, digest }
+    const result = await bucket.put(named.ref, named.source, { ...described, onProgress, signal })
+    const { entry, created } = result
+    if (!options.json) await output.result(`${pinnedRef(result)}\n`, undefined)
+    output.remark(`${created ? 'stored' : 'already stored, identical'}, ${formatSize(entry.size)}`)
+    if (MOVING_NAMES.has(entry.ref.version) && created)
+      output.remark(
+        `note: "${entry.ref.version}" is now these bytes permanently; it will not move to a newer version`,
+      )
+    if (lock !== undefined) {
+      const { addToLockFile } = await import('../client/node.ts')
+      await addToLockFile(lock, entry.ref, entry)
+    }
+    return result
   } finally {
-    output.close()
+    await source.dispose()
   }
 }
+
+/** Names that mean "the newest one" elsewhere. */
+const MOVING_NAMES: ReadonlySet<string> = new Set(['latest', 'current', 'stable', 'main', 'master', 'head'])
 
 async function openSource(file: string, { onProgress }: Output, { stdin, signal }: CliContext) {
   const { fileSource, spool } = await import('../client/node.ts')

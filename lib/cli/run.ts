@@ -4,6 +4,7 @@ import type { CliContext } from './context.ts'
 import { addDigestCommand } from './digest-command.ts'
 import { EXIT, SIGNAL_EXIT } from './exit-codes.ts'
 import { describeFailure, ExitError, failureJson, failureText, Interrupted, UsageError } from './failure.ts'
+import { addFolderCommands } from './folder-commands.ts'
 import { addFsckCommand } from './fsck-command.ts'
 import { addGetCommand } from './get-command.ts'
 import { addListCommand } from './list-command.ts'
@@ -67,6 +68,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 not found, 4 conflict, 5 digest mis
   addServeCommand(program, context)
   addPutCommand(program, context)
   addGetCommand(program, context)
+  addFolderCommands(program, context)
   addShowCommand(program, context)
   addListCommand(program, context)
   addUploadsCommand(program, context)

@@ -11,16 +11,30 @@ import {
 import { type DownloadOptions, type DownloadResult, downloadFile } from './node/download-file.ts'
 import { fileSource } from './node/file-source.ts'
 import { nodePlatform } from './node/platform.ts'
+import { type PullOptions, type PullResult, pull } from './node/pull.ts'
+import { type PushCalls, type PushOptions, type PushResult, push } from './node/push.ts'
 import { createSha256 } from './node/sha256.ts'
 import { hashSource } from './transfer/artifact-hash.ts'
 import type { TransferOptions } from './transfer/progress.ts'
 import type { PutOptions, PutResult } from './transfer/put.ts'
 import { type ByteStream, readStream, type Source } from './transfer/source.ts'
 
+export { FolderError } from './folder/folder-error.ts'
+export {
+  encodeManifest,
+  type FolderManifest,
+  folderManifest,
+  MANIFEST_TYPE,
+  type ManifestEntry,
+  parseManifest,
+} from './folder/manifest.ts'
 export type { DownloadOptions, DownloadResult } from './node/download-file.ts'
 export { TargetError } from './node/download-target.ts'
 export { fileSource, spool } from './node/file-source.ts'
+export { addToLockFile, type LockedRef, LockFileError, lockedRef, readLockFile } from './node/lock-file.ts'
 export type { KeptPartial } from './node/partial-file.ts'
+export type { PullOptions, PullResult } from './node/pull.ts'
+export type { PushOptions, PushResult } from './node/push.ts'
 export * from './surface.ts'
 
 /**
@@ -61,6 +75,33 @@ export class BucketClient extends CoreClient {
   async download(ref: RefInput, path: string, options: DownloadOptions = {}): Promise<DownloadResult> {
     const expected = options.digest === undefined ? undefined : digestOf(options.digest)
     return await downloadFile(this.api, refOf(ref), expected, path, options)
+  }
+
+  /**
+   * Stores a folder: one artifact per file, then a manifest of them under the ref, last, so that half a folder is never
+   * visible (docs/manifest.md). Files that are stored already are not sent again.
+   *
+   * @throws FolderError `folder_invalid` before anything is sent when a manifest cannot describe the folder; what `put`
+   * throws; the system's error.
+   */
+  async push(ref: RefInput, folder: string, options: PushOptions = {}): Promise<PushResult> {
+    const calls: PushCalls = {
+      put: (to, source, putOptions) => this.putSource(to, source, putOptions),
+      listVersions: (key, { signal }) => this.listVersions(key, { signal }),
+    }
+    return await push(calls, refOf(ref), folder, options)
+  }
+
+  /**
+   * Fetches the folder of a manifest. Every file is verified; the folder gets its name when all of it is there. A pull that
+   * fails or is stopped leaves a hidden staging folder next to the target, which the next pull continues. A folder that has
+   * this content already is not fetched again; one with other content is replaced only with `force`.
+   *
+   * @throws FolderError `manifest_invalid`, `target_invalid`, `target_exists`; what `download` throws.
+   */
+  async pull(ref: RefInput, folder: string, options: PullOptions = {}): Promise<PullResult> {
+    const expected = options.digest === undefined ? undefined : digestOf(options.digest)
+    return await pull(this.api, refOf(ref), expected, folder, options)
   }
 }
 

@@ -15,7 +15,7 @@ const REF = 'b/large/v1'
 const SIZE = 100 * MIB
 const bytes = someBytes(SIZE)
 const DIGEST = sha256(bytes)
-const PARTIAL = `.${DIGEST.slice(7)}.bucket-part`
+const PARTIAL = `.${DIGEST.slice(7)}.bucket-partial`
 
 let folder: string
 let work: string
@@ -81,7 +81,9 @@ describe('a download that is interrupted', { timeout: 60_000 }, () => {
       child.kill(signal)
       const ran = await ended
       expect(ran.exit).toBe(signal === 'SIGINT' ? 130 : 143)
-      expect(ran.stderr).toMatch(/MiB of 100\.0 MiB are kept in \S+bucket-part; the same command continues/)
+      expect(ran.stderr).toMatch(
+        /MiB of 100\.0 MiB are kept in \S+bucket-partial; the same command continues/,
+      )
       expect(await readdir(work)).toEqual([PARTIAL])
 
       proxy.alter = undefined
@@ -101,7 +103,7 @@ describe('a download that is interrupted', { timeout: 60_000 }, () => {
     await half
     child.kill('SIGKILL')
     await ended
-    expect(await readdir(work)).toEqual([expect.stringMatching(/^\.[0-9a-f]{64}\..*bucket-part$/)])
+    expect(await readdir(work)).toEqual([expect.stringMatching(/^\.[0-9a-f]{64}\..*bucket-partial$/)])
 
     proxy.alter = undefined
     proxy.restore()
@@ -211,13 +213,13 @@ describe('a partial file', { timeout: 60_000 }, () => {
   })
 
   it('that nobody continued for a week is removed by the next download', async () => {
-    const stale = at(`.${'a'.repeat(64)}.bucket-part`)
-    const recent = at(`.${'b'.repeat(64)}.bucket-part`)
+    const stale = at(`.${'a'.repeat(64)}.bucket-partial`)
+    const recent = at(`.${'b'.repeat(64)}.bucket-partial`)
     for (const path of [stale, recent]) await writeFile(path, 'x')
     const old = Date.now() / 1000 - 8 * 24 * 3600
     await utimes(stale, old, old)
     await new BucketClient({ url: proxy.url }).download(REF, at('model'))
-    expect((await readdir(work)).sort()).toEqual([`.${'b'.repeat(64)}.bucket-part`, 'model'])
+    expect((await readdir(work)).sort()).toEqual([`.${'b'.repeat(64)}.bucket-partial`, 'model'])
   })
 })
 

@@ -17,6 +17,8 @@ import { hasPartials, type KeptPartial, PartialFile, removeStalePartials } from 
 export interface DownloadOptions extends GetOptions {
   /** Replaces a file that has other bytes. Without it such a file is a `TargetError` with the code `EEXIST`. */
   readonly force?: boolean | undefined
+  /** Where partial files are kept; next to the target when left out. On the same file system. */
+  readonly partialFolder?: string | undefined
   /** Told of the partial file that a download leaves when it fails or is stopped. */
   readonly onKept?: ((kept: KeptPartial) => void) | undefined
 }
@@ -38,7 +40,7 @@ export async function downloadFile(
   options: DownloadOptions,
 ): Promise<DownloadResult> {
   const target = await downloadTarget(path)
-  const folder = dirname(target.file)
+  const folder = options.partialFolder ?? dirname(target.file)
   const isKnownFirst = target.existing !== undefined || (await hasPartials(folder, expected))
   const known = isKnownFirst ? await expectedOf(api, ref, expected, options) : undefined
   if (known && target.existing) {
@@ -103,14 +105,14 @@ async function fetchOnce(
 ): Promise<Expected & { computed: Digest }> {
   const download = await openDownload(api, ref, expected, options, known)
   const { digest, size } = download
-  const folder = dirname(file)
+  const folder = options.partialFolder ?? dirname(file)
   let partial: PartialFile | undefined
   try {
     partial = await PartialFile.take(folder, digest, size)
     const computed = digestFromHex(await fillFile(partial, ref, download, options))
     if (computed === digest) {
       await partial.publish(file, existing?.mode ?? 0o666 & ~process.umask())
-      await syncFolder(folder)
+      await syncFolder(dirname(file))
     } else await partial.remove()
     return { digest, size, computed }
   } catch (error) {
@@ -129,7 +131,7 @@ const isOf = (partial: string | undefined, error: unknown): boolean =>
   (!('path' in error) || partial === undefined || error.path === partial)
 
 /** Makes the new name durable. Windows cannot open a folder, and one that may not be listed cannot be opened either. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return
   const handle = await open(folder, 'r').catch((error) => {
     if (error.code === 'EACCES') return undefined

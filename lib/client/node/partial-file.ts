@@ -1,30 +1,19 @@
 /**
- * The file that a download fills, kept until it is whole. Its name holds the digest, so that a later run finds it, and the
- * process that works on it. Taking a partial file is a rename to a name of one's own, which only one process can win.
- *
- * Its content is the bytes of the artifact and then one byte per granule of 1 MiB, which is 1 once those bytes were
- * written. The marks are hints (after a power cut they may be wrong): every byte is hashed before the file is used.
+ * The file that a download fills, kept until it is whole. Its content is the bytes of the artifact and then one byte per
+ * granule of 1 MiB, which is 1 once those bytes were written. The marks are hints (after a power cut they may be wrong):
+ * every byte is hashed before the file is used.
  */
-import { createHash } from 'node:crypto'
-import { readFileSync, readlinkSync } from 'node:fs'
-import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
-import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { type Digest, digestHex } from '../../domain/digest.ts'
 import { MIB } from '../../domain/limits.ts'
+import { claim, claimedPath, freePath, hasUnfinished, removeStale } from './claim.ts'
 
 export const GRANULE_BYTES = MIB
 
 /** Only its owner reads a partial file, since it may replace a file that nobody else may read. */
 const OWNER_ONLY = 0o600
 
-/** What nobody continued for this long is removed. Milliseconds. */
-const STALE_MS = 7 * 24 * 3600 * 1000
-/** The partial file of a process on another machine counts as free after this long without a write. Milliseconds. */
-const FOREIGN_IDLE_MS = 3600 * 1000
-
-const SUFFIX = '.bucket-part'
-const NAME = /^\.([0-9a-f]{64})(?:\.([0-9a-f]{8})-(\d+)-(\d+)-\d+)?\.bucket-part$/
+const SUFFIX = '.bucket-partial'
 
 export interface ByteSpan {
   readonly start: number
@@ -38,8 +27,6 @@ export interface KeptPartial {
   readonly bytes: number
   readonly total: number
 }
-
-let counter = 0
 
 export class PartialFile {
   readonly handle: FileHandle
@@ -72,15 +59,14 @@ export class PartialFile {
    */
   static async take(folder: string, digest: Digest, size: number): Promise<PartialFile> {
     const hex = digestHex(digest)
-    const path = join(folder, `.${hex}.${OWNER}-${counter++}${SUFFIX}`)
-    for (const name of await freePartials(folder, hex)) {
-      if (!(await renamed(join(folder, name), path))) continue
-      const handle = await open(path, 'r+')
+    for (let found = await claim(folder, hex, SUFFIX); found; found = await claim(folder, hex, SUFFIX)) {
+      const handle = await open(found, 'r+')
       const marks = await readMarks(handle, size)
-      if (marks) return new PartialFile(handle, path, folder, digest, size, marks)
+      if (marks) return new PartialFile(handle, found, folder, digest, size, marks)
       await handle.close()
-      await rm(path, { force: true })
+      await rm(found, { force: true })
     }
+    const path = claimedPath(folder, hex, SUFFIX)
     const handle = await open(path, 'wx+', OWNER_ONLY)
     const marks = new Uint8Array(granuleCount(size))
     await handle.truncate(size + marks.byteLength)
@@ -145,7 +131,7 @@ export class PartialFile {
       await rm(this.path, { force: true })
       return undefined
     }
-    const path = join(this.#folder, freeName(digestHex(this.#digest)))
+    const path = freePath(this.#folder, digestHex(this.#digest), SUFFIX)
     // Another process may have left its own meanwhile: the one that is renamed last stays.
     await rename(this.path, path)
     return { path, bytes, total: this.#size }
@@ -157,31 +143,14 @@ export class PartialFile {
   }
 }
 
-/** Whether a folder has partial files of this digest, or of any. False where it cannot be listed. */
-export async function hasPartials(folder: string, digest: Digest | undefined): Promise<boolean> {
-  const names = await partials(folder)
-  return names.some(({ hex }) => digest === undefined || hex === digestHex(digest))
-}
+/** Whether a folder has partial files of this digest, or of any. */
+export const hasPartials = (folder: string, digest: Digest | undefined): Promise<boolean> =>
+  hasUnfinished(folder, digest && digestHex(digest), SUFFIX)
 
 /** Removes partial files that were not continued for a week. */
-export async function removeStalePartials(folder: string): Promise<void> {
-  for (const { name, owner } of await partials(folder)) {
-    const path = join(folder, name)
-    if (isAlive(owner) || (await idleMs(path)) < STALE_MS) continue
-    await rm(path, { force: true })
-  }
-}
-
-interface Owner {
-  readonly host: string
-  readonly pid: number
-  /** When the process started, in the system's own unit; 0 where it is not known. */
-  readonly started: number
-}
+export const removeStalePartials = (folder: string): Promise<void> => removeStale(folder, SUFFIX)
 
 const granuleCount = (size: number): number => Math.ceil(size / GRANULE_BYTES)
-
-const freeName = (hex: string): string => `.${hex}${SUFFIX}`
 
 /** @returns undefined when the file does not have the form of a partial file of this size. */
 async function readMarks(handle: FileHandle, size: number): Promise<Uint8Array | undefined> {
@@ -193,78 +162,4 @@ async function readMarks(handle: FileHandle, size: number): Promise<Uint8Array |
     at += bytesRead
   }
   return marks
-}
-
-/** The names of partial files of this digest that no process works on, the largest first. */
-async function freePartials(folder: string, hex: string): Promise<string[]> {
-  const found = (await partials(folder)).filter((partial) => partial.hex === hex)
-  const free = [freeName(hex)]
-  for (const { name, owner } of found) {
-    if (owner === undefined || isAlive(owner)) continue
-    if (owner.host !== HOST && (await idleMs(join(folder, name))) < FOREIGN_IDLE_MS) continue
-    free.push(name)
-  }
-  return free
-}
-
-async function partials(folder: string): Promise<{ name: string; hex: string; owner: Owner | undefined }[]> {
-  // A folder that can be written but not listed has at most the partial file whose name is known.
-  const names = await readdir(folder).catch(() => [])
-  return names.flatMap((name) => {
-    const [, hex, host, pid, started] = NAME.exec(name) ?? []
-    if (hex === undefined) return []
-    const owner = host === undefined ? undefined : { host, pid: Number(pid), started: Number(started) }
-    return [{ name, hex, owner }]
-  })
-}
-
-/** Whether the process runs on this machine. Of other machines nothing is known. */
-function isAlive(owner: Owner | undefined): boolean {
-  if (owner === undefined || owner.host !== HOST) return false
-  try {
-    process.kill(owner.pid, 0)
-  } catch (error) {
-    // EPERM: it runs, for another user.
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false
-  }
-  // The number of a process that ended is given to another one.
-  const started = startedAt(owner.pid)
-  return started === 0 || owner.started === 0 || started === owner.started
-}
-
-/** Field 22 of `/proc/PID/stat` (proc_pid_stat(5)); 0 where there is none. */
-function startedAt(pid: number): number {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? 0)
-  } catch {
-    return 0
-  }
-}
-
-/** Process numbers mean something within one machine and one namespace of processes (a container has its own). */
-const HOST = createHash('sha256').update(`${hostname()}\n${pidNamespace()}`).digest('hex').slice(0, 8)
-const OWNER = `${HOST}-${process.pid}-${startedAt(process.pid)}`
-
-function pidNamespace(): string {
-  try {
-    return readlinkSync('/proc/self/ns/pid')
-  } catch {
-    return ''
-  }
-}
-
-async function renamed(from: string, to: string): Promise<boolean> {
-  try {
-    await rename(from, to)
-    return true
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
-    throw error
-  }
-}
-
-async function idleMs(path: string): Promise<number> {
-  const found = await stat(path).catch(() => undefined)
-  return found === undefined ? 0 : Date.now() - found.mtimeMs
 }

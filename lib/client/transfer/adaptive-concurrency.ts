@@ -70,7 +70,7 @@ export class AdaptiveConcurrency {
  */
 export async function runAtOnce<T>(
   items: Iterable<T>,
-  concurrency: AdaptiveConcurrency,
+  concurrency: { readonly limit: number },
   signal: AbortSignal | undefined,
   work: (item: T, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {

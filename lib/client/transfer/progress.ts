@@ -10,6 +10,8 @@ export interface Progress {
   readonly total: number | undefined
   /** While uploading: bytes that have left, acknowledged or not. What is not may have to leave again. */
   readonly sent?: number
+  /** Of several files at once. */
+  readonly files?: { readonly done: number; readonly total: number }
 }
 
 export type OnProgress = (progress: Progress) => void

@@ -14,21 +14,22 @@ import { versionPath } from '../../protocol/routes.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { decodeEntryOf, readJson, type Service } from '../api/decode.ts'
 import { findEntry } from '../api/entries.ts'
+import { digestOf } from '../api/open-range.ts'
 import { retrying } from '../api/retry.ts'
 import { hashSource } from './artifact-hash.ts'
-import type { OnProgress } from './progress.ts'
+import type { TransferOptions } from './progress.ts'
 import type { Source } from './source.ts'
 import { upload } from './upload.ts'
 
-export interface PutOptions {
+export interface PutOptions extends TransferOptions {
+  /** What the bytes must be, `sha256:…`: other bytes are `digest_mismatch` before anything is sent. */
+  readonly digest?: string | undefined
   /** Opaque text, 1–256 characters (docs/http-api.md, section 1). */
   readonly uploadedBy?: string | undefined
   /** Opaque text, 1–1,024 characters. */
   readonly provenanceSource?: string | undefined
   /** At most 255 characters; `application/octet-stream` when left out. */
   readonly contentType?: string | undefined
-  readonly onProgress?: OnProgress | undefined
-  readonly signal?: AbortSignal | undefined
 }
 
 export interface PutResult {
@@ -55,10 +56,12 @@ export async function put(
   options: PutOptions,
 ): Promise<PutResult> {
   checkDescription(options)
+  const pinned = options.digest === undefined ? undefined : digestOf(options.digest)
   const { signal } = options
   const isInline = await fitsInline(source.size, service, ref)
   const digests = await hashSource(source, api.platform.sha256, options)
   const digest = digestFromHex(digests.sha256)
+  if (pinned !== undefined && digest !== pinned) throw otherBytes(ref, pinned, digest, source.size)
   try {
     if (!isInline) return await upload(api, ref, source, digests, options)
     const stored = source.size > ASK_FIRST_BYTES ? await findEntry(api, ref, signal) : undefined
@@ -132,6 +135,15 @@ async function fitsInline(size: number, service: () => Promise<Service>, ref: Ar
     )
   return size <= Math.min(maxInlineBytes, INLINE_BYTES)
 }
+
+/** Found before anything is sent, such as the truncated output of a program that failed. */
+const otherBytes = (ref: ArtifactRef, pinned: Digest, computed: Digest, size: number) =>
+  new BucketError(
+    'digest_mismatch',
+    `the bytes for ${formatRef(ref)} have the digest ${computed}, not the expected ${pinned}`,
+    { declared_digest: pinned, computed_digest: computed, size },
+    { next: 'Nothing was sent. Check that the source is complete and is the one you mean.' },
+  )
 
 /** The refusal that the server would give, known from its entry before a byte is sent. */
 function versionExists(stored: Entry, declared: Digest): BucketError {

@@ -83,7 +83,7 @@ describe('bucket get', () => {
     const json = await on('get', `b/a/v@${sha256(bytes)}`, '-o', folder, '--json')
     expect(JSON.parse(json.stdout)).toEqual({
       path: at('a-v'),
-      ref: 'b/a/v',
+      ref: `b/a/v@${sha256(bytes)}`,
       digest: sha256(bytes),
       size: 2_000_000,
       fetched: true,

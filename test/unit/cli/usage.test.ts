@@ -21,9 +21,9 @@ describe('the command line', () => {
   })
 
   it('says what was meant by a mistyped command or option', async () => {
-    const command = await bucket(['pul', 'b/a/v'])
+    const command = await bucket(['gte', 'b/a/v'])
     expect(command.exit).toBe(2)
-    expect(command.stderr).toContain('Did you mean put?')
+    expect(command.stderr).toContain('Did you mean get?')
     const helped = await bucket(['lst', '--help'])
     expect([helped.exit, helped.stdout]).toEqual([2, ''])
     expect(helped.stderr).toContain('Did you mean list?')

@@ -309,7 +309,7 @@ describe('download', () => {
       onProgress: ({ bytes: done }) => done > 3_000_000 && given.abort(new Error('enough')),
     })
     await expect(stopping).rejects.toThrow('enough')
-    expect(await readdir(folder)).toEqual([`.${sha256(bytes).slice(7)}.bucket-part`])
+    expect(await readdir(folder)).toEqual([`.${sha256(bytes).slice(7)}.bucket-partial`])
     front.received.length = 0
     await bucket.download(REF, join(folder, 'model'))
     expect((await readFile(join(folder, 'model'))).equals(bytes)).toBe(true)

@@ -1,0 +1,189 @@
+/** `bucket push` and `bucket pull`: a folder as one artifact version, file by file. */
+import type { Command } from 'commander'
+import type { PushOptions as ClientPushOptions, Progress } from '../client/node.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import { parseParallel } from './arguments.ts'
+import { type ConnectionOptions, connect, withConnection } from './connection.ts'
+import type { CliContext } from './context.ts'
+import { UsageError } from './failure.ts'
+import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
+import { parsePinnedRef } from './refs.ts'
+import { formatSize } from './sizes.ts'
+
+interface PushOptions extends ConnectionOptions, OutputOptions {
+  readonly uploadedBy?: string
+  readonly provenanceSource?: string
+  readonly include?: readonly string[]
+  readonly exclude?: readonly string[]
+  readonly parallel?: number
+  readonly dryRun?: boolean
+  readonly cache?: boolean
+  readonly lock?: string
+}
+
+interface PullOptions extends ConnectionOptions, OutputOptions {
+  readonly parallel?: number
+  readonly force?: boolean
+  readonly locked?: string
+}
+
+const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text]
+
+export function addFolderCommands(program: Command, context: CliContext): void {
+  const push = program
+    .command('push')
+    .description('store a folder: its files, then a manifest of them under the reference')
+    .argument('<ref>', 'bucket_id/artifact_id/version, with @sha256:… to pin the manifest')
+    .argument('<folder>', 'the folder')
+    .option('--include <pattern>', 'only files that match, such as *.json; may be repeated', collect)
+    .option('--exclude <pattern>', 'no files or folders that match; may be repeated', collect)
+    .option('--parallel <number>', 'files at once (default: 8)', parseParallel)
+    .option('--dry-run', 'show what would be sent, and the pinned reference; send nothing')
+    .option('--no-cache', 'hash every file again')
+    .option('--uploaded-by <text>', 'who stores it: opaque text, 1-256 characters')
+    .option('--provenance-source <text>', 'where it comes from: opaque text, 1-1024 characters')
+    .option('--lock <file>', 'add the pinned reference to a lock file, such as bucket.lock')
+    .addHelpText(
+      'after',
+      `
+Files that are stored already are not sent again. The manifest comes last: nobody sees half a folder, and after an
+interruption the same command sends only what is missing.
+
+Examples:
+  bucket push prod-models/llama-3-8b/v3.1.0 ./checkpoint --exclude '*.tmp'
+  bucket push datasets/snapshots/2026-11-23 ./snapshot --dry-run
+  bucket push datasets/snapshots/2026-11-23 ./snapshot --lock bucket.lock`,
+    )
+    .action((text: string, folder: string, options: PushOptions) =>
+      pushFolder(text, folder, options, context),
+    )
+  withOutput(withConnection(push))
+
+  const pull = program
+    .command('pull')
+    .description('fetch a folder that was stored with push, every file verified')
+    .argument('<ref>', 'bucket_id/artifact_id/version, with @sha256:… to accept no other manifest')
+    .argument('<folder>', 'where it goes: a new folder, or an empty one')
+    .option('--parallel <number>', 'files at once (default: 8)', parseParallel)
+    .option('-f, --force', 'replace a folder that has other content')
+    .option('--locked <file>', 'take exactly what this lock file names')
+    .addHelpText(
+      'after',
+      `
+The folder gets its name when all files are there and verified. A pull that is stopped or fails leaves a hidden folder
+next to it, and the same command continues. A folder that has this content already is not fetched again.
+
+Examples:
+  bucket pull prod-models/llama-3-8b/v3.1.0 ./checkpoint
+  bucket pull datasets/snapshots/2026-11-23 ./snapshot --locked bucket.lock`,
+    )
+    .action((text: string, folder: string, options: PullOptions) =>
+      pullFolder(text, folder, options, context),
+    )
+  withOutput(withConnection(pull))
+}
+
+/** Several transfers at once are one line: the files done, and their bytes together. */
+const filesProgress =
+  ({ line }: Output) =>
+  (progress: Progress): void => {
+    const { files } = progress
+    line?.report({ ...progress, name: files && `${files.done} of ${files.total} files` })
+  }
+
+async function pushFolder(
+  text: string,
+  folder: string,
+  options: PushOptions,
+  context: CliContext,
+): Promise<void> {
+  const { ref, digest } = parsePinnedRef(text)
+  const { uploadedBy, provenanceSource, include, exclude, parallel, dryRun, cache } = options
+  const output = createOutput(options, context)
+  const bucket = await connect(options, context, output)
+  const asked: ClientPushOptions = {
+    ...{ uploadedBy, provenanceSource, include, exclude, parallel, dryRun, digest },
+    cacheFolder: cache === false ? false : undefined,
+    onProgress: filesProgress(output),
+    signal: context.signal,
+  }
+  try {
+    const { manifest, sent, size, created, ...pushed } = await bucket.push(ref, folder, asked)
+    const pinned = `${formatRef(ref)}@${pushed.digest}`
+    const files = manifest.entries.filter(({ type }) => type === 'file').length
+    const lines = dryRun ? sent.map((path) => `would send  ${shownPath(path)}\n`).join('') : ''
+    await output.result(`${lines}${pinned}\n`, {
+      ref: pinned,
+      created,
+      dry_run: dryRun === true,
+      files,
+      size,
+      sent,
+    })
+    if (!dryRun && options.lock !== undefined && pushed.entry) {
+      const { addToLockFile } = await import('../client/node.ts')
+      await addToLockFile(options.lock, ref, pushed.entry)
+    }
+    const state = dryRun ? 'not stored' : created ? 'stored' : 'already stored, identical'
+    output.remark(
+      `${state}: ${files} files, ${formatSize(size)}; ${sent.length} ${dryRun ? 'to send' : 'sent'}`,
+    )
+  } finally {
+    output.close()
+  }
+}
+
+async function pullFolder(
+  text: string,
+  folder: string,
+  options: PullOptions,
+  context: CliContext,
+): Promise<void> {
+  const { ref, digest } = parsePinnedRef(text)
+  const { parallel, force, locked } = options
+  const output = createOutput(options, context)
+  const bucket = await connect(options, context, output)
+  try {
+    const expected = locked === undefined ? digest : (await lockedDigest(locked, ref, digest)).digest
+    const pulling = bucket.pull(ref, folder, {
+      ...{ digest: expected, parallel, force },
+      onProgress: filesProgress(output),
+      onKept: ({ path, bytes, total }) =>
+        output.remark(
+          `${formatSize(bytes)} of ${formatSize(total)} are kept in ${path}; the same command continues from there`,
+        ),
+      signal: context.signal,
+    })
+    const pulled = await pulling.catch(withForceOption)
+    const files = pulled.manifest.entries.filter(({ type }) => type === 'file').length
+    await output.result(`${folder}\n`, {
+      path: folder,
+      ref: `${formatRef(ref)}@${pulled.digest}`,
+      files,
+      size: pulled.size,
+      fetched: pulled.fetched,
+    })
+    output.remark(
+      pulled.fetched === 0 && pulled.size > 0
+        ? `nothing fetched, the folder is identical: ${files} files, ${formatSize(pulled.size)}, verified`
+        : `${files} files, ${formatSize(pulled.size)}, verified`,
+    )
+  } finally {
+    output.close()
+  }
+}
+
+/** A name may contain anything, also what steers a terminal. */
+const shownPath = (path: string): string => (/\p{Cc}/u.test(path) ? JSON.stringify(path) : path)
+
+/** The remedy in the words of the command line. */
+function withForceOption(error: unknown): never {
+  if (error instanceof Error && 'code' in error && error.code === 'target_exists')
+    throw new UsageError(error.message, 'Choose another folder, or replace the whole folder with --force.')
+  throw error
+}
+
+async function lockedDigest(...args: Parameters<typeof import('../client/node.ts').lockedRef>) {
+  const { lockedRef } = await import('../client/node.ts')
+  return await lockedRef(...args)
+}

@@ -1,0 +1,132 @@
+/**
+ * Unfinished files and folders that survive the process that works on them. A free one is named by a digest alone. A
+ * process takes it by renaming it to a name with its own identity, which only one process can win, and gives it back the
+ * same way. What a killed process left is free as soon as that process is gone.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync, readlinkSync } from 'node:fs'
+import { readdir, rename, rm, stat } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+
+/** Unfinished work that nobody continued for this long is removed. Milliseconds. */
+const STALE_MS = 7 * 24 * 3600 * 1000
+/** Work of a process on another machine counts as free after this long without a write. Milliseconds. */
+const FOREIGN_IDLE_MS = 3600 * 1000
+
+const NAME = /^\.([0-9a-f]{64})(?:\.([0-9a-f]{8})-(\d+)-(\d+)-\d+)?(\.[a-z-]+)$/
+
+interface Owner {
+  readonly host: string
+  readonly pid: number
+  /** When the process started, in the system's own unit; 0 where it is not known. */
+  readonly started: number
+}
+
+interface Found {
+  readonly name: string
+  readonly hex: string
+  readonly owner: Owner | undefined
+}
+
+let counter = 0
+
+/** @returns a path that no other process or call uses. */
+export const claimedPath = (folder: string, hex: string, suffix: string): string =>
+  join(folder, `.${hex}.${OWNER}-${counter++}${suffix}`)
+
+export const freePath = (folder: string, hex: string, suffix: string): string =>
+  join(folder, `.${hex}${suffix}`)
+
+/** Takes unfinished work of this digest that no process works on. @returns its new path; undefined if there is none. */
+export async function claim(folder: string, hex: string, suffix: string): Promise<string | undefined> {
+  const path = claimedPath(folder, hex, suffix)
+  if (await renamed(freePath(folder, hex, suffix), path)) return path
+  for (const found of await listed(folder, suffix)) {
+    if (found.hex !== hex || found.owner === undefined || isAlive(found.owner)) continue
+    const from = join(folder, found.name)
+    if (found.owner.host !== HOST && (await idleMs(from)) < FOREIGN_IDLE_MS) continue
+    if (await renamed(from, path)) return path
+  }
+  return undefined
+}
+
+/** Whether a folder has unfinished work of this digest, or of any. False where it cannot be listed. */
+export async function hasUnfinished(
+  folder: string,
+  hex: string | undefined,
+  suffix: string,
+): Promise<boolean> {
+  return (await listed(folder, suffix)).some((found) => hex === undefined || found.hex === hex)
+}
+
+/** Removes work that was not continued for a week. */
+export async function removeStale(folder: string, suffix: string): Promise<void> {
+  for (const { name, owner } of await listed(folder, suffix)) {
+    const path = join(folder, name)
+    if (owner !== undefined && isAlive(owner)) continue
+    if ((await idleMs(path)) >= STALE_MS) await rm(path, { recursive: true, force: true })
+  }
+}
+
+async function listed(folder: string, suffix: string): Promise<Found[]> {
+  // A folder that can be written but not listed has at most the work whose name is known.
+  const names = await readdir(folder).catch(() => [])
+  return names.flatMap((name) => {
+    const [, hex, host, pid, started, ending] = NAME.exec(name) ?? []
+    if (hex === undefined || ending !== suffix) return []
+    const owner = host === undefined ? undefined : { host, pid: Number(pid), started: Number(started) }
+    return [{ name, hex, owner }]
+  })
+}
+
+/** Whether the process runs on this machine. Of other machines nothing is known. */
+function isAlive(owner: Owner): boolean {
+  if (owner.host !== HOST) return false
+  try {
+    process.kill(owner.pid, 0)
+  } catch (error) {
+    // EPERM: it runs, for another user.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false
+  }
+  // The system gives the number of a process that ended to another one.
+  const started = startedAt(owner.pid)
+  return started === 0 || owner.started === 0 || started === owner.started
+}
+
+/** Field 22 of `/proc/PID/stat` (proc_pid_stat(5)); 0 where there is none. */
+function startedAt(pid: number): number {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? 0)
+  } catch {
+    return 0
+  }
+}
+
+/** Process numbers mean something within one machine and one namespace of processes (a container has its own). */
+const HOST = createHash('sha256').update(`${hostname()}\n${pidNamespace()}`).digest('hex').slice(0, 8)
+const OWNER = `${HOST}-${process.pid}-${startedAt(process.pid)}`
+
+function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return ''
+  }
+}
+
+async function renamed(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
+}
+
+async function idleMs(path: string): Promise<number> {
+  const found = await stat(path).catch(() => undefined)
+  return found === undefined ? 0 : Date.now() - found.mtimeMs
+}

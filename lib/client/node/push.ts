@@ -1,0 +1,239 @@
+/** A local folder becomes artifacts and a manifest. The manifest is stored last, so half a folder is never visible. */
+import { stat } from 'node:fs/promises'
+import { type Digest, digestFromHex, digestHex } from '../../domain/digest.ts'
+import type { Entry } from '../../domain/entry.ts'
+import { BucketError } from '../../domain/errors.ts'
+import { type ArtifactKey, type ArtifactRef, artifactKey, formatRef } from '../../domain/identifiers.ts'
+import { digestOf } from '../api/open-range.ts'
+import {
+  encodeManifest,
+  type FolderManifest,
+  fileRef,
+  filesArtifactId,
+  folderManifest,
+  MANIFEST_TYPE,
+  type ManifestFile,
+} from '../folder/manifest.ts'
+import { runAtOnce } from '../transfer/adaptive-concurrency.ts'
+import { type ArtifactDigests, hashSource } from '../transfer/artifact-hash.ts'
+import type { TransferOptions } from '../transfer/progress.ts'
+import type { PutOptions, PutResult } from '../transfer/put.ts'
+import { bytesSource, type Source } from '../transfer/source.ts'
+import { DigestCache, defaultCacheFolder } from './digest-cache.ts'
+import { fileSource } from './file-source.ts'
+import { type LocalFile, type ScanOptions, scanFolder } from './scan-folder.ts'
+import { createSha256 } from './sha256.ts'
+
+export interface PushOptions extends ScanOptions, TransferOptions {
+  readonly uploadedBy?: string | undefined
+  readonly provenanceSource?: string | undefined
+  /** What the manifest must be, `sha256:…`: another folder is `digest_mismatch` before anything is sent. */
+  readonly digest?: string | undefined
+  /** Files at once; 8 when left out. */
+  readonly parallel?: number | undefined
+  /** Computes everything and sends nothing. */
+  readonly dryRun?: boolean | undefined
+  /** Where digests of unchanged files are kept; `false` for nowhere. */
+  readonly cacheFolder?: string | false | undefined
+}
+
+export interface PushResult {
+  readonly ref: ArtifactRef
+  /** Of the manifest. */
+  readonly digest: Digest
+  readonly manifest: FolderManifest
+  /** Of the manifest; undefined for a dry run. */
+  readonly entry: Entry | undefined
+  /** False if this folder was stored under the ref before. */
+  readonly created: boolean
+  /** Paths of the files that were sent, or would be. */
+  readonly sent: readonly string[]
+  /** Bytes of all files. */
+  readonly size: number
+}
+
+/** The calls of the client that a push needs. */
+export interface PushCalls {
+  put(ref: ArtifactRef, source: Source, options: PutOptions): Promise<PutResult>
+  listVersions(key: ArtifactKey, options: TransferOptions): AsyncIterable<Entry>
+}
+
+export const DEFAULT_PARALLEL = 8
+/** One page of a list saves up to 1,000 questions: worth it while it names at least this share of the files. */
+const LIST_WORTH = 20
+
+/** @throws FolderError `folder_invalid`; what storing throws; the system's error. */
+export async function push(
+  calls: PushCalls,
+  ref: ArtifactRef,
+  folder: string,
+  options: PushOptions,
+): Promise<PushResult> {
+  const { signal, dryRun = false, uploadedBy, provenanceSource, onProgress } = options
+  filesArtifactId(ref.artifactId)
+  const scan = await scanFolder(folder, options)
+  const hashed = await hashFiles(folder, scan.files, options)
+  const manifest = folderManifest([...hashed.map(({ entry }) => entry), ...scan.others])
+  const bytes = encodeManifest(manifest)
+  const sha256 = createSha256()
+  sha256.update(bytes)
+  const digest = digestFromHex(sha256.hex())
+  if (options.digest !== undefined && options.digest !== digest)
+    throw new BucketError(
+      'digest_mismatch',
+      `the manifest of ${JSON.stringify(folder)} has the digest ${digest}, not ${options.digest}`,
+      { declared_digest: digestOf(options.digest), computed_digest: digest },
+      { next: 'Nothing was sent. Find out what changed in the folder.' },
+    )
+  const sent = await sendFiles(calls, ref, hashed, options)
+  const size = scan.files.reduce((sum, file) => sum + file.size, 0)
+  const shared = { ref, digest, manifest, sent, size }
+  if (dryRun) return { ...shared, entry: undefined, created: false }
+  const described = { uploadedBy, provenanceSource, contentType: MANIFEST_TYPE, digest, signal }
+  const { entry, created } = await calls.put(ref, bytesSource(bytes), described)
+  onProgress?.({ phase: 'committed', bytes: size, total: size })
+  return { ...shared, entry, created }
+}
+
+interface HashedFile {
+  readonly location: string
+  readonly entry: ManifestFile
+  readonly digests: ArtifactDigests
+}
+
+async function hashFiles(
+  folder: string,
+  files: readonly LocalFile[],
+  { parallel = DEFAULT_PARALLEL, onProgress, signal, cacheFolder = defaultCacheFolder() }: PushOptions,
+): Promise<HashedFile[]> {
+  const cache = await DigestCache.open(folder, cacheFolder === false ? undefined : cacheFolder)
+  const total = files.reduce((sum, { size }) => sum + size, 0)
+  const hashed: HashedFile[] = []
+  let bytes = 0
+  const add = (count: number) => {
+    bytes += count
+    const counted = { done: hashed.length, total: files.length }
+    onProgress?.({ phase: 'hashing', bytes, total, files: counted })
+  }
+  try {
+    await runAtOnce(files, { limit: parallel }, signal, async (file, stop) => {
+      hashed.push(await hashFile(file, cache, add, stop))
+    })
+  } finally {
+    await cache.save()
+  }
+  return hashed
+}
+
+async function hashFile(
+  { path, location, executable }: LocalFile,
+  cache: DigestCache,
+  onBytes: (count: number) => void,
+  signal: AbortSignal,
+): Promise<HashedFile> {
+  const before = await stat(location, { bigint: true })
+  const described = (digest: Digest, size: number): ManifestFile => ({
+    type: 'file',
+    path,
+    size,
+    digest,
+    ...(executable && { executable }),
+  })
+  const known = cache.get(before)
+  if (known !== undefined) {
+    onBytes(Number(before.size))
+    return { location, entry: described(known, Number(before.size)), digests: { sha256: digestHex(known) } }
+  }
+  const source = await fileSource(location, { signal })
+  try {
+    let read = 0
+    const onProgress = ({ bytes }: { bytes: number }) => {
+      onBytes(bytes - read)
+      read = bytes
+    }
+    const digests = await hashSource(source, createSha256, { onProgress, signal })
+    const digest = digestFromHex(digests.sha256)
+    const after = await stat(location, { bigint: true })
+    if (after.ino === before.ino && after.mtimeNs === before.mtimeNs) cache.add(after, digest)
+    return { location, entry: described(digest, source.size), digests }
+  } finally {
+    await source.dispose()
+  }
+}
+
+/** Sends each different file once. @returns the paths of those that were missing, sorted. */
+async function sendFiles(
+  calls: PushCalls,
+  ref: ArtifactRef,
+  files: readonly HashedFile[],
+  {
+    parallel = DEFAULT_PARALLEL,
+    dryRun = false,
+    uploadedBy,
+    provenanceSource,
+    onProgress,
+    signal,
+  }: PushOptions,
+): Promise<string[]> {
+  const byDigest = new Map<Digest, HashedFile>()
+  for (const file of [...files].sort((a, b) => (a.entry.path < b.entry.path ? -1 : 1)))
+    if (!byDigest.has(file.entry.digest)) byDigest.set(file.entry.digest, file)
+  const stored = await storedDigests(calls, ref, byDigest, signal)
+  const missing = [...byDigest.values()].filter(({ entry }) => !stored.has(entry.digest))
+  const total = missing.reduce((sum, { entry }) => sum + entry.size, 0)
+  const sent: string[] = []
+  const underWay = new Map<string, number>()
+  let done = 0
+  let doneFiles = 0
+  const report = () => {
+    const bytes = [...underWay.values()].reduce((sum, count) => sum + count, done)
+    onProgress?.({ phase: 'uploading', bytes, total, files: { done: doneFiles, total: missing.length } })
+  }
+  if (missing.length > 0) report()
+  await runAtOnce(missing, { limit: parallel }, signal, async ({ location, entry, digests }, stop) => {
+    const { path, size, digest } = entry
+    if (!dryRun) {
+      const source = await fileSource(location, { signal: stop })
+      const { created } = await calls.put(
+        fileRef(ref, { digest }),
+        { ...source, ...digests },
+        {
+          uploadedBy,
+          provenanceSource,
+          digest,
+          signal: stop,
+          onProgress({ phase, bytes, sent: left = 0 }) {
+            if (phase !== 'uploading') return
+            underWay.set(path, Math.max(bytes, left))
+            report()
+          },
+        },
+      )
+      if (created) sent.push(path)
+    } else sent.push(path)
+    underWay.delete(path)
+    done += size
+    doneFiles += 1
+    report()
+  })
+  return sent.sort()
+}
+
+/** Which of the files are stored already, as far as a list tells that faster than one question per file. */
+async function storedDigests(
+  calls: PushCalls,
+  ref: ArtifactRef,
+  wanted: ReadonlyMap<Digest, unknown>,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlySet<Digest>> {
+  const stored = new Set<Digest>()
+  if (wanted.size < LIST_WORTH) return stored
+  const key = artifactKey({ bucketId: ref.bucketId, artifactId: filesArtifactId(ref.artifactId) })
+  let seen = 0
+  for await (const { ref: found, digest } of calls.listVersions(key, { signal })) {
+    if (wanted.has(digest) && formatRef(found) === formatRef(fileRef(ref, { digest }))) stored.add(digest)
+    seen += 1
+    if (seen >= (wanted.size * 1000) / LIST_WORTH) break
+  }
+  return stored
+}
