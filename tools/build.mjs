@@ -2,7 +2,7 @@
  * `npm run build`: compiles the package into `dist/`. The new folder replaces the old one as a whole, so that no file of an
  * earlier build stays in it.
  */
-import { mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { compile, compileCommonJsTypes } from './tsc.mjs'
 
@@ -12,6 +12,8 @@ const built = join(work, 'dist')
 try {
   compile('tsconfig.build.json', built)
   compileCommonJsTypes('tsconfig.commonjs.json', join(built, 'commonjs'))
+  // npm sets this bit only when it installs; npx runs the file directly.
+  chmodSync(join(built, 'bin', 'bucket.js'), 0o755)
   rmSync('dist', { recursive: true, force: true })
   renameSync(built, 'dist')
 } finally {
