@@ -28,7 +28,7 @@ export interface FolderDamage {
 
 /** A blob that no entry names. */
 export interface UnreferencedBlob {
-  /** Relative to the data folder. */
+  /** Relative to the data folder; for the end of the ledger, its file, `#` and the offset. */
   readonly path: string
   /** Bytes. */
   readonly size: number
@@ -39,6 +39,8 @@ export interface FolderCheck {
   readonly verify: boolean
   readonly signal: AbortSignal
   readonly onDamage: (damage: FolderDamage) => void
+  /** Told, in words, about entries of the ledger that cannot be read, and about files of it that were changed. */
+  readonly onLedgerDamage: (message: string) => void
   readonly onUnreferenced: (blob: UnreferencedBlob) => void
   readonly onProgress: (bytes: number, total: number) => void
 }

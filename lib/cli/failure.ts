@@ -60,6 +60,8 @@ export function describeFailure(error: unknown): Failure {
         next: 'Sign in as for other AWS tools (aws configure, AWS_PROFILE, aws sso login), or choose another --auth.',
         exit,
       }
+    case 'FolderDamaged':
+      return { what: 'The data folder is damaged', why: [error.message], next: nextOf(error), exit }
     case 'FolderRefused':
       return { what: 'The data folder cannot be used', why: [error.message], next: nextOf(error), exit }
     case 'FolderError':

@@ -32,7 +32,8 @@ export function addFsckCommand(program: Command, context: CliContext): void {
 Reports entries whose bytes are missing or wrong, and blobs that no entry names (they lost a race, or were never
 committed; nobody can fetch them). Nothing is changed. Without --verify only names and sizes are compared.
 
-Exits with ${EXIT.done} when every entry has its bytes, unreferenced blobs or not, and with ${EXIT.digestMismatch} when one has not.
+Exits with ${EXIT.done} when every entry has its bytes, unreferenced blobs or not, and with ${EXIT.digestMismatch} when one has not, or when
+the ledger is damaged or missing.
 
 Examples:
   bucket fsck
@@ -49,6 +50,7 @@ async function fsck(options: FsckOptions, context: CliContext): Promise<void> {
   const dataDir = options.dataDir ?? (environment[CLI_ENVIRONMENT.dataDir] || '.bucket')
   const damaged: FolderDamage[] = []
   const unreferenced: UnreferencedBlob[] = []
+  const ledgerDamage: string[] = []
   let damagedCount = 0
   let unreferencedCount = 0
   let unreferencedSize = 0
@@ -59,6 +61,10 @@ async function fsck(options: FsckOptions, context: CliContext): Promise<void> {
       damagedCount += 1
       if (damaged.length < NAMED) damaged.push(damage)
     },
+    onLedgerDamage(message) {
+      damagedCount += 1
+      if (ledgerDamage.length < NAMED) ledgerDamage.push(message)
+    },
     onUnreferenced(blob) {
       unreferencedCount += 1
       unreferencedSize += blob.size
@@ -67,6 +73,7 @@ async function fsck(options: FsckOptions, context: CliContext): Promise<void> {
     onProgress: (bytes, total) => output.onProgress?.({ phase: 'verifying', bytes, total }),
   })
   const text = [
+    ...ledgerDamage.map((message) => `ledger  ${message}\n`),
     ...damaged.map(damageLine),
     ...unreferenced.map(({ path, size: bytes }) => `unreferenced  ${path}  ${formatSize(bytes)}\n`),
     `${count(entries, 'entry', 'entries')}, ${formatSize(size)}: ${verdict(damagedCount, options.verify)}\n`,
@@ -76,7 +83,7 @@ async function fsck(options: FsckOptions, context: CliContext): Promise<void> {
     entries,
     size,
     verified: options.verify ?? false,
-    damaged: { count: damagedCount, entries: damaged.map(damageDocument) },
+    damaged: { count: damagedCount, ledger: ledgerDamage, entries: damaged.map(damageDocument) },
     unreferenced: { count: unreferencedCount, size: unreferencedSize, blobs: unreferenced },
   })
   if (damagedCount > 0) throw new ExitError(EXIT.digestMismatch)

@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import type { BlobId, BlobState } from '../repository/ports.ts'
 import { blobFolder, blobName } from './blob-names.ts'
-import { closeFile, openFile, renameFile, sizeOfFile, syncFile } from './disk.ts'
+import { closeFile, openFile, removeFile, renameFile, sizeOfFile, syncFile } from './disk.ts'
 import { durableFolders } from './durable-folders.ts'
 
 /** Blobs whose durable write this process remembers; an older one is hashed again when it must be proven. */
@@ -19,6 +19,8 @@ export interface BlobFiles {
    * @param file its bytes were verified to have the blob's digest; on failure it is left where it is.
    */
   publish(blob: BlobId, file: string): Promise<void>
+  /** Removes the file of a blob, durably; there may be none. Only for the owner of the folder. */
+  remove(blob: BlobId): Promise<void>
   /** As `BlobStore.inspect`; what it finds cannot vanish any more. */
   inspect(blob: BlobId): Promise<BlobState>
 }
@@ -54,6 +56,13 @@ export function blobFiles(root: string): BlobFiles {
       }
       await folders.sync(folder)
       attest(path)
+    },
+
+    async remove(blob) {
+      const { folder, path } = locate(blob)
+      if (!(await removeFile(path))) return
+      await folders.sync(folder)
+      attested.delete(path)
     },
 
     async inspect(blob) {

@@ -7,7 +7,7 @@ import type { UploadRecord } from '../repository/upload-ports.ts'
 import type { FolderStaging } from './folder-staging.ts'
 import type { LmdbUploads } from './lmdb-uploads.ts'
 import type { StagingTable } from './staging-table.ts'
-import type { StagingFile } from './upload-tables.ts'
+import type { StagingFile } from './upload-row.ts'
 
 export interface CleanUp {
   readonly uploads: LmdbUploads

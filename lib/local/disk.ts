@@ -2,6 +2,7 @@
  * The file system as the blob store uses it: each call once, each failure translated here and nowhere else.
  * A full disk or an exhausted quota is `insufficient_storage`; every other failure is `unavailable`, never "not found".
  */
+import { createHash, type Hash } from 'node:crypto'
 import fs from 'node:fs'
 import { promisify } from 'node:util'
 import { BucketError } from '../domain/errors.ts'
@@ -25,6 +26,7 @@ const errorCode = (error: unknown): string | undefined =>
 
 /** @returns what a failure of the file system means to the caller of a port. */
 export function diskError(error: unknown): BucketError {
+  if (error instanceof BucketError) return error
   const code = errorCode(error)
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new BucketError(
@@ -75,7 +77,7 @@ export function sizeOfFile(fd: number): number {
   try {
     return sizeIn(fs.fstatSync(fd))
   } catch (error) {
-    throw error instanceof BucketError ? error : diskError(error)
+    throw diskError(error)
   }
 }
 
@@ -85,7 +87,7 @@ export async function sizeAtPath(path: string): Promise<number | undefined> {
     return sizeIn(await stat(path))
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined
-    throw error instanceof BucketError ? error : diskError(error)
+    throw diskError(error)
   }
 }
 
@@ -159,27 +161,83 @@ export async function sealFile(path: string): Promise<void> {
 /** Reads up to `length` bytes at `position` into a buffer of their own; fewer only at the end of the file. */
 export async function readAt(fd: number, position: number, length: number): Promise<Uint8Array> {
   const buffer = Buffer.allocUnsafeSlow(length)
-  let filled = 0
-  while (filled < length) {
-    const count = await readSome(fd, buffer, filled, position + filled)
-    if (count === 0) break
-    filled += count
-  }
+  const filled = await readInto(fd, buffer, 0, length, position)
   return filled === length ? buffer : buffer.subarray(0, filled)
 }
 
-const readSome = (fd: number, buffer: Buffer, offset: number, position: number): Promise<number> =>
+/**
+ * Reads up to `length` bytes at `position` into `buffer` at `offset`.
+ *
+ * @returns the number of bytes; fewer than `length` only at the end of the file.
+ */
+export async function readInto(
+  fd: number,
+  buffer: Buffer,
+  offset: number,
+  length: number,
+  position: number,
+): Promise<number> {
+  let filled = 0
+  while (filled < length) {
+    const count = await readSome(fd, buffer, offset + filled, length - filled, position + filled)
+    if (count === 0) break
+    filled += count
+  }
+  return filled
+}
+
+const readSome = (
+  fd: number,
+  buffer: Buffer,
+  offset: number,
+  length: number,
+  position: number,
+): Promise<number> =>
   new Promise((resolve, reject) => {
-    fs.read(fd, buffer, offset, buffer.byteLength - offset, position, (error, count) =>
+    fs.read(fd, buffer, offset, length, position, (error, count) =>
       error ? reject(diskError(error)) : resolve(count),
     )
   })
+
+/** SHA-256 of an open file's first `length` bytes. */
+export async function hashFile(fd: number, length: number): Promise<Hash> {
+  const hash = createHash('sha256')
+  const chunk = Buffer.allocUnsafe(Math.min(1024 * 1024, Math.max(length, 1)))
+  for (let at = 0; at < length; ) {
+    const read = await readInto(fd, chunk, 0, Math.min(chunk.length, length - at), at)
+    if (read === 0) break
+    hash.update(chunk.subarray(0, read))
+    at += read
+  }
+  return hash
+}
+
+/** Cuts an open file at `size` bytes, durably. */
+export async function truncateFile(fd: number, size: number): Promise<void> {
+  try {
+    await ftruncate(fd, size)
+    await fsync(fd)
+  } catch (error) {
+    throw diskError(error)
+  }
+}
 
 /** Gives a file its final name, in place of whatever had it. */
 export const renameFile = (from: string, to: string): Promise<void> => rename(from, to).catch(translate)
 
 /** Removes a temporary file. One that stays is removed at the next start: its failure must not hide the first one. */
 export const removeTemporary = (path: string): Promise<void> => unlink(path).catch(() => undefined)
+
+/** Removes a file. @returns false when there was none. */
+export async function removeFile(path: string): Promise<boolean> {
+  try {
+    await unlink(path)
+    return true
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false
+    throw diskError(error)
+  }
+}
 
 /** Makes a folder whose parent exists; that it is there already is no failure. */
 export async function makeFolder(path: string): Promise<void> {

@@ -4,18 +4,22 @@
  */
 import { join } from 'node:path'
 import type { ByteRange } from '../domain/byte-range.ts'
-import type { BlobStore, Clock } from '../repository/ports.ts'
+import type { BlobId, BlobStore, Clock } from '../repository/ports.ts'
 import { abortable } from './abortable.ts'
 import type { BlobFiles } from './blob-files.ts'
 import { readFile } from './blob-reader.ts'
 import { removeTemporary } from './disk.ts'
+import type { HeldBlobs } from './ledger/held-blobs.ts'
+import type { LogLedger } from './ledger/log-ledger.ts'
+import { SMALL_BLOB_BYTES } from './ledger/record.ts'
 import { presignedBlob, presignedGet } from './presigned.ts'
-import { SMALL_BLOB_BYTES, type SmallBlobs } from './small-blobs.ts'
 import { writeTemporary } from './temporary.ts'
 
 export interface FolderBlobsOptions {
   readonly files: BlobFiles
-  readonly small: SmallBlobs
+  /** Small blobs that wait for their entry, which takes them into the ledger. */
+  readonly held: HeldBlobs
+  readonly ledger: Pick<LogLedger, 'storedBlob'>
   /** The folder of temporaries, on the same file system; nobody else writes there. */
   readonly temporaries: string
   /** Signs presigned requests. */
@@ -23,37 +27,51 @@ export interface FolderBlobsOptions {
   readonly clock: Clock
 }
 
-export function folderBlobs({ files, small, temporaries, secret, clock }: FolderBlobsOptions): BlobStore {
+export function folderBlobs(options: FolderBlobsOptions): BlobStore {
+  const { files, held, ledger, temporaries, secret, clock } = options
   let count = 0
   const newTemporary = () => join(temporaries, (count++).toString(36))
 
+  async function writeFile(
+    blob: BlobId,
+    bytes: AsyncIterable<Uint8Array>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const temporary = newTemporary()
+    await writeTemporary(temporary, bytes, signal)
+    try {
+      await files.publish(blob, temporary)
+    } catch (error) {
+      await removeTemporary(temporary)
+      throw error
+    }
+  }
+
   return {
     async write(blob, bytes, { size, signal }) {
-      if (size !== undefined && size <= SMALL_BLOB_BYTES) {
-        const whole = await gather(bytes, signal)
-        // On disk with its entry, or before it: whoever hands out no entry asks `inspect`, which waits.
-        small.put(blob, whole).catch(() => undefined)
+      if (size === undefined || size > SMALL_BLOB_BYTES) {
+        await writeFile(blob, bytes, signal)
         return 'written'
       }
-      const temporary = newTemporary()
-      await writeTemporary(temporary, bytes, signal)
-      try {
-        await files.publish(blob, temporary)
-      } catch (error) {
-        await removeTemporary(temporary)
-        throw error
-      }
+      const whole = await gather(bytes, signal)
+      // Durable with its entry. Callers that append none ask `inspect`, which makes it a file.
+      if (!held.hold(blob, whole)) await writeFile(blob, once(whole), signal)
       return 'written'
     },
 
     async inspect(blob) {
-      await small.settled(blob)
-      const bytes = small.get(blob)
-      return bytes ? { found: true, size: bytes.byteLength, attested: true } : files.inspect(blob)
+      const stored = ledger.storedBlob(blob)
+      if (stored) return { found: true, size: stored.byteLength, attested: true }
+      const waiting = held.get(blob)
+      if (waiting) {
+        await writeFile(blob, once(waiting), undefined)
+        held.forget(blob)
+      }
+      return files.inspect(blob)
     },
 
     async read(blob, range, signal) {
-      const bytes = small.get(blob)
+      const bytes = ledger.storedBlob(blob) ?? held.get(blob)
       return bytes ? readSmall(bytes, range) : readFile(files.pathOf(blob), range, signal)
     },
 
@@ -79,6 +97,10 @@ async function gather(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal | un
 async function* readSmall(bytes: Uint8Array, range: ByteRange | undefined) {
   const part = range ? bytes.subarray(range.first, range.last + 1) : bytes
   if (part.byteLength > 0) yield part
+}
+
+async function* once(bytes: Uint8Array) {
+  yield bytes
 }
 
 /** One byte: a full disk may still take an empty file. */

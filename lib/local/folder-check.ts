@@ -1,21 +1,33 @@
 /**
- * Compares the ledger of a data folder with the blobs in it, while no server has it open. It only reads, and its memory is that of
- * one artifact's versions and the names of folders, however much is stored.
+ * Compares the ledger of a data folder with the blobs in it, while no server has it open. It only reads, also where the medium allows
+ * nothing else. It needs neither the index nor much memory: eight bytes for each blob that is a file.
  */
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { wholeRange } from '../domain/byte-range.ts'
 import { type Digest, digestFromHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
-import { formatArtifactKey } from '../domain/identifiers.ts'
 import { blobFolder, blobName } from './blob-names.ts'
 import { readFile } from './blob-reader.ts'
-import { FolderRefused, hasFormat, LAYOUT } from './folder-format.ts'
+import { FolderRefused, LAYOUT, readFormat } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
-import { type LedgerReader, openLedgerReader } from './lmdb-ledger.ts'
+import { readProof } from './ledger/log-index.ts'
+import {
+  describeDamage,
+  type FoundEnd,
+  findEnd,
+  hashSegment,
+  type LogSegment,
+  type LogVisitor,
+  listLog,
+  readLog,
+} from './ledger/read-log.ts'
+import { blobOfRecord, decodeEntry } from './ledger/record.ts'
+import { SEGMENT_HEADER_BYTES, segmentName } from './ledger/segment.ts'
+import { PathSet } from './path-set.ts'
 
 /** An entry whose bytes cannot be given. */
 export interface Damage {
@@ -30,7 +42,7 @@ export interface Damage {
 
 /** A blob, or any file in its place, that no entry names: what lost a race, or was never committed. */
 export interface Unreferenced {
-  /** Relative to the data folder; of a small blob the ledger's file, `#`, and its name in it. */
+  /** Relative to the data folder; for the end of the ledger, its file, `#` and the offset. */
   readonly path: string
   /** Bytes. */
   readonly size: number
@@ -41,6 +53,8 @@ export interface FolderCheckOptions {
   readonly verify: boolean
   readonly signal: AbortSignal
   readonly onDamage: (damage: Damage) => void
+  /** Told, in words, about damage to the ledger itself: entries that cannot be read, segments that were changed. */
+  readonly onLedgerDamage?: (message: string) => void
   readonly onUnreferenced: (file: Unreferenced) => void
   /** Told how many bytes of how many have been read, where they are read. */
   readonly onProgress?: (bytes: number, total: number) => void
@@ -54,146 +68,202 @@ export interface FolderTotals {
 }
 
 /**
- * @throws FolderRefused when a server has the folder, or when it is no data folder; errors of the file system as they are.
+ * @throws FolderRefused when a server has the folder, when its ledger is not complete, or when it is no data folder; errors of the file
+ * system as they are.
  */
 export async function checkFolder(dataDir: string, options: FolderCheckOptions): Promise<FolderTotals> {
   const root = resolve(dataDir)
-  if (!(await hasFormat(root)))
+  const format = await readFormat(root)
+  if (!format)
     throw new FolderRefused(
-      `the folder ${root} is no Bucket folder: it has no ${JSON.stringify(LAYOUT.format)} file`,
+      `the folder ${root} isn't a Bucket folder: it has no ${JSON.stringify(LAYOUT.format)} file`,
       'Name the folder that a server was started with as --data-dir.',
     )
-  const unlock = lockFolder(root)
-  const ledger = join(root, LAYOUT.ledger)
-  // A first start that was cut short has no ledger yet.
-  const reader = existsSync(ledger) ? openLedgerReader(ledger) : undefined
+  if (format.version === 1)
+    throw new FolderRefused(
+      `the folder ${root} has the format of an earlier version of Bucket`,
+      'Start a server on it once: it moves the folder to the format of this version.',
+    )
+  const unlock = lockUnlessReadOnly(root)
   try {
-    return await new FolderCheck(root, reader, options).run()
+    return await new FolderCheck(root, format.storeId, options).run()
   } finally {
-    await reader?.close()
     unlock()
   }
 }
 
+/** No server writes to a medium that cannot be written to. */
+function lockUnlessReadOnly(root: string): () => void {
+  try {
+    return lockFolder(root).release
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EROFS') return () => undefined
+    throw error
+  }
+}
+
+/** After this many files the check looks for its signal. */
+const FILES_AT_ONCE = 256
+
 class FolderCheck {
   readonly #root: string
-  readonly #ledger: LedgerReader | undefined
+  readonly #storeId: string
   readonly #blobs: string
   readonly #options: FolderCheckOptions
-  /** Folders of artifacts that have entries. */
-  readonly #visited = new Set<string>()
+  readonly #expected = new PathSet()
   #bytesRead = 0
   #total = 0
 
-  constructor(root: string, ledger: LedgerReader | undefined, options: FolderCheckOptions) {
+  constructor(root: string, storeId: string, options: FolderCheckOptions) {
     this.#root = root
-    this.#ledger = ledger
+    this.#storeId = storeId
     this.#blobs = join(root, LAYOUT.blobs)
     this.#options = options
   }
 
   async run(): Promise<FolderTotals> {
-    let entries = 0
-    for await (const { size } of this.#entries()) {
-      entries += 1
-      this.#total += size
-    }
-    let artifact: Entry[] = []
-    for await (const entry of this.#entries()) {
-      const [first] = artifact
-      if (first && formatArtifactKey(first.ref) !== formatArtifactKey(entry.ref)) {
-        await this.#checkArtifact(artifact)
-        artifact = []
-      }
-      artifact.push(entry)
-    }
-    await this.#checkArtifact(artifact)
-    await this.#findUnvisited(this.#blobs, 2)
-    for await (const { name, size } of this.#ledger?.unreferencedSmallBlobs() ?? [])
-      this.#options.onUnreferenced({ path: `${LAYOUT.ledger}#${name}`, size })
+    const segments = listLog(join(this.#root, LAYOUT.ledger), this.#storeId)
+    const last = segments.at(-1)
+    if (!last) throw new Error('a log has at least one segment')
+    const end = await findEnd(last, this.#storeId, readProof(this.#root, this.#storeId)?.covered)
+    const entries = await this.#countEntries(segments, end)
+    await this.#checkSegments(segments, end)
+    await this.#checkEntries(segments, end)
+    this.#expected.seal()
+    await this.#findUnreferenced(this.#blobs)
+    // A crash left a group unfinished: no entry of it was acknowledged, and the next start cuts it off.
+    if (end.offset < last.size)
+      this.#options.onUnreferenced({
+        path: `${LAYOUT.ledger}/${segmentName(last.number)}#${end.offset}`,
+        size: last.size - end.offset,
+      })
     return { entries, size: this.#total }
   }
 
-  async *#entries(): AsyncGenerator<Entry> {
-    for await (const entry of this.#ledger?.entries() ?? []) {
+  #tell(message: string): void {
+    this.#options.onLedgerDamage?.(message)
+  }
+
+  #read(segments: readonly LogSegment[], end: FoundEnd, visitor: LogVisitor): Promise<void> {
+    const from = { segment: 1, offset: SEGMENT_HEADER_BYTES }
+    return readLog(segments, this.#storeId, { from, end }, visitor)
+  }
+
+  async #countEntries(segments: readonly LogSegment[], end: FoundEnd): Promise<number> {
+    let entries = 0
+    await this.#read(segments, end, {
+      record: (_, frame, buffer, at) => {
+        if (frame.kind === 'removed') return
+        entries += 1
+        this.#total += decodeEntry(buffer, at, frame).entry.size
+      },
+      damage: (found) => this.#tell(describeDamage(found)),
+      pause: async () => this.#options.signal.throwIfAborted(),
+    })
+    return entries
+  }
+
+  /** A sealed segment has the digest that the next one remembers, unless it was rewritten and says so. */
+  async #checkSegments(segments: readonly LogSegment[], end: FoundEnd): Promise<void> {
+    for (const segment of segments) {
+      const next = segments[segment.number]
+      if (segment.number === end.segment || !next?.header) continue
       this.#options.signal.throwIfAborted()
-      yield entry
+      const { sha256 } = next.header.previous
+      const found = (await hashSegment(segment, segment.size)).digest('hex')
+      if (found !== sha256 && segment.header?.replaces !== sha256)
+        this.#tell(`${segmentName(segment.number)} is not what it was when it was sealed`)
     }
   }
 
-  async #checkArtifact(entries: readonly Entry[]): Promise<void> {
-    const [first] = entries
-    if (!first) return
-    const folder = blobFolder(this.#blobs, first)
-    this.#visited.add(folder)
-    const names = new Set(entries.map(blobName))
-    for (const entry of entries) {
-      const small = this.#ledger?.smallBlob(entry)
-      if (small) this.#checkSmall(entry, small)
-      else await this.#checkEntry(entry, join(folder, blobName(entry)))
+  async #checkEntries(segments: readonly LogSegment[], end: FoundEnd): Promise<void> {
+    let inFiles: Entry[] = []
+    await this.#read(segments, end, {
+      record: (segment, frame, buffer, at) => {
+        if (frame.kind === 'removed') return
+        const { entry } = decodeEntry(buffer, at, frame)
+        const blob = blobOfRecord(buffer, at, frame)
+        if (!blob || !this.#isRight(entry, blob, segment)) inFiles.push(entry)
+      },
+      damage: () => undefined,
+      pause: async () => {
+        const batch = inFiles
+        inFiles = []
+        await this.#checkFiles(batch)
+      },
+    })
+  }
+
+  /** @returns false when the blob's bytes must be in a file, because those in the record are wrong and were restored. */
+  #isRight(entry: Entry, blob: Buffer, segment: number): boolean {
+    const found = digestFromHex(createHash('sha256').update(blob).digest('hex'))
+    this.#bytesRead += blob.byteLength
+    if (found === entry.digest && blob.byteLength === entry.size) return true
+    const restored = lstatSync(this.#pathOf(entry), { throwIfNoEntry: false })
+    if (restored?.size === entry.size) return false
+    const path = `${LAYOUT.ledger}/${segmentName(segment)}`
+    this.#options.onDamage({ entry, path, fault: 'wrong_digest', foundDigest: found })
+    return true
+  }
+
+  #pathOf = (entry: Entry) => join(blobFolder(this.#blobs, entry), blobName(entry))
+
+  async #checkFiles(entries: readonly Entry[]): Promise<void> {
+    for (const [index, entry] of entries.entries()) {
+      if (index % FILES_AT_ONCE === 0) {
+        await new Promise(setImmediate)
+        this.#options.signal.throwIfAborted()
+      }
+      const path = this.#pathOf(entry)
+      this.#expected.add(path)
+      const fault = this.#statFault(entry, path) ?? (await this.#digestFault(entry, path))
+      if (fault) this.#options.onDamage({ entry, path: relative(this.#root, path), ...fault })
     }
-    for (const name of await listFolder(folder)) if (!names.has(name)) await this.#report(join(folder, name))
   }
 
-  #checkSmall(entry: Entry, bytes: Uint8Array): void {
-    const damage = { entry, path: LAYOUT.ledger }
-    const found = digestFromHex(createHash('sha256').update(bytes).digest('hex'))
-    if (bytes.byteLength !== entry.size)
-      this.#options.onDamage({ ...damage, fault: 'wrong_size', foundSize: bytes.byteLength })
-    else if (found !== entry.digest)
-      this.#options.onDamage({ ...damage, fault: 'wrong_digest', foundDigest: found })
-    this.#bytesRead += bytes.byteLength
+  #statFault(entry: Entry, path: string): Omit<Damage, 'entry' | 'path'> | undefined {
+    try {
+      const stats = lstatSync(path, { throwIfNoEntry: false })
+      if (stats === undefined) return { fault: 'missing' }
+      if (!stats.isFile()) return { fault: 'unreadable' }
+      return stats.size === entry.size ? undefined : { fault: 'wrong_size', foundSize: stats.size }
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined
+      return { fault: code === 'ENOTDIR' ? 'missing' : 'unreadable' }
+    }
   }
 
-  async #checkEntry(entry: Entry, path: string): Promise<void> {
-    const fault = await this.#faultOf(entry, path)
-    if (fault) this.#options.onDamage({ entry, path: relative(this.#root, path), ...fault })
-  }
-
-  async #faultOf(entry: Entry, path: string): Promise<Omit<Damage, 'entry' | 'path'> | undefined> {
-    const stats = await lstat(path).catch((error: NodeJS.ErrnoException) => error.code)
-    if (stats === 'ENOENT' || stats === 'ENOTDIR') return { fault: 'missing' }
-    if (typeof stats !== 'object' || !stats.isFile()) return { fault: 'unreadable' }
-    if (stats.size !== entry.size) return { fault: 'wrong_size', foundSize: stats.size }
-    if (!this.#options.verify) return undefined
-    const digest = await this.#digestOf(path, entry.size)
-    if (digest === undefined) return { fault: 'unreadable' }
-    return digest === entry.digest ? undefined : { fault: 'wrong_digest', foundDigest: digest }
-  }
-
-  async #digestOf(path: string, size: number): Promise<Digest | undefined> {
-    const { signal, onProgress } = this.#options
+  async #digestFault(entry: Entry, path: string): Promise<Omit<Damage, 'entry' | 'path'> | undefined> {
+    const { verify, signal, onProgress } = this.#options
+    if (!verify) return undefined
     const hash = createHash('sha256')
     try {
-      for await (const chunk of await readFile(path, wholeRange(size), signal)) {
+      for await (const chunk of await readFile(path, wholeRange(entry.size), signal)) {
         hash.update(chunk)
         this.#bytesRead += chunk.byteLength
         onProgress?.(this.#bytesRead, this.#total)
       }
     } catch (error) {
-      if (error instanceof BucketError) return undefined
+      if (error instanceof BucketError) return { fault: 'unreadable' }
       throw error
     }
-    return digestFromHex(hash.digest('hex'))
+    const found = digestFromHex(hash.digest('hex'))
+    return found === entry.digest ? undefined : { fault: 'wrong_digest', foundDigest: found }
   }
 
-  /** @param depth how many folders are between here and files, by the rules of names. */
-  async #findUnvisited(folder: string, depth: number): Promise<void> {
-    if (this.#visited.has(folder)) return
+  async #findUnreferenced(folder: string): Promise<void> {
     for (const name of await listFolder(folder)) {
       const path = join(folder, name)
-      const isFolder = depth > 0 && (await lstat(path)).isDirectory()
-      await (isFolder ? this.#findUnvisited(path, depth - 1) : this.#report(path))
+      if (this.#expected.has(path)) continue
+      this.#options.signal.throwIfAborted()
+      const stats = await lstat(path)
+      if (stats.isDirectory()) await this.#findUnreferenced(path)
+      else this.#options.onUnreferenced({ path: relative(this.#root, path), size: stats.size })
     }
-  }
-
-  async #report(path: string): Promise<void> {
-    this.#options.signal.throwIfAborted()
-    this.#options.onUnreferenced({ path: relative(this.#root, path), size: (await lstat(path)).size })
   }
 }
 
-/** An artifact's folder may be gone, and its blobs with it. */
+/** A folder may be gone, and its blobs with it. */
 async function listFolder(folder: string): Promise<readonly string[]> {
   try {
     return (await readdir(folder)).sort()

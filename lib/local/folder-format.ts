@@ -1,9 +1,20 @@
 /**
- * What a data folder holds, and whether this code knows it: `format` is the first durable thing in a new folder,
- * so that a folder of anything else, or of a later Bucket, is refused instead of written into.
+ * What a data folder holds, and whether this code knows it. `format` names the format and the store: it is the last durable thing in a
+ * new folder, and every segment of the ledger repeats the store's id, so that a folder of another kind, of a later Bucket, or with
+ * the ledger of another store is refused instead of written into.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncFolder } from './disk.ts'
 
@@ -12,20 +23,25 @@ export const LAYOUT = {
   format: 'format',
   lock: 'lock',
   secret: 'secret',
-  ledger: 'ledger.mdb',
+  ledger: 'ledger',
   uploads: 'uploads.mdb',
   staging: 'staging',
   blobs: 'blobs',
   temporaries: 'tmp',
 } as const
 
-const FORMAT = 'bucket-folder 1\n'
-/** What may stand in a folder whose first start was cut short. */
-const UNFINISHED: readonly string[] = [LAYOUT.lock, `${LAYOUT.format}.new`]
+const FORMAT_1 = 'bucket-folder 1\n'
+const FORMAT_2 = /^bucket-folder 2\n([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\n$/
+const formatOf = (storeId: string) => `bucket-folder 2\n${storeId}\n`
+
+/** What may stand in a folder whose first start was cut short, or in a new file system. */
+const UNFINISHED: readonly string[] = [LAYOUT.lock, `${LAYOUT.format}.new`, 'lost+found']
+/** A ledger of at most this many bytes holds no record. */
+const EMPTY_LEDGER_BYTES = 128
 
 /** A data folder that must not be used; `next` says what to do about it. */
 export class FolderRefused extends Error {
-  override readonly name = 'FolderRefused'
+  override readonly name: string = 'FolderRefused'
   readonly next: string
 
   constructor(message: string, next: string) {
@@ -34,35 +50,79 @@ export class FolderRefused extends Error {
   }
 }
 
+/** A data folder that has lost something of what was stored in it. */
+export class FolderDamaged extends FolderRefused {
+  override readonly name: string = 'FolderDamaged'
+}
+
+export type FolderFormat =
+  | { readonly version: 1 }
+  | {
+      readonly version: 2
+      /** A UUID. */
+      readonly storeId: string
+    }
+
 /**
- * Reads the format of a locked folder, or writes it into an empty one.
- *
- * @throws FolderRefused when the folder holds something else.
+ * @returns undefined when the folder says nothing.
+ * @throws FolderRefused when it is of another format; the system's error when there is no such folder.
  */
-export async function ensureFormat(dataDir: string): Promise<void> {
-  if (await hasFormat(dataDir)) return
-  const stranger = (await readdir(dataDir)).find((name) => !UNFINISHED.includes(name))
-  if (stranger !== undefined)
-    throw new FolderRefused(
-      `the folder ${dataDir} is no Bucket folder: it holds ${JSON.stringify(stranger)} and no ${JSON.stringify(LAYOUT.format)} file`,
-      'Name an empty folder, or one that does not exist yet.',
-    )
-  await writeDurably(dataDir, LAYOUT.format, FORMAT)
+export async function readFormat(dataDir: string): Promise<FolderFormat | undefined> {
+  const names = await readdir(dataDir)
+  if (!names.includes(LAYOUT.format)) return undefined
+  const found = readFileSync(join(dataDir, LAYOUT.format), 'latin1').slice(0, 100)
+  if (found === FORMAT_1) return { version: 1 }
+  const [, storeId] = FORMAT_2.exec(found) ?? []
+  if (storeId !== undefined) return { version: 2, storeId }
+  throw new FolderRefused(
+    `the folder ${dataDir} has the format ${JSON.stringify(found.trim())}, which this version of Bucket does not know`,
+    'Use the version of Bucket that wrote it, or another folder.',
+  )
 }
 
 /**
- * @returns whether the folder is one of this format; false when it says nothing.
- * @throws FolderRefused when it is one of another format; the system's error when there is no such folder.
+ * Makes an empty folder the folder of a new store.
+ *
+ * @param createLedger makes the ledger of the store in the folder that it is given, durably.
+ * @returns the id of the store.
+ * @throws FolderRefused when the folder holds something else.
  */
-export async function hasFormat(dataDir: string): Promise<boolean> {
-  const names = await readdir(dataDir)
-  if (!names.includes(LAYOUT.format)) return false
-  const found = readFileSync(join(dataDir, LAYOUT.format), 'latin1').slice(0, 100)
-  if (found === FORMAT) return true
-  throw new FolderRefused(
-    `the folder ${dataDir} has the format ${JSON.stringify(found.trim())}; this server knows ${JSON.stringify(FORMAT.trim())}`,
-    'Use the version of Bucket that wrote it, or another folder.',
+export async function initializeFolder(
+  dataDir: string,
+  createLedger: (folder: string, storeId: string) => Promise<void>,
+): Promise<string> {
+  const found = (await readdir(dataDir)).filter((name) => !UNFINISHED.includes(name))
+  const strangers = (await isUnfinishedLedger(dataDir, found)) ? [] : found
+  if (strangers.length > 0)
+    throw new FolderRefused(
+      `the folder ${dataDir} isn't a Bucket folder: it holds ${JSON.stringify(strangers[0])} and no ${JSON.stringify(LAYOUT.format)} file`,
+      strangers.includes(LAYOUT.ledger) || strangers.includes(LAYOUT.secret)
+        ? `If it was one, restore its ${JSON.stringify(LAYOUT.format)} file from a backup. Else name an empty folder, or one that does not exist yet.`
+        : 'Name an empty folder, or one that does not exist yet.',
+    )
+  const storeId = randomUUID()
+  const ledger = join(dataDir, LAYOUT.ledger)
+  rmSync(ledger, { recursive: true, force: true })
+  mkdirSync(ledger, { mode: 0o700 })
+  await createLedger(ledger, storeId)
+  await writeFormat(dataDir, storeId)
+  return storeId
+}
+
+/** The only thing in the folder is a ledger without a record. */
+async function isUnfinishedLedger(dataDir: string, found: readonly string[]): Promise<boolean> {
+  if (found.length !== 1 || found[0] !== LAYOUT.ledger) return false
+  const folder = join(dataDir, LAYOUT.ledger)
+  const sizes = await Promise.all(
+    (await readdir(folder)).map(async (name) => (await stat(join(folder, name))).size),
   )
+  return sizes.every((size) => size <= EMPTY_LEDGER_BYTES)
+}
+
+/** Makes the folder one of format 2, durably. */
+export async function writeFormat(dataDir: string, storeId: string): Promise<void> {
+  await syncFolder(dataDir)
+  await writeDurably(dataDir, LAYOUT.format, formatOf(storeId))
 }
 
 /** Writes a small file that is there whole or not at all, readable by the owner only. */

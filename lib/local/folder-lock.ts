@@ -1,32 +1,61 @@
 /**
- * One server for one folder: an exclusive lock of the operating system on a file in it.
- * The kernel frees it when the process ends, however it ends; the pid in the file is only there for the message.
+ * One server for one folder: exclusive locks of the operating system on files in it. The kernel releases them when the process ends,
+ * however it ends. Two files are locked, so that a second server is kept out even after one of them was removed.
  */
-import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { tryLock } from 'fs-native-extensions'
+import { BucketError } from '../domain/errors.ts'
 import { FolderRefused, LAYOUT } from './folder-format.ts'
 
-/**
- * @returns a function that gives the folder free.
- * @throws FolderRefused when another server holds the folder.
- */
-export function lockFolder(dataDir: string): () => void {
+export interface FolderLock {
+  /** Locks the folder's format file, too. @throws FolderRefused when another server holds it. */
+  lockFormat(): void
+  /**
+   * Compares what is at the folder's path now with what was locked.
+   *
+   * @throws BucketError `unavailable` when the folder was moved, removed, replaced or mounted over.
+   */
+  assertInPlace(): void
+  release(): void
+}
+
+/** @throws FolderRefused when another server holds the folder. */
+export function lockFolder(dataDir: string): FolderLock {
   const path = join(dataDir, LAYOUT.lock)
-  const fd = openSync(path, 'a+', 0o600)
-  try {
-    if (!tryLock(fd)) {
-      const pid = readFileSync(path, 'latin1').trim()
-      throw new FolderRefused(
-        `the folder ${dataDir} is in use by another server${/^\d+$/.test(pid) ? ` (process ${pid})` : ''}`,
-        'Stop that server first, or name another folder with --data-dir.',
+  const fds = [lockFile(dataDir, path, 'a+')]
+  const [fd] = fds as [number]
+  ftruncateSync(fd)
+  writeSync(fd, `${process.pid}\n`)
+  const { dev, ino } = fstatSync(fd)
+  return {
+    lockFormat() {
+      fds.push(lockFile(dataDir, join(dataDir, LAYOUT.format), 'r+'))
+    },
+    assertInPlace() {
+      const found = statSync(path, { throwIfNoEntry: false })
+      if (found?.ino === ino && found.dev === dev) return
+      throw BucketError.unavailable(
+        `${dataDir} isn't the folder that this server opened: it was moved, removed, replaced or mounted over; nothing is stored until the server is restarted on the right folder`,
       )
-    }
-    ftruncateSync(fd)
-    writeSync(fd, `${process.pid}\n`)
+    },
+    release() {
+      for (const each of fds) closeSync(each)
+    },
+  }
+}
+
+function lockFile(dataDir: string, path: string, flags: string): number {
+  const fd = openSync(path, flags, 0o600)
+  try {
+    if (tryLock(fd)) return fd
+    const pid = readFileSync(join(dataDir, LAYOUT.lock), 'latin1').trim()
+    throw new FolderRefused(
+      `the folder ${dataDir} is in use by another server${/^\d+$/.test(pid) ? ` (process ${pid})` : ''}`,
+      'Stop that server first, or name another folder with --data-dir.',
+    )
   } catch (error) {
     closeSync(fd)
     throw error
   }
-  return () => closeSync(fd)
 }

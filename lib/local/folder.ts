@@ -1,9 +1,9 @@
 /**
  * The public entry of `lib/local`: opens a data folder as all the stores that the rules need, and the endpoint for presigned requests.
- * A folder is open at most once, on one machine; what an earlier process left unfinished in it is removed before anything is answered.
+ * A folder is open at most once, on one machine. What an earlier process left unfinished is removed or resumed before any answer.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { PRESIGNED_SECONDS } from '../domain/limits.ts'
@@ -16,11 +16,14 @@ import { blobFiles } from './blob-files.ts'
 import { cleanUp } from './clean-up.ts'
 import { syncFolder } from './disk.ts'
 import { folderBlobs } from './folder-blobs.ts'
-import { ensureFormat, FolderRefused, LAYOUT, writeDurably } from './folder-format.ts'
-import { lockFolder } from './folder-lock.ts'
+import { FolderRefused, initializeFolder, LAYOUT, readFormat, writeDurably } from './folder-format.ts'
+import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { folderStaging } from './folder-staging.ts'
-import { openLedgerFile } from './lmdb-ledger.ts'
+import { createLog, type LedgerReport, openLedger } from './ledger/open-ledger.ts'
+import { describeDamage } from './ledger/read-log.ts'
+import { lmdbFault } from './lmdb-check.ts'
 import { lmdbUploads } from './lmdb-uploads.ts'
+import { keepOldLedger, type MoveReport, moveFromFormat1 } from './move-from-format-1.ts'
 import { resumeVerifications } from './resume-verifications.ts'
 import { stagingTable } from './staging-table.ts'
 import { openUploadTables } from './upload-tables.ts'
@@ -37,64 +40,98 @@ export interface Folder {
   /** Answers the requests that `blobs` and `staging` presigned. */
   readonly blobEndpoint: BlobEndpoint
   /**
-   * Stops verifications, which the next opening takes up, and gives the folder free after the last write.
-   * To be called when no request is under way any more.
+   * Stops verifications, which the next opening resumes, and releases the folder after the last write.
+   * To be called when no request is under way.
    */
   close(): Promise<void>
+}
+
+/** A line of the log about the folder as a whole. */
+export interface FolderRecord {
+  time: string
+  operation: 'open_folder' | 'move_folder' | 'ledger_damage' | 'uploads_damage'
+  folder: string
+  /** What the operator should know, in words. */
+  message: string
+  /** Entries in the ledger. */
+  entries?: number
+  /** Set when the index of the ledger was built from its log. */
+  index_rebuilt?: { records: number; seconds: number; records_per_second: number }
+  /** Bytes of an unfinished group that were cut off the ledger. */
+  torn_bytes?: number
 }
 
 export interface FolderOptions {
   /** Tells when presigned requests, uploads and leases expire. */
   readonly clock?: Clock
-  /** Gets one line for each verification. */
-  readonly log?: (record: DeliveryRecord) => void
+  /** Gets one line for each verification, and what opening the folder found. */
+  readonly log?: (record: DeliveryRecord | FolderRecord) => void
 }
 
 /** How often what uploads left behind is removed, in milliseconds. */
 const CLEAN_UP_MS = 3_600_000
 
 /**
- * Opens `dataDir`, made if it is not there.
+ * Opens `dataDir`, made if it is not there. A folder of an earlier format is moved to this one.
  *
- * @throws FolderRefused when another server has it, or when it holds something else; errors of the file system as they are.
+ * @throws FolderRefused when another server has it, when it is damaged, or when it holds something else; errors of the file system as
+ * they are.
  */
 export async function openFolder(dataDir: string, options: FolderOptions = {}): Promise<Folder> {
   const root = resolve(dataDir)
   await makeDataFolder(root)
-  const unlock = lockFolder(root)
+  const lock = lockFolder(root)
   try {
-    await ensureFormat(root)
-    return await openLocked(root, unlock, options)
+    return await openLocked(root, lock, options)
   } catch (error) {
-    unlock()
+    lock.release()
     throw error
   }
 }
 
-async function openLocked(root: string, unlock: () => void, options: FolderOptions): Promise<Folder> {
+async function openLocked(root: string, lock: FolderLock, options: FolderOptions): Promise<Folder> {
   const { clock = Date.now, log = () => undefined } = options
   const inside = (name: string) => join(root, name)
-  // Nobody else is in here: whatever lies among the temporaries was left behind by a process that died.
+  const tell = (operation: FolderRecord['operation'], message: string, more: Partial<FolderRecord> = {}) =>
+    log({ time: new Date(clock()).toISOString(), operation, folder: root, message, ...more })
+
+  const format = await readFormat(root)
+  let storeId = format?.version === 2 ? format.storeId : undefined
+  if (!format) storeId = await initializeFolder(root, createLog)
+  // The lock keeps every other server out: what lies among the temporaries was left by a process that died.
   await rm(inside(LAYOUT.temporaries), { recursive: true, force: true })
   await mkdir(inside(LAYOUT.temporaries))
   await mkdir(inside(LAYOUT.blobs), { recursive: true })
   await mkdir(inside(LAYOUT.staging), { recursive: true })
+  const files = blobFiles(inside(LAYOUT.blobs))
+  if (storeId === undefined) {
+    const moved = await moveFromFormat1(root, files, () => inside(`${LAYOUT.temporaries}/moved`))
+    storeId = moved.storeId
+    tell('move_folder', describeMove(moved), { entries: moved.entries })
+  }
+  await keepOldLedger(root)
+  lock.lockFormat()
   const secret = await folderSecret(root)
-  const { ledger, smallBlobs, ...ledgerFile } = openLedgerFile(inside(LAYOUT.ledger))
+  const { ledger, held, report, ...openedLedger } = await openLedger({
+    dataDir: root,
+    storeId,
+    guard: lock.assertInPlace,
+  })
+  const setAside = setAsideDamaged(root, LAYOUT.uploads)
   const tables = openUploadTables(inside(LAYOUT.uploads))
   await syncFolder(root)
+  tellReport(report, format === undefined, tell)
+  if (setAside !== undefined) tell('uploads_damage', setAside)
 
-  const files = blobFiles(inside(LAYOUT.blobs))
   const blobs = folderBlobs({
-    files,
-    small: smallBlobs,
+    ...{ files, held, ledger, secret, clock },
     temporaries: inside(LAYOUT.temporaries),
-    secret,
-    clock,
   })
   const uploads = lmdbUploads(tables)
   const table = stagingTable(tables)
-  const staging = folderStaging({ folder: inside(LAYOUT.staging), table, blobFiles: files, secret, clock })
+  const staging = folderStaging({
+    ...{ folder: inside(LAYOUT.staging), table, blobFiles: files, secret, clock },
+  })
   const queue = inProcessQueue({
     verify: (request, signal) => verifyUpload(verification, request, signal),
     abandon: (request) => abandonVerification(verification, request),
@@ -112,7 +149,7 @@ async function openLocked(root: string, unlock: () => void, options: FolderOptio
   await resumeVerifications(uploads, queue, clock)
   let cleaning = Promise.resolve()
   const timer = setInterval(() => {
-    // A disk that fails now is met again by the next one; what stays is only room.
+    // The next round meets a disk that fails now again; until then only room is lost.
     cleaning = cleanUp({ uploads, staging, table, clock }).catch(() => undefined)
   }, CLEAN_UP_MS)
   timer.unref()
@@ -124,13 +161,46 @@ async function openLocked(root: string, unlock: () => void, options: FolderOptio
       clearInterval(timer)
       await Promise.all([queue.close(), cleaning])
       await tables.close()
-      await ledgerFile.close()
-      unlock()
+      await openedLedger.close()
+      lock.release()
     },
   }
 }
 
-/** For its owner only: whoever reads the folder reads every artifact. */
+const describeMove = ({ entries, seconds }: MoveReport) =>
+  `moved ${entries} entries from format 1 to format 2 in ${seconds.toFixed(1)} s; the old ledger is kept as ledger.format-1.mdb, and can be removed once a backup of the folder exists`
+
+function tellReport(
+  { entries, rebuilt, tornBytes, damage }: LedgerReport,
+  isNew: boolean,
+  tell: (operation: FolderRecord['operation'], message: string, more: Partial<FolderRecord>) => void,
+): void {
+  for (const found of damage) tell('ledger_damage', describeDamage(found), {})
+  const parts = [isNew ? 'a new folder' : `${entries} entries`]
+  if (tornBytes > 0) parts.push(`${tornBytes} bytes of an unfinished group were cut off the ledger`)
+  if (rebuilt && !isNew) parts.push('the index was built from the log')
+  tell('open_folder', parts.join('; '), {
+    entries,
+    ...(tornBytes > 0 && { torn_bytes: tornBytes }),
+    ...(rebuilt &&
+      !isNew && {
+        index_rebuilt: { ...rebuilt, records_per_second: Math.round(rebuilt.records / rebuilt.seconds) },
+      }),
+  })
+}
+
+/** A table of unfinished work that is damaged costs that work, and not the store. */
+function setAsideDamaged(root: string, name: string): string | undefined {
+  const path = join(root, name)
+  if (!existsSync(path)) return undefined
+  const fault = lmdbFault(path)
+  if (fault === undefined) return undefined
+  const aside = `${name}.damaged-${Date.now()}`
+  renameSync(path, join(root, aside))
+  return `${name} ${fault}: it was renamed to ${aside}, and the uploads that were under way must begin again; stored versions are not affected`
+}
+
+/** For its owner only: who reads the folder reads every artifact. */
 async function makeDataFolder(root: string): Promise<void> {
   const first = await mkdir(root, { recursive: true, mode: 0o700 })
   if (first === undefined) return
@@ -145,6 +215,6 @@ async function folderSecret(root: string): Promise<Uint8Array> {
   if (/^[0-9a-f]{64}\n$/.test(secret)) return Buffer.from(secret.trim(), 'hex')
   throw new FolderRefused(
     `the secret in ${path} is damaged`,
-    'Remove that file: a new one is made, and presigned requests that were handed out before end.',
+    'Remove that file: the next start makes a new one, and presigned requests that were handed out before become invalid.',
   )
 }

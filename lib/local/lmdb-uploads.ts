@@ -1,5 +1,6 @@
 /** The rows of uploads in LMDB: compared and set in one transaction, so that of any number of changes at once one wins. */
 import type { UploadRecord, Uploads } from '../repository/upload-ports.ts'
+import { uploadFromRow, uploadRow } from './upload-row.ts'
 import { type UploadTables, uploadKey } from './upload-tables.ts'
 
 export interface LmdbUploads extends Uploads {
@@ -14,13 +15,16 @@ export function lmdbUploads({ rows, transact }: UploadTables): LmdbUploads {
     return row?.attempt === previous?.attempt && row?.revision === previous?.revision
   }
   return {
-    find: async (id) => rows.get(uploadKey(id)),
+    async find(id) {
+      const row = rows.get(uploadKey(id))
+      return row && uploadFromRow(row)
+    },
 
     write(next, previous) {
       const key = uploadKey(next.id)
       return transact(() => {
         if (!isStill(key, previous)) return false
-        rows.putSync(key, next)
+        rows.putSync(key, uploadRow(next))
         return true
       })
     },
@@ -35,7 +39,7 @@ export function lmdbUploads({ rows, transact }: UploadTables): LmdbUploads {
     },
 
     *all() {
-      for (const { value } of rows.getRange()) yield value
+      for (const { value } of rows.getRange()) yield uploadFromRow(value)
     },
   }
 }

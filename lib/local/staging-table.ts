@@ -1,9 +1,11 @@
 /**
- * What is known about the parts of uploads: which staging files there are, and which parts arrived whole. A part stands here only while
- * its bytes are right and durable, so the table alone says whether a staging file can be completed, and after that none can change.
+ * What is known about the parts of uploads: which staging files there are, and which parts arrived whole. A part is in this table
+ * only while its bytes are verified and durable. So the table alone decides whether a staging file can be completed; after that no part can
+ * change.
  */
 import type { ReceivedPart } from '../repository/upload-ports.ts'
-import { keyOf, type StagingFile, type UploadTables } from './upload-tables.ts'
+import { type StagingFile, stagingFromRow, stagingRow } from './upload-row.ts'
+import { keyOf, type UploadTables } from './upload-tables.ts'
 
 export interface StagingTable {
   open(stagingId: string, stagingFile: Omit<StagingFile, 'isComplete'>): Promise<void>
@@ -13,11 +15,11 @@ export interface StagingTable {
   /** The parts that arrived, by number. */
   parts(stagingId: string): readonly ReceivedPart[]
   part(stagingId: string, number: number): ReceivedPart | undefined
-  /** Notes that a part has arrived. @returns false when its staging file takes none any more. */
+  /** Notes that a part has arrived. @returns false when its staging file takes no more parts. */
   record(stagingId: string, part: ReceivedPart): Promise<boolean>
-  /** Forgets a part, before its bytes change. @returns false when its staging file takes none any more. */
+  /** Forgets a part, before its bytes change. @returns false when its staging file takes no more parts. */
   forget(stagingId: string, number: number): Promise<boolean>
-  /** Lets no part arrive any more, if exactly `parts` have. Again is the same. @returns whether the stagingFile is complete. */
+  /** Accepts no more parts, if exactly `parts` have arrived. Repeating it changes nothing. @returns whether the staging file is complete. */
   complete(stagingId: string, parts: readonly ReceivedPart[]): Promise<boolean>
   drop(stagingId: string): Promise<void>
 }
@@ -38,16 +40,22 @@ const isSame = (one: readonly ReceivedPart[], other: readonly ReceivedPart[]): b
 export function stagingTable({ stagingFiles, parts, transact }: UploadTables): StagingTable {
   const received = (stagingId: string) =>
     Array.from(parts.getRange(partRange(stagingId)), ({ value }) => value)
-  const isOpen = (stagingId: string) => stagingFiles.get(keyOf(stagingId))?.isComplete === false
+  const find = (stagingId: string) => {
+    const row = stagingFiles.get(keyOf(stagingId))
+    return row && stagingFromRow(row)
+  }
+  const isOpen = (stagingId: string) => find(stagingId)?.isComplete === false
 
   return {
     async open(stagingId, stagingFile) {
-      await transact(() => stagingFiles.putSync(keyOf(stagingId), { ...stagingFile, isComplete: false }))
+      await transact(() =>
+        stagingFiles.putSync(keyOf(stagingId), stagingRow({ ...stagingFile, isComplete: false })),
+      )
     },
-    find: (stagingId) => stagingFiles.get(keyOf(stagingId)),
+    find,
     *all() {
       for (const { key, value } of stagingFiles.getRange())
-        yield { stagingId: key.toString('latin1'), stagingFile: value }
+        yield { stagingId: key.toString('latin1'), stagingFile: stagingFromRow(value) }
     },
     parts: received,
     part: (stagingId, number) => parts.get(partKey(stagingId, number)),
@@ -69,12 +77,12 @@ export function stagingTable({ stagingFiles, parts, transact }: UploadTables): S
     complete: (stagingId, expected) =>
       transact(() => {
         const key = keyOf(stagingId)
-        const stagingFile = stagingFiles.get(key)
+        const stagingFile = find(stagingId)
         if (!stagingFile || stagingFile.isComplete) return stagingFile !== undefined
         if (!isSame(received(stagingId), expected)) return false
         const size = expected.reduce((sum, part) => sum + part.size, 0)
         if (size !== stagingFile.size) return false
-        stagingFiles.putSync(key, { ...stagingFile, isComplete: true })
+        stagingFiles.putSync(key, stagingRow({ ...stagingFile, isComplete: true }))
         return true
       }),
 

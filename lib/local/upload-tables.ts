@@ -1,28 +1,17 @@
 /**
- * The LMDB environment of uploads: their rows, the staging files of their parts, and the parts that arrived. It is beside the ledger's,
- * because rows here change and go away, and a ledger's never do. A change is one transaction, on disk before anybody can see it.
+ * The LMDB environment of uploads: their rows, the staging files of their parts, and the parts that arrived. The ledger is apart
+ * from it, because rows here change and go away, and a ledger's never do. A change is one transaction, on disk before anybody can see it.
  */
 import { type Database, open } from 'lmdb'
 import { digestHex } from '../domain/digest.ts'
 import { formatRef } from '../domain/identifiers.ts'
-import type { ReceivedPart, UploadId, UploadRecord } from '../repository/upload-ports.ts'
+import type { ReceivedPart, UploadId } from '../repository/upload-ports.ts'
 import { lmdbError } from './lmdb-failure.ts'
-
-/** Where the parts of one attempt are collected. */
-export interface StagingFile {
-  readonly id: UploadId
-  readonly attempt: string
-  /** Bytes of the whole. */
-  readonly size: number
-  /** Milliseconds since the epoch. */
-  readonly createdAt: number
-  /** No part arrives any more. */
-  readonly isComplete: boolean
-}
+import type { StagingRow, UploadRow } from './upload-row.ts'
 
 export interface UploadTables {
-  readonly rows: Database<UploadRecord, Buffer>
-  readonly stagingFiles: Database<StagingFile, Buffer>
+  readonly rows: Database<UploadRow, Buffer>
+  readonly stagingFiles: Database<StagingRow, Buffer>
   readonly parts: Database<ReceivedPart, Buffer>
   /**
    * Reads and writes (the `…Sync` functions) as one transaction.
@@ -37,7 +26,8 @@ export interface UploadTables {
 /** @param path of the environment's file; its folder exists. */
 export function openUploadTables(path: string): UploadTables {
   const encoding = { keyEncoding: 'binary', encoding: 'json' } as const
-  // As for the ledger: durable before visible, and no promise of a batch that nobody can catch.
+  // Not overlapping: a row is durable before it is visible. Batched by event turn, lmdb 3.5 would keep a promise of its own for each
+  // batch, which no caller can catch when the disk is full: the process would die.
   const root = open({ path, overlappingSync: false, eventTurnBatching: false, ...encoding })
   return {
     rows: root.openDB({ name: 'rows', ...encoding }),

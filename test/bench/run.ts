@@ -3,7 +3,7 @@
  * in turn and in one run, so that the two columns saw the same machine. Nothing here passes or fails: it is read.
  *
  * Options: `--quick` (smaller cells), `--folder DIR` (a disk to measure; default: under the checkout, not a tmpfs),
- * `--only floors,cells,ledger,cold-start`, `--cell '1 KiB/4'` (size and clients; may stand several times, and is measured each time).
+ * `--only floors,cells,ledger,rebuild,cold-start`, `--cell '1 KiB/4'` (size and clients; may stand several times, and is measured each time).
  */
 import { mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util'
 import { coldStarts } from './cold-start.ts'
 import { sha256Rate, syncedFileRate, syncedWriteRate } from './floors.ts'
 import { ledgerGrowth } from './ledger-growth.ts'
+import { ledgerRebuild } from './ledger-rebuild.ts'
 import { type Cell, get, measure, payload, put } from './load.ts'
 import { type MeasuredServer, startMeasured } from './server-process.ts'
 
@@ -172,4 +173,5 @@ if (wants('cells')) {
 }
 
 if (wants('ledger')) await inFolder((folder) => ledgerGrowth(folder))
+if (wants('rebuild')) await inFolder((folder) => ledgerRebuild(folder))
 if (wants('cold-start')) await coldStarts()

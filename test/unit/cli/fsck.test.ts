@@ -68,7 +68,7 @@ describe('bucket fsck', () => {
       entries: 1,
       size: 20_480,
       verified: false,
-      damaged: { count: 0, entries: [] },
+      damaged: { count: 0, ledger: [], entries: [] },
       unreferenced: { count: 0, size: 0, blobs: [] },
     })
     await rm(join(dataDir, 'blobs'), { recursive: true })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
-import { SMALL_BLOB_BYTES } from '../../../lib/local/small-blobs.ts'
+import { SMALL_BLOB_BYTES } from '../../../lib/local/ledger/record.ts'
 import { type EndpointRequest, sendTo } from '../../support/endpoint-request.ts'
 import { entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 

@@ -8,7 +8,7 @@ import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
 import { checkFolder, type Damage, type Unreferenced } from '../../../lib/local/folder-check.ts'
 import { lockFolder } from '../../../lib/local/folder-lock.ts'
-import { SMALL_BLOB_BYTES } from '../../../lib/local/small-blobs.ts'
+import { SMALL_BLOB_BYTES } from '../../../lib/local/ledger/record.ts'
 import type { BlobId } from '../../../lib/repository/ports.ts'
 import { digestOf, entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
@@ -23,6 +23,8 @@ afterEach(() => rm(dataDir, { recursive: true }))
 
 /** Larger than what is kept in the ledger's own file. */
 const FILE = SMALL_BLOB_BYTES + 10
+
+const LOG = 'ledger/00000001.log'
 
 const pathOf = (blob: BlobId) => join(blobFolder(join(dataDir, 'blobs'), blob), blobName(blob))
 
@@ -116,30 +118,27 @@ describe('a check', () => {
     await stored('b/a/v', someBytes(10))
     const lost = entryOf('b/a/v', someBytes(FILE, 2))
     const alone = entryOf('c/never/v', someBytes(FILE))
-    const small = entryOf('b/a/v', someBytes(20, 2))
     await write(lost, someBytes(FILE, 2))
     await write(alone, someBytes(FILE))
-    await write(small, someBytes(20, 2))
     await folder.close()
     await writeFile(join(dataDir, 'blobs', 'note.txt'), 'a stranger')
     expect((await check(true)).unreferenced).toEqual([
       { path: `blobs/b/a/v@${lost.digest.slice(7)}`, size: FILE },
       { path: `blobs/c/never/v@${alone.digest.slice(7)}`, size: FILE },
       { path: 'blobs/note.txt', size: 10 },
-      { path: `ledger.mdb#b/a/v/${small.digest.slice(7)}`, size: 20 },
     ])
   })
 
-  it('finds a flipped byte of a small blob, which the ledger’s file holds', async () => {
+  it('finds a flipped byte of a small blob, which the ledger holds', async () => {
     const bytes = someBytes(1000)
     const entry = await stored('b/a/small', bytes)
     await folder.close()
-    const path = join(dataDir, 'ledger.mdb')
+    const path = join(dataDir, LOG)
     const file = await readFile(path)
     const at = file.indexOf(Buffer.from(bytes.subarray(0, 100)))
     file[at + 50] = (file[at + 50] ?? 0) ^ 1
     await writeFile(path, file)
-    expect((await check()).damaged).toMatchObject([{ entry, fault: 'wrong_digest', path: 'ledger.mdb' }])
+    expect((await check()).damaged).toMatchObject([{ entry, fault: 'wrong_digest', path: LOG }])
   })
 
   it('follows a ledger over many pages', async () => {
@@ -154,17 +153,17 @@ describe('a check', () => {
   it('changes nothing, and makes nothing in a folder of anything else', async () => {
     await stored('b/a/v', someBytes(10))
     await folder.close()
-    const ledger = await readFile(join(dataDir, 'ledger.mdb'))
+    const ledger = await readFile(join(dataDir, LOG))
     const names = (await readdir(dataDir, { recursive: true })).sort()
     const { mtimeMs } = await stat(join(dataDir, 'uploads.mdb'))
     await check(true)
     expect((await readdir(dataDir, { recursive: true })).sort()).toEqual(names)
-    expect((await readFile(join(dataDir, 'ledger.mdb'))).equals(ledger)).toBe(true)
+    expect((await readFile(join(dataDir, LOG))).equals(ledger)).toBe(true)
     expect((await stat(join(dataDir, 'uploads.mdb'))).mtimeMs).toBe(mtimeMs)
 
     const other = join(dataDir, 'other')
     await mkdir(other)
-    await expect(checkFolder(other, quiet)).rejects.toThrow('is no Bucket folder')
+    await expect(checkFolder(other, quiet)).rejects.toThrow("isn't a Bucket folder")
     expect(await readdir(other)).toEqual([])
     await expect(checkFolder(join(dataDir, 'nothing'), quiet)).rejects.toMatchObject({ code: 'ENOENT' })
   })
@@ -178,7 +177,7 @@ describe('a check', () => {
       ...quiet,
       onUnreferenced() {
         try {
-          lockFolder(dataDir)
+          lockFolder(dataDir).release()
         } catch (error) {
           refusal = error
         }

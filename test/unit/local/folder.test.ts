@@ -68,9 +68,9 @@ describe('a data folder', () => {
   })
 
   it('is refused when another format wrote it, and left as it was', async () => {
-    await writeFile(join(dataDir, 'format'), 'bucket-folder 2\n')
+    await writeFile(join(dataDir, 'format'), 'bucket-folder 3\n')
     await expect(openFolder(dataDir)).rejects.toThrow(
-      `the folder ${dataDir} has the format "bucket-folder 2"; this server knows "bucket-folder 1"`,
+      `the folder ${dataDir} has the format "bucket-folder 3", which this version of Bucket does not know`,
     )
     expect((await readdir(dataDir)).sort()).toEqual(['format', 'lock'])
   })
@@ -78,7 +78,7 @@ describe('a data folder', () => {
   it('is refused when it holds anything else, and nothing in it is touched', async () => {
     await mkdir(join(dataDir, 'tmp'))
     await writeFile(join(dataDir, 'tmp', 'thesis.txt'), 'years of work')
-    await expect(openFolder(dataDir)).rejects.toThrow('is no Bucket folder')
+    await expect(openFolder(dataDir)).rejects.toThrow("isn't a Bucket folder")
     expect(await readFile(join(dataDir, 'tmp', 'thesis.txt'), 'latin1')).toBe('years of work')
   })
 
@@ -86,7 +86,7 @@ describe('a data folder', () => {
     await writeFile(join(dataDir, 'lock'), '')
     await writeFile(join(dataDir, 'format.new'), 'buck')
     await (await openFolder(dataDir)).close()
-    expect(await readFile(join(dataDir, 'format'), 'latin1')).toBe('bucket-folder 1\n')
+    expect(await readFile(join(dataDir, 'format'), 'latin1')).toMatch(/^bucket-folder 2\n[0-9a-f-]{36}\n$/)
   })
 
   it('keeps a secret that only its owner can read, and that a restart does not change', async () => {

@@ -1,12 +1,12 @@
-/** Small blobs share the ledger's transactions: never an entry without its bytes, whatever is on its way when. */
+/** Small blobs are in the records of their entries: never an entry without its bytes, whatever happens at the same time. */
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Database, open, type RootDatabase } from 'lmdb'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { parseRef } from '../../../lib/domain/identifiers.ts'
 import { openFolder } from '../../../lib/local/folder.ts'
-import { type Commits, groupCommit } from '../../../lib/local/group-commit.ts'
-import { SMALL_BLOB_BYTES, type SmallBlobs, smallBlobs } from '../../../lib/local/small-blobs.ts'
+import { heldBlobs } from '../../../lib/local/ledger/held-blobs.ts'
+import { SMALL_BLOB_BYTES } from '../../../lib/local/ledger/record.ts'
 import { blobOf, collect, digestOf, entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
 let folder: string
@@ -46,73 +46,76 @@ describe('a small blob', () => {
     expect(await readdir(join(folder, 'blobs'))).toEqual(['b'])
   })
 
-  it('is kept without an entry once somebody has inspected it', async () => {
+  it('becomes a durable file when it is inspected before it has an entry', async () => {
     const bytes = someBytes(100)
     const blob = blobOf('b/a/v', bytes)
     const first = await openFolder(folder)
     await first.blobs.write(blob, inChunks(bytes, 50), { size: 100, contentType: 'x', signal: undefined })
+    expect(await readdir(join(folder, 'blobs'))).toEqual([])
     expect(await first.blobs.inspect(blob)).toEqual({ found: true, size: 100, attested: true })
-    // No close: what a process that is killed now leaves behind.
-    const copy = open({ path: join(folder, 'ledger.mdb'), readOnly: true })
-    expect(copy.openDB({ name: 'blobs', encoding: 'binary', keyEncoding: 'binary' }).getCount()).toBe(1)
-    await copy.close()
+    expect(await readdir(join(folder, 'blobs'))).toEqual(['b'])
     await first.close()
+    const second = await openFolder(folder)
+    expect(await second.blobs.inspect(blob)).toMatchObject({ found: true, size: 100 })
+    await second.close()
+  })
+
+  it('that lost a race leaves nothing behind', async () => {
+    const opened = await openFolder(folder)
+    const [first, second] = [entryOf('b/a/v', someBytes(10, 1)), entryOf('b/a/v', someBytes(10, 2))]
+    for (const [entry, seed] of [
+      [first, 1],
+      [second, 2],
+    ] as const)
+      await opened.blobs.write(entry, inChunks(someBytes(10, seed), 10), {
+        size: 10,
+        contentType: 'x',
+        signal: undefined,
+      })
+    expect((await opened.ledger.append(first, '1')).appended).toBe(true)
+    expect((await opened.ledger.append(second, '2')).appended).toBe(false)
+    expect(await opened.blobs.inspect(second)).toEqual({ found: false })
+    await opened.close()
+  })
+
+  it('is stored twice at once: one entry wins, with its bytes', async () => {
+    const bytes = someBytes(10)
+    const entry = entryOf('b/a/v', bytes)
+    const opened = await openFolder(folder)
+    const store = async (commitId: string) => {
+      await opened.blobs.write(entry, inChunks(bytes, 10), {
+        size: 10,
+        contentType: 'x',
+        signal: undefined,
+      })
+      return opened.ledger.append(entry, commitId)
+    }
+    const results = await Promise.all(['1', '2', '3'].map(store))
+    expect(results.filter(({ appended }) => appended)).toHaveLength(1)
+    expect(await collect(await opened.blobs.read(entry, undefined, undefined))).toEqual(bytes)
+    await opened.close()
   })
 })
 
-describe('commits in groups', () => {
-  let environment: RootDatabase
-  let table: Database<Buffer, Buffer>
-  let commits: Commits
-  let blobs: SmallBlobs
-  beforeEach(() => {
-    const path = join(folder, 'x.mdb')
-    environment = open({ path, overlappingSync: false, eventTurnBatching: false })
-    table = environment.openDB({ name: 'blobs', encoding: 'binary', keyEncoding: 'binary' })
-    commits = groupCommit(environment, { name: 'the table', path })
-    blobs = smallBlobs(table, commits)
-  })
-  afterEach(async () => {
-    await commits.idle()
-    await environment.close()
-  })
-  const bytes = someBytes(10)
+describe('small blobs that wait for their entry', () => {
+  const bytes = someBytes(16 * 1024)
   const blob = blobOf('b/a/v', bytes)
 
-  it('take a blob and its entry together when they come in one turn', () => {
-    void blobs.put(blob, bytes)
-    expect(blobs.beforeEntry(blob)).toBeUndefined()
+  it('are held until each store of them has been answered', () => {
+    const held = heldBlobs()
+    held.hold(blob, bytes)
+    held.hold(blob, bytes)
+    held.release(blob)
+    expect(held.get(blob)).toBe(bytes)
+    held.release(blob)
+    expect(held.get(blob)).toBeUndefined()
   })
 
-  it('make an entry wait for a blob that is in another group', async () => {
-    const durable = blobs.put(blob, bytes)
-    const { group } = commits
-    while (commits.group === group) await new Promise(setImmediate)
-    await blobs.beforeEntry(blob)
-    await durable
-    expect(table.getBinary(Buffer.from(`b/a/v/${blob.digest.slice(7)}`))).toEqual(Buffer.from(bytes))
-    expect(blobs.beforeEntry(blob)).toBeUndefined()
-  })
-
-  it('fail as a whole, change nothing, and the next group goes on', async () => {
-    const put = blobs.put(blob, bytes)
-    const broken = commits.run(() => {
-      throw new Error('this work is broken')
-    })
-    await expect(broken).rejects.toMatchObject({ code: 'unavailable' })
-    await expect(put).rejects.toMatchObject({ code: 'unavailable' })
-    expect(blobs.get(blob)).toBeUndefined()
-    expect(blobs.beforeEntry(blob)).toBeUndefined()
-    await blobs.put(blob, bytes)
-    expect(blobs.get(blob)).toEqual(Buffer.from(bytes))
-  })
-
-  it('answer each piece of work with its own result, in the order of arrival', async () => {
-    const order: number[] = []
-    const results = await Promise.all(
-      Array.from({ length: 100 }, (_, at) => commits.run(() => order.push(at) && at * 2)),
-    )
-    expect(results).toEqual(Array.from({ length: 100 }, (_, at) => at * 2))
-    expect(order).toEqual(Array.from({ length: 100 }, (_, at) => at))
+  it('are held up to a limit, and again once there is room', () => {
+    const held = heldBlobs()
+    const blobs = Array.from({ length: 1025 }, (_, at) => ({ ...blob, ref: parseRef(`b/a/v${at}`) }))
+    expect(blobs.map((each) => held.hold(each, bytes))).toEqual(blobs.map((_, at) => at < 1024))
+    if (blobs[0]) held.release(blobs[0])
+    expect(held.hold({ ...blob, ref: parseRef('b/a/next') }, bytes)).toBe(true)
   })
 })

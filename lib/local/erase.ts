@@ -1,0 +1,129 @@
+/**
+ * What only the owner of a folder may do, while no server runs on it: erase one version for good, or give up records of the ledger that
+ * are damaged. Bucket's API has neither.
+ */
+import { rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Entry } from '../domain/entry.ts'
+import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
+import { blobFiles } from './blob-files.ts'
+import { syncFolder } from './disk.ts'
+import { FolderRefused, LAYOUT, readFormat } from './folder-format.ts'
+import { lockFolder } from './folder-lock.ts'
+import { INDEX_FILES, readProof } from './ledger/log-index.ts'
+import {
+  describeDamage,
+  findEnd,
+  hashSegment,
+  type LogDamage,
+  type LogSegment,
+  listLog,
+  readLog,
+} from './ledger/read-log.ts'
+import { decodeEntry, refOfRecord } from './ledger/record.ts'
+import { rewriteSegment, type Span } from './ledger/rewrite-segment.ts'
+import { NO_SEGMENT, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentName } from './ledger/segment.ts'
+
+/**
+ * Erases one version: its record, with everything that it says, and its bytes. The reference is free again afterwards.
+ *
+ * @returns the entry that was erased; undefined when there was none.
+ * @throws FolderRefused when a server has the folder, or when its ledger is not complete.
+ */
+export const eraseVersion = (dataDir: string, ref: ArtifactRef): Promise<Entry | undefined> =>
+  withLog(dataDir, async (log) => {
+    const text = formatRef(ref)
+    const found: { segment: number; span: Span; entry: Entry }[] = []
+    await log.read({
+      record(segment, frame, buffer, at, offset) {
+        if (frame.kind === 'removed' || refOfRecord(buffer, at) !== text) return
+        const { entry } = decodeEntry(buffer, at, frame)
+        found.push({ segment, span: { offset, length: frame.length }, entry })
+      },
+      damage: () => undefined,
+    })
+    const [first] = found
+    if (!first) return undefined
+    // The bytes go first: after a crash in between, the entry says that they are missing, and erasing again ends the work.
+    await blobFiles(join(log.root, LAYOUT.blobs)).remove(first.entry)
+    for (const { segment, span } of found) await log.rewrite(segment, [span])
+    return first.entry
+  })
+
+/**
+ * Gives up the records of the ledger that cannot be read. The versions that they were are forgotten, and their references free again.
+ *
+ * @returns what was given up, in words.
+ * @throws FolderRefused as `eraseVersion`.
+ */
+export const discardDamage = (dataDir: string): Promise<readonly string[]> =>
+  withLog(dataDir, async (log) => {
+    const damage: LogDamage[] = []
+    await log.read({ record: () => undefined, damage: (found) => damage.push(found) })
+    for (const { number } of log.segments) {
+      const here = damage.filter(({ file }) => file === segmentName(number))
+      if (here.length > 0)
+        await log.rewrite(
+          number,
+          here.filter(({ part }) => part === 'record'),
+        )
+    }
+    return damage.map(describeDamage)
+  })
+
+interface OfflineLog {
+  readonly root: string
+  readonly segments: readonly LogSegment[]
+  read(visitor: Parameters<typeof readLog>[3]): Promise<void>
+  rewrite(segment: number, spans: readonly Span[]): Promise<void>
+}
+
+async function withLog<T>(dataDir: string, use: (log: OfflineLog) => Promise<T>): Promise<T> {
+  const root = resolve(dataDir)
+  const format = await readFormat(root)
+  if (format?.version !== 2)
+    throw new FolderRefused(
+      `the folder ${root} isn't a data folder of this version of Bucket`,
+      'Name the folder that a server was started with as --data-dir.',
+    )
+  const lock = lockFolder(root)
+  try {
+    const { storeId } = format
+    const segments = listLog(join(root, LAYOUT.ledger), storeId)
+    const last = segments.at(-1)
+    if (!last) throw new Error('a log has at least one segment')
+    const end = await findEnd(last, storeId, readProof(root, storeId)?.covered)
+    return await use({
+      ...{ root, segments },
+      read: (visitor) =>
+        readLog(segments, storeId, { from: { segment: 1, offset: SEGMENT_HEADER_BYTES }, end }, visitor),
+      async rewrite(number, spans) {
+        const segment = segments[number - 1]
+        if (!segment) throw new Error(`no segment ${number}`)
+        await rewriteSegment(segment, storeId, spans, await headerOf(segments, segment, storeId))
+        // The index names what was removed: without it, the next start builds it again.
+        rmSync(join(root, INDEX_FILES.index), { force: true })
+        await syncFolder(root)
+      },
+    })
+  } finally {
+    lock.release()
+  }
+}
+
+/** The header of a segment that is rewritten, made again from its neighbours where it is damaged. */
+async function headerOf(
+  segments: readonly LogSegment[],
+  segment: LogSegment,
+  storeId: string,
+): Promise<SegmentHeader> {
+  const sealed = segments[segment.number]?.header?.previous.sha256 ?? null
+  if (segment.header) return { ...segment.header, replaces: sealed }
+  const previous = segments[segment.number - 2]
+  return {
+    ...{ storeId, number: segment.number, firstGroup: 1, replaces: sealed },
+    previous: previous
+      ? { length: previous.size, sha256: (await hashSegment(previous, previous.size)).digest('hex') }
+      : NO_SEGMENT,
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * The end of the ledger's log. A group of records is appended with one write and made durable with one fdatasync before the caller
+ * may show any of them. A group that fails is cut off again, so that the log always ends with a whole group.
+ */
+import { createHash, type Hash } from 'node:crypto'
+import { chmodSync, closeSync, fstatSync, openSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { BucketError } from '../../domain/errors.ts'
+import { closeFile, diskError, renameFile, syncFile, syncFolder, truncateFile, writeAll } from '../disk.ts'
+import { placeRecord } from './record.ts'
+import {
+  encodeHeader,
+  SEGMENT_HEADER_BYTES,
+  type SealedSegment,
+  segmentName,
+  segmentSeed,
+} from './segment.ts'
+
+/** A segment that has reached this size is sealed before the next group, in bytes. */
+export const SEGMENT_BYTES = 64 * 1024 * 1024
+
+/** Where a record stands. */
+export interface RecordPosition {
+  /** Number of the segment. */
+  readonly segment: number
+  /** Bytes from the beginning of the segment. */
+  readonly offset: number
+  /** Bytes of header and entry. */
+  readonly entryLength: number
+  /** Bytes of the whole record. */
+  readonly length: number
+}
+
+/** How far a log goes: the segment that grows, and its length in bytes. */
+export interface LogEnd {
+  readonly segment: number
+  readonly offset: number
+}
+
+/** The segment that grows, as it was found at start. */
+export interface Tail extends LogEnd {
+  readonly nextGroup: number
+  /** SHA-256 of the bytes up to `offset`. */
+  readonly hash: Hash
+}
+
+export interface AppendLog {
+  readonly end: LogEnd
+  /**
+   * Appends one group, durably. Call it again only after it has settled.
+   *
+   * @param records as `encodeRecord` made them; at least one.
+   * @throws BucketError `insufficient_storage`, `unavailable`; none of the group is in the log then.
+   */
+  append(records: readonly Buffer[]): Promise<readonly RecordPosition[]>
+  close(): void
+}
+
+export interface AppendLogOptions {
+  /** The folder of the segments. */
+  readonly folder: string
+  readonly storeId: string
+  readonly tail: Tail
+  readonly segmentBytes?: number
+}
+
+export function openAppendLog(options: AppendLogOptions): AppendLog {
+  const { folder, storeId, segmentBytes = SEGMENT_BYTES } = options
+  let { segment, offset, nextGroup, hash } = options.tail
+  let fd = openSync(join(folder, segmentName(segment)), 'r+')
+  let seed = segmentSeed(storeId, segment)
+  /** A failed group may have left bytes after `offset`. */
+  let isDirty = false
+
+  async function sealSegment(): Promise<void> {
+    const sealed = { length: offset, sha256: hash.copy().digest('hex') }
+    const header = await createSegment(
+      folder,
+      { storeId, number: segment + 1, firstGroup: nextGroup },
+      sealed,
+    )
+    const next = openSync(join(folder, segmentName(segment + 1)), 'r+')
+    chmodSync(join(folder, segmentName(segment)), 0o444)
+    closeSync(fd)
+    fd = next
+    segment += 1
+    offset = SEGMENT_HEADER_BYTES
+    seed = segmentSeed(storeId, segment)
+    hash = createHash('sha256').update(header)
+  }
+
+  /** Gives each record its place after the current end. */
+  function place(records: readonly Buffer[]): RecordPosition[] {
+    let at = offset
+    return records.map((record, index) => {
+      placeRecord(record, { seed, offset: at, group: nextGroup, index, rest: records.length - 1 - index })
+      const position = { segment, offset: at, entryLength: record.readUInt16LE(26), length: record.length }
+      at += record.length
+      return position
+    })
+  }
+
+  /** Bytes that are written to a file without a name, or after bytes of another writer, would be lost. */
+  function assertInPlace(): void {
+    const own = fstatSync(fd)
+    const found = statSync(join(folder, segmentName(segment)), { throwIfNoEntry: false })
+    if (found?.ino === own.ino && found.dev === own.dev && own.size === offset) return
+    throw BucketError.unavailable(
+      `the ledger in ${folder} was changed by something else: nothing is stored until the server is restarted`,
+    )
+  }
+
+  return {
+    get end() {
+      return { segment, offset }
+    },
+
+    async append(records) {
+      if (isDirty) await truncateFile(fd, offset)
+      isDirty = false
+      assertInPlace()
+      try {
+        if (offset >= segmentBytes) await sealSegment()
+      } catch (error) {
+        throw diskError(error)
+      }
+      const positions = place(records)
+      isDirty = true
+      try {
+        await writeAll(fd, records, offset)
+        await syncFile(fd)
+      } catch (error) {
+        // The next group tries again when this fails too.
+        await truncateFile(fd, offset).then(
+          () => {
+            isDirty = false
+          },
+          () => undefined,
+        )
+        throw error
+      }
+      isDirty = false
+      for (const record of records) {
+        offset += record.length
+        hash.update(record)
+      }
+      nextGroup += 1
+      return positions
+    },
+
+    close: () => closeSync(fd),
+  }
+}
+
+/**
+ * Makes the next segment of a log, durably: it has its name only when its header is on disk.
+ *
+ * @returns the header.
+ */
+export async function createSegment(
+  folder: string,
+  { storeId, number, firstGroup }: { storeId: string; number: number; firstGroup: number },
+  previous: SealedSegment,
+): Promise<Buffer> {
+  const header = encodeHeader({ storeId, number, firstGroup, previous, replaces: null })
+  const path = join(folder, segmentName(number))
+  const fd = openSync(`${path}.new`, 'w', 0o600)
+  try {
+    await writeAll(fd, [header], 0)
+    await syncFile(fd)
+  } finally {
+    await closeFile(fd)
+  }
+  await renameFile(`${path}.new`, path)
+  await syncFolder(folder)
+  return header
+}

@@ -1,0 +1,159 @@
+/**
+ * The index of the ledger's log: where the record of a reference stands, in the byte order of references. Everything in it comes from
+ * the log and can be read from there again, so it is never synced. It is trusted only with a proof: the SHA-256 of its file, which a
+ * server writes when it stops in order. An index that does not match its proof is built again from the log.
+ */
+import { createHash } from 'node:crypto'
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Database, open } from 'lmdb'
+import { hashFile } from '../disk.ts'
+import { writeDurably } from '../folder-format.ts'
+import { lmdbError } from '../lmdb-failure.ts'
+import type { LogEnd, RecordPosition } from './append-log.ts'
+
+export const INDEX_FILES = { index: 'index.mdb', lock: 'index.mdb-lock', proof: 'index.proof' } as const
+
+export interface LogIndex {
+  readonly entries: number
+  get(ref: string): RecordPosition | undefined
+  /** References from `start` to before `end`, in byte order. */
+  range(start: string, end: string, limit: number): Iterable<readonly [ref: string, position: RecordPosition]>
+  /**
+   * Adds references in one transaction. One that is there already keeps its position.
+   *
+   * @throws BucketError `insufficient_storage`, `unavailable`; none of them was added then.
+   */
+  add(positions: readonly (readonly [ref: string, position: RecordPosition])[]): Promise<void>
+  /** @param covered everything up to here is in the index; undefined leaves no proof. */
+  close(covered: LogEnd | undefined): Promise<void>
+}
+
+/** What an orderly stop leaves. */
+export interface Proof {
+  readonly storeId: string
+  readonly index: FileIdentity
+  /** The log was whole up to here, and everything in it was in the index. */
+  readonly covered: LogEnd
+}
+
+interface FileIdentity {
+  /** Bytes. */
+  readonly size: number
+  /** 64 hex digits. */
+  readonly sha256: string
+}
+
+const VALUE_BYTES = 14
+
+function encodePosition({ segment, offset, entryLength, length }: RecordPosition): Buffer {
+  const value = Buffer.allocUnsafe(VALUE_BYTES)
+  value.writeUInt32LE(segment, 0)
+  value.writeUInt32LE(offset, 4)
+  value.writeUInt16LE(entryLength, 8)
+  value.writeUInt32LE(length, 10)
+  return value
+}
+
+const decodePosition = (value: Buffer): RecordPosition => ({
+  segment: value.readUInt32LE(0),
+  offset: value.readUInt32LE(4),
+  entryLength: value.readUInt16LE(8),
+  length: value.readUInt32LE(10),
+})
+
+/** References are ASCII, and at most 386 bytes of LMDB's 1,978 for a key. */
+const keyOf = (text: string): Buffer => Buffer.from(text, 'latin1')
+
+/**
+ * Opens the index of a data folder.
+ *
+ * @param proof as `readProof` found it; without one that holds, the index is an empty one.
+ * @returns how far the index covers the log; undefined when it is empty.
+ */
+export async function openLogIndex(
+  dataDir: string,
+  storeId: string,
+  proof: Proof | undefined,
+): Promise<{ index: LogIndex; covered: LogEnd | undefined }> {
+  const inside = (name: string) => join(dataDir, name)
+  const path = inside(INDEX_FILES.index)
+  const isProven = proof !== undefined && (await isFile(path, proof.index))
+  rmSync(inside(INDEX_FILES.lock), { force: true })
+  if (!isProven) rmSync(path, { force: true })
+  const environment = open({ path, noSync: true, overlappingSync: false, eventTurnBatching: false })
+  const table: Database<Buffer, Buffer> = environment.openDB({
+    name: 'positions',
+    keyEncoding: 'binary',
+    encoding: 'binary',
+  })
+  const index: LogIndex = {
+    get entries() {
+      const { entryCount } = table.getStats() as { entryCount: number }
+      return entryCount
+    },
+    get(ref) {
+      const value = table.getBinary(keyOf(ref))
+      return value && decodePosition(value)
+    },
+    *range(start, end, limit) {
+      for (const { key, value } of table.getRange({ start: keyOf(start), end: keyOf(end), limit }))
+        yield [key.toString('latin1'), decodePosition(value)]
+    },
+    async add(positions) {
+      const sorted = [...positions].sort(([a], [b]) => (a < b ? -1 : 1))
+      try {
+        environment.transactionSync(() => {
+          for (const [ref, position] of sorted)
+            table.putSync(keyOf(ref), encodePosition(position), { noOverwrite: true })
+        })
+      } catch (error) {
+        throw await lmdbError({ name: 'the index of the ledger', path }, error)
+      }
+    },
+    async close(end) {
+      await environment.close()
+      if (end === undefined) return
+      await writeProof(dataDir, { storeId, index: await identify(path), covered: end })
+    },
+  }
+  return { index, covered: isProven ? proof.covered : undefined }
+}
+
+/**
+ * Reads the proof of an orderly stop. It stays true after a crash: the log was whole up to `covered`, and an index that was written to
+ * since does not match it.
+ *
+ * @returns undefined when there is none for this store; a proof that is damaged proves nothing.
+ */
+export function readProof(dataDir: string, storeId: string): Proof | undefined {
+  const path = join(dataDir, INDEX_FILES.proof)
+  if (!existsSync(path)) return undefined
+  const [text = '', checksum] = readFileSync(path, 'utf8').split('\n')
+  if (checksum !== sha256Of(text)) return undefined
+  const proof: Proof = JSON.parse(text)
+  return proof.storeId === storeId ? proof : undefined
+}
+
+async function writeProof(dataDir: string, proof: Proof): Promise<void> {
+  const text = JSON.stringify(proof)
+  await writeDurably(dataDir, INDEX_FILES.proof, `${text}\n${sha256Of(text)}\n`)
+}
+
+const sha256Of = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+const isFile = async (path: string, wanted: FileIdentity): Promise<boolean> => {
+  if (!existsSync(path)) return false
+  const found = await identify(path)
+  return found.size === wanted.size && found.sha256 === wanted.sha256
+}
+
+async function identify(path: string): Promise<FileIdentity> {
+  const fd = openSync(path, 'r')
+  try {
+    const { size } = fstatSync(fd)
+    return { size, sha256: (await hashFile(fd, size)).digest('hex') }
+  } finally {
+    closeSync(fd)
+  }
+}

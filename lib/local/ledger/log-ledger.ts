@@ -1,0 +1,242 @@
+/**
+ * The ledger over its log: an entry is created if its reference has none, and never touched again. Appends that arrive while a group is
+ * on its way to the disk form the next group. Readers see an entry only after its group is durable.
+ */
+import { createHash } from 'node:crypto'
+import { digestHex } from '../../domain/digest.ts'
+import type { Entry } from '../../domain/entry.ts'
+import { BucketError } from '../../domain/errors.ts'
+import { formatArtifactKey, formatRef } from '../../domain/identifiers.ts'
+import { MIB } from '../../domain/limits.ts'
+import type { AppendResult, BlobId, Ledger } from '../../repository/ports.ts'
+import type { AppendLog, RecordPosition } from './append-log.ts'
+import type { HeldBlobs } from './held-blobs.ts'
+import type { LogIndex } from './log-index.ts'
+import { encodeRecord, MAX_GROUP_RECORDS, type RecordContent } from './record.ts'
+import type { RecordReader } from './record-reader.ts'
+
+export interface LogLedger extends Ledger {
+  /** The blob of a stored entry, when its record holds it with the right digest. */
+  storedBlob(blob: BlobId): Uint8Array | undefined
+  /** Waits for the last group, and leaves the index complete. @returns whether it is. */
+  close(): Promise<boolean>
+}
+
+export interface LogLedgerParts {
+  readonly log: AppendLog
+  readonly index: LogIndex
+  /** Durable entries that are not in the index yet. */
+  readonly backlog: Map<string, RecordPosition>
+  readonly reader: RecordReader
+  readonly held: HeldBlobs
+  /** Records that cannot be read, so that a reference without a record may be one of them. */
+  readonly lostRecords: number
+  /** Throws when the folder is not the one that was opened. */
+  readonly guard: () => void
+}
+
+/** A group ends when it has this many bytes. */
+const GROUP_BYTES = 4 * MIB
+/** Entries that wait for the index together. */
+const INDEX_BATCH = 512
+/** With more entries than this that the index does not take, the ledger refuses the next. */
+const INDEX_BACKLOG = 100_000
+/** Records that were read last, in bytes: a fetch asks for the entry, then for the blob. */
+const CACHE_BYTES = 4 * MIB
+/** What a cached record takes beside its blob, in bytes; roughly. */
+const CACHED_ENTRY_BYTES = 1024
+
+interface Waiting {
+  readonly ref: string
+  readonly entry: Entry
+  readonly commitId: string
+  readonly resolve: (result: AppendResult) => void
+  readonly reject: (error: unknown) => void
+}
+
+export function logLedger(parts: LogLedgerParts): LogLedger {
+  const { log, index, backlog: recent, reader, held, lostRecords, guard } = parts
+  let nextFlush = INDEX_BATCH
+  const cache = recordCache()
+  let waiting: Waiting[] = []
+  let running: Promise<void> | undefined
+
+  const locate = (ref: string) => recent.get(ref) ?? index.get(ref)
+
+  function load(ref: string): RecordContent | undefined {
+    const cached = cache.get(ref)
+    if (cached) return cached
+    const position = locate(ref)
+    if (!position) return undefined
+    const record = reader.read(ref, position)
+    cache.set(ref, record)
+    return record
+  }
+
+  /** Without a record, a reference is free only while no record is lost. */
+  function assertComplete(): void {
+    if (lostRecords > 0)
+      throw BucketError.unavailable(
+        `the ledger has ${lostRecords} damaged records, and this version may be one of them: run bucket fsck`,
+      )
+  }
+
+  async function commitAll(): Promise<void> {
+    // Everything that arrives in this turn of the event loop joins the first group.
+    await new Promise(setImmediate)
+    while (waiting.length > 0) await commitGroup()
+    running = undefined
+  }
+
+  async function commitGroup(): Promise<void> {
+    const records: Buffer[] = []
+    const firsts = new Map<string, { readonly commit: Waiting; readonly content: RecordContent }>()
+    const others: Waiting[] = []
+    let bytes = 0
+    let taken = 0
+    for (const commit of waiting) {
+      if (bytes >= GROUP_BYTES || records.length === MAX_GROUP_RECORDS) break
+      taken += 1
+      try {
+        const { ref, entry, commitId } = commit
+        const stored = load(ref)
+        if (stored) commit.resolve(resultOf(stored, commitId))
+        else if (firsts.has(ref)) others.push(commit)
+        else {
+          assertComplete()
+          const content = { entry, commitId, bytes: held.get(entry) }
+          const record = encodeRecord(content)
+          records.push(record)
+          bytes += record.length
+          firsts.set(ref, { commit, content })
+        }
+      } catch (error) {
+        commit.reject(error)
+      }
+    }
+    waiting = waiting.slice(taken)
+    if (records.length === 0) return
+    try {
+      guard()
+      if (recent.size > INDEX_BACKLOG) await flush()
+      const positions = await log.append(records)
+      for (const [at, [ref, { content }]] of [...firsts].entries()) {
+        const position = positions[at]
+        if (position) recent.set(ref, position)
+        cache.set(ref, content)
+      }
+      for (const { commit, content } of firsts.values()) commit.resolve(resultOf(content, commit.commitId))
+      for (const commit of others) {
+        const first = firsts.get(commit.ref)
+        if (first) commit.resolve(resultOf(first.content, commit.commitId))
+      }
+    } catch (error) {
+      for (const { commit } of firsts.values()) commit.reject(error)
+      for (const commit of others) commit.reject(error)
+    }
+    // What the index does not take now, it takes later: until then the entries are found in `recent`.
+    if (recent.size >= nextFlush)
+      await flush().catch(() => {
+        nextFlush = recent.size + INDEX_BATCH
+      })
+  }
+
+  async function flush(): Promise<void> {
+    const batch = [...recent]
+    await index.add(batch)
+    for (const [ref] of batch) recent.delete(ref)
+    nextFlush = INDEX_BATCH
+  }
+
+  return {
+    async find(ref) {
+      const record = load(formatRef(ref))
+      if (!record) assertComplete()
+      return record?.entry
+    },
+
+    async append(entry, commitId) {
+      try {
+        return await new Promise<AppendResult>((resolve, reject) => {
+          waiting.push({ ref: formatRef(entry.ref), entry, commitId, resolve, reject })
+          running ??= commitAll()
+        })
+      } finally {
+        held.release(entry)
+      }
+    },
+
+    async list(artifact, after, limit) {
+      assertComplete()
+      // `\0` stands in no identifier and sorts before all that do; `0` follows `/` in ASCII.
+      const prefix = `${formatArtifactKey(artifact)}/`
+      const start = after === undefined ? prefix : `${prefix}${after}\0`
+      const end = `${formatArtifactKey(artifact)}0`
+      const found = new Map(index.range(start, end, limit + 1))
+      for (const [ref, position] of recent) if (ref >= start && ref < end) found.set(ref, position)
+      const refs = [...found.keys()].sort().slice(0, limit)
+      const entries = refs.map((ref) => {
+        const position = found.get(ref)
+        const record = cache.get(ref) ?? (position && reader.readEntry(ref, position))
+        if (!record) throw new Error(`no position of ${ref}`)
+        return record.entry
+      })
+      return { entries, next: found.size > limit ? (entries.at(-1)?.ref.version ?? null) : null }
+    },
+
+    async check() {
+      assertComplete()
+      guard()
+      index.get('/')
+    },
+
+    storedBlob(blob) {
+      const record = load(formatRef(blob.ref))
+      if (record?.bytes === undefined || record.entry.digest !== blob.digest) return undefined
+      return cache.isVerified(record) ? record.bytes : undefined
+    },
+
+    async close() {
+      await running
+      return await flush().then(
+        () => true,
+        () => false,
+      )
+    },
+  }
+}
+
+const resultOf = ({ entry, commitId }: RecordContent, asked: string): AppendResult => ({
+  appended: commitId === asked,
+  entry,
+})
+
+/** The records that were read or written last. */
+function recordCache() {
+  const records = new Map<string, RecordContent>()
+  const verified = new WeakSet<RecordContent>()
+  let total = 0
+  const sizeOf = ({ bytes }: RecordContent) => CACHED_ENTRY_BYTES + (bytes?.byteLength ?? 0)
+  return {
+    get: (ref: string) => records.get(ref),
+    set(ref: string, record: RecordContent) {
+      const known = records.get(ref)
+      if (known) total -= sizeOf(known)
+      records.set(ref, record)
+      total += sizeOf(record)
+      for (const [oldest, content] of records) {
+        if (total <= CACHE_BYTES) break
+        records.delete(oldest)
+        total -= sizeOf(content)
+      }
+    },
+    /** Hashes the blob of a record once. */
+    isVerified(record: RecordContent): boolean {
+      if (verified.has(record)) return true
+      const { bytes, entry } = record
+      if (!bytes || createHash('sha256').update(bytes).digest('hex') !== digestHex(entry.digest)) return false
+      verified.add(record)
+      return true
+    },
+  }
+}

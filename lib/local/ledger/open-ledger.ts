@@ -1,0 +1,155 @@
+/**
+ * Opens the ledger of a data folder: finds the end of its log, cuts off a torn group, and brings the index up to date, from the log
+ * alone where the index is lost or damaged. Nothing of the log is ever skipped in silence: the report says what was found.
+ */
+import { chmodSync, closeSync, openSync, rmSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { syncFile, truncateFile } from '../disk.ts'
+import { LAYOUT } from '../folder-format.ts'
+import {
+  createSegment,
+  type LogEnd,
+  openAppendLog,
+  type RecordPosition,
+  SEGMENT_BYTES,
+} from './append-log.ts'
+import { type HeldBlobs, heldBlobs } from './held-blobs.ts'
+import { type LogIndex, openLogIndex, readProof } from './log-index.ts'
+import { type LogLedger, logLedger } from './log-ledger.ts'
+import { findEnd, hashSegment, type LogDamage, type LogSegment, listLog, readLog } from './read-log.ts'
+import { refOfRecord } from './record.ts'
+import { recordReader } from './record-reader.ts'
+import { NO_SEGMENT, SEGMENT_HEADER_BYTES } from './segment.ts'
+
+/** What opening a ledger found. */
+export interface LedgerReport {
+  readonly entries: number
+  /** Bytes of a group that a crash left unfinished, and that were cut off. */
+  readonly tornBytes: number
+  /** Set when the index was built from the log. */
+  readonly rebuilt: { readonly records: number; readonly seconds: number } | undefined
+  readonly damage: readonly LogDamage[]
+}
+
+export interface OpenLedger {
+  readonly ledger: LogLedger
+  readonly held: HeldBlobs
+  readonly report: LedgerReport
+  /** Waits for appends that are under way. */
+  close(): Promise<void>
+}
+
+export interface OpenLedgerOptions {
+  readonly dataDir: string
+  /** The id in the folder's format. */
+  readonly storeId: string
+  /** Throws when the folder is not the one that was opened; called before each group. */
+  readonly guard?: () => void
+  readonly segmentBytes?: number
+}
+
+/** Makes the log of a new store, durably. @param folder exists. */
+export async function createLog(folder: string, storeId: string): Promise<void> {
+  await createSegment(folder, { storeId, number: 1, firstGroup: 1 }, NO_SEGMENT)
+}
+
+/** @throws FolderRefused when the log is not complete; BucketError when the disk fails. */
+export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger> {
+  const { dataDir, storeId, guard = () => undefined, segmentBytes = SEGMENT_BYTES } = options
+  const folder = join(dataDir, LAYOUT.ledger)
+  const segments = listLog(folder, storeId)
+  await tidy(folder, segments)
+  const last = segments.at(-1)
+  if (!last) throw new Error('a log has at least one segment')
+  const began = performance.now()
+  const proof = readProof(dataDir, storeId)
+  const end = await findEnd(last, storeId, proof?.covered)
+  const { index, covered } = await openLogIndex(dataDir, storeId, proof)
+  try {
+    await cut(last, end)
+    const { records, damage, backlog } = await updateIndex(index, segments, storeId, {
+      from: covered ?? { segment: 1, offset: SEGMENT_HEADER_BYTES },
+      end,
+    })
+    const seconds = (performance.now() - began) / 1000
+    const hash = await hashSegment(last, end.offset)
+    const log = openAppendLog({ folder, storeId, tail: { ...end, hash }, segmentBytes })
+    const reader = recordReader(folder, storeId)
+    const held = heldBlobs()
+    const lostRecords = damage.filter(({ part }) => part === 'record').length
+    const ledger = logLedger({ log, index, backlog, reader, held, lostRecords, guard })
+    return {
+      ledger,
+      held,
+      report: {
+        entries: index.entries + backlog.size,
+        tornBytes: last.size - end.offset,
+        rebuilt: covered ? undefined : { records, seconds },
+        damage,
+      },
+      async close() {
+        const isComplete = await ledger.close()
+        const { end } = log
+        reader.close()
+        log.close()
+        // The next start must meet the damage again, so it gets no proof that lets it skip the log.
+        await index.close(isComplete && damage.length === 0 ? end : undefined)
+      },
+    }
+  } catch (error) {
+    await index.close(undefined)
+    throw error
+  }
+}
+
+/** A segment that was not finished has another name; a sealed one may still be writable. */
+async function tidy(folder: string, segments: readonly LogSegment[]): Promise<void> {
+  for (const name of await readdir(folder)) if (name.endsWith('.new')) rmSync(join(folder, name))
+  for (const { path } of segments.slice(0, -1)) chmodSync(path, 0o444)
+}
+
+/** What follows the end was never acknowledged. What comes before it must be durable before anybody sees it. */
+async function cut({ path, size }: LogSegment, { offset }: LogEnd): Promise<void> {
+  const fd = openSync(path, 'r+')
+  try {
+    if (size > offset) await truncateFile(fd, offset)
+    else await syncFile(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+async function updateIndex(
+  index: LogIndex,
+  segments: readonly LogSegment[],
+  storeId: string,
+  range: { readonly from: LogEnd; readonly end: LogEnd },
+): Promise<{
+  records: number
+  damage: readonly LogDamage[]
+  backlog: Map<string, RecordPosition>
+}> {
+  const damage: LogDamage[] = []
+  const backlog = new Map<string, RecordPosition>()
+  let records = 0
+  let batch: [string, RecordPosition][] = []
+  await readLog(segments, storeId, range, {
+    record(segment, { kind, entryLength, length }, buffer, at, offset) {
+      if (kind === 'removed') return
+      records += 1
+      batch.push([refOfRecord(buffer, at), { segment, offset, entryLength, length }])
+    },
+    damage: (found) => damage.push(found),
+    async pause() {
+      const added = batch
+      batch = []
+      // On a full disk the index may have no room: what is stored can be read all the same.
+      if (added.length > 0)
+        await index.add(added).catch(() => {
+          for (const [ref, position] of added) if (!backlog.has(ref)) backlog.set(ref, position)
+        })
+    },
+  })
+  return { records, damage, backlog }
+}

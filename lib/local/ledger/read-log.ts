@@ -1,0 +1,233 @@
+/**
+ * Reading the ledger's log from its files: which segments there are, where the log ends, and every record in order. It tells two kinds
+ * of bad bytes apart. A power cut can tear only the last group, because a group is written after the one before it is durable: a torn
+ * group was never acknowledged, and is cut off. Everything else is damage, and is reported.
+ */
+import type { Hash } from 'node:crypto'
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
+import { join } from 'node:path'
+import { hashFile } from '../disk.ts'
+import { FolderDamaged } from '../folder-format.ts'
+import type { LogEnd } from './append-log.ts'
+import { isBlobIntact, type RecordFrame } from './record.ts'
+import {
+  decodeHeader,
+  NO_SEGMENT,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+  scanRecords,
+  segmentName,
+  segmentNumbers,
+  segmentSeed,
+} from './segment.ts'
+
+export interface LogSegment {
+  readonly number: number
+  readonly path: string
+  /** Bytes. */
+  readonly size: number
+  /** Undefined when it is damaged. */
+  readonly header: SegmentHeader | undefined
+}
+
+/** Bytes of the log that do not have their checksum. */
+export interface LogDamage {
+  /** Name of the segment's file. */
+  readonly file: string
+  /** Bytes from the beginning of the segment. */
+  readonly offset: number
+  readonly length: number
+  /** Damage to a header loses no record. */
+  readonly part: 'header' | 'record'
+}
+
+export const describeDamage = ({ file, offset, length, part }: LogDamage): string =>
+  part === 'header'
+    ? `the header of ${file} is damaged; no record is lost by that`
+    : `${length} bytes from byte ${offset} of ${file} are damaged: the records in them cannot be read`
+
+/**
+ * The segments of a log, in order.
+ *
+ * @throws FolderDamaged when one is missing, cut short, or of another store.
+ */
+export function listLog(folder: string, storeId: string): readonly LogSegment[] {
+  const numbers = existsSync(folder) ? segmentNumbers(folder) : []
+  if (numbers.length === 0) throw lost(folder, 'it has no segments')
+  const missing = numbers.findIndex((number, index) => number !== index + 1)
+  if (missing >= 0) throw lost(folder, `${segmentName(missing + 1)} is missing`)
+  const segments = numbers.map((number) => readSegment(folder, number))
+  for (const [index, { number, header }] of segments.entries()) {
+    if (!header) continue
+    const name = segmentName(number)
+    if (header.storeId !== storeId)
+      throw lost(folder, `${name} belongs to another store (${header.storeId}, not ${storeId})`)
+    if (header.number !== number) throw lost(folder, `${name} is segment ${header.number} under another name`)
+    const previous = segments[index - 1]
+    const { length } = header.previous
+    if ((previous?.size ?? NO_SEGMENT.length) !== length)
+      throw lost(folder, `${segmentName(number - 1)} has ${previous?.size} bytes instead of ${length}`)
+  }
+  return segments
+}
+
+const lost = (folder: string, what: string) =>
+  new FolderDamaged(
+    `the ledger in ${folder} is not complete: ${what}`,
+    'Restore the whole data folder, or this file of it, from a backup. Starting without it would forget stored artifacts.',
+  )
+
+function readSegment(folder: string, number: number): LogSegment {
+  const path = join(folder, segmentName(number))
+  const fd = openSync(path, 'r')
+  try {
+    const header = Buffer.alloc(SEGMENT_HEADER_BYTES)
+    readSync(fd, header, 0, SEGMENT_HEADER_BYTES, 0)
+    return { number, path, size: fstatSync(fd).size, header: decodeHeader(header) }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Calls `use` with an open segment. */
+async function withSegment<T>(segment: LogSegment, use: (fd: number) => Promise<T>): Promise<T> {
+  const fd = openSync(segment.path, 'r')
+  try {
+    return await use(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+export interface FoundEnd extends LogEnd {
+  readonly nextGroup: number
+}
+
+/**
+ * Finds the end of the last whole group.
+ *
+ * @param segment the last one of the log.
+ * @param covered where an orderly stop left the end of the log: a torn group can only come after it.
+ * @throws FolderDamaged when the log ends before `covered`.
+ */
+export async function findEnd(
+  segment: LogSegment,
+  storeId: string,
+  covered: LogEnd | undefined,
+): Promise<FoundEnd> {
+  const seed = segmentSeed(storeId, segment.number)
+  const groups = new GroupTracker((segment.header?.firstGroup ?? 1) - 1)
+  await withSegment(segment, (fd) =>
+    scanRecords(
+      fd,
+      { seed, from: SEGMENT_HEADER_BYTES, end: segment.size },
+      {
+        record: (frame, buffer, at, offset) => groups.record(frame, offset, isBlobIntact(buffer, at, frame)),
+        damage: () => groups.damage(),
+      },
+    ),
+  )
+  const least = covered?.segment === segment.number ? covered.offset : SEGMENT_HEADER_BYTES
+  if ((covered?.segment ?? 0) > segment.number || least > segment.size)
+    throw new FolderDamaged(
+      `the ledger is older than the folder: it ends in ${segmentName(segment.number)} at byte ${segment.size}, and the server stopped with more stored`,
+      'Restore the ledger folder from the same backup as everything else, or the newest one that there is.',
+    )
+  return { segment: segment.number, ...groups.end(least) }
+}
+
+/** Follows the groups of the last segment, and decides whether the last one is whole. */
+class GroupTracker {
+  #previous: { readonly end: number; readonly frame: RecordFrame } | undefined
+  /** Of the group that was seen last. */
+  #group: number
+  #start = SEGMENT_HEADER_BYTES
+  #isBroken = false
+  #damaged = false
+
+  constructor(groupBefore: number) {
+    this.#group = groupBefore
+  }
+
+  damage(): void {
+    this.#damaged = true
+  }
+
+  record(frame: RecordFrame, offset: number, isIntact: boolean): void {
+    const previous = this.#previous
+    if (frame.group === 0) {
+      // It replaces damage, and was durable before anything that follows.
+      this.#start = offset
+      this.#isBroken = false
+    } else if (frame.group !== this.#group) {
+      const isFirst = frame.index === 0
+      // Its first records may be among damaged bytes. They are the only ones there if the group before is whole, and the one before.
+      const follows = frame.group === this.#group + 1 && (previous === undefined || previous.frame.rest === 0)
+      this.#start = !isFirst && follows ? (previous?.end ?? SEGMENT_HEADER_BYTES) : offset
+      this.#isBroken = !isFirst
+      this.#group = frame.group
+    } else {
+      this.#isBroken ||= this.#damaged
+    }
+    this.#isBroken ||= !isIntact
+    this.#damaged = false
+    this.#previous = { end: offset + frame.length, frame }
+  }
+
+  /** @param least the log is known to be whole up to here. */
+  end(least: number): { readonly offset: number; readonly nextGroup: number } {
+    const previous = this.#previous
+    if (previous === undefined) return { offset: least, nextGroup: this.#group + 1 }
+    const isWhole = !this.#isBroken && previous.frame.rest === 0
+    const offset = Math.max(least, isWhole ? previous.end : this.#start)
+    return { offset, nextGroup: isWhole || offset > this.#start ? this.#group + 1 : this.#group }
+  }
+}
+
+/** What a reader of the log is told, in order. `buffer` is reused after each call. */
+export interface LogVisitor {
+  record(segment: number, frame: RecordFrame, buffer: Buffer, at: number, offset: number): void
+  damage(damage: LogDamage): void
+  /** Called every few MiB; the next record is read after it. */
+  pause?(): Promise<void>
+}
+
+/**
+ * Reads every record of a log.
+ *
+ * @param from where to begin.
+ * @param end as `findEnd` found it.
+ */
+export async function readLog(
+  segments: readonly LogSegment[],
+  storeId: string,
+  { from, end }: { readonly from: LogEnd; readonly end: LogEnd },
+  visitor: LogVisitor,
+): Promise<void> {
+  for (const segment of segments) {
+    const { number, size } = segment
+    const file = segmentName(number)
+    if (!segment.header) visitor.damage({ file, offset: 0, length: SEGMENT_HEADER_BYTES, part: 'header' })
+    if (number < from.segment) continue
+    const seed = segmentSeed(storeId, number)
+    const range = {
+      from: number === from.segment ? from.offset : SEGMENT_HEADER_BYTES,
+      end: number === end.segment ? end.offset : size,
+    }
+    await withSegment(segment, (fd) =>
+      scanRecords(
+        fd,
+        { seed, ...range },
+        {
+          record: (frame, buffer, at, offset) => visitor.record(number, frame, buffer, at, offset),
+          damage: (offset, length) => visitor.damage({ file, offset, length, part: 'record' }),
+          pause: async () => visitor.pause?.(),
+        },
+      ),
+    )
+  }
+}
+
+/** SHA-256 of a segment's first `length` bytes. */
+export const hashSegment = (segment: LogSegment, length: number): Promise<Hash> =>
+  withSegment(segment, (fd) => hashFile(fd, length))

@@ -1,0 +1,68 @@
+/**
+ * Takes records out of a log, while no server has it open: for lawful erasure, and to give up records that are damaged. A segment is
+ * written again under another name, with the bytes of the removed records replaced, and takes the name of the old one only when it is
+ * whole and durable. No other record moves. The header keeps the digest that the next segment remembers.
+ */
+import { chmodSync, closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { closeFile, renameFile, syncFile, syncFolder, writeAll } from '../disk.ts'
+import type { LogSegment } from './read-log.ts'
+import { encodeRemoved, MAX_RECORD_BYTES, placeRecord, readFrame } from './record.ts'
+import { encodeHeader, type SegmentHeader, segmentSeed } from './segment.ts'
+
+/** Bytes of a segment, from `offset` on. */
+export interface Span {
+  readonly offset: number
+  readonly length: number
+}
+
+/**
+ * Replaces what stands in `spans` by removed records, durably. Safe to repeat after a crash at any point.
+ *
+ * @param segment a sealed one, or the last one; up to 64 MiB are held in memory.
+ * @param spans each begins and ends with a record.
+ * @param header what the header should say; a damaged one is written again.
+ */
+export async function rewriteSegment(
+  segment: LogSegment,
+  storeId: string,
+  spans: readonly Span[],
+  header: SegmentHeader,
+): Promise<void> {
+  const bytes = readFileSync(segment.path)
+  const seed = segmentSeed(storeId, segment.number)
+  for (const span of spans) removeSpan(bytes, seed, span)
+  encodeHeader(header).copy(bytes)
+  const temporary = `${segment.path}.new`
+  const old = openSync(segment.path, 'r')
+  const mode = fstatSync(old).mode & 0o777
+  closeSync(old)
+  const fd = openSync(temporary, 'w', 0o600)
+  try {
+    await writeAll(fd, [bytes], 0)
+    await syncFile(fd)
+  } finally {
+    await closeFile(fd)
+  }
+  chmodSync(temporary, mode)
+  await renameFile(temporary, segment.path)
+  await syncFolder(dirname(segment.path))
+}
+
+/** A removed record takes the group of the one that it replaces; where that cannot be read, none. */
+function removeSpan(bytes: Buffer, seed: number, { offset, length }: Span): void {
+  for (let at = offset; at < offset + length; ) {
+    const left = offset + length - at
+    const frame = readFrame(bytes, at, bytes.length, seed, at)
+    const size = frame?.length ?? sizeOfRemoved(left)
+    const removed = encodeRemoved(size)
+    const { group, index, rest } = frame ?? { group: 0, index: 0, rest: 0 }
+    placeRecord(removed, { seed, offset: at, group, index, rest })
+    removed.copy(bytes, at)
+    at += size
+  }
+}
+
+/** Leaves no rest that is too short for a record. */
+const sizeOfRemoved = (left: number): number =>
+  left <= MAX_RECORD_BYTES ? left : Math.min(MAX_RECORD_BYTES, left - 4096)

@@ -1,0 +1,83 @@
+/** What it costs to build the index of a ledger from its log, which is what a start after a crash or with a lost index does. */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { digestFromHex } from '../../lib/domain/digest.ts'
+import { parseRef } from '../../lib/domain/identifiers.ts'
+import { type FolderRecord, openFolder } from '../../lib/local/folder.ts'
+import { initializeFolder } from '../../lib/local/folder-format.ts'
+import { createLog, openLedger } from '../../lib/local/ledger/open-ledger.ts'
+
+const AT_ONCE = 2_000
+
+export async function ledgerRebuild(folder: string): Promise<void> {
+  console.log(
+    '\n| entries | blob | appended a second | log bytes an entry | index bytes an entry | index built in s | entries a second | start with index s | RSS MiB |\n|---|---|---|---|---|---|---|---|---|',
+  )
+  for (const { entries, blob } of [
+    { entries: 1_000_000, blob: 0 },
+    { entries: 1_000_000, blob: 1024 },
+  ]) {
+    const dataDir = join(folder, `${entries}-${blob}`)
+    const appended = await fill(dataDir, entries, blob)
+    const size = async (name: string) =>
+      name.endsWith('.mdb')
+        ? statSync(join(dataDir, name)).size
+        : (await readdir(join(dataDir, name)))
+            .map((each) => statSync(join(dataDir, name, each)).size)
+            .reduce((sum, each) => sum + each, 0)
+    const withIndex = await timeStart(dataDir)
+    rmSync(join(dataDir, 'index.mdb'))
+    const rebuilt = await timeStart(dataDir)
+    const columns = [
+      entries,
+      blob,
+      Math.round(entries / appended),
+      ((await size('ledger')) / entries).toFixed(0),
+      ((await size('index.mdb')) / entries).toFixed(0),
+      rebuilt.seconds.toFixed(2),
+      Math.round(entries / rebuilt.seconds),
+      withIndex.seconds.toFixed(2),
+      (process.memoryUsage().rss / 1024 / 1024).toFixed(0),
+    ]
+    console.log(`| ${columns.join(' | ')} |`)
+    rmSync(dataDir, { recursive: true })
+  }
+}
+
+async function timeStart(dataDir: string): Promise<{ seconds: number }> {
+  const records: object[] = []
+  const from = performance.now()
+  const folder = await openFolder(dataDir, { log: (record) => records.push(record) })
+  const seconds = (performance.now() - from) / 1000
+  await folder.close()
+  const opened = records.find((record): record is FolderRecord => 'message' in record)
+  return { seconds: opened?.index_rebuilt?.seconds ?? seconds }
+}
+
+async function fill(dataDir: string, entries: number, blob: number): Promise<number> {
+  mkdirSync(dataDir)
+  const storeId = await initializeFolder(dataDir, createLog)
+  const { ledger, held, close } = await openLedger({ dataDir, storeId })
+  const bytes = randomBytes(Math.max(blob, 1))
+  const from = performance.now()
+  for (let first = 0; first < entries; first += AT_ONCE)
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, (_, at) => {
+        const entry = {
+          ref: parseRef(`bench/artifact-${(first + at) % 1000}/v${first + at}`),
+          digest: digestFromHex('0'.repeat(64)),
+          size: blob,
+          contentType: 'application/octet-stream',
+          uploadedBy: null,
+          provenanceSource: null,
+          createdAt: new Date().toISOString(),
+        }
+        if (blob > 0) held.hold(entry, bytes)
+        return ledger.append(entry, `00000000-0000-0000-0000-${String(first + at).padStart(12, '0')}`)
+      }),
+    )
+  await close()
+  return (performance.now() - from) / 1000
+}

@@ -1,0 +1,128 @@
+/** What a power cut can leave of the ledger: a torn group is cut off, whatever of it reached the disk, and nothing else is lost. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { OpenLedger } from '../../../../lib/local/ledger/open-ledger.ts'
+import { artifact, LogUnderTest, type Stored, storeAll } from './log-under-test.ts'
+
+let log: LogUnderTest
+beforeEach(async () => {
+  log = await new LogUnderTest().create()
+})
+afterEach(() => log.remove())
+
+const first = [artifact('v1', 30), artifact('v2', 0)]
+const second = [artifact('v3', 10)]
+const torn = [artifact('t1', 40), artifact('t2', 25), artifact('t3', 1)]
+
+async function expectStored({ ledger }: OpenLedger, stored: readonly Stored[]) {
+  for (const { entry, bytes } of stored) {
+    expect(await ledger.find(entry.ref)).toEqual(entry)
+    expect(ledger.storedBlob(entry)).toEqual(Buffer.from(bytes))
+  }
+  const [one] = stored
+  if (one) expect((await ledger.list(one.entry.ref, undefined, 100)).entries).toHaveLength(stored.length)
+}
+
+/** Two whole groups, and the place where the third begins. */
+async function storeGroups(): Promise<{ begin: number; bytes: Buffer }> {
+  const begin = await log.inCrash(async (opened) => {
+    await storeAll(opened, first)
+    await storeAll(opened, second)
+    const begin = log.size()
+    await storeAll(opened, torn)
+    return begin
+  })
+  return { begin, bytes: log.bytes() }
+}
+
+describe('after a crash', () => {
+  it('a group whose write was cut short at any byte is cut off, and the next group follows the last whole one', {
+    timeout: 60_000,
+  }, async () => {
+    const { begin, bytes } = await storeGroups()
+    for (let size = begin; size < bytes.length; size += 1) {
+      log.replace(bytes.subarray(0, size))
+      expect(await log.end()).toEqual({ segment: 1, offset: begin, nextGroup: 3 })
+      if ((size - begin) % 20 > 0) continue
+      await log.inCrash(async (opened) => {
+        expect(opened.report.damage).toEqual([])
+        expect(opened.report.tornBytes).toBe(size - begin)
+        await expectStored(opened, [...first, ...second])
+        for (const { entry } of torn) expect(await opened.ledger.find(entry.ref)).toBeUndefined()
+        await storeAll(opened, torn)
+      })
+      const again = await log.open()
+      await expectStored(again, [...first, ...second, ...torn])
+      expect(again.report).toMatchObject({ tornBytes: 0, damage: [], entries: 6 })
+      await again.close()
+      log.forgetIndex()
+    }
+  })
+
+  it('a group of which any bytes are missing is cut off, also when later bytes reached the disk', {
+    timeout: 60_000,
+  }, async () => {
+    const { begin, bytes } = await storeGroups()
+    for (let from = begin; from < bytes.length; from += 8) {
+      for (const length of [16, 80, 200]) {
+        log.replace(Buffer.from(bytes).fill(0, from, Math.min(from + length, bytes.length)))
+        expect(await log.end()).toEqual({ segment: 1, offset: begin, nextGroup: 3 })
+        if (from % 5 > 0) continue
+        await log.inCrash(async (opened) => {
+          expect(opened.report.damage, `${from} ${length}`).toEqual([])
+          expect(opened.report.tornBytes).toBe(bytes.length - begin)
+          await expectStored(opened, [...first, ...second])
+          for (const { entry } of torn) expect(await opened.ledger.find(entry.ref)).toBeUndefined()
+        })
+      }
+    }
+  })
+
+  it('a file that was made longer, but not written, is cut off', async () => {
+    const { bytes } = await storeGroups()
+    log.replace(Buffer.concat([bytes, Buffer.alloc(10_000)]))
+    const opened = await log.open()
+    expect(opened.report).toMatchObject({ tornBytes: 10_000, damage: [] })
+    await expectStored(opened, [...first, ...second, ...torn])
+    await opened.close()
+  })
+
+  it('a group that was written and not acknowledged is there as a whole', async () => {
+    await storeGroups()
+    const opened = await log.open()
+    expect(opened.report.tornBytes).toBe(0)
+    await expectStored(opened, [...first, ...second, ...torn])
+    await opened.close()
+  })
+
+  it('the same commit again is the same append', async () => {
+    await storeGroups()
+    const opened = await log.open()
+    const results = await storeAll(opened, torn)
+    expect(results).toEqual(torn.map(({ entry }) => ({ appended: true, entry })))
+    await opened.close()
+  })
+})
+
+describe('a record in a blob', () => {
+  it('is never read as a record, not even where the bytes around it are damaged', async () => {
+    const copied = await log.inCrash(async (opened) => {
+      await storeAll(opened, first)
+      return log.bytes().subarray(128)
+    })
+    // The user stores the bytes of genuine records, and then the record around them is damaged.
+    const { entry } = artifact('forged', copied.length)
+    await log.inCrash(async (opened) => {
+      opened.held.hold(entry, copied)
+      await opened.ledger.append(entry, 'forged')
+      await storeAll(opened, second)
+    })
+    const bytes = log.bytes()
+    const inner = bytes.indexOf(copied, 128 + copied.length)
+    expect(inner).toBeGreaterThan(0)
+    log.replace(bytes.fill(0xff, inner - 60, inner))
+    const opened = await log.open()
+    expect(opened.report.damage).toMatchObject([{ part: 'record' }])
+    expect(opened.report.entries).toBe(3)
+    await opened.close()
+  })
+})

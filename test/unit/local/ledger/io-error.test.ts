@@ -1,0 +1,65 @@
+/** A disk that fails while the ledger is written: the store is refused, is not there, and the next one works. The kernel plays the disk. */
+import { execFileSync } from 'node:child_process'
+import { resolve } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { cannotTrace } from '../../../support/system-calls.ts'
+import { artifact, LogUnderTest } from './log-under-test.ts'
+
+let log: LogUnderTest
+beforeEach(async () => {
+  log = await new LogUnderTest().create()
+})
+afterEach(() => log.remove())
+
+/** Appends five versions, one after the other, while system calls on the segment fail. @returns the outcome of each. */
+function appendFive(...failures: readonly string[]): string[] {
+  const program = `
+    import { LogUnderTest, artifact, storeAll } from './test/unit/local/ledger/log-under-test.ts'
+    const opened = await new LogUnderTest(${JSON.stringify(log.dataDir)}).open()
+    for (const version of ['v0', 'v1', 'v2', 'v3', 'v4'])
+      await storeAll(opened, [artifact(version)]).then(() => console.log('stored'), ({ code }) => console.log(code))
+    process.exit(0)`
+  const injected = failures.flatMap((failure) => ['-e', `inject=${failure}`])
+  const output = execFileSync(
+    'strace',
+    [
+      ...['-f', '-qq', '-o', '/dev/null', '-P', log.path(), '-e', 'trace=%desc', ...injected],
+      ...[process.execPath, '--import', 'tsx', '--input-type=module', '--eval', program],
+    ],
+    // One thread, so that the n-th call of a kind is the n-th call of the process.
+    { cwd: resolve('.'), env: { ...process.env, UV_THREADPOOL_SIZE: '1' }, encoding: 'utf8' },
+  )
+  return output.trim().split('\n')
+}
+
+async function expectOnly(versions: readonly string[]) {
+  const { ledger, report, close } = await log.open()
+  expect(report.damage).toEqual([])
+  for (const version of ['v0', 'v1', 'v2', 'v3', 'v4']) {
+    const found = await ledger.find(artifact(version).entry.ref)
+    expect(found !== undefined, version).toBe(versions.includes(version))
+  }
+  await close()
+}
+
+describe.skipIf(cannotTrace)(`the ledger${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`, () => {
+  it('refuses a group whose sync failed, cuts it off, and takes the next', { timeout: 60_000 }, async () => {
+    // The first sync is that of opening.
+    expect(appendFive('fdatasync:error=EIO:when=3')).toEqual([
+      ...['stored', 'unavailable', 'stored', 'stored', 'stored'],
+    ])
+    await expectOnly(['v0', 'v2', 'v3', 'v4'])
+  })
+
+  it('refuses a group whose write failed, with the reason of the disk', { timeout: 60_000 }, async () => {
+    const outcomes = appendFive('pwrite64,pwritev:error=ENOSPC:when=2')
+    expect(outcomes).toEqual(['stored', 'insufficient_storage', 'stored', 'stored', 'stored'])
+    await expectOnly(['v0', 'v2', 'v3', 'v4'])
+  })
+
+  it('refuses everything until a group that failed could be cut off', { timeout: 60_000 }, async () => {
+    const outcomes = appendFive('fdatasync:error=EIO:when=3', 'ftruncate:error=EIO:when=1..2')
+    expect(outcomes).toEqual(['stored', 'unavailable', 'unavailable', 'stored', 'stored'])
+    await expectOnly(['v0', 'v3', 'v4'])
+  })
+})
