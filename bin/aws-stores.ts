@@ -18,7 +18,7 @@ import { createSqsVerificationQueue } from '../lib/aws/sqs-verification-queue.ts
 import type { AwsStores } from '../lib/cli/serve-settings.ts'
 import { PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
 import { type DeliveryRecord, inProcessQueue } from '../lib/repository/in-process-queue.ts'
-import { abandonVerification, verifyUpload } from '../lib/repository/verify.ts'
+import { failVerification, verifyUpload } from '../lib/repository/verify.ts'
 import type { Stores } from './serve.ts'
 
 /** @param endpoint an address that stands in for S3, as an emulator's does. */
@@ -46,7 +46,7 @@ export function openAws(
   // It forgets what is unfinished when the process ends; the lease runs out then, and a commit sent again starts anew.
   const inProcess = inProcessQueue({
     verify: (request, signal) => verifyUpload(verification, request, signal),
-    abandon: (request) => abandonVerification(verification, request),
+    abandon: (request) => failVerification(verification, request),
     log,
   })
   const queue =

@@ -12,7 +12,7 @@ import { createS3Staging } from '../lib/aws/s3-staging.ts'
 import { deliveryHandler } from '../lib/aws/sqs-deliveries.ts'
 import { createSqsVerificationQueue } from '../lib/aws/sqs-verification-queue.ts'
 import { readLambdaEnvironment } from '../lib/deployment/environment.ts'
-import { abandonVerification, verifyUpload } from '../lib/repository/verify.ts'
+import { failVerification, verifyUpload } from '../lib/repository/verify.ts'
 import { log } from './operation-log.ts'
 
 const environment = readLambdaEnvironment(process.env, 'verify')
@@ -42,7 +42,7 @@ const stores = {
 
 export const handler = deliveryHandler({
   verify: (request, signal) => verifyUpload(stores, request, signal),
-  abandon: (request) => abandonVerification(stores, request),
+  abandon: (request) => failVerification(stores, request),
   client: sqs,
   queueUrl,
   deadLetterQueueArn: environment.deadLetterQueueArn,

@@ -5,8 +5,8 @@
 
 import { BLOB_PREFIX } from '../deployment/tables.ts'
 import { digestHex } from '../domain/digest.ts'
+import type { BlobId } from '../domain/entry.ts'
 import { formatRef } from '../domain/identifiers.ts'
-import type { BlobId } from '../repository/ports.ts'
 
 export const blobKey = (blob: BlobId): string =>
   `${BLOB_PREFIX}${formatRef(blob.ref)}/${digestHex(blob.digest)}`

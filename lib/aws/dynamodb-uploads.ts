@@ -10,7 +10,8 @@ import {
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb'
 import { UPLOADS_KEY } from '../deployment/tables.ts'
-import type { UploadId, UploadRecord, Uploads } from '../repository/upload-ports.ts'
+import type { UploadId } from '../domain/upload.ts'
+import type { UploadRecord, Uploads } from '../repository/upload-ports.ts'
 import { failed, type LostCondition, lostCondition } from './dynamodb-errors.ts'
 import { ATTRIBUTES, recordOf, rowKey, rowOf } from './upload-row.ts'
 

@@ -1,6 +1,8 @@
 /** The blob store and the staging area as the read function sees them: it presigns GETs, looks uploads up, and writes nothing. */
+
+import type { ReceivedPart } from '../domain/upload.ts'
 import type { BlobStore } from '../repository/ports.ts'
-import type { ReceivedPart, Staging } from '../repository/upload-ports.ts'
+import type { Staging } from '../repository/upload-ports.ts'
 import { presignsGet } from './s3-blob-requests.ts'
 import { type LookupAccess, lookUpBlob, lookUpParts } from './s3-lookup.ts'
 import type { StoredPart } from './stored-part.ts'

@@ -13,8 +13,8 @@ import {
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
 import { digestHex } from '../domain/digest.ts'
+import type { BlobId } from '../domain/entry.ts'
 import { MIB } from '../domain/limits.ts'
-import type { BlobId } from '../repository/ports.ts'
 import type { Promotion } from '../repository/upload-ports.ts'
 import { blobKey, DIGEST_METADATA_KEY } from './blob-object.ts'
 import { failed, isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
@@ -67,7 +67,7 @@ export async function startPromotion(
     }
   }
   return {
-    async copied(keep, signal) {
+    async waitForCopies(keep, signal) {
       while (!(await beforeAbort(() => isDoneWithin(KEEP_MS, move.parts), signal))) await keep()
     },
     publish(signal) {

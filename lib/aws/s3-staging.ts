@@ -13,14 +13,10 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3'
 import { hexToBase64 } from '../domain/digest.ts'
-import type { BlobId, BlobStore, Clock, PresignedRequest } from '../repository/ports.ts'
-import type {
-  ReceivedPart,
-  StagedBytes,
-  StagedUpload,
-  Staging,
-  UploadId,
-} from '../repository/upload-ports.ts'
+import type { BlobId } from '../domain/entry.ts'
+import type { PresignedRequest, ReceivedPart, UploadId } from '../domain/upload.ts'
+import type { BlobStore, Clock } from '../repository/ports.ts'
+import type { StagedBytes, StagedUpload, Staging } from '../repository/upload-ports.ts'
 import { failed, isMissing, isRefusedComplete, isUploadGone } from './s3-errors.ts'
 import { listParts } from './s3-parts.ts'
 import { presign, type SignedAccess } from './s3-presign.ts'

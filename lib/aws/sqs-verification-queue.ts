@@ -4,7 +4,8 @@
  */
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import { parseDigest } from '../domain/digest.ts'
-import { formatRef, parseRef } from '../domain/identifiers.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import { parseRef } from '../domain/refs.ts'
 import type { VerificationQueue, VerificationRequest } from '../repository/upload-ports.ts'
 import { serviceFailure } from './sdk-failure.ts'
 
@@ -41,7 +42,7 @@ export function parseVerification(body: string): VerificationRequest {
   if (typeof ref !== 'string' || typeof digest !== 'string' || typeof attempt !== 'string')
     throw new Error('a verification names no ref, digest and attempt')
   const parsed = parseDigest(digest)
-  if (!parsed.ok) throw new Error(`the digest of a verification ${parsed.detail}`)
+  if (!parsed.ok) throw new Error(`the digest of a verification ${parsed.error}`)
   if (!ATTEMPT.test(attempt)) throw new Error('the attempt of a verification is none')
   return { id: { ref: parseRef(ref), digest: parsed.value }, attempt }
 }

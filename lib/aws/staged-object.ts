@@ -6,7 +6,8 @@
 import { STAGING_PREFIX } from '../deployment/tables.ts'
 import { digestHex } from '../domain/digest.ts'
 import { formatRef } from '../domain/identifiers.ts'
-import type { StagedUpload, UploadId } from '../repository/upload-ports.ts'
+import type { UploadId } from '../domain/upload.ts'
+import type { StagedUpload } from '../repository/upload-ports.ts'
 
 export const stagingKey = ({ ref, digest }: UploadId, attempt: string): string =>
   `${STAGING_PREFIX}${formatRef(ref)}/${digestHex(digest)}/${attempt}`

@@ -4,7 +4,7 @@
  */
 import type { Part } from '@aws-sdk/client-s3'
 import { base64ToHex } from '../domain/digest.ts'
-import type { ReceivedPart } from '../repository/upload-ports.ts'
+import type { ReceivedPart } from '../domain/upload.ts'
 
 /** A part, and the ETag by which CompleteMultipartUpload names it. */
 export interface StoredPart extends ReceivedPart {

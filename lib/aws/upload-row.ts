@@ -1,8 +1,11 @@
 /** The shape of a row of the uploads table, written and read only here. */
 
 import { UPLOADS_KEY, UPLOADS_TTL } from '../deployment/tables.ts'
+import type { UploadFailure } from '../domain/failure.ts'
 import { formatRef } from '../domain/identifiers.ts'
-import type { StoredProblem, UploadId, UploadRecord } from '../repository/upload-ports.ts'
+import type { UploadId } from '../domain/upload.ts'
+import { decodeFailure, encodeFailure } from '../protocol/stored-failure.ts'
+import type { UploadRecord } from '../repository/upload-ports.ts'
 import { number, optional, type Row, rowReader, string } from './rows.ts'
 
 /** Attributes beside the keys and the time to live. `write_id` names the write that the row comes from. */
@@ -50,7 +53,7 @@ export const rowOf = (record: UploadRecord, writeId: string): Row => ({
   ...optional(ATTRIBUTES.leaseOwner, record.leaseOwner),
   [ATTRIBUTES.leaseUntil]: number(record.leaseUntil),
   [ATTRIBUTES.verifiedBytes]: number(record.verifiedBytes),
-  ...optional(ATTRIBUTES.problem, record.problem && JSON.stringify(record.problem)),
+  ...optional(ATTRIBUTES.problem, record.failure && JSON.stringify(encodeFailure(record.failure))),
   [ATTRIBUTES.writeId]: string(writeId),
   [UPLOADS_TTL]: number(Math.ceil(record.expiresAt / 1000) + KEPT_SECONDS),
 })
@@ -75,9 +78,8 @@ export const recordOf = (id: UploadId, row: Row): UploadRecord => ({
   leaseOwner: optionalText(row, ATTRIBUTES.leaseOwner),
   leaseUntil: count(row, ATTRIBUTES.leaseUntil),
   verifiedBytes: count(row, ATTRIBUTES.verifiedBytes),
-  problem: problemOf(row),
+  failure: failureOf(row),
 })
 
-/** Code and members went in together, so they come out together. */
-const problemOf = (row: Row): StoredProblem | null =>
-  row[ATTRIBUTES.problem] === undefined ? null : (JSON.parse(text(row, ATTRIBUTES.problem)) as StoredProblem)
+const failureOf = (row: Row): UploadFailure | null =>
+  row[ATTRIBUTES.problem] === undefined ? null : decodeFailure(JSON.parse(text(row, ATTRIBUTES.problem)))

@@ -40,7 +40,7 @@ export async function connect(
   const auth = readAuth(options.auth ?? (environment[CLI_ENVIRONMENT.auth] || undefined), environment)
   const apiKey = environment[CLI_ENVIRONMENT.apiKey] || undefined
   const patience = options.timeout === undefined ? undefined : parseDuration(options.timeout)
-  if (patience && !patience.ok) throw new UsageError(`--timeout: ${patience.detail}`, 'Write --timeout 5m.')
+  if (patience && !patience.ok) throw new UsageError(`--timeout: ${patience.error}`, 'Write --timeout 5m.')
   const { BucketClient } = await import('../client/node.ts')
   try {
     return new BucketClient({

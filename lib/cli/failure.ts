@@ -2,8 +2,10 @@
  * Errors in words. Whatever went wrong is told in three parts: what happened, why, and what to do next.
  */
 import { BucketError, ERRORS, isBucketError } from '../domain/errors.ts'
-import type { Fault } from '../domain/validation.ts'
-import type { UploadMessage } from '../protocol/messages.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import type { Upload } from '../domain/upload.ts'
+import type { ValidationError } from '../domain/validation.ts'
+import { encodeDetails } from '../protocol/encode.ts'
 import { exitCodeOf } from './exit-codes.ts'
 
 /** The command line itself is wrong. */
@@ -83,21 +85,21 @@ const UNEXPECTED = {
 }
 
 function describeRefusal(error: BucketError): Omit<Failure, 'exit'> {
-  const { code, members, next, requestId } = error
+  const { code, details, next, requestId } = error
   const why = [error.message]
-  if (isBucketError(error, 'invalid_request')) why.push(...faultsOf(error.members.errors))
-  if (isBucketError(error, 'digest_mismatch') && error.members.hint !== undefined)
-    why.push(error.members.hint)
+  if (isBucketError(error, 'invalid_request')) why.push(...faultsOf(error.details.errors))
+  if (isBucketError(error, 'digest_mismatch') && error.details.hint !== undefined)
+    why.push(error.details.hint)
   const named = (what: string, digest: unknown) => {
     if (typeof digest === 'string' && !error.message.includes(digest)) why.push(`${what} ${digest}`)
   }
   if (isBucketError(error, 'version_exists')) {
-    const { stored, declared_digest }: Partial<typeof error.members> = error.members
+    const { stored, declaredDigest }: Partial<typeof error.details> = error.details
     named('stored is', stored?.digest)
-    named('yours is', declared_digest)
+    named('yours is', declaredDigest)
   }
-  if (isBucketError(error, 'digest_differs')) named('stored is', error.members.stored_digest)
-  const conflict = isBucketError(error, 'upload_conflict') ? error.members.upload : undefined
+  if (isBucketError(error, 'digest_differs')) named('stored is', error.details.storedDigest)
+  const conflict = isBucketError(error, 'upload_conflict') ? error.details.upload : undefined
   if (conflict) why.push(`the upload that is there is ${conflict.state}, ${conflict.size} bytes`)
   if (requestId !== undefined) why.push(`request ${requestId}`)
   return {
@@ -110,7 +112,7 @@ function describeRefusal(error: BucketError): Omit<Failure, 'exit'> {
           ? giveUpFirst(conflict)
           : next,
     code,
-    members,
+    members: encodeDetails({ details }, { requestId: '' }),
     ...(requestId !== undefined && { requestId }),
   }
 }
@@ -119,12 +121,13 @@ function describeRefusal(error: BucketError): Omit<Failure, 'exit'> {
 function faultsOf(errors: unknown): string[] {
   if (!Array.isArray(errors) || errors.length < 2) return []
   return errors.map(
-    (fault: Partial<Fault> | null) => `${fault?.name ?? 'something'} ${fault?.detail ?? 'is faulty'}`,
+    (fault: Partial<ValidationError> | null) =>
+      `${fault?.name ?? 'something'} ${fault?.detail ?? 'is faulty'}`,
   )
 }
 
-const giveUpFirst = ({ bucket_id, artifact_id, version, digest }: UploadMessage): string =>
-  `If nobody needs that upload, give it up, and store again: bucket uploads ${bucket_id}/${artifact_id}/${version}@${digest} --abort`
+const giveUpFirst = ({ id }: Upload): string =>
+  `If nobody needs that upload, give it up, and store again: bucket uploads ${formatRef(id.ref)}@${id.digest} --abort`
 
 const SYSTEM: { readonly [code: string]: readonly [what: string, next: string] } = {
   ENOENT: ['There is no such file or folder', 'Check the path.'],

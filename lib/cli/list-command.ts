@@ -1,7 +1,8 @@
 /** `bucket list`: all versions of one artifact. */
 import type { Command } from 'commander'
 import type { Entry } from '../domain/entry.ts'
-import { type ArtifactKey, formatArtifactKey, parseArtifactKey } from '../domain/identifiers.ts'
+import { type ArtifactKey, formatArtifactKey } from '../domain/identifiers.ts'
+import { parseArtifactKey } from '../domain/refs.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'

@@ -1,6 +1,7 @@
 /** References as they are written on a command line. */
 import { type Digest, parseDigest } from '../domain/digest.ts'
-import { type ArtifactKey, type ArtifactRef, parseArtifactKey, parseRef } from '../domain/identifiers.ts'
+import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
+import { parseArtifactKey, parseRef } from '../domain/refs.ts'
 import { UsageError } from './failure.ts'
 
 export interface Pinned<T> {
@@ -20,7 +21,7 @@ export function parseDigestOption(text: string): Digest {
   const digest = parseDigest(text)
   if (digest.ok) return digest.value
   throw new UsageError(
-    `the digest ${digest.detail}`,
+    `the digest ${digest.error}`,
     'Write sha256: and 64 hex digits, as `bucket digest` prints.',
   )
 }

@@ -1,8 +1,8 @@
 /** The settings of `serve`: every option has an environment name, and all faults are told at once. */
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
 import { DEFAULT_MAX_ARTIFACT_BYTES } from '../domain/limits.ts'
-import type { Parsed } from '../domain/validation.ts'
-import { faulty, parsed } from '../domain/validation.ts'
+import type { Result } from '../domain/result.ts'
+import { err, ok } from '../domain/result.ts'
 import { API_ROOT } from '../protocol/routes.ts'
 import { UsageError } from './failure.ts'
 import { parseSize } from './sizes.ts'
@@ -76,13 +76,13 @@ export function readServeSettings(
   environment: Readonly<Record<string, string | undefined>>,
 ): ServeSettings {
   const faults: string[] = []
-  function read<T>(name: Setting, fallback: T, parse: (text: string) => Parsed<T>): T {
+  function read<T>(name: Setting, fallback: T, parse: (text: string) => Result<T>): T {
     const fromEnvironment = environment[CLI_ENVIRONMENT[name]] || undefined
     const text = options[name] ?? fromEnvironment
     if (text === undefined) return fallback
     const result = parse(text)
     if (result.ok) return result.value
-    faults.push(`${options[name] === undefined ? CLI_ENVIRONMENT[name] : FLAGS[name]}: ${result.detail}`)
+    faults.push(`${options[name] === undefined ? CLI_ENVIRONMENT[name] : FLAGS[name]}: ${result.error}`)
     return fallback
   }
   const required = (name: Setting): string => {
@@ -117,24 +117,22 @@ export function readServeSettings(
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 
-const filled = (text: string): Parsed<string> => (text === '' ? faulty('is empty') : parsed(text))
+const filled = (text: string): Result<string> => (text === '' ? err('is empty') : ok(text))
 
-const parseStore = (text: string): Parsed<'local' | 'aws'> =>
-  text === 'local' || text === 'aws'
-    ? parsed(text)
-    : faulty(`${JSON.stringify(text)} is no store: local or aws`)
+const parseStore = (text: string): Result<'local' | 'aws'> =>
+  text === 'local' || text === 'aws' ? ok(text) : err(`${JSON.stringify(text)} is no store: local or aws`)
 
-const parsePort = (text: string): Parsed<number> =>
+const parsePort = (text: string): Result<number> =>
   /^\d{1,5}$/.test(text) && Number(text) < 65_536
-    ? parsed(Number(text))
-    : faulty(`${JSON.stringify(text)} is no port: 0 to 65535`)
+    ? ok(Number(text))
+    : err(`${JSON.stringify(text)} is no port: 0 to 65535`)
 
 /** The paths of this server are fixed: a proxy that puts others before them would be told so in no URL that it gives out. */
-function parsePublicUrl(text: string): Parsed<URL> {
+function parsePublicUrl(text: string): Result<URL> {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text))
-    return faulty(`${JSON.stringify(text)} is no http or https address`)
+    return err(`${JSON.stringify(text)} is no http or https address`)
   const url = new URL(text)
   return ['/', API_ROOT, `${API_ROOT}/`].includes(url.pathname)
-    ? parsed(url)
-    : faulty(`${JSON.stringify(text)} has a path: the proxy must pass paths on as they are`)
+    ? ok(url)
+    : err(`${JSON.stringify(text)} has a path: the proxy must pass paths on as they are`)
 }

@@ -1,6 +1,7 @@
 /** `bucket show`: what is remembered about one artifact version. */
 import type { Command } from 'commander'
-import { type ArtifactRef, parseRef } from '../domain/identifiers.ts'
+import type { ArtifactRef } from '../domain/identifiers.ts'
+import { parseRef } from '../domain/refs.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'

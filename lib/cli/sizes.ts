@@ -1,5 +1,5 @@
 /** Sizes as people write and read them. Binary units throughout, as the limits of Bucket have them. */
-import { faulty, type Parsed, parsed } from '../domain/validation.ts'
+import { err, ok, type Result } from '../domain/result.ts'
 
 const UNITS: { readonly [unit: string]: number } = {
   '': 1,
@@ -15,24 +15,24 @@ const UNITS: { readonly [unit: string]: number } = {
 }
 
 /** @returns bytes: `5GiB`, `1.5 MiB`, `200MB`, `1024`. */
-export function parseSize(text: string): Parsed<number> {
+export function parseSize(text: string): Result<number> {
   const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim()) ?? []
   const factor = UNITS[(unit ?? '').toUpperCase()]
   const bytes = Math.round(Number(number) * (factor ?? Number.NaN))
   return Number.isSafeInteger(bytes) && bytes > 0
-    ? parsed(bytes)
-    : faulty(`${JSON.stringify(text)} is no size: write 5GiB, 200MB, or a number of bytes`)
+    ? ok(bytes)
+    : err(`${JSON.stringify(text)} is no size: write 5GiB, 200MB, or a number of bytes`)
 }
 
 const SECONDS: { readonly [unit: string]: number } = { ms: 0.001, s: 1, m: 60, min: 60, h: 3600 }
 
 /** @returns milliseconds: `30s`, `5m`, `1.5h`, `500ms`; a bare number counts seconds. */
-export function parseDuration(text: string): Parsed<number> {
+export function parseDuration(text: string): Result<number> {
   const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim()) ?? []
   const ms = Math.round(Number(number) * 1000 * (SECONDS[(unit || 's').toLowerCase()] ?? Number.NaN))
   return Number.isSafeInteger(ms) && ms > 0
-    ? parsed(ms)
-    : faulty(`${JSON.stringify(text)} is not a duration: write 30s, 5m or 1h`)
+    ? ok(ms)
+    : err(`${JSON.stringify(text)} is not a duration: write 30s, 5m or 1h`)
 }
 
 /** `1.5 MiB`; whole bytes below 1 KiB. */

@@ -1,10 +1,13 @@
 /** `bucket uploads`: how far the upload of some bytes has got, and giving it up. An upload is found by ref and digest. */
+
 import type { Command } from 'commander'
 import type { Upload } from '../client/node.ts'
 import type { Digest } from '../domain/digest.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
 import { partCount, partSize } from '../domain/limits.ts'
+import { encodeDetails } from '../protocol/encode.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
+import { ERROR_STATUS } from '../protocol/errors.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './failure.ts'
@@ -130,11 +133,11 @@ function document(upload: Upload): Record<string, unknown> {
     ...(problem && {
       problem: {
         code: problem.code,
-        status: problem.status,
+        status: ERROR_STATUS[problem.code],
         retryable: problem.retryable,
         detail: problem.message,
         next: problem.next,
-        ...problem.members,
+        ...encodeDetails(problem, { requestId: '' }),
       },
     }),
     ...(entry && { entry: entryMessage(entry) }),

@@ -3,7 +3,8 @@
  * It reads nothing of its context: address, authorization and patience are all given.
  */
 import type { Entry } from '../domain/entry.ts'
-import { type ArtifactRef, artifactKey, artifactRef, parseRef } from '../domain/identifiers.ts'
+import type { ArtifactRef } from '../domain/identifiers.ts'
+import { artifactKey, artifactRef, parseRef } from '../domain/refs.ts'
 import { servicePath } from '../protocol/routes.ts'
 import { type ApiClient, apiRoot, createApiClient } from './api/api-client.ts'
 import { type Auth, authForHost, authorizer } from './api/auth.ts'

@@ -1,20 +1,57 @@
 /**
- * What an uploader may say about an artifact: opaque text that a header can carry as well as JSON can
- * (docs/http-api.md, section 1).
+ * The description of an artifact: opaque text from the uploader, restricted to what a header can carry as well as JSON can
+ * (docs/http-api.md, section 1). `DESCRIPTION` is the one table of its members: rows, wire, headers and limits derive from it.
  */
-import { faulty, type Parsed, parsed } from './validation.ts'
+import { err, ok, type Result } from './result.ts'
+
+/** Stored as given, never interpreted. */
+export interface Description {
+  /** The uploader's media type, or `DEFAULT_CONTENT_TYPE`. */
+  readonly contentType: string
+  readonly uploadedBy: string | null
+  readonly provenanceSource: string | null
+}
+
+export const DEFAULT_CONTENT_TYPE = 'application/octet-stream'
+
+/** What one member may hold, and what it holds when the uploader leaves it out. */
+interface MemberRule<T> {
+  /** Characters. */
+  readonly maxLength: number
+  readonly absent: T
+}
+
+/** Every member of a description, in the order in which messages show them. */
+export const DESCRIPTION: { readonly [M in keyof Description]: MemberRule<Description[M]> } = {
+  contentType: { maxLength: 255, absent: DEFAULT_CONTENT_TYPE },
+  uploadedBy: { maxLength: 256, absent: null },
+  provenanceSource: { maxLength: 1024, absent: null },
+}
+
+export const DESCRIPTION_MEMBERS = Object.keys(DESCRIPTION) as readonly (keyof Description)[]
+
+/**
+ * Builds a description member by member.
+ *
+ * @param read the text of a member, or null or undefined where there is none: the member then has its `absent` value.
+ */
+export function describeWith(read: (member: keyof Description) => string | null | undefined): Description {
+  const members = DESCRIPTION_MEMBERS.map((member) => [member, read(member) ?? DESCRIPTION[member].absent])
+  // The table is typed by the interface, so each member has a value of its own type.
+  return Object.fromEntries(members) as Description
+}
+
+/** The description alone, taken from an entry or from anything else that has its members. */
+export const descriptionOf = (source: Description): Description => describeWith((member) => source[member])
 
 /** Visible ASCII with single inner spaces. */
 export const TEXT_PATTERN = '^[\\x21-\\x7e]+( [\\x21-\\x7e]+)*$'
 const text = new RegExp(TEXT_PATTERN)
 
-/** The longest form of each text, in characters. */
-export const TEXT_LIMITS = { content_type: 255, uploaded_by: 256, provenance_source: 1024 } as const
-
-/** @returns the text, or why it is none that Bucket stores: empty, too long, or not visible ASCII with single inner spaces. */
-export function parseText(value: string, limit: number): Parsed<string> {
-  if (value === '') return faulty('is empty: leave it out, or give at least one character')
-  if (value.length > limit) return faulty(`has ${value.length} characters: at most ${limit} are stored`)
-  if (!text.test(value)) return faulty('has characters other than visible ASCII with single inner spaces')
-  return parsed(value)
+/** @returns the text, or why Bucket does not store it: empty, too long, or not visible ASCII with single inner spaces. */
+export function parseText(value: string, maxLength: number): Result<string> {
+  if (value === '') return err('is empty: leave it out, or give at least one character')
+  if (value.length > maxLength) return err(`has ${value.length} characters: at most ${maxLength} are stored`)
+  if (!text.test(value)) return err('has characters other than visible ASCII with single inner spaces')
+  return ok(value)
 }

@@ -2,7 +2,7 @@
  * The digest of an artifact: SHA-256 over its exact bytes, written `sha256:` and 64 lower-case hex digits.
  * The base64 forms exist only at the edges (`Repr-Digest`, S3 checksums) and are made here.
  */
-import { faulty, type Parsed, parsed } from './validation.ts'
+import { err, ok, type Result } from './result.ts'
 
 declare const brand: unique symbol
 export type Digest = string & { readonly [brand]: 'Digest' }
@@ -17,8 +17,8 @@ export const EMPTY_DIGEST =
   'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' as Digest
 
 /** @returns the digest, or a sentence that says what `text` looks like instead (docs/http-api.md, section 1). */
-export const parseDigest = (text: string): Parsed<Digest> =>
-  form.test(text) ? parsed(text as Digest) : faulty(describeMalformed(text))
+export const parseDigest = (text: string): Result<Digest> =>
+  form.test(text) ? ok(text as Digest) : err(describeMalformed(text))
 
 /** @param hex 64 lower-case hex digits, as a hash function returned them. */
 export const digestFromHex = (hex: string): Digest => `${PREFIX}${hex}` as Digest

@@ -1,24 +1,17 @@
-/**
- * An entry: what Bucket remembers permanently about one stored artifact version.
- */
+/** An entry: the permanent record of one stored artifact version. */
+import type { Description } from './description.ts'
 import type { Digest } from './digest.ts'
 import type { ArtifactRef } from './identifiers.ts'
 
-/** What the uploader says about an artifact; stored as given, never interpreted. */
-export interface Description {
-  /** As the uploader said, else `application/octet-stream`. */
-  readonly contentType: string
-  readonly uploadedBy: string | null
-  readonly provenanceSource: string | null
-}
-
-export interface Entry extends Description {
+/** Names the bytes of one version. References do not share blobs, so a caller cannot claim bytes that another stored. */
+export interface BlobId {
   readonly ref: ArtifactRef
   readonly digest: Digest
+}
+
+export interface Entry extends BlobId, Description {
   /** Bytes. */
   readonly size: number
   /** RFC 3339, UTC, milliseconds. */
   readonly createdAt: string
 }
-
-export const DEFAULT_CONTENT_TYPE = 'application/octet-stream'

@@ -1,22 +1,17 @@
 /**
- * Faults: what is wrong with one input, named so that its sender can find it.
- * Parsers collect them instead of throwing at the first, so that a caller learns all of them at once (docs/http-api.md, section 8).
+ * One invalid input, named so that its sender can find it.
+ * Parsers collect these instead of throwing at the first one, so that a caller learns all of them at once
+ * (docs/http-api.md, section 8).
  */
 
-/** Where in a request an input stood. */
-export type FaultPlace = 'header' | 'path' | 'query' | 'body'
+/** The part of a request that held the input. */
+export type InputLocation = 'header' | 'path' | 'query' | 'body'
 
-/** One fault of one input. `name` is the header, path segment, query parameter or JSON member. */
-export interface Fault {
-  readonly in: FaultPlace
+export interface ValidationError {
+  /** Absent where the input did not come with a request: the rules know names, not requests. */
+  readonly in?: InputLocation
+  /** The header, path segment, query parameter or member, such as `parts[3].number`. */
   readonly name: string
+  /** Continues a sentence that begins with the name: `is empty: …`. */
   readonly detail: string
 }
-
-/** A parsed value, or one sentence that says why there is none. */
-export type Parsed<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly detail: string }
-
-export const parsed = <T>(value: T): Parsed<T> => ({ ok: true, value })
-export const faulty = <T = never>(detail: string): Parsed<T> => ({ ok: false, detail })

@@ -17,14 +17,7 @@ import { problemResponse } from './problem.ts'
 import { allow, matchPath } from './router.ts'
 import { health, openapi, problem, problems, service } from './service.ts'
 import { store } from './store.ts'
-import {
-  abortUpload,
-  beginUpload,
-  commitUpload,
-  presignParts,
-  uploadState,
-  withAbsoluteUrls,
-} from './uploads.ts'
+import { abortUpload, beginUpload, commitUpload, presignParts, uploadState } from './uploads.ts'
 
 export interface ApiOptions {
   readonly repository: Repository
@@ -106,11 +99,11 @@ export function createApi(options: ApiOptions): Api {
       case 'beginUpload':
         return beginUpload(repository, request, inputs, operation)
       case 'uploadState':
-        return uploadState(repository, request, inputs, operation)
+        return uploadState(repository, inputs, operation)
       case 'presignParts':
         return presignParts(repository, request, inputs, operation)
       case 'commitUpload':
-        return commitUpload(repository, request, inputs, operation)
+        return commitUpload(repository, inputs, operation)
       case 'abortUpload':
         return abortUpload(repository, inputs, operation)
     }
@@ -133,14 +126,14 @@ export function createApi(options: ApiOptions): Api {
 
   return {
     async handle(request) {
-      const operation = new Operation(request.requestId, request.signal)
+      const operation = new Operation(request)
       const response = await answer(request, operation).catch((error: unknown) =>
-        problemResponse(withAbsoluteUrls(asBucketError(error, operation), request.origin), operation),
+        problemResponse(asBucketError(error, operation), operation),
       )
       return finish(request, operation, response)
     },
     refuse(request, error) {
-      const operation = new Operation(request.requestId, request.signal)
+      const operation = new Operation(request)
       return finish(request, operation, problemResponse(error, operation))
     },
   }

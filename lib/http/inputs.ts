@@ -3,9 +3,8 @@
  * `throwIfAny()` refuses all of them at once (docs/http-api.md, section 8).
  */
 
-import { parseText, TEXT_LIMITS } from '../domain/description.ts'
+import { DEFAULT_CONTENT_TYPE, DESCRIPTION, type Description, parseText } from '../domain/description.ts'
 import { type Digest, parseDigest } from '../domain/digest.ts'
-import { DEFAULT_CONTENT_TYPE, type Description } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
 import {
   type ArtifactKey,
@@ -14,13 +13,14 @@ import {
   parseBucketId,
   parseVersion,
 } from '../domain/identifiers.ts'
-import { type Fault, type FaultPlace, type Parsed, parsed } from '../domain/validation.ts'
+import { ok, type Result } from '../domain/result.ts'
+import type { InputLocation, ValidationError } from '../domain/validation.ts'
 import { HEADERS } from '../protocol/headers.ts'
 import type { HeaderReader } from '../protocol/http-message.ts'
 import { parseReprDigest } from './repr-digest.ts'
 
 export class Inputs {
-  readonly #faults: Fault[] = []
+  readonly #faults: ValidationError[] = []
   readonly #params: Readonly<Record<string, string>>
   readonly #headers: HeaderReader
   readonly #query: URLSearchParams
@@ -31,7 +31,7 @@ export class Inputs {
     this.#query = new URLSearchParams(query)
   }
 
-  fault(place: FaultPlace, name: string, detail: string): undefined {
+  fault(place: InputLocation, name: string, detail: string): undefined {
     this.#faults.push({ in: place, name, detail })
   }
 
@@ -47,11 +47,11 @@ export class Inputs {
     return value
   }
 
-  #take<T>(place: FaultPlace, name: string, result: Parsed<T>): T | undefined {
-    return result.ok ? result.value : this.fault(place, name, result.detail)
+  #take<T>(place: InputLocation, name: string, result: Result<T>): T | undefined {
+    return result.ok ? result.value : this.fault(place, name, result.error)
   }
 
-  #param<T>(name: string, parse: (text: string) => Parsed<T>): T | undefined {
+  #param<T>(name: string, parse: (text: string) => Result<T>): T | undefined {
     return this.#take('path', name, parse(this.#params[name] ?? ''))
   }
 
@@ -99,7 +99,7 @@ export class Inputs {
   declaredDigest(): Digest | undefined {
     const own = this.#headers.get(HEADERS.artifactDigest)
     const standard = this.#headers.get(HEADERS.reprDigest)
-    const parsedStandard = standard === null ? parsed(undefined) : parseReprDigest(standard)
+    const parsedStandard = standard === null ? ok(undefined) : parseReprDigest(standard)
     const fromStandard = this.#take('header', HEADERS.reprDigest, parsedStandard)
     const fromOwn = own === null ? undefined : this.#take('header', HEADERS.artifactDigest, parseDigest(own))
     if (own === null && standard === null)
@@ -127,9 +127,9 @@ export class Inputs {
   /** What the uploader says about the artifact, from the headers of a store. */
   description(): Description {
     return {
-      contentType: this.#text('Content-Type', TEXT_LIMITS.content_type) ?? DEFAULT_CONTENT_TYPE,
-      uploadedBy: this.#text(HEADERS.uploadedBy, TEXT_LIMITS.uploaded_by),
-      provenanceSource: this.#text(HEADERS.provenanceSource, TEXT_LIMITS.provenance_source),
+      contentType: this.#text('Content-Type', DESCRIPTION.contentType.maxLength) ?? DEFAULT_CONTENT_TYPE,
+      uploadedBy: this.#text(HEADERS.uploadedBy, DESCRIPTION.uploadedBy.maxLength),
+      provenanceSource: this.#text(HEADERS.provenanceSource, DESCRIPTION.provenanceSource.maxLength),
     }
   }
 }

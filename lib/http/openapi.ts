@@ -1,7 +1,9 @@
 /** The OpenAPI 3.1 document, made from the routes, the error codes, the headers and the message schemas. */
+
 import { DIGEST_PATTERN } from '../domain/digest.ts'
 import { ERRORS, type ErrorCode } from '../domain/errors.ts'
 import { IDENTIFIER_PATTERN } from '../domain/identifiers.ts'
+import { ERROR_STATUS } from '../protocol/errors.ts'
 import { HEADER_INPUTS, QUERY } from '../protocol/inputs.ts'
 import { MESSAGE_SCHEMAS } from '../protocol/message-schemas.ts'
 import {
@@ -66,8 +68,8 @@ function responses(name: RouteName): object {
       ...(body && { content: content(body, page) }),
     }
   const errors = errorsOf(name)
-  for (const status of new Set(errors.map((code) => ERRORS[code].status))) {
-    const codes = errors.filter((code) => ERRORS[code].status === status)
+  for (const status of new Set(errors.map((code) => ERROR_STATUS[code]))) {
+    const codes = errors.filter((code) => ERROR_STATUS[code] === status)
     const [only, ...others] = codes
     byStatus[status] =
       only !== undefined && others.length === 0 ? reference('responses', only) : refusal(codes)

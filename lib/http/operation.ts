@@ -5,8 +5,10 @@
 
 import type { ErrorCode } from '../domain/errors.ts'
 import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
+import type { WireContext } from '../protocol/encode.ts'
+import type { HttpRequest } from '../protocol/http-message.ts'
 import type { RouteName } from '../protocol/routes.ts'
-import type { Call } from '../repository/ports.ts'
+import type { Call } from '../repository/repository.ts'
 
 /** One line of the operation log. Times in milliseconds, sizes in bytes. */
 export interface OperationRecord {
@@ -31,19 +33,21 @@ export interface OperationRecord {
 
 export type OperationLog = (record: OperationRecord) => void
 
-export class Operation implements Call {
+export class Operation implements Call, WireContext {
   readonly requestId: string
+  readonly origin: string
   readonly #started = performance.now()
   readonly #phases = new Map<string, number>()
   readonly record: Partial<OperationRecord> = {}
   readonly signal?: AbortSignal
 
-  constructor(requestId: string, signal: AbortSignal | undefined) {
+  constructor({ requestId, origin, signal }: Pick<HttpRequest, 'requestId' | 'origin' | 'signal'>) {
     this.requestId = requestId
+    this.origin = origin
     if (signal) this.signal = signal
   }
 
-  async time<T>(phase: string, wait: Promise<T>): Promise<T> {
+  readonly time = async <T>(phase: string, wait: Promise<T>): Promise<T> => {
     const from = performance.now()
     try {
       return await wait

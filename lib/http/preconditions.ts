@@ -6,7 +6,6 @@ import { type Digest, parseDigest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
-import { entryMessage } from '../protocol/entry-message.ts'
 import type { HeaderReader } from '../protocol/http-message.ts'
 import { digestDiffers } from '../repository/fetch.ts'
 import { type EntityTag, entityTag, parseEntityTags } from './entity-tag.ts'
@@ -63,7 +62,7 @@ export function isNotModified(entry: Entry, conditions: Preconditions): boolean 
     throw new BucketError(
       'precondition_failed',
       `${formatRef(entry.ref)} was stored after If-Unmodified-Since`,
-      { stored: entryMessage(entry) },
+      { stored: entry },
       {
         next: 'Ask without If-Unmodified-Since: a stored version never changes.',
       },

@@ -1,7 +1,7 @@
 /** `Repr-Digest` of a request: a dictionary of digests, of which Bucket checks the `sha-256` (RFC 9530, section 3). */
 import { type Dictionary, ParseError, parseDictionary } from 'structured-headers'
 import { type Digest, digestFromHex } from '../domain/digest.ts'
-import { faulty, type Parsed, parsed } from '../domain/validation.ts'
+import { err, ok, type Result } from '../domain/result.ts'
 
 const EXAMPLE = 'expected sha-256=:<base64 of 32 bytes>:'
 const DIGEST_BYTES = 32
@@ -11,14 +11,14 @@ const DIGEST_BYTES = 32
  *
  * @returns the digest; undefined where the field holds other algorithms only, which say nothing to Bucket.
  */
-export function parseReprDigest(field: string): Parsed<Digest | undefined> {
+export function parseReprDigest(field: string): Result<Digest | undefined> {
   const members = dictionaryOf(field)
-  if (!members || members.size === 0) return faulty(`is no dictionary of digests; ${EXAMPLE}`)
+  if (!members || members.size === 0) return err(`is no dictionary of digests; ${EXAMPLE}`)
   const [value] = members.get('sha-256') ?? []
-  if (value === undefined) return parsed(undefined)
+  if (value === undefined) return ok(undefined)
   return value instanceof ArrayBuffer && value.byteLength === DIGEST_BYTES
-    ? parsed(digestFromHex(Buffer.from(value).toString('hex')))
-    : faulty(`sha-256 is not base64 of 32 bytes between colons; ${EXAMPLE}`)
+    ? ok(digestFromHex(Buffer.from(value).toString('hex')))
+    : err(`sha-256 is not base64 of 32 bytes between colons; ${EXAMPLE}`)
 }
 
 function dictionaryOf(field: string): Dictionary | undefined {

@@ -1,6 +1,8 @@
 /** The resources about the API itself: service document, health, OpenAPI document, and what each error code means. */
+
 import { BucketError, ERRORS, type ErrorCode, isErrorCode } from '../domain/errors.ts'
 import { MAX_PAGE_LIMIT, MAX_PARTS_PER_REQUEST, MAX_SINGLE_BYTES } from '../domain/limits.ts'
+import { ERROR_STATUS } from '../protocol/errors.ts'
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
 import type { ServiceMessage } from '../protocol/messages.ts'
 import { API_ROOT, problemPath, ROUTES } from '../protocol/routes.ts'
@@ -81,7 +83,8 @@ export function problem(request: HttpRequest, inputs: Inputs, code: string): Htt
 type Page = ReturnType<typeof problemPage>
 
 function problemPage(code: ErrorCode) {
-  const { status, retryable, title, meaning, next } = ERRORS[code]
+  const { retryable, title, meaning, next } = ERRORS[code]
+  const status = ERROR_STATUS[code]
   return { type: problemPath(code), code, status, retryable, title, meaning, next }
 }
 

@@ -1,7 +1,7 @@
 /** `PUT V/{version}`: stores the body (docs/http-api.md, section 4). */
 import { formatReprDigest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
-import { BucketError } from '../domain/errors.ts'
+import { BucketError, isBucketError } from '../domain/errors.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import { HEADERS } from '../protocol/headers.ts'
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
@@ -45,12 +45,21 @@ export async function store(
   refuseCodings(headers.get('Content-Encoding'))
 
   const onlyIfAbsent = ifNoneMatch !== null
-  const entry = await repository.store(
-    { ...checked, description, size, onlyIfAbsent, body: request.body },
-    operation,
-  )
+  const entry = await repository
+    .store({ ...checked, description, size, onlyIfAbsent, body: request.body }, operation)
+    .catch(sizeInHeader)
   operation.record.size = entry.size
   return json(201, entryMessage(entry), { Location: versionPath(entry.ref), ...digestHeaders(entry) })
+}
+
+/** On a store, the announced size stands in `Content-Length`. */
+function sizeInHeader(error: unknown): never {
+  if (!isBucketError(error, 'invalid_request')) throw error
+  throw BucketError.invalidRequest(
+    error.details.errors.map((one) =>
+      one.name === 'size' ? { ...one, in: 'header', name: 'Content-Length' } : one,
+    ),
+  )
 }
 
 export function refuseCodings(contentEncoding: string | null): void {

@@ -1,19 +1,13 @@
 /** The resources of an upload: begin, state, parts, commit, give up (docs/http-api.md, section 7). */
-import { DEFAULT_CONTENT_TYPE } from '../domain/entry.ts'
-import { BucketError, isBucketError } from '../domain/errors.ts'
+import { DEFAULT_CONTENT_TYPE } from '../domain/description.ts'
+import type { UploadId } from '../domain/upload.ts'
+import { encodePresigned, encodeUpload } from '../protocol/encode.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
-import {
-  MESSAGES,
-  type Message,
-  type MessageName,
-  type PresignedRequestMessage,
-  type UploadMessage,
-} from '../protocol/messages.ts'
+import { MESSAGES, type Message, type MessageName } from '../protocol/messages.ts'
 import { uploadPath, versionPath } from '../protocol/routes.ts'
 import { validate } from '../protocol/validate.ts'
 import type { Repository } from '../repository/repository.ts'
-import type { UploadId } from '../repository/upload-ports.ts'
 import type { Inputs } from './inputs.ts'
 import { json } from './json.ts'
 import { readJson } from './json-body.ts'
@@ -48,18 +42,17 @@ export async function beginUpload(
     operation,
   )
   const location = created ? { Location: uploadPath(id.ref, id.digest) } : {}
-  return json(created ? 201 : 200, absolute(upload, request.origin), location)
+  return json(created ? 201 : 200, encodeUpload(upload, operation), location)
 }
 
 export async function uploadState(
   repository: Repository,
-  request: HttpRequest,
   inputs: Inputs,
   operation: Operation,
 ): Promise<HttpResponse> {
   const id = inputs.required(readId(inputs))
   about(operation, id)
-  return json(200, absolute(await repository.uploadState(id, operation), request.origin))
+  return json(200, encodeUpload(await repository.uploadState(id, operation), operation))
 }
 
 export async function presignParts(
@@ -73,18 +66,17 @@ export async function presignParts(
   const { id, parts } = inputs.required(parsedId && body && { id: parsedId, parts: body.parts })
   about(operation, id)
   refuseCodings(request.headers.get('Content-Encoding'))
-  const message = await repository.uploadParts(id, parts, operation)
+  const presigned = await repository.presignParts(id, parts, operation)
   return json(200, {
-    parts: message.parts.map(({ number, request: part }) => ({
-      number,
-      request: absoluteRequest(part, request.origin),
+    parts: presigned.map((part) => ({
+      number: part.number,
+      request: encodePresigned(part.request, operation),
     })),
   })
 }
 
 export async function commitUpload(
   repository: Repository,
-  request: HttpRequest,
   inputs: Inputs,
   operation: Operation,
 ): Promise<HttpResponse> {
@@ -92,7 +84,7 @@ export async function commitUpload(
   about(operation, id)
   const result = await repository.commitUpload(id, operation)
   if (result.outcome === 'verifying')
-    return json(202, absolute(result.upload, request.origin), {
+    return json(202, encodeUpload(result.upload, operation), {
       Location: uploadPath(id.ref, id.digest),
       'Retry-After': POLL_SECONDS,
     })
@@ -109,7 +101,7 @@ export async function abortUpload(
 ): Promise<HttpResponse> {
   const id = inputs.required(readId(inputs))
   about(operation, id)
-  await repository.giveUpUpload(id, operation)
+  await repository.abortUpload(id, operation)
   return { status: 204, headers: { 'Cache-Control': 'no-store' }, body: null }
 }
 
@@ -134,22 +126,6 @@ async function parsedJson<N extends MessageName>(
   if (body === undefined) return undefined
   const result = validate<(typeof MESSAGES)[N]>(MESSAGES[name], body)
   if (result.ok) return result.value
-  for (const { in: place, name: member, detail } of result.errors) inputs.fault(place, member, detail)
+  for (const { name: member, detail } of result.errors) inputs.fault('body', member, detail)
   return undefined
-}
-
-const absoluteRequest = (request: PresignedRequestMessage, origin: string): PresignedRequestMessage => ({
-  ...request,
-  url: new URL(request.url, origin).href,
-})
-
-/** A local store's requests are paths on this front: a client is given whole URLs. */
-const absolute = (upload: UploadMessage, origin: string): UploadMessage =>
-  upload.request ? { ...upload, request: absoluteRequest(upload.request, origin) } : upload
-
-/** The upload that a conflict shows is shown as everywhere else. */
-export function withAbsoluteUrls(error: BucketError, origin: string): BucketError {
-  if (!isBucketError(error, 'upload_conflict') || !error.members.upload) return error
-  const upload = absolute(error.members.upload, origin)
-  return new BucketError('upload_conflict', error.message, { upload }, { next: error.next })
 }

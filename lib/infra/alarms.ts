@@ -23,7 +23,7 @@ import { FilterPattern, type LogGroup, MetricFilter } from 'aws-cdk-lib/aws-logs
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import type { LambdaSide } from '../deployment/environment.ts'
-import { ERRORS } from '../domain/errors.ts'
+import { ERROR_STATUS } from '../protocol/errors.ts'
 import type { Table } from './ledger-table.ts'
 import type { Settings } from './settings.ts'
 import { TIMEOUT_SECONDS } from './timeouts.ts'
@@ -126,7 +126,7 @@ export class Alarms extends Construct {
     // API Gateway has no metric for throttled requests.
     const throttles = new MetricFilter(this, 'ThrottledRequests', {
       logGroup: accessLog,
-      filterPattern: FilterPattern.stringValue('$.status', '=', String(ERRORS.throttled.status)),
+      filterPattern: FilterPattern.stringValue('$.status', '=', String(ERROR_STATUS.throttled)),
       metricNamespace: 'Bucket',
       metricName: `ThrottledRequests-${restApi.restApiId}`,
       metricValue: '1',

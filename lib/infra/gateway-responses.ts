@@ -3,18 +3,21 @@
  * errors, so that clients parse one form (docs/http-api.md, section 8).
  * Templates only substitute `$context` variables: headers are static, and the size of a request is unknown.
  */
+
 import { ResponseType, type RestApi } from 'aws-cdk-lib/aws-apigateway'
-import { ERRORS, type ErrorCode, type ProblemMembers } from '../domain/errors.ts'
+import { BucketError, type ErrorCode, type ErrorDetails } from '../domain/errors.ts'
 import { LAMBDA_MAX_INLINE_BYTES } from '../domain/limits.ts'
+import { encodeProblem } from '../protocol/encode.ts'
+import { ERROR_STATUS } from '../protocol/errors.ts'
 import { HEADERS } from '../protocol/headers.ts'
+import type { ProblemMessage } from '../protocol/messages.ts'
 import { EXPOSED_HEADERS } from '../protocol/response-headers.ts'
-import { problemPath } from '../protocol/routes.ts'
 import type { Settings } from './settings.ts'
 
 interface Refusal<C extends ErrorCode = ErrorCode> {
   readonly code: C
   readonly detail: string
-  readonly members?: ProblemMembers[C]
+  readonly details: ErrorDetails[C]
   /** Seconds. */
   readonly retryAfter?: number
 }
@@ -22,9 +25,9 @@ interface Refusal<C extends ErrorCode = ErrorCode> {
 const refusal = <C extends ErrorCode>(
   code: C,
   detail: string,
-  members: ProblemMembers[C],
+  details: ErrorDetails[C],
   retryAfter?: number,
-): Refusal<C> => ({ code, detail, members, ...(retryAfter === undefined ? {} : { retryAfter }) })
+): Refusal<C> => ({ code, detail, details, ...(retryAfter === undefined ? {} : { retryAfter }) })
 
 const noCredentials = refusal('unauthorized', 'the request has no valid credentials', {})
 const notAllowed = refusal('forbidden', 'these credentials do not allow this request', {})
@@ -48,7 +51,7 @@ export const REFUSALS: Readonly<Record<string, Refusal>> = {
   INVALID_API_KEY: refusal('forbidden', 'the request has no valid API key', {}),
   WAF_FILTERED: refusal('forbidden', 'the web application firewall refused the request', {}),
   REQUEST_TOO_LARGE: refusal('inline_too_large', 'the request is larger than the gateway accepts', {
-    max_inline_bytes: LAMBDA_MAX_INLINE_BYTES,
+    maxInlineBytes: LAMBDA_MAX_INLINE_BYTES,
   }),
   THROTTLED: refusal('throttled', 'too many requests right now', {}, 1),
   QUOTA_EXCEEDED: refusal('throttled', 'the quota of this API key is used up', {}, 3600),
@@ -64,27 +67,15 @@ export function addGatewayResponses(api: RestApi, settings: Settings): void {
   for (const [type, refused] of Object.entries(REFUSALS))
     api.addGatewayResponse(type, {
       type: ResponseType.of(type),
-      statusCode: String(ERRORS[refused.code].status),
+      statusCode: String(ERROR_STATUS[refused.code]),
       responseHeaders: headers(refused, settings),
       templates: { 'application/json': JSON.stringify(problem(refused)) },
     })
 }
 
 /** @see docs/http-api.md, section 8 */
-function problem({ code, detail, members }: Refusal): Record<string, unknown> {
-  const { title, status, retryable, next } = ERRORS[code]
-  return {
-    type: problemPath(code),
-    title,
-    status,
-    detail,
-    code,
-    retryable,
-    next,
-    request_id: '$context.requestId',
-    ...members,
-  }
-}
+const problem = ({ code, detail, details }: Refusal): ProblemMessage =>
+  encodeProblem(new BucketError(code, detail, details), { requestId: '$context.requestId' })
 
 function headers({ code, retryAfter }: Refusal, settings: Settings): Record<string, string> {
   const [origin, ...others] = settings.corsOrigins

@@ -64,7 +64,7 @@ function validate(
     if (result === undefined)
       errors.push(`unknown setting "${name}"; valid settings: ${Object.keys(validators).join(', ')}`)
     else if (result.ok) read[name] = result.value
-    else errors.push(`${name}: ${result.detail}`)
+    else errors.push(`${name}: ${result.error}`)
   }
   return { read, errors }
 }

@@ -4,7 +4,7 @@
  * A CDK token (a value known only at deployment) passes wherever text is expected: synth cannot check it.
  */
 import { Token } from 'aws-cdk-lib'
-import { faulty, type Parsed, parsed } from '../domain/validation.ts'
+import { err, ok, type Result } from '../domain/result.ts'
 
 /**
  * The supported partitions, which cdk.json names as targets, too. Elsewhere service names and features differ, and Bucket is
@@ -13,7 +13,7 @@ import { faulty, type Parsed, parsed } from '../domain/validation.ts'
 export const PARTITIONS = ['aws', 'aws-cn', 'aws-us-gov'] as const
 
 /** Parses one value, or says in one sentence what it expected. */
-export type Validator<T> = (value: unknown) => Parsed<T>
+export type Validator<T> = (value: unknown) => Result<T>
 
 const shown = (value: unknown) => JSON.stringify(value)
 
@@ -22,8 +22,8 @@ export const text =
   (pattern: RegExp, example: string): Validator<string> =>
   (value) =>
     typeof value === 'string' && (Token.isUnresolved(value) || pattern.test(value))
-      ? parsed(value)
-      : faulty(`${shown(value)} is invalid; a valid value looks like ${example}`)
+      ? ok(value)
+      : err(`${shown(value)} is invalid; a valid value looks like ${example}`)
 
 /** One of `choices`, spelled exactly. */
 export const oneOf =
@@ -31,15 +31,15 @@ export const oneOf =
   (value) => {
     const choice = choices.find((candidate) => candidate === value)
     return choice === undefined
-      ? faulty(`${shown(value)} is invalid; valid values: ${choices.join(', ')}`)
-      : parsed(choice)
+      ? err(`${shown(value)} is invalid; valid values: ${choices.join(', ')}`)
+      : ok(choice)
   }
 
 /** True or false; as text, `true` or `false`. */
 export const flag: Validator<boolean> = (value) => {
-  if (value === true || value === 'true') return parsed(true)
-  if (value === false || value === 'false') return parsed(false)
-  return faulty(`${shown(value)} is invalid; valid values: true, false`)
+  if (value === true || value === 'true') return ok(true)
+  if (value === false || value === 'false') return ok(false)
+  return err(`${shown(value)} is invalid; valid values: true, false`)
 }
 
 /** A whole number from `least` to `most`, both inclusive. */
@@ -48,8 +48,8 @@ export const whole =
   (value) => {
     const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
     return typeof number === 'number' && Number.isSafeInteger(number) && number >= least && number <= most
-      ? parsed(number)
-      : faulty(`${shown(value)} isn't a whole number from ${least} to ${most}`)
+      ? ok(number)
+      : err(`${shown(value)} isn't a whole number from ${least} to ${most}`)
   }
 
 /** A number that `validator` accepts and that is at most `most`; `why` explains the limit. */
@@ -57,7 +57,7 @@ export const atMost =
   (most: number, why: string, validator: Validator<number>): Validator<number> =>
   (value) => {
     const result = validator(value)
-    return result.ok && result.value > most ? faulty(`${shown(value)} ${why}`) : result
+    return result.ok && result.value > most ? err(`${shown(value)} ${why}`) : result
   }
 
 /** One of a service's fixed numbers. */
@@ -67,8 +67,8 @@ export const numberOf =
     const number = typeof value === 'string' ? Number(value) : value
     const choice = choices.find((candidate) => candidate === number)
     return choice === undefined
-      ? faulty(`${shown(value)} is invalid; valid values: ${choices.join(', ')}`)
-      : parsed(choice)
+      ? err(`${shown(value)} is invalid; valid values: ${choices.join(', ')}`)
+      : ok(choice)
   }
 
 /** An array, or text with items between commas; every invalid item is reported. */
@@ -82,8 +82,8 @@ export const list =
           ? value
           : [value]
     const results = items.map(item)
-    const details = results.flatMap((result) => (result.ok ? [] : [result.detail]))
+    const details = results.flatMap((result) => (result.ok ? [] : [result.error]))
     return details.length > 0
-      ? faulty(details.join('; '))
-      : parsed(results.flatMap((result) => (result.ok ? [result.value] : [])))
+      ? err(details.join('; '))
+      : ok(results.flatMap((result) => (result.ok ? [result.value] : [])))
   }

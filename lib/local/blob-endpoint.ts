@@ -4,10 +4,11 @@
  */
 import { parseRange, wholeRange } from '../domain/byte-range.ts'
 import { digestFromHex } from '../domain/digest.ts'
+import type { BlobId } from '../domain/entry.ts'
 import { BucketError, type ErrorCode } from '../domain/errors.ts'
 import { ARTIFACT_CACHE_CONTROL, contentDisposition } from '../protocol/headers.ts'
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
-import type { BlobId, BlobStore, Clock } from '../repository/ports.ts'
+import type { BlobStore, Clock } from '../repository/ports.ts'
 import { verifiedStream } from '../repository/verified-stream.ts'
 import type { FolderStaging } from './folder-staging.ts'
 import {

@@ -3,7 +3,8 @@
  * over whatever has the name: what stood there was not vouched for, and these bytes have the digest that the name says.
  */
 import { join } from 'node:path'
-import type { BlobId, BlobState } from '../repository/ports.ts'
+import type { BlobId } from '../domain/entry.ts'
+import type { BlobState } from '../repository/ports.ts'
 import { blobFolder, blobName } from './blob-names.ts'
 import { closeFile, openFile, removeFile, renameFile, sizeOfFile, syncFile } from './disk.ts'
 import { durableFolders } from './durable-folders.ts'

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { digestHex } from '../domain/digest.ts'
-import type { BlobId } from '../repository/ports.ts'
+import type { BlobId } from '../domain/entry.ts'
 
 /** What file systems take as one name, in bytes. */
 const NAME_BYTES = 255

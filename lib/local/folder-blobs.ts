@@ -4,7 +4,8 @@
  */
 import { join } from 'node:path'
 import type { ByteRange } from '../domain/byte-range.ts'
-import type { BlobId, BlobStore, Clock } from '../repository/ports.ts'
+import type { BlobId } from '../domain/entry.ts'
+import type { BlobStore, Clock } from '../repository/ports.ts'
 import { abortable } from './abortable.ts'
 import type { BlobFiles } from './blob-files.ts'
 import { readFile } from './blob-reader.ts'

@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import { digestFromHex } from '../domain/digest.ts'
 import { BucketError } from '../domain/errors.ts'
 import { partSize } from '../domain/limits.ts'
+import type { UploadId } from '../domain/upload.ts'
 import type { Clock } from '../repository/ports.ts'
-import type { StagedBytes, StagedUpload, Staging, UploadId } from '../repository/upload-ports.ts'
+import type { StagedBytes, StagedUpload, Staging } from '../repository/upload-ports.ts'
 import { verifiedStream } from '../repository/verified-stream.ts'
 import { abortable } from './abortable.ts'
 import type { BlobFiles } from './blob-files.ts'
@@ -202,7 +203,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
   /** Nothing moves before the digest is known: the file is on the file system of the final names already. */
   function promotion(blob: Parameters<StagedBytes['promote']>[0], path: string, size: number) {
     return {
-      async copied() {},
+      async waitForCopies() {},
       async publish() {
         const state = await blobFiles.inspect(blob)
         if (state.found && state.attested && state.size === size) return 'exists' as const

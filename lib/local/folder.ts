@@ -10,7 +10,7 @@ import { PRESIGNED_SECONDS } from '../domain/limits.ts'
 import { type DeliveryRecord, inProcessQueue } from '../repository/in-process-queue.ts'
 import type { BlobStore, Clock, Ledger } from '../repository/ports.ts'
 import type { Staging, Uploads, VerificationQueue } from '../repository/upload-ports.ts'
-import { abandonVerification, verifyUpload } from '../repository/verify.ts'
+import { failVerification, verifyUpload } from '../repository/verify.ts'
 import { type BlobEndpoint, createBlobEndpoint } from './blob-endpoint.ts'
 import { blobFiles } from './blob-files.ts'
 import { cleanUp } from './clean-up.ts'
@@ -134,7 +134,7 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
   })
   const queue = inProcessQueue({
     verify: (request, signal) => verifyUpload(verification, request, signal),
-    abandon: (request) => abandonVerification(verification, request),
+    abandon: (request) => failVerification(verification, request),
     log,
   })
   const verification = {

@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import { type Database, open } from 'lmdb'
 import { parseDigest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
-import { formatRef, parseRef } from '../domain/identifiers.ts'
+import { formatRef } from '../domain/identifiers.ts'
 import { MIB } from '../domain/limits.ts'
+import { parseRef } from '../domain/refs.ts'
 import type { BlobFiles } from './blob-files.ts'
 import { removeTemporary, syncFolder } from './disk.ts'
 import { FolderDamaged, LAYOUT, writeFormat } from './folder-format.ts'
@@ -187,7 +188,7 @@ function entryOf(key: Buffer, { entry }: Row): Entry {
   const digest = parseDigest(entry.digest)
   if (!digest.ok)
     throw new FolderDamaged(
-      `the entry ${key.toString('latin1')} of the old ledger is damaged: its digest ${digest.detail}`,
+      `the entry ${key.toString('latin1')} of the old ledger is damaged: its digest ${digest.error}`,
       'Restore the ledger from a backup.',
     )
   return {

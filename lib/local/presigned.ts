@@ -11,10 +11,10 @@ import {
   HEX_PATTERN,
   hexToBase64,
 } from '../domain/digest.ts'
-import type { Entry } from '../domain/entry.ts'
+import type { BlobId, Entry } from '../domain/entry.ts'
 import { parseArtifactId, parseBucketId, parseVersion } from '../domain/identifiers.ts'
+import type { PresignedRequest } from '../domain/upload.ts'
 import type { HeaderReader } from '../protocol/http-message.ts'
-import type { BlobId, PresignedRequest } from '../repository/ports.ts'
 
 /** Where the blob endpoint stands: blobs under their final names, and the parts of uploads. */
 export const BLOB_ROOT = '/blobs/'

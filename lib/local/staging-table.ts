@@ -3,7 +3,7 @@
  * only while its bytes are verified and durable. So the table alone decides whether a staging file can be completed; after that no part can
  * change.
  */
-import type { ReceivedPart } from '../repository/upload-ports.ts'
+import type { ReceivedPart } from '../domain/upload.ts'
 import { type StagingFile, stagingFromRow, stagingRow } from './upload-row.ts'
 import { keyOf, type UploadTables } from './upload-tables.ts'
 

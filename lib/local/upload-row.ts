@@ -3,8 +3,11 @@
  * were in the program then.
  */
 import { parseDigest } from '../domain/digest.ts'
-import { formatRef, parseRef } from '../domain/identifiers.ts'
-import type { UploadId, UploadRecord } from '../repository/upload-ports.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import { parseRef } from '../domain/refs.ts'
+import type { UploadId } from '../domain/upload.ts'
+import { decodeFailure, encodeFailure, type StoredFailure } from '../protocol/stored-failure.ts'
+import type { UploadRecord } from '../repository/upload-ports.ts'
 import { type DescriptionRow, descriptionFromRow, descriptionRow } from './description-row.ts'
 
 const FORMAT = 2
@@ -14,13 +17,17 @@ interface IdRow {
   readonly digest: string
 }
 
-interface UploadRow2 extends Omit<UploadRecord, 'id' | 'description'> {
+interface FailureRow {
+  readonly problem: StoredFailure | null
+}
+
+interface UploadRow2 extends Omit<UploadRecord, 'id' | 'description' | 'failure'>, FailureRow {
   readonly format: typeof FORMAT
   readonly id: IdRow
   readonly description: DescriptionRow
 }
 
-interface UploadRow1 extends Omit<UploadRecord, 'description'> {
+interface UploadRow1 extends Omit<UploadRecord, 'description' | 'failure'>, FailureRow {
   readonly format?: undefined
   readonly description: DescriptionRow
 }
@@ -50,22 +57,24 @@ const idRow = ({ ref, digest }: UploadId): IdRow => ({ ref: formatRef(ref), dige
 
 function idFromRow({ ref, digest }: IdRow): UploadId {
   const parsed = parseDigest(digest)
-  if (!parsed.ok) throw new Error(`the row of an upload to ${ref} is damaged: its digest ${parsed.detail}`)
+  if (!parsed.ok) throw new Error(`the row of an upload to ${ref} is damaged: its digest ${parsed.error}`)
   return { ref: parseRef(ref), digest: parsed.value }
 }
 
-export const uploadRow = (record: UploadRecord): UploadRow => ({
+export const uploadRow = ({ failure, ...record }: UploadRecord): UploadRow => ({
   ...record,
   format: FORMAT,
   id: idRow(record.id),
   description: descriptionRow(record.description),
+  problem: failure && encodeFailure(failure),
 })
 
 export function uploadFromRow(row: UploadRow): UploadRecord {
   expectFormat(row.format)
-  const { format, id, ...rest } = row
+  const { format, id, problem, ...rest } = row
   return {
     ...rest,
+    failure: problem && decodeFailure(problem),
     id: format === undefined ? row.id : idFromRow(row.id),
     description: descriptionFromRow(row.description),
   }

@@ -5,7 +5,7 @@
 import { type Database, open } from 'lmdb'
 import { digestHex } from '../domain/digest.ts'
 import { formatRef } from '../domain/identifiers.ts'
-import type { ReceivedPart, UploadId } from '../repository/upload-ports.ts'
+import type { ReceivedPart, UploadId } from '../domain/upload.ts'
 import { lmdbError } from './lmdb-failure.ts'
 import type { StagingRow, UploadRow } from './upload-row.ts'
 

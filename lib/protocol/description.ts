@@ -1,5 +1,5 @@
 /** How the wire names the members of a description: in JSON, and as headers of a store (docs/http-api.md, section 1). */
-import type { Description } from '../domain/entry.ts'
+import type { Description } from '../domain/description.ts'
 
 interface WireNames {
   readonly member: string

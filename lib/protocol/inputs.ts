@@ -1,5 +1,5 @@
 /** The inputs of requests besides path and body: query parameters and headers, each named once with its form. */
-import { TEXT_LIMITS, TEXT_PATTERN } from '../domain/description.ts'
+import { DESCRIPTION, DESCRIPTION_MEMBERS, TEXT_PATTERN } from '../domain/description.ts'
 import { DIGEST_PATTERN } from '../domain/digest.ts'
 import { DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT } from '../domain/limits.ts'
 import { DESCRIPTION_WIRE } from './description.ts'
@@ -19,9 +19,9 @@ export const QUERY = {
 export type QueryName = keyof typeof QUERY
 
 const description: Readonly<Record<string, JsonSchema>> = Object.fromEntries(
-  Object.values(DESCRIPTION_WIRE).map(({ member, header }) => [
-    header,
-    { type: 'string', minLength: 1, maxLength: TEXT_LIMITS[member], pattern: TEXT_PATTERN },
+  DESCRIPTION_MEMBERS.map((member) => [
+    DESCRIPTION_WIRE[member].header,
+    { type: 'string', minLength: 1, maxLength: DESCRIPTION[member].maxLength, pattern: TEXT_PATTERN },
   ]),
 )
 

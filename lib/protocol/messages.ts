@@ -3,7 +3,7 @@
  * Nothing that a fetch loads imports this module, because it brings the schema library (docs/decisions/013).
  */
 import * as v from 'valibot'
-import { parseText, TEXT_LIMITS, TEXT_PATTERN } from '../domain/description.ts'
+import { DESCRIPTION, DESCRIPTION_MEMBERS, parseText, TEXT_PATTERN } from '../domain/description.ts'
 import { DIGEST_PATTERN, HEX_PATTERN } from '../domain/digest.ts'
 import { IDENTIFIER_PATTERN } from '../domain/identifiers.ts'
 import { MAX_PARTS_PER_REQUEST } from '../domain/limits.ts'
@@ -35,7 +35,7 @@ const body = <E extends v.ObjectEntries>(entries: E) =>
 function describing(limit: number) {
   const explain = ({ input }: { readonly input: unknown }) => {
     const result = parseText(String(input), limit)
-    return result.ok ? '' : result.detail
+    return result.ok ? '' : result.error
   }
   return v.pipe(
     string,
@@ -60,7 +60,10 @@ const DESCRIBED = {
 /** One schema for each member of a description, under its wire name. */
 const description = <S extends 'given' | 'stored'>(form: S): DescribedBy<S> =>
   Object.fromEntries(
-    Object.values(DESCRIPTION_WIRE).map(({ member }) => [member, DESCRIBED[form](TEXT_LIMITS[member])]),
+    DESCRIPTION_MEMBERS.map((name) => [
+      DESCRIPTION_WIRE[name].member,
+      DESCRIBED[form](DESCRIPTION[name].maxLength),
+    ]),
   ) as DescribedBy<S>
 
 const stored = { ...description('stored'), content_type: string }

@@ -1,10 +1,10 @@
 /** Validates JSON by a schema, and names every invalid member, so that its sender can correct all of them at once. */
 import * as v from 'valibot'
-import type { Fault } from '../domain/validation.ts'
+import type { ValidationError } from '../domain/validation.ts'
 
 export type Validated<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly errors: readonly Fault[] }
+  | { readonly ok: false; readonly errors: readonly ValidationError[] }
 
 /** @returns the message, or an error for each invalid member, named by its JSON path (`parts[3].sha256`). */
 export function validate<S extends v.GenericSchema>(schema: S, value: unknown): Validated<v.InferOutput<S>> {

@@ -1,11 +1,11 @@
-/** Compare-and-set in a loop: read, decide, write; when the row changed in between, once more with what is there now. */
+/** Compare-and-set in a loop: read, decide, write. If the row changed in between, try again with the new row. */
 import { BucketError } from '../domain/errors.ts'
 
-/** Each loss means that somebody else got on; more than this many in a row means that something is wrong. */
+/** Each lost write means that another caller made progress. More losses than this in a row mean that something is wrong. */
 const TRIES = 8
 
 /**
- * @param attempt reads afresh each time; undefined when its write lost.
+ * @param attempt reads the row again each time; returns undefined when its write lost.
  * @throws BucketError `unavailable` when it keeps losing.
  */
 export async function retryWrites<T>(attempt: () => Promise<T | undefined>): Promise<T> {
@@ -13,5 +13,5 @@ export async function retryWrites<T>(attempt: () => Promise<T | undefined>): Pro
     const result = await attempt()
     if (result !== undefined) return result
   }
-  throw BucketError.unavailable('the upload is being changed by others all the time')
+  throw BucketError.unavailable('other requests keep changing the upload')
 }

@@ -1,25 +1,17 @@
 /**
  * What the rules of uploads ask of the world: a table of upload rows, a staging area for parts, and a queue of verifications.
- * Rows change only by compare-and-set; the row moves first, then the staging area, then the queue (docs/races.md).
+ * Rows change only by compare-and-set. The row changes first, then the staging area, then the queue (docs/races.md).
  */
-
-import type { Description } from '../domain/entry.ts'
-import type { BucketError, ErrorCode, ProblemMembers } from '../domain/errors.ts'
+import type { Description } from '../domain/description.ts'
+import type { BlobId } from '../domain/entry.ts'
+import type { UploadFailure } from '../domain/failure.ts'
 import type { UploadMode } from '../domain/limits.ts'
-import type { BlobId, PresignedRequest } from './ports.ts'
-
-/** An upload is found again by reference and digest alone, from any host. */
-export type UploadId = BlobId
-
-/** Why an upload failed, as its row remembers it. */
-export type StoredProblem = {
-  [C in ErrorCode]: { code: C; detail: string; members: ProblemMembers[C] }
-}[ErrorCode]
+import type { PresignedRequest, ReceivedPart, UploadId } from '../domain/upload.ts'
 
 /** The row of one upload. Times in milliseconds since the epoch, sizes in bytes. */
 export interface UploadRecord {
   readonly id: UploadId
-  /** New at each begin anew; in the row, the staging key, the queue message and every condition. */
+  /** New each time the upload begins again; part of the row, the staging key, the queue message and every condition. */
   readonly attempt: string
   /** Counts the writes of this row; compared on every write. */
   readonly revision: number
@@ -28,23 +20,26 @@ export interface UploadRecord {
   readonly description: Description
   readonly state: 'open' | 'verifying' | 'committed' | 'failed'
   readonly expiresAt: number
-  /** What the staging area calls this attempt; null in single mode. */
+  /** The staging area's name for this attempt; null in single mode. */
   readonly stagingId: string | null
-  /** Who verifies; null until a verifier has taken it. */
+  /** The verifier that holds the lease; null until one has taken it. */
   readonly leaseOwner: string | null
-  /** Until then the row is left to whoever verifies, or soon will. */
+  /** Until then, only the lease holder (or the verifier that the queue will start) may change the row. */
   readonly leaseUntil: number
   readonly verifiedBytes: number
-  readonly problem: StoredProblem | null
+  /** Set in state `failed`. */
+  readonly failure: UploadFailure | null
 }
 
-export interface Uploads {
-  /** The row as of all writes that were answered before; also one that has expired: the rules judge that. */
+export interface UploadsReader {
+  /** The row as of all writes that resolved before. Also returns expired rows: the rules judge expiry. */
   find(id: UploadId): Promise<UploadRecord | undefined>
+}
 
+export interface UploadsWriter {
   /**
-   * Writes a row if it is still `previous` (its attempt and revision), or still absent where there is no `previous`.
-   * A row that is gone is never created by a write that expects one.
+   * Writes a row if it is still `previous` (same attempt and revision), or still absent where there is no `previous`.
+   * A write that expects a row never creates one.
    *
    * @returns whether it was written.
    */
@@ -54,23 +49,18 @@ export interface Uploads {
   remove(previous: UploadRecord): Promise<boolean>
 }
 
-export interface ReceivedPart {
-  /** From 1. */
-  readonly number: number
-  /** Bytes. */
-  readonly size: number
-  /** 64 hex digits, checked by the store as the part arrived. */
-  readonly sha256: string
-}
+export interface Uploads extends UploadsReader, UploadsWriter {}
 
-/** The part of a row that tells the staging area what it is about. */
+/** The members of a row that identify its staged bytes. */
 export type StagedUpload = Pick<UploadRecord, 'id' | 'attempt' | 'stagingId' | 'size'>
 
-export interface Staging {
-  /** Opens a place for the parts of one attempt. @returns its staging id. */
-  begin(id: UploadId, attempt: string, size: number): Promise<string>
+export interface StagingReader {
+  /** The parts that arrived, by number; undefined when the staging area has no open place for parts (completed, dropped, expired). */
+  parts(upload: StagedUpload): Promise<readonly ReceivedPart[] | undefined>
+}
 
-  /** A request that stores one part: the store refuses other bytes or another length. */
+export interface PartPresigner {
+  /** A request that stores one part. The store refuses other bytes and another length. */
   presignPart(
     upload: StagedUpload,
     number: number,
@@ -78,22 +68,24 @@ export interface Staging {
     sha256: string,
     seconds: number,
   ): Promise<PresignedRequest>
+}
 
-  /** The parts that arrived, by number; undefined when there is no place for parts any more (completed, dropped, expired). */
-  parts(upload: StagedUpload): Promise<readonly ReceivedPart[] | undefined>
+export interface Staging extends StagingReader, PartPresigner {
+  /** Opens a place for the parts of one attempt. @returns its staging id. */
+  begin(id: UploadId, attempt: string, size: number): Promise<string>
 
   /**
-   * Joins the parts; no part can arrive after it. Doing it again is the same, also when the answer of the first was lost.
+   * Joins the parts. No part can arrive after it. Repeating it has the same result, also when the first response was lost.
    *
    * @returns `incomplete` when the store definitely refused these parts.
    * @throws BucketError `unavailable` when the outcome is unknown.
    */
   complete(upload: StagedUpload, parts: readonly ReceivedPart[]): Promise<'complete' | 'incomplete'>
 
-  /** The joined bytes, pinned: what is read and what is promoted are the same. Undefined when they are not there. */
+  /** The joined bytes, pinned: the bytes that are read are the bytes that are promoted. Undefined when there are none. */
   open(upload: StagedUpload): Promise<StagedBytes | undefined>
 
-  /** Drops whatever this attempt left behind; nothing there is fine. */
+  /** Drops everything that this attempt staged; does nothing if there is nothing. */
   drop(upload: StagedUpload): Promise<void>
 }
 
@@ -107,24 +99,24 @@ export interface StagedBytes {
 
 export interface Promotion {
   /**
-   * Resolves once every byte has moved and only the name is missing: the part of a promotion that may take minutes.
+   * Resolves once every byte has moved and only the name is missing: the step of a promotion that may take minutes.
    *
-   * @param keep called every few seconds meanwhile; what it throws ends the waiting.
+   * @param keep called every few seconds meanwhile; an error from it ends the wait.
    * @throws BucketError `unavailable` when the bytes cannot be moved; the reason of the signal.
    */
-  copied(keep: () => Promise<void>, signal?: AbortSignal): Promise<void>
+  waitForCopies(keep: () => Promise<void>, signal?: AbortSignal): Promise<void>
   /**
-   * Gives the bytes their final name, durably, create-only. Called only when their digest is known to be right. After `copied` it takes
-   * less time than a verifier's lease lasts: adapters bound it.
+   * Gives the bytes their final name, durably, create-only. Called only when their digest is known to be right. After
+   * `waitForCopies` it takes less time than a verifier's lease: adapters bound it.
    *
-   * @throws BucketError `unavailable` when it is not known whether they have the name; the reason of the signal.
+   * @throws BucketError `unavailable` when it is unknown whether they have the name; the reason of the signal.
    */
   publish(signal?: AbortSignal): Promise<'written' | 'exists'>
-  /** Stops, and removes what was moved; once the bytes have their final name, it leaves them alone. */
+  /** Stops, and removes the moved bytes. Bytes that have their final name stay. */
   abandon(): Promise<void>
 }
 
-/** What a verifier needs to know; everything else is in the row. */
+/** Names the attempt to verify; everything else is in the row. */
 export interface VerificationRequest {
   readonly id: UploadId
   readonly attempt: string
@@ -134,7 +126,3 @@ export interface VerificationQueue {
   /** Delivers at least once, in any order, soon. */
   send(request: VerificationRequest): Promise<void>
 }
-
-export const storedProblem = <C extends ErrorCode>(error: BucketError<C>): StoredProblem =>
-  // The members belong to the code: the class holds them together, which the mapped union cannot see.
-  ({ code: error.code, detail: error.message, members: error.members }) as StoredProblem

@@ -1,39 +1,22 @@
-/** Rows of uploads: what makes one live, and how one becomes the next. */
+/** Rows of uploads: the transitions from one to the next. Who may write a transition is decided by compare-and-set. */
 import { randomUUID } from 'node:crypto'
-import type { Description, Entry } from '../domain/entry.ts'
-import type { BucketError } from '../domain/errors.ts'
+import type { Description } from '../domain/description.ts'
+import type { Entry } from '../domain/entry.ts'
+import { type BucketError, toFailure } from '../domain/errors.ts'
+import type { FailureCode } from '../domain/failure.ts'
 import { UPLOAD_SECONDS, type UploadMode } from '../domain/limits.ts'
-import type { BlobStore, Clock, Ledger } from './ports.ts'
-import {
-  type Staging,
-  storedProblem,
-  type UploadId,
-  type UploadRecord,
-  type Uploads,
-  type VerificationQueue,
-} from './upload-ports.ts'
-
-export interface UploadDependencies {
-  readonly blobs: BlobStore
-  readonly ledger: Ledger
-  readonly uploads: Uploads
-  readonly staging: Staging
-  readonly queue: VerificationQueue
-  readonly clock: Clock
-  readonly maxArtifactBytes: number
-  /** How long presigned requests live, in seconds: at most an hour. */
-  readonly presignedSeconds: number
-}
+import type { UploadId } from '../domain/upload.ts'
+import type { UploadRecord } from './upload-ports.ts'
 
 /**
  * How long an upload whose commit has begun is left alone until a verifier takes it, in milliseconds: longer than one request
- * lasts, and the delay of a busy queue.
+ * lasts, plus the delay of a busy queue.
  */
 export const QUEUE_LEASE_MS = 5 * 60_000
 
 /**
- * How long a verifier may be silent before another may take over, in milliseconds. No append to a ledger may be under way for as long
- * (docs/races.md): adapters bound theirs below it.
+ * How long a verifier may be silent before another may take over, in milliseconds. No append to a ledger may be in flight for
+ * as long (docs/races.md): adapters bound theirs below it.
  */
 export const VERIFIER_LEASE_MS = 120_000
 
@@ -44,7 +27,7 @@ export interface UploadTerms {
   readonly description: Description
 }
 
-/** The staging key of an attempt is made of this, so it must never come again. */
+/** Never the same twice: the staging key of an attempt is made from it. */
 export const newAttempt = (): string => randomUUID()
 
 export const openRecord = (
@@ -63,17 +46,17 @@ export const openRecord = (
   leaseOwner: null,
   leaseUntil: 0,
   verifiedBytes: 0,
-  problem: null,
+  failure: null,
 })
 
-/** The same row with a change, one revision on. */
+/** The same row with a change and the next revision. */
 export const changed = (record: UploadRecord, change: Partial<UploadRecord>): UploadRecord => ({
   ...record,
   ...change,
   revision: record.revision + 1,
 })
 
-/** The row of an upload whose commit has begun: nobody gives it up or begins it anew while the lease lasts. */
+/** The row of an upload whose commit has begun: nothing aborts or restarts it while the lease lasts. */
 export const verifying = (record: UploadRecord, now: number): UploadRecord =>
   changed(record, {
     state: 'verifying',
@@ -82,11 +65,11 @@ export const verifying = (record: UploadRecord, now: number): UploadRecord =>
     leaseUntil: now + QUEUE_LEASE_MS,
   })
 
-/** Whether a verifier is at work, as far as anybody can know. */
+/** Whether a verifier holds the lease and may be at work. */
 export const isHeld = (record: UploadRecord, now: number): boolean =>
   record.leaseOwner !== null && record.leaseUntil > now
 
-/** What the ledger will say of an upload. */
+/** The entry that this upload commits. */
 export const entryOf = ({ id, size, description }: UploadRecord, now: number): Entry => ({
   ref: id.ref,
   digest: id.digest,
@@ -95,12 +78,12 @@ export const entryOf = ({ id, size, description }: UploadRecord, now: number): E
   createdAt: new Date(now).toISOString(),
 })
 
-export const failed = (record: UploadRecord, error: BucketError): UploadRecord =>
-  changed(record, { state: 'failed', leaseOwner: null, leaseUntil: 0, problem: storedProblem(error) })
+export const failed = (record: UploadRecord, error: BucketError<FailureCode>): UploadRecord =>
+  changed(record, { state: 'failed', leaseOwner: null, leaseUntil: 0, failure: toFailure(error) })
 
 export const committed = (record: UploadRecord): UploadRecord =>
   changed(record, { state: 'committed', leaseOwner: null, leaseUntil: 0, verifiedBytes: record.size })
 
-/** A row past its expiry counts as absent, however late it is deleted. */
-export const live = (record: UploadRecord | undefined, now: number): UploadRecord | undefined =>
+/** The row if it has not expired. An expired row counts as absent, however late it is deleted. */
+export const unexpired = (record: UploadRecord | undefined, now: number): UploadRecord | undefined =>
   record !== undefined && record.expiresAt > now ? record : undefined

@@ -1,7 +1,7 @@
 /**
- * The heart of Bucket: bytes on their way to a store, hashed as they pass.
- * The stream ends normally only when every byte arrived and their SHA-256 is the declared digest; whoever writes them
- * therefore publishes nothing unless the iteration came to its end.
+ * Hashes bytes on their way to a store.
+ * The stream ends normally only if every byte arrived and their SHA-256 is the declared digest. A writer therefore publishes
+ * nothing unless the iteration came to its end.
  */
 import { createHash } from 'node:crypto'
 import { type Digest, digestFromHex } from '../domain/digest.ts'
@@ -10,7 +10,7 @@ import { DIAGNOSABLE_BYTES, diagnoseMismatch } from './digest-diagnosis.ts'
 
 export interface Declared {
   readonly digest: Digest
-  /** Bytes that the sender announced, if it did. */
+  /** Bytes, if the sender announced them. */
   readonly size: number | undefined
   /** Stop at the first byte beyond this and throw `tooLarge()`. */
   readonly maxBytes: number
@@ -19,24 +19,24 @@ export interface Declared {
 
 /**
  * The stream, and after its normal end the number of bytes that passed.
- * It can be read once: a second reader, such as a retry of a write that broke, would find it at its end at once, and take
- * nothing for all of the bytes.
+ * It can be read once: a second reader, such as a retry of a failed write, would see its end at once and mistake zero bytes for
+ * all of them.
  */
 export interface VerifiedStream extends AsyncIterable<Uint8Array> {
   readonly size: number
 }
 
 /**
- * Passes bytes through while hashing them; at the end compares before it lets the reader see the end.
+ * Passes bytes through while hashing them, and compares the digest before the reader sees the end.
  *
- * @throws BucketError (into the reader) `digest_mismatch`, or what `tooLarge` makes, or `invalid_request` when fewer or more bytes
- * came than announced; and whatever the source throws.
+ * @throws BucketError (into the reader) `digest_mismatch`; the error of `tooLarge`; `invalid_request` for `size` when another
+ * number of bytes arrived than announced; errors of the source.
  */
 export function verifiedStream(source: AsyncIterable<Uint8Array>, declared: Declared): VerifiedStream {
   let size = 0
   async function* verify() {
     const hash = createHash('sha256')
-    // Small bodies are kept until the end: only with them at hand can a mismatch be explained.
+    // Small bodies are kept until the end, to explain a mismatch.
     let kept: Uint8Array[] | undefined = (declared.size ?? 0) <= DIAGNOSABLE_BYTES ? [] : undefined
     for await (const chunk of source) {
       size += chunk.byteLength
@@ -48,11 +48,7 @@ export function verifiedStream(source: AsyncIterable<Uint8Array>, declared: Decl
     }
     if (declared.size !== undefined && size !== declared.size)
       throw BucketError.invalidRequest([
-        {
-          in: 'header',
-          name: 'Content-Length',
-          detail: `announces ${declared.size} bytes, but ${size} arrived`,
-        },
+        { name: 'size', detail: `announces ${declared.size} bytes, but ${size} arrived` },
       ])
     const computed = digestFromHex(hash.digest('hex'))
     if (computed === declared.digest) return
@@ -61,8 +57,8 @@ export function verifiedStream(source: AsyncIterable<Uint8Array>, declared: Decl
       'digest_mismatch',
       `the ${size} bytes that arrived have the digest ${computed}, not the declared ${declared.digest}`,
       {
-        declared_digest: declared.digest,
-        computed_digest: computed,
+        declaredDigest: declared.digest,
+        computedDigest: computed,
         size,
         ...(hint === undefined ? {} : { hint }),
       },
@@ -71,7 +67,7 @@ export function verifiedStream(source: AsyncIterable<Uint8Array>, declared: Decl
   let bytes: AsyncGenerator<Uint8Array> | undefined
   return {
     [Symbol.asyncIterator]() {
-      if (bytes) throw new Error('a verified stream is read a second time')
+      if (bytes) throw new Error('a verified stream can be read only once')
       bytes = verify()
       return bytes
     },

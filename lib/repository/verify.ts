@@ -1,6 +1,6 @@
 /**
  * The verifier: reads the bytes of a committed upload once, hashes them, and only then gives them their final name and their
- * entry. Deliveries may come twice, late, or from an attempt that is over; a verifier may die anywhere: the row decides.
+ * entry. Deliveries may come twice, late, or from an attempt that is over, and a verifier may die anywhere: the row decides.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { digestFromHex } from '../domain/digest.ts'
@@ -8,77 +8,77 @@ import type { Entry } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { versionExists } from './conflict.ts'
-import type { BlobState } from './ports.ts'
-import type { StagedBytes, UploadRecord, VerificationRequest } from './upload-ports.ts'
-import {
-  changed,
-  committed,
-  entryOf,
-  failed,
-  isHeld,
-  live,
-  type UploadDependencies,
-  VERIFIER_LEASE_MS,
-} from './upload-record.ts'
+import { nameTaken } from './ensure-blob-intact.ts'
+import type { BlobInspector, BlobReader, BlobState, Clock, Ledger } from './ports.ts'
+import type { StagedBytes, Staging, UploadRecord, Uploads, VerificationRequest } from './upload-ports.ts'
+import { changed, committed, entryOf, failed, isHeld, unexpired, VERIFIER_LEASE_MS } from './upload-record.ts'
 
-/** How often a verifier says that it is alive, in milliseconds. */
+export interface VerifyDependencies {
+  readonly blobs: BlobReader & BlobInspector
+  readonly ledger: Ledger
+  readonly uploads: Uploads
+  readonly staging: Staging
+  readonly clock: Clock
+}
+
+/** How often a verifier renews its lease, in milliseconds. */
 const RENEW_MS = 5_000
 
-/** What a delivery led to: for logs and metrics, never for control. The delivery is done with. */
+/** What a delivery led to: for logs and metrics, never for control. The delivery is done. */
 export type VerificationOutcome = 'committed' | 'failed' | 'stale'
 
 /**
  * Handles one delivery.
  *
- * @throws BucketError `unavailable` when another verifier holds the lease, and what the stores throw: the delivery is then to be
- * repeated. It may be the only one left, because queues that deliver a message twice let either receiver remove it.
+ * @throws BucketError `unavailable` when another verifier holds the lease, and errors of the stores: deliver again then.
+ * This delivery may be the only one left, because a queue that delivers a message twice lets either receiver remove it.
  */
 export async function verifyUpload(
-  deps: UploadDependencies,
+  deps: VerifyDependencies,
   request: VerificationRequest,
   signal?: AbortSignal,
 ): Promise<VerificationOutcome> {
-  const row = live(await deps.uploads.find(request.id), deps.clock())
+  const row = unexpired(await deps.uploads.find(request.id), deps.clock())
   if (row?.attempt !== request.attempt || row.state !== 'verifying') return 'stale'
-  if (isHeld(row, deps.clock())) throw atWork(row)
+  if (isHeld(row, deps.clock())) throw leaseHeld(row)
   const lease = await Lease.take(deps, row)
-  if (!lease) throw atWork(row)
+  if (!lease) throw leaseHeld(row)
   try {
     return await verifyLeased(deps, lease, signal)
   } catch (error) {
-    if (error instanceof LeaseLost) throw atWork(row, error)
+    if (error instanceof LeaseLost) throw leaseHeld(row, error)
     await lease.release()
     throw error
   }
 }
 
-const atWork = ({ id }: UploadRecord, cause?: unknown) =>
-  BucketError.unavailable(`the upload to ${formatRef(id.ref)} is in the hands of another`, cause)
+const leaseHeld = ({ id }: UploadRecord, cause?: unknown) =>
+  BucketError.unavailable(`the upload to ${formatRef(id.ref)} is being verified by another process`, cause)
 
 /**
- * Ends a verification that was delivered again and again in vain: the upload fails, and can be begun anew.
+ * Ends a verification whose every delivery failed: the upload fails, and its uploader can begin it again.
  *
- * @throws BucketError `unavailable` while a verifier is at work: ask again later.
+ * @throws BucketError `unavailable` while a verifier holds the lease: deliver again later.
  */
-export async function abandonVerification(
-  deps: UploadDependencies,
+export async function failVerification(
+  deps: VerifyDependencies,
   request: VerificationRequest,
 ): Promise<void> {
   const row = await deps.uploads.find(request.id)
   if (row?.attempt !== request.attempt || row.state !== 'verifying') return
-  if (isHeld(row, deps.clock())) throw atWork(row)
+  if (isHeld(row, deps.clock())) throw leaseHeld(row)
   const error = BucketError.unavailable('the bytes could not be verified: the stores kept failing')
-  if (!(await deps.uploads.write(failed(row, error), row))) throw atWork(row)
+  if (!(await deps.uploads.write(failed(row, error), row))) throw leaseHeld(row)
 }
 
 async function verifyLeased(
-  deps: UploadDependencies,
+  deps: VerifyDependencies,
   lease: Lease,
   signal: AbortSignal | undefined,
 ): Promise<VerificationOutcome> {
   const { id, size, mode } = lease.record
   const stored = await deps.ledger.find(id.ref)
-  if (stored) return settle(deps, lease, stored)
+  if (stored) return finish(deps, lease, stored)
 
   const blob = await deps.blobs.inspect(id)
   const isPublished = blob.found && blob.attested && blob.size === size
@@ -95,11 +95,11 @@ async function verifyLeased(
   }
   await lease.renew(size)
   const entry = entryOf(lease.record, deps.clock())
-  return settle(deps, lease, (await deps.ledger.append(entry, lease.record.attempt)).entry)
+  return finish(deps, lease, (await deps.ledger.append(entry, lease.record.attempt)).entry)
 }
 
-/** The ledger has decided: the row tells it, and what was staged goes. */
-async function settle(deps: UploadDependencies, lease: Lease, stored: Entry): Promise<VerificationOutcome> {
+/** The ledger has decided: ends the row, and drops the staged bytes. */
+async function finish(deps: VerifyDependencies, lease: Lease, stored: Entry): Promise<VerificationOutcome> {
   const { record } = lease
   const isOurs = stored.digest === record.id.digest
   await lease.end(isOurs ? committed(record) : failed(record, versionExists(record.id.digest, stored)))
@@ -110,7 +110,7 @@ async function settle(deps: UploadDependencies, lease: Lease, stored: Entry): Pr
 type Problem = BucketError<'digest_mismatch'> | BucketError<'unavailable'>
 
 async function verifyInPlace(
-  deps: UploadDependencies,
+  deps: VerifyDependencies,
   lease: Lease,
   blob: BlobState,
   signal: AbortSignal | undefined,
@@ -120,7 +120,7 @@ async function verifyInPlace(
 }
 
 async function verifyStaged(
-  deps: UploadDependencies,
+  deps: VerifyDependencies,
   lease: Lease,
   blob: BlobState,
   signal: AbortSignal | undefined,
@@ -128,34 +128,34 @@ async function verifyStaged(
   const { record } = lease
   const staged = await openStaged(deps, record)
   if (!staged) {
-    // A verifier before may have published, by moving the bytes, and died before it could append.
+    // An earlier verifier may have published, by moving the bytes, and died before it could append.
     const isThere = blob.found && !(await verifyInPlace(deps, lease, blob, signal))
     return isThere
       ? undefined
-      : BucketError.unavailable(`the parts of ${formatRef(record.id.ref)} are gone: begin anew`)
+      : BucketError.unavailable(`the parts of ${formatRef(record.id.ref)} are gone: begin the upload again`)
   }
   const promotion = await staged.promote(record.id)
   try {
     const problem = await hashAll(lease, staged.read(signal))
     if (problem) {
-      await promotion.abandon().catch(() => undefined) // what stays behind expires by itself
+      await promotion.abandon().catch(() => undefined) // what remains expires
       return problem
     }
-    await promotion.copied(() => lease.keep(record.size), signal)
-    // The final name is given only by whoever still holds the lease, so that a verifier given up for dead cannot come back with it.
-    // What takes long is over by now: giving the name takes less than the lease lasts.
+    await promotion.waitForCopies(() => lease.keep(record.size), signal)
+    // Only the lease holder publishes, so a verifier that lost its lease cannot. The slow step is over: publishing takes less time
+    // than the lease lasts.
     await lease.renew(record.size)
     if ((await promotion.publish(signal)) === 'written') return undefined
   } catch (error) {
-    await promotion.abandon().catch(() => undefined) // what stays behind expires by itself
+    await promotion.abandon().catch(() => undefined) // what remains expires
     throw error
   }
   return verifyTaken(deps, lease, signal)
 }
 
-/** Invariant I1, as in `assureBlob`, with the lease kept while the bytes are read. */
+/** Invariant I1, as in `ensureBlobIntact`, renewing the lease while the bytes are read. */
 async function verifyTaken(
-  deps: UploadDependencies,
+  deps: VerifyDependencies,
   lease: Lease,
   signal: AbortSignal | undefined,
 ): Promise<Problem | undefined> {
@@ -163,13 +163,11 @@ async function verifyTaken(
   const blob = await deps.blobs.inspect(id)
   if (blob.found && blob.attested && blob.size === size) return undefined
   if (!(await verifyInPlace(deps, lease, blob, signal))) return undefined
-  return BucketError.unavailable(
-    `the name of the blob of ${formatRef(id.ref)} is taken by other bytes: an operator must remove them`,
-  )
+  return nameTaken(id)
 }
 
-/** The commit before may not have reached the joining of the parts. */
-async function openStaged(deps: UploadDependencies, record: UploadRecord): Promise<StagedBytes | undefined> {
+/** Joins the parts first if the commit stopped before it joined them. */
+async function openStaged(deps: VerifyDependencies, record: UploadRecord): Promise<StagedBytes | undefined> {
   const staged = await deps.staging.open(record)
   if (staged) return staged
   const parts = await deps.staging.parts(record)
@@ -177,7 +175,7 @@ async function openStaged(deps: UploadDependencies, record: UploadRecord): Promi
   return deps.staging.open(record)
 }
 
-/** Hashes to the end, telling how far it got. @returns the problem when these are other bytes. */
+/** Hashes all bytes, renewing the lease. @returns the problem when these are other bytes. */
 async function hashAll(
   lease: Lease,
   bytes: AsyncIterable<Uint8Array>,
@@ -195,29 +193,25 @@ async function hashAll(
   return new BucketError(
     'digest_mismatch',
     `the ${read} bytes that were uploaded have the digest ${computed}, not the declared ${id.digest}`,
-    {
-      declared_digest: id.digest,
-      computed_digest: computed,
-      size: read,
-    },
+    { declaredDigest: id.digest, computedDigest: computed, size: read },
   )
 }
 
 class LeaseLost extends Error {}
 
-/** The right to verify one attempt, as long as it is renewed; every change of the row while verifying goes through it. */
+/** The exclusive right to verify one attempt, as long as it is renewed. Every change of the row while verifying goes through it. */
 class Lease {
-  readonly #deps: UploadDependencies
+  readonly #deps: VerifyDependencies
   #record: UploadRecord
   #renewedAt: number
 
-  private constructor(deps: UploadDependencies, record: UploadRecord) {
+  private constructor(deps: VerifyDependencies, record: UploadRecord) {
     this.#deps = deps
     this.#record = record
     this.#renewedAt = deps.clock()
   }
 
-  static async take(deps: UploadDependencies, row: UploadRecord): Promise<Lease | undefined> {
+  static async take(deps: VerifyDependencies, row: UploadRecord): Promise<Lease | undefined> {
     const leased = changed(row, {
       leaseOwner: randomUUID(),
       leaseUntil: deps.clock() + VERIFIER_LEASE_MS,
@@ -230,16 +224,16 @@ class Lease {
     return this.#record
   }
 
-  /** Renews when it is time. */
+  /** Renews if `RENEW_MS` have passed. */
   async keep(verifiedBytes: number): Promise<void> {
     if (this.#deps.clock() - this.#renewedAt >= RENEW_MS) await this.renew(verifiedBytes)
   }
 
-  /** @throws LeaseLost when another has taken over or the upload was given up. */
+  /** @throws LeaseLost when another verifier took over or the upload was aborted. */
   async renew(verifiedBytes: number): Promise<void> {
     const now = this.#deps.clock()
     await this.end(changed(this.#record, { leaseUntil: now + VERIFIER_LEASE_MS, verifiedBytes }))
-    // A renewal that took longer than the lease: others may have acted on its end already.
+    // If the renewal took longer than the lease, another verifier may have taken over already.
     if (!isHeld(this.#record, this.#deps.clock())) throw new LeaseLost()
     this.#renewedAt = now
   }
@@ -249,7 +243,7 @@ class Lease {
     this.#record = next
   }
 
-  /** Lets the next delivery begin at once; where even that fails, the lease runs out. */
+  /** Lets the next delivery begin at once. If the write fails, the lease runs out. */
   async release(): Promise<void> {
     const next = changed(this.#record, {
       leaseOwner: null,

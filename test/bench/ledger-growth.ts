@@ -1,7 +1,7 @@
 /** What a store and a page of the list cost when one artifact has many versions. */
 import { join } from 'node:path'
 import { digestFromHex } from '../../lib/domain/digest.ts'
-import { artifactRef } from '../../lib/domain/identifiers.ts'
+import { artifactRef } from '../../lib/domain/refs.ts'
 import { openFolder } from '../../lib/local/folder.ts'
 import { get, measure, payload, put } from './load.ts'
 import { startMeasured } from './server-process.ts'

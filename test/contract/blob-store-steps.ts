@@ -1,9 +1,11 @@
 /** What the suites of blob stores share: what they ask of an implementation, and the steps that their tests are made of. */
 import { expect, type TestContext } from 'vitest'
 import type { Digest } from '../../lib/domain/digest.ts'
+import type { BlobId } from '../../lib/domain/entry.ts'
 import { BucketError } from '../../lib/domain/errors.ts'
 import { formatRef } from '../../lib/domain/identifiers.ts'
-import type { BlobId, BlobStore, PresignedRequest } from '../../lib/repository/ports.ts'
+import type { PresignedRequest } from '../../lib/domain/upload.ts'
+import type { BlobStore } from '../../lib/repository/ports.ts'
 import { verifiedStream } from '../../lib/repository/verified-stream.ts'
 import { collect, digestOf, inChunks } from '../support/fake-artifacts.ts'
 

@@ -4,14 +4,9 @@
  */
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
 import type { Entry } from '../../lib/domain/entry.ts'
-import {
-  type ArtifactKey,
-  parseArtifactKey,
-  parseRef,
-  parseVersion,
-  type Version,
-} from '../../lib/domain/identifiers.ts'
+import { type ArtifactKey, parseVersion, type Version } from '../../lib/domain/identifiers.ts'
 import { MAX_PAGE_LIMIT } from '../../lib/domain/limits.ts'
+import { parseArtifactKey, parseRef } from '../../lib/domain/refs.ts'
 import type { Ledger } from '../../lib/repository/ports.ts'
 import { entryOf, someBytes } from '../support/fake-artifacts.ts'
 
@@ -167,7 +162,7 @@ export function describeLedger(
       }
       const version = (text: string): Version => {
         const parsed = parseVersion(text)
-        if (!parsed.ok) throw new Error(parsed.detail)
+        if (!parsed.ok) throw new Error(parsed.error)
         return parsed.value
       }
       // In byte order; dictionary, number and length orders would all differ.

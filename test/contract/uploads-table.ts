@@ -5,8 +5,8 @@
  */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
-import { BucketError } from '../../lib/domain/errors.ts'
-import { storedProblem, type UploadRecord, type Uploads } from '../../lib/repository/upload-ports.ts'
+import { BucketError, toFailure } from '../../lib/domain/errors.ts'
+import type { UploadRecord, Uploads } from '../../lib/repository/upload-ports.ts'
 import { changed, committed, failed, openRecord, verifying } from '../../lib/repository/upload-record.ts'
 import { blobOf, digestOf, someBytes } from '../support/fake-artifacts.ts'
 
@@ -140,14 +140,14 @@ export function describeUploads(
     it('gives back why an upload failed', async () => {
       const row = await created()
       const problem = new BucketError('digest_mismatch', 'other bytes – "é", \n', {
-        declared_digest: row.id.digest,
-        computed_digest: digestOf(someBytes(3)),
+        declaredDigest: row.id.digest,
+        computedDigest: digestOf(someBytes(3)),
         size: 3,
         hint: 'a newline was lost',
       })
       const next = failed(row, problem)
       expect(await uploads.write(next, row)).toBe(true)
-      expect((await uploads.find(row.id))?.problem).toEqual(storedProblem(problem))
+      expect((await uploads.find(row.id))?.failure).toEqual(toFailure(problem))
     })
 
     it('gives back a single upload of which nothing is described', async () => {

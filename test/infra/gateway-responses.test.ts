@@ -1,8 +1,10 @@
 /** When the gateway refuses a request itself, clients get problem details from the table of errors, as from our own code. */
+
 import { describe, expect, it } from 'vitest'
 import { ERRORS, type ErrorCode } from '../../lib/domain/errors.ts'
 import { LAMBDA_MAX_INLINE_BYTES } from '../../lib/domain/limits.ts'
 import type { BucketServiceProps } from '../../lib/infra/settings.ts'
+import { ERROR_STATUS } from '../../lib/protocol/errors.ts'
 import { problemPath } from '../../lib/protocol/routes.ts'
 import { synthesize } from './synthesized.ts'
 
@@ -59,7 +61,8 @@ describe('a gateway response', () => {
 
   it.each(Object.entries(EXPECTED))('%s has the members of %s in the table of errors', (type, code) => {
     const answer = answers()[type]
-    const { status, title, retryable, next } = ERRORS[code]
+    const { title, retryable, next } = ERRORS[code]
+    const status = ERROR_STATUS[code]
     expect(answer?.status).toBe(String(status))
     expect(answer?.problem).toMatchObject({ type: problemPath(code), code, status, title, retryable, next })
     expect(answer?.problem.detail).toEqual(expect.stringMatching(/./))

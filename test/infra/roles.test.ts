@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { blobKey } from '../../lib/aws/blob-object.ts'
 import { stagingKey } from '../../lib/aws/staged-object.ts'
 import { digestFromHex } from '../../lib/domain/digest.ts'
-import { parseRef } from '../../lib/domain/identifiers.ts'
+import { parseRef } from '../../lib/domain/refs.ts'
 import { ARNS, actionsOf, statements, synthesize } from './synthesized.ts'
 
 /** The source files of a folder, without subfolders. */

@@ -6,7 +6,7 @@ import { blobKey } from '../../lib/aws/blob-object.ts'
 import { createDynamoDbLedger } from '../../lib/aws/dynamodb-ledger.ts'
 import { LEDGER_KEY } from '../../lib/deployment/tables.ts'
 import { digestFromHex } from '../../lib/domain/digest.ts'
-import { parseRef } from '../../lib/domain/identifiers.ts'
+import { parseRef } from '../../lib/domain/refs.ts'
 import { emulatedStores } from './emulated-stores.ts'
 
 const stores = emulatedStores()

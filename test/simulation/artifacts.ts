@@ -1,14 +1,17 @@
 /** Who stores what in the simulation: tiny artifacts, and the programs of those who store, upload and give up. */
+
+import { DEFAULT_CONTENT_TYPE } from '../../lib/domain/description.ts'
 import { digestHex } from '../../lib/domain/digest.ts'
-import { DEFAULT_CONTENT_TYPE } from '../../lib/domain/entry.ts'
+import type { BlobId } from '../../lib/domain/entry.ts'
 import { isBucketError } from '../../lib/domain/errors.ts'
 import type { UploadMode } from '../../lib/domain/limits.ts'
-import type { BlobId } from '../../lib/repository/ports.ts'
+import { presignParts } from '../../lib/repository/presign-parts.ts'
 import { store } from '../../lib/repository/store.ts'
-import { beginUpload, uploadParts } from '../../lib/repository/upload-begin.ts'
-import { commitUpload, giveUpUpload } from '../../lib/repository/upload-commit.ts'
-import type { UploadDependencies } from '../../lib/repository/upload-record.ts'
+import { abortUpload } from '../../lib/repository/upload-abort.ts'
+import { beginUpload } from '../../lib/repository/upload-begin.ts'
+import { commitUpload } from '../../lib/repository/upload-commit.ts'
 import { blobOf, digestOf } from '../support/fake-artifacts.ts'
+import type { RuleDependencies } from '../support/rule-dependencies.ts'
 import type { Actor, Client, Stores } from './upload-world.ts'
 
 export interface Artifact {
@@ -58,21 +61,23 @@ export const uploads = (name: string, what: Artifact, mode: UploadMode, bytes = 
 
 async function oneTurn(client: Client, what: Artifact, mode: UploadMode, bytes: Uint8Array) {
   try {
-    const { upload } = await client.again(() => beginUpload(client.deps, begin(what, mode), client.call))
+    const { upload } = await client.again(() => beginUpload(client.deps, begin(what, mode)))
     if (upload.state === 'open') await sendBytes(client, what, upload.mode, bytes)
-    const result = await client.again(() => commitUpload(client.deps, what.id, client.call))
+    const result = await client.again(() =>
+      commitUpload(client.deps, { id: what.id, commitId: client.commitId }),
+    )
     return result.outcome
   } catch (error) {
     if (isBucketError(error, 'upload_not_found') || isBucketError(error, 'upload_incomplete'))
       return undefined
-    if (isBucketError(error, 'version_exists')) return `exists with ${error.members.conflict} bytes`
+    if (isBucketError(error, 'version_exists')) return `exists with ${error.details.conflict} bytes`
     if (isBucketError(error, 'digest_mismatch')) return 'digest_mismatch'
     throw error
   }
 }
 
 async function sendBytes(client: Client, what: Artifact, mode: UploadMode, bytes: Uint8Array) {
-  const { deps, stores, call } = client
+  const { deps, stores } = client
   if (mode === 'single') {
     const { contentType } = description
     const request = await deps.blobs.presignPut(what.id, what.bytes.byteLength, contentType, 3600)
@@ -81,13 +86,10 @@ async function sendBytes(client: Client, what: Artifact, mode: UploadMode, bytes
   }
   const part = { number: 1, sha256: digestHex(what.id.digest) }
   try {
-    const { parts } = await client.again(() => uploadParts(deps, what.id, [part], call))
+    const parts = await client.again(() => presignParts(deps, what.id, [part]))
     const [first] = parts
     if (!first) throw new Error('a part has no request')
-    const { headers, expires_at: expiresAt, method, url } = first.request
-    await client.outside('send the part', () =>
-      stores.staging.send({ method, url, headers, expiresAt }, bytes),
-    )
+    await client.outside('send the part', () => stores.staging.send(first.request, bytes))
   } catch (error) {
     // Somebody else has sent and committed it.
     if (!isBucketError(error, 'upload_conflict')) throw error
@@ -98,7 +100,9 @@ async function sendBytes(client: Client, what: Artifact, mode: UploadMode, bytes
 export const commits = (name: string, what: Artifact): Actor => ({
   name,
   async script(client) {
-    const result = await client.again(() => commitUpload(client.deps, what.id, client.call))
+    const result = await client.again(() =>
+      commitUpload(client.deps, { id: what.id, commitId: client.commitId }),
+    )
     client.note(result.outcome)
   },
 })
@@ -106,7 +110,7 @@ export const commits = (name: string, what: Artifact): Actor => ({
 export const givesUp = (name: string, what: Artifact): Actor => ({
   name,
   async script(client) {
-    await client.again(() => giveUpUpload(client.deps, what.id, client.call))
+    await client.again(() => abortUpload(client.deps, what.id))
     client.note('given up')
   },
 })
@@ -116,7 +120,7 @@ export const startsOver = (name: string, what: Artifact, mode: UploadMode): Acto
   name,
   async script(client) {
     try {
-      await client.again(() => giveUpUpload(client.deps, what.id, client.call))
+      await client.again(() => abortUpload(client.deps, what.id))
       client.note('given up')
     } catch (error) {
       if (!isBucketError(error, 'upload_conflict') && !isBucketError(error, 'upload_not_found')) throw error
@@ -130,11 +134,9 @@ export const replacesPart = (name: string, what: Artifact, bytes: Uint8Array): A
   name,
   async script(client) {
     const part = { number: 1, sha256: digestHex(digestOf(bytes)) }
-    const { parts } = await client.again(() => uploadParts(client.deps, what.id, [part], client.call))
-    for (const { request } of parts) {
-      const { expires_at: expiresAt, ...rest } = request
-      await client.outside('send the part', () => client.stores.staging.send({ ...rest, expiresAt }, bytes))
-    }
+    const parts = await client.again(() => presignParts(client.deps, what.id, [part]))
+    for (const { request } of parts)
+      await client.outside('send the part', () => client.stores.staging.send(request, bytes))
   },
 })
 
@@ -144,23 +146,20 @@ export const stores = (name: string, what: Artifact): Actor => ({
   async script(client) {
     try {
       await client.again(() =>
-        store(
-          { ...client.deps, maxInlineBytes: 1024 },
-          {
-            ref: what.id.ref,
-            digest: what.id.digest,
-            description,
-            size: what.bytes.byteLength,
-            onlyIfAbsent: false,
-            body: () => once(what.bytes),
-          },
-          client.call,
-        ),
+        store(client.deps, {
+          ref: what.id.ref,
+          digest: what.id.digest,
+          description,
+          size: what.bytes.byteLength,
+          onlyIfAbsent: false,
+          body: () => once(what.bytes),
+          commitId: client.commitId,
+        }),
       )
       client.note('created')
     } catch (error) {
       if (!isBucketError(error, 'version_exists')) throw error
-      client.note(`exists with ${error.members.conflict} bytes`)
+      client.note(`exists with ${error.details.conflict} bytes`)
     }
   },
 })
@@ -172,9 +171,8 @@ async function* once(bytes: Uint8Array) {
 /** An upload that is open, with all its bytes arrived. */
 export const arrived =
   (what: Artifact, mode: UploadMode, bytes = what.bytes) =>
-  async (held: Stores, deps: UploadDependencies): Promise<void> => {
-    const call = { requestId: 'before', time: <T>(_: string, wait: Promise<T>) => wait }
-    await beginUpload(deps, begin(what, mode), call)
+  async (held: Stores, deps: RuleDependencies): Promise<void> => {
+    await beginUpload(deps, begin(what, mode))
     if (mode === 'single') {
       const request = await deps.blobs.presignPut(
         what.id,
@@ -186,15 +184,14 @@ export const arrived =
       return
     }
     const part = { number: 1, sha256: digestHex(what.id.digest) }
-    const { parts } = await uploadParts(deps, what.id, [part], call)
-    for (const { request } of parts)
-      await held.staging.send({ ...request, expiresAt: request.expires_at }, bytes)
+    const parts = await presignParts(deps, what.id, [part])
+    for (const { request } of parts) await held.staging.send(request, bytes)
   }
 
 /** The same, with its commit answered and its message in the queue. */
 export const committing =
   (what: Artifact, mode: UploadMode, bytes = what.bytes) =>
-  async (held: Stores, deps: UploadDependencies): Promise<void> => {
+  async (held: Stores, deps: RuleDependencies): Promise<void> => {
     await arrived(what, mode, bytes)(held, deps)
-    await commitUpload(deps, what.id, { requestId: 'before', time: (_, wait) => wait })
+    await commitUpload(deps, { id: what.id, commitId: 'before' })
   }

@@ -1,7 +1,7 @@
 /** The races of docs/races.md, one test for each, under the same name. */
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { uploadState } from '../../lib/repository/upload-view.ts'
+import { uploadState } from '../../lib/repository/upload-state.ts'
 import {
   arrived,
   commits,
@@ -27,8 +27,8 @@ const race = (name: string, test: () => Promise<void>) => {
 const looks = (name: string): Actor => ({
   name,
   async script(client) {
-    const { state, entry } = await client.again(() => uploadState(client.deps, RIGHT.id, client.call))
-    client.note(entry ? `${state} with its entry` : state)
+    const upload = await client.again(() => uploadState(client.deps, RIGHT.id))
+    client.note(upload.state === 'committed' ? `${upload.state} with its entry` : upload.state)
   },
 })
 
@@ -67,7 +67,7 @@ describe('stores', () => {
       prepare: async (held) => held.blobs.plant(RIGHT.id, WRONG_BYTES),
       actors: [stores('A', RIGHT)].map(({ name, script }) => ({
         name,
-        script: (client) => script({ ...client, call: client.call, again: client.once }),
+        script: (client) => script({ ...client, commitId: client.commitId, again: client.once }),
       })),
     })
     await settle()
@@ -317,7 +317,7 @@ describe('verifications', () => {
     await toEnd('verifier 1')
     expect(world.notes('R')).toEqual(['created'])
     expect(world.stores.uploads.rows).toMatchObject([
-      { state: 'failed', problem: { code: 'version_exists', members: { conflict: 'different' } } },
+      { state: 'failed', failure: { code: 'version_exists', details: { conflict: 'different' } } },
     ])
     await settle()
   })
@@ -368,7 +368,7 @@ describe('verifications', () => {
     expect(world.stores.ledger.entries).toEqual([])
     expect(world.stores.blobs.count).toBe(0)
     const [row] = world.stores.uploads.rows
-    expect(row).toMatchObject({ state: 'failed', problem: { code: 'digest_mismatch' } })
+    expect(row).toMatchObject({ state: 'failed', failure: { code: 'digest_mismatch' } })
   })
 })
 

@@ -4,15 +4,14 @@
  * One assumption is built in, because the adapters keep it: no append takes longer than a lease lasts.
  */
 import { setImmediate as settled } from 'node:timers/promises'
-import type { Entry } from '../../lib/domain/entry.ts'
+import type { BlobId, Entry } from '../../lib/domain/entry.ts'
 import { BucketError, isBucketError } from '../../lib/domain/errors.ts'
 import { formatRef } from '../../lib/domain/identifiers.ts'
 import { UPLOAD_SECONDS } from '../../lib/domain/limits.ts'
-import type { BlobId, Call, Ledger } from '../../lib/repository/ports.ts'
+import type { Ledger } from '../../lib/repository/ports.ts'
 import type { UploadRecord } from '../../lib/repository/upload-ports.ts'
-import type { UploadDependencies } from '../../lib/repository/upload-record.ts'
-import { uploadState } from '../../lib/repository/upload-view.ts'
-import { abandonVerification, verifyUpload } from '../../lib/repository/verify.ts'
+import { uploadState } from '../../lib/repository/upload-state.ts'
+import { failVerification, verifyUpload } from '../../lib/repository/verify.ts'
 import { dishonestBlobStore } from '../support/dishonest-blob-store.ts'
 import { collect, digestOf } from '../support/fake-artifacts.ts'
 import { fakeBlobStore } from '../support/fake-blob-store.ts'
@@ -20,6 +19,7 @@ import { fakeLedger } from '../support/fake-ledger.ts'
 import { fakeQueue, type Message } from '../support/fake-queue.ts'
 import { fakeStaging } from '../support/fake-staging.ts'
 import { fakeUploads } from '../support/fake-uploads.ts'
+import type { RuleDependencies } from '../support/rule-dependencies.ts'
 import { Deliveries } from './deliveries.ts'
 import type { World } from './explore.ts'
 import { gatedBlobs, gatedLedger, gatedQueue, gatedStaging, gatedUploads } from './gated-ports.ts'
@@ -45,7 +45,7 @@ export interface Scenario {
   readonly budget: Budget
   readonly isDishonest?: boolean
   /** Brings the stores into the state in which the actors meet; nothing goes wrong here. */
-  prepare?(stores: Stores, deps: UploadDependencies): Promise<void>
+  prepare?(stores: Stores, deps: RuleDependencies): Promise<void>
   readonly actors: readonly Actor[]
   /** What must be true in the end, beside what must always be. */
   end?(world: UploadWorld): void
@@ -66,8 +66,9 @@ function makeStores(clock: () => number, isDishonest: boolean) {
 
 /** One use of a rule by an actor, on ports of its own process. */
 export interface Client {
-  readonly deps: UploadDependencies
-  readonly call: Call
+  readonly deps: RuleDependencies
+  /** New for each request. */
+  readonly commitId: string
   readonly stores: Stores
   /** Runs a rule once. @throws Crashed when its process dies. */
   once<T>(rule: () => Promise<T>): Promise<T>
@@ -123,9 +124,9 @@ export class UploadWorld implements World {
     return [...this.#actors].flatMap(([name, { notes }]) => notes.map((note) => `${name}: ${note}`))
   }
 
-  #depsOf(ports: Pick<UploadDependencies, 'blobs' | 'ledger' | 'uploads' | 'staging' | 'queue'>) {
+  #depsOf(ports: Pick<RuleDependencies, 'blobs' | 'ledger' | 'uploads' | 'staging' | 'queue'>) {
     const { blobs, ledger, uploads, staging, queue } = ports
-    const deps: UploadDependencies = {
+    const deps: RuleDependencies = {
       blobs,
       ledger,
       uploads,
@@ -133,12 +134,13 @@ export class UploadWorld implements World {
       queue,
       clock: this.clock,
       maxArtifactBytes: 1024,
+      maxInlineBytes: 1024,
       presignedSeconds: 3600,
     }
     return deps
   }
 
-  #gated(process: Process): UploadDependencies {
+  #gated(process: Process): RuleDependencies {
     const { blobs, ledger, uploads, staging, queue } = this.stores
     return this.#depsOf({
       blobs: gatedBlobs(process, blobs),
@@ -198,8 +200,8 @@ export class UploadWorld implements World {
       deps,
       stores: this.stores,
       clock: this.clock,
-      get call() {
-        return callOf(`${name}-${++world.#requests}`)
+      get commitId() {
+        return `${name}-${++world.#requests}`
       },
       once: (rule) => {
         world.#attemptOf.delete(name)
@@ -294,7 +296,7 @@ export class UploadWorld implements World {
     const process = this.#process(name)
     const deps = this.#gated(process)
     const rule: () => Promise<unknown> = () =>
-      isDead ? abandonVerification(deps, message.request) : verifyUpload(deps, message.request)
+      isDead ? failVerification(deps, message.request) : verifyUpload(deps, message.request)
     process
       .run(rule)
       .then(
@@ -362,7 +364,7 @@ export class UploadWorld implements World {
     if (row.state === 'committed' && !this.isStored(row.id))
       throw new Error('a row says committed, and the ledger has no entry')
     if (row.expiresAt <= this.#now) return
-    const { state } = await uploadState(this.#depsOf(this.stores), row.id, callOf('at the end'))
+    const { state } = await uploadState(this.#depsOf(this.stores), row.id)
     if (state === 'verifying')
       throw new Error(`the upload of ${row.id.digest.slice(7, 15)} stays verifying, and nobody verifies it`)
   }
@@ -382,8 +384,6 @@ export class UploadWorld implements World {
       ({ ref, digest }) => formatRef(ref) === formatRef(id.ref) && digest === id.digest,
     )
 }
-
-const callOf = (requestId: string): Call => ({ requestId, time: (_, wait) => wait })
 
 const CHANCE = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 

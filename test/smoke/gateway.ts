@@ -1,6 +1,7 @@
 /** What the gateway says by itself: to strangers, and to bodies that no function can take. */
-import { artifactRef } from '../../lib/domain/identifiers.ts'
+
 import { MIB } from '../../lib/domain/limits.ts'
+import { artifactRef } from '../../lib/domain/refs.ts'
 import { entryPath, servicePath, versionPath } from '../../lib/protocol/routes.ts'
 import type { HeaderLines } from '../support/raw-http.ts'
 import { type Deployment, digestOf, expectProblem, expectStatus, freshId } from './deployment.ts'

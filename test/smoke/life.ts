@@ -1,7 +1,7 @@
 /** The life of one artifact: stored, found, fetched, refused a second time, and still there at the next run. */
 import { digestHex, parseDigest } from '../../lib/domain/digest.ts'
 import { isBucketError } from '../../lib/domain/errors.ts'
-import { artifactRef } from '../../lib/domain/identifiers.ts'
+import { artifactRef } from '../../lib/domain/refs.ts'
 import { entryPath, versionPath, versionsPath } from '../../lib/protocol/routes.ts'
 import { header } from '../support/raw-http.ts'
 import {
@@ -184,7 +184,7 @@ export async function checkMemory(at: Deployment, report: Report): Promise<void>
       .catch((error) => {
         // Other bytes under this name were never a run of ours.
         if (!isBucketError(error, 'version_exists')) throw error
-        const { stored } = error.members
+        const { stored } = error.details
         throw new NotShown(`${ref} has other bytes (${stored.digest}): use another --bucket-id`)
       })
     const digest = parseDigest(digestOf(bytes))

@@ -32,7 +32,7 @@ function readSettings() {
   if (!url || !URL.canParse(url))
     throw new UsageError('--url names no deployment', 'Give the root of its API.')
   const bucketId = parseBucketId(values['bucket-id'])
-  if (!bucketId.ok) throw new UsageError(`--bucket-id ${bucketId.detail}`, 'Choose another.')
+  if (!bucketId.ok) throw new UsageError(`--bucket-id ${bucketId.error}`, 'Choose another.')
   return {
     url,
     auth: readAuth(values.auth ?? (process.env[env.auth] || undefined), process.env),

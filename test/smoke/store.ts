@@ -2,7 +2,8 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Digest, parseDigest } from '../../lib/domain/digest.ts'
-import { type ArtifactRef, artifactRef } from '../../lib/domain/identifiers.ts'
+import type { ArtifactRef } from '../../lib/domain/identifiers.ts'
+import { artifactRef } from '../../lib/domain/refs.ts'
 import type { DownloadMessage, UploadMessage, UploadPartsMessage } from '../../lib/protocol/messages.ts'
 import {
   commitPath,
@@ -92,7 +93,7 @@ interface UploadOf {
 
 const parsedDigest = (bytes: Uint8Array): Digest => {
   const digest = parseDigest(digestOf(bytes))
-  if (!digest.ok) throw new Error(digest.detail)
+  if (!digest.ok) throw new Error(digest.error)
   return digest.value
 }
 

@@ -1,9 +1,9 @@
 /** Artifacts for tests: references, bytes with their digest, entries, and streams cut into chunks of any size. */
 import { createHash } from 'node:crypto'
+import { DEFAULT_CONTENT_TYPE } from '../../lib/domain/description.ts'
 import { type Digest, digestFromHex } from '../../lib/domain/digest.ts'
-import { DEFAULT_CONTENT_TYPE, type Entry } from '../../lib/domain/entry.ts'
-import { parseRef } from '../../lib/domain/identifiers.ts'
-import type { BlobId } from '../../lib/repository/ports.ts'
+import type { BlobId, Entry } from '../../lib/domain/entry.ts'
+import { parseRef } from '../../lib/domain/refs.ts'
 
 export const digestOf = (bytes: Uint8Array): Digest =>
   digestFromHex(createHash('sha256').update(bytes).digest('hex'))

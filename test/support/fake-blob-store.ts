@@ -3,9 +3,11 @@
  * presigned requests that it checks itself. It hashes what it is given, so that a rule that writes unverified bytes is caught.
  */
 import { digestBase64 } from '../../lib/domain/digest.ts'
+import type { BlobId } from '../../lib/domain/entry.ts'
 import { BucketError } from '../../lib/domain/errors.ts'
 import { formatRef } from '../../lib/domain/identifiers.ts'
-import type { BlobId, BlobStore, Clock, PresignedRequest } from '../../lib/repository/ports.ts'
+import type { PresignedRequest } from '../../lib/domain/upload.ts'
+import type { BlobStore, Clock } from '../../lib/repository/ports.ts'
 import { digestOf } from './fake-artifacts.ts'
 
 export interface FakeBlobStore extends BlobStore {

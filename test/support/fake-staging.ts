@@ -4,8 +4,9 @@
  */
 import { hexToBase64 } from '../../lib/domain/digest.ts'
 import { formatRef } from '../../lib/domain/identifiers.ts'
-import type { BlobStore, Clock, PresignedRequest } from '../../lib/repository/ports.ts'
-import type { ReceivedPart, StagedBytes, StagedUpload, Staging } from '../../lib/repository/upload-ports.ts'
+import type { PresignedRequest, ReceivedPart } from '../../lib/domain/upload.ts'
+import type { BlobStore, Clock } from '../../lib/repository/ports.ts'
+import type { StagedBytes, StagedUpload, Staging } from '../../lib/repository/upload-ports.ts'
 import { digestOf } from './fake-artifacts.ts'
 
 /** Longer than an upload and its verification live, in milliseconds. */
@@ -113,7 +114,7 @@ export function fakeStaging({ blobs, clock, ignoresChecksums = false }: FakeStag
             isOver = true
           }
           return {
-            copied: (keep) => keep(),
+            waitForCopies: (keep) => keep(),
             async publish() {
               if (isOver) throw new Error('a promotion that is over is published')
               const options = { size: bytes.byteLength, contentType: '', signal: undefined }

@@ -1,6 +1,7 @@
 /** A table of upload rows in memory that keeps the port's promises: compare-and-set on attempt and revision, nothing else. */
 import { formatRef } from '../../lib/domain/identifiers.ts'
-import type { UploadId, UploadRecord, Uploads } from '../../lib/repository/upload-ports.ts'
+import type { UploadId } from '../../lib/domain/upload.ts'
+import type { UploadRecord, Uploads } from '../../lib/repository/upload-ports.ts'
 
 export interface FakeUploads extends Uploads {
   /** Every row, expired ones too. */

@@ -5,6 +5,7 @@ import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { EXIT } from '../../lib/cli/exit-codes.ts'
 import { ERRORS } from '../../lib/domain/errors.ts'
+import { ERROR_STATUS } from '../../lib/protocol/errors.ts'
 import { HEADERS } from '../../lib/protocol/headers.ts'
 import { ROUTES } from '../../lib/protocol/routes.ts'
 
@@ -77,7 +78,11 @@ describe('docs/http-api.md', () => {
   const rows = contract.split('\n').filter((line) => line.startsWith('|'))
 
   it.each(Object.entries(ERRORS))('tells the status of %s, and whether a retry helps', (code, rule) => {
-    const row = rows.find((line) => line.includes(`\`${code}\``) && line.startsWith(`| ${rule.status} |`))
+    const row = rows.find(
+      (line) =>
+        line.includes(`\`${code}\``) &&
+        line.startsWith(`| ${ERROR_STATUS[code as keyof typeof ERROR_STATUS]} |`),
+    )
     expect(row?.split(' | ')[2]).toBe(rule.retryable ? 'yes' : 'no')
   })
 

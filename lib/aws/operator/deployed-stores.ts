@@ -6,7 +6,7 @@ import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-s
 import { ListObjectsV2Command, type ListObjectsV2CommandOutput, type S3Client } from '@aws-sdk/client-s3'
 import { BLOB_PREFIX, LEDGER_KEY } from '../../deployment/tables.ts'
 import type { Entry } from '../../domain/entry.ts'
-import { parseArtifactKey } from '../../domain/identifiers.ts'
+import { parseArtifactKey } from '../../domain/refs.ts'
 import { failed as ledgerFailed } from '../dynamodb-errors.ts'
 import { entryOf } from '../ledger-row.ts'
 import type { Row } from '../rows.ts'

@@ -2,15 +2,10 @@
  * Turns an answer that is a refusal back into the error that the server threw: the same class, code and members on
  * both sides of the wire. Answers of what stands before Bucket (a proxy, a gateway) become what they mean here.
  */
-import {
-  BucketError,
-  type BucketErrorOptions,
-  type ErrorCode,
-  isErrorCode,
-  type ProblemMembers,
-} from '../../domain/errors.ts'
+import { BucketError } from '../../domain/errors.ts'
+import { decodeProblem as problemError } from '../../protocol/decode.ts'
 import { HEADERS } from '../../protocol/headers.ts'
-import { type JsonObject, parseJsonObject, readText } from './decode.ts'
+import { parseJsonObject, readText } from './decode.ts'
 import { NetworkError } from './network-error.ts'
 import type { IncomingResponse, Timeouts } from './transport.ts'
 
@@ -23,17 +18,6 @@ const MEANINGS: { readonly [status: number]: 'unauthorized' | 'forbidden' | 'thr
   503: 'unavailable',
   504: 'unavailable',
 }
-
-const COMMON_MEMBERS = new Set([
-  'type',
-  'title',
-  'status',
-  'detail',
-  'code',
-  'retryable',
-  'next',
-  'request_id',
-])
 
 /**
  * Reads the body of a refusal.
@@ -71,25 +55,6 @@ export async function decodeProblem(
   return meaning === undefined
     ? new NetworkError('unexpected_response', detail, { status })
     : new BucketError(meaning, detail, {}, options)
-}
-
-/** @returns the error that a problem document tells of; nothing when it is none of Bucket's. */
-export function problemError(problem: JsonObject, options: BucketErrorOptions = {}): BucketError | undefined {
-  const { code } = problem
-  if (typeof code !== 'string' || !isErrorCode(code)) return undefined
-  const next = text(problem.next)
-  const requestId = options.requestId ?? text(problem.request_id)
-  return new BucketError(code, text(problem.detail) ?? code, members(problem), {
-    ...options,
-    ...(next !== undefined && { next }),
-    ...(requestId !== undefined && { requestId }),
-  })
-}
-
-/** The members beside the common ones; their form is the server's promise for the code (docs/http-api.md, section 8). */
-function members(problem: JsonObject): ProblemMembers[ErrorCode] {
-  const own = Object.entries(problem).filter(([name]) => !COMMON_MEMBERS.has(name))
-  return Object.fromEntries(own) as ProblemMembers[ErrorCode]
 }
 
 /** Seconds, from either form of the field (RFC 9110, section 10.2.3). */

@@ -4,15 +4,8 @@
  */
 import { type Digest, parseDigest } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
-import {
-  type ArtifactRef,
-  formatRef,
-  parseArtifactId,
-  parseBucketId,
-  parseVersion,
-} from '../../domain/identifiers.ts'
-import type { Parsed } from '../../domain/validation.ts'
-import { type EntryMessage, entryFromMessage } from '../../protocol/entry-message.ts'
+import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
+import { decodeEntry as decodeEntryMessage } from '../../protocol/decode.ts'
 import { NetworkError } from './network-error.ts'
 import { type IncomingResponse, jsonMs, type Timeouts } from './transport.ts'
 
@@ -83,46 +76,25 @@ export async function readJson(response: IncomingResponse, timeouts: Timeouts): 
   return value
 }
 
-/**
- * Reads an entry (docs/http-api.md, section 3).
- *
- * @throws NetworkError `unexpected_response` when a member is missing, of another type, or an identifier without the form of one.
- */
+/** @throws NetworkError `unexpected_response` when `value` is not an entry (docs/http-api.md, section 3). */
 export function decodeEntry(value: unknown): Entry {
-  if (!isObject(value)) throw unexpectedResponse('no entry')
-  const text = (name: string) => {
-    const member = value[name]
-    if (typeof member !== 'string') throw unexpectedResponse(`an entry without ${name}`)
-    return member
-  }
-  const optional = (name: string) => (value[name] == null ? null : text(name))
-  const identifier = (name: string, parse: (text: string) => Parsed<string>) => {
-    const parsed = parse(text(name))
-    if (!parsed.ok) throw unexpectedResponse(`an entry whose ${name} ${parsed.detail}`)
-    return parsed.value
-  }
-  const message: EntryMessage = {
-    bucket_id: identifier('bucket_id', parseBucketId),
-    artifact_id: identifier('artifact_id', parseArtifactId),
-    version: identifier('version', parseVersion),
-    digest: decodeDigest(value.digest),
-    size: decodeByteCount(value.size, 'size'),
-    content_type: text('content_type'),
-    uploaded_by: optional('uploaded_by'),
-    provenance_source: optional('provenance_source'),
-    created_at: text('created_at'),
-  }
-  return entryFromMessage(message)
+  const entry = decodeEntryMessage(value)
+  if (!entry.ok) throw unexpectedResponse(`an invalid entry: ${entry.error}`)
+  return entry.value
 }
 
 /**
- * Reads the entry of what was asked for, or sent.
+ * Decodes the entry of what was asked for, or sent.
  *
- * @param digest that of the bytes that were sent; nothing where any is right.
- * @throws NetworkError `unexpected_response` when it is the entry of something else; what `decodeEntry` throws.
+ * @param digest that of the bytes that were sent; undefined where any is right.
+ * @throws NetworkError `unexpected_response` when it is the entry of something else, or not an entry.
  */
-export function decodeEntryOf(ref: ArtifactRef, digest: Digest | undefined, value: unknown): Entry {
-  const entry = decodeEntry(value)
+export const decodeEntryOf = (ref: ArtifactRef, digest: Digest | undefined, value: unknown): Entry =>
+  ensureEntryOf(ref, digest, decodeEntry(value))
+
+/** @throws NetworkError `unexpected_response` when there is no entry, or it is that of something else. */
+export function ensureEntryOf(ref: ArtifactRef, digest: Digest | undefined, entry: Entry | undefined): Entry {
+  if (entry === undefined) throw unexpectedResponse('no valid entry')
   if (formatRef(entry.ref) !== formatRef(ref)) throw aboutAnother(formatRef(ref), formatRef(entry.ref))
   if (digest !== undefined && entry.digest !== digest)
     throw aboutAnother(`${formatRef(ref)}@${digest}`, `${formatRef(entry.ref)}@${entry.digest}`)

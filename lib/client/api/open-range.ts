@@ -119,8 +119,8 @@ function opened(
 /** The refusal that the server gives where a digest is pinned. */
 export const digestDiffers = (ref: ArtifactRef, stored: Digest, expected: Digest) =>
   new BucketError('digest_differs', `${formatRef(ref)} has the digest ${stored}, not ${expected}`, {
-    expected_digest: expected,
-    stored_digest: stored,
+    expectedDigest: expected,
+    storedDigest: stored,
   })
 
 /** What the answer says that the bytes are called (docs/http-api.md, section 5): of the headers it alone tells of the reference. */
@@ -131,5 +131,5 @@ const fileName = (disposition: string | null): string | undefined =>
 export const digestOf = (text: string): Digest => {
   const digest = parseDigest(text)
   if (digest.ok) return digest.value
-  throw BucketError.invalidRequest([{ in: 'query', name: 'digest', detail: digest.detail }])
+  throw BucketError.invalidRequest([{ in: 'query', name: 'digest', detail: digest.error }])
 }

@@ -4,6 +4,7 @@ import type { Entry } from '../../domain/entry.ts'
 import { BucketError, isBucketError } from '../../domain/errors.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
 import { partSize, type UploadMode } from '../../domain/limits.ts'
+import { decodeProblem } from '../../protocol/decode.ts'
 import { commitPath, uploadPartsPath, uploadPath } from '../../protocol/routes.ts'
 import { bytesSource } from '../transfer/source.ts'
 import type { ApiClient, ApiRequest, Presigned } from './api-client.ts'
@@ -16,7 +17,7 @@ import {
   readJson,
   unexpectedResponse,
 } from './decode.ts'
-import { problemError, readRetryAfter } from './decode-problem.ts'
+import { readRetryAfter } from './decode-problem.ts'
 import { isRetryable, retrying } from './retry.ts'
 
 export interface ReceivedPart {
@@ -102,7 +103,7 @@ function decodeReceived(value: unknown, mode: UploadMode): boolean | readonly Re
 
 /** Why it failed; a problem that nobody knows is one that can be tried anew. */
 function decodeFailure(problem: unknown): BucketError {
-  const told = isObject(problem) ? problemError(problem) : undefined
+  const told = isObject(problem) ? decodeProblem(problem) : undefined
   return told ?? BucketError.unavailable('the upload failed, and the server does not say why')
 }
 

@@ -1,6 +1,7 @@
 /** The folder manifest, format 1: what it contains, its rules, and its only written form (docs/manifest.md). */
 import { type Digest, parseDigest } from '../../domain/digest.ts'
-import { type ArtifactRef, artifactRef, formatRef, parseRef } from '../../domain/identifiers.ts'
+import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
+import { artifactRef, parseRef } from '../../domain/refs.ts'
 import { FolderError } from './folder-error.ts'
 
 export const MANIFEST_FORMAT = 'bucket-folder/1'

@@ -2,7 +2,8 @@
 import { open, readFile, rename, rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Digest, parseDigest } from '../../domain/digest.ts'
-import { type ArtifactRef, formatRef, parseRef } from '../../domain/identifiers.ts'
+import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
+import { parseRef } from '../../domain/refs.ts'
 
 const HEADER = '# bucket-lock 1'
 const LINE = /^([^@\s]+)@(sha256:[0-9a-f]{64}) (0|[1-9][0-9]{0,15})$/

@@ -3,7 +3,8 @@ import { stat } from 'node:fs/promises'
 import { type Digest, digestFromHex, digestHex } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
 import { BucketError } from '../../domain/errors.ts'
-import { type ArtifactKey, type ArtifactRef, artifactKey, formatRef } from '../../domain/identifiers.ts'
+import { type ArtifactKey, type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
+import { artifactKey } from '../../domain/refs.ts'
 import { digestOf } from '../api/open-range.ts'
 import {
   encodeManifest,
@@ -82,7 +83,7 @@ export async function push(
     throw new BucketError(
       'digest_mismatch',
       `the manifest of ${JSON.stringify(folder)} has the digest ${digest}, not ${options.digest}`,
-      { declared_digest: digestOf(options.digest), computed_digest: digest },
+      { declaredDigest: digestOf(options.digest), computedDigest: digest },
       { next: 'Nothing was sent. Find out what changed in the folder.' },
     )
   const sent = await sendFiles(calls, ref, hashed, options)

@@ -258,7 +258,7 @@ export const digestMismatch = (
   new BucketError(
     'digest_mismatch',
     `${formatRef(ref)} should have the digest ${declared}, but ${what}`,
-    { declared_digest: declared, ...(computed && { computed_digest: computed }) },
+    { declaredDigest: declared, ...(computed && { computedDigest: computed }) },
     { next },
   )
 

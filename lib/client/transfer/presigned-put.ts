@@ -2,8 +2,10 @@
  * Brings bytes into the store with the requests that the server hands out. What the store's answers mean is
  * docs/http-api.md, section 7.1; its words are its own and are not read.
  */
+
 import { digestFromHex } from '../../domain/digest.ts'
-import { BucketError, ERRORS } from '../../domain/errors.ts'
+import { BucketError } from '../../domain/errors.ts'
+import { ERROR_STATUS } from '../../protocol/errors.ts'
 import type { ApiClient, Presigned } from '../api/api-client.ts'
 import { sleep } from '../api/deadline.ts'
 import { readRetryAfter } from '../api/decode-problem.ts'
@@ -91,7 +93,7 @@ function judge({ status, headers }: IncomingResponse): 'stored' | 'expired' | 'r
   if (status === 400) return 'refused'
   if (status === 404)
     throw new BucketError('upload_not_found', 'the store does not await these bytes any more', {})
-  if (status === ERRORS.insufficient_storage.status)
+  if (status === ERROR_STATUS.insufficient_storage)
     throw new BucketError('insufficient_storage', 'the store has no room for these bytes', {})
   if (status === 408 || status === 409 || status === 429 || status >= 500)
     throw BucketError.unavailable(
@@ -128,6 +130,6 @@ const damaged = ({ size }: Source, sha256: string) =>
   new BucketError(
     'digest_mismatch',
     `the store finds other bytes than those that were sent (SHA-256 ${sha256})`,
-    { declared_digest: digestFromHex(sha256), size },
+    { declaredDigest: digestFromHex(sha256), size },
     { next: 'Something between here and the store changes bytes: try another network, and look at proxies.' },
   )

@@ -2,17 +2,16 @@
  * Store: hash, look whether there is anything to send, send. What is there already with the same bytes is a success.
  * The way is chosen by size and by what the front says of itself: one request body, or an upload that can be resumed.
  */
-import { parseText, TEXT_LIMITS } from '../../domain/description.ts'
+import { DEFAULT_CONTENT_TYPE, DESCRIPTION, parseText } from '../../domain/description.ts'
 import { type Digest, digestFromHex, digestHex } from '../../domain/digest.ts'
-import { DEFAULT_CONTENT_TYPE, type Entry } from '../../domain/entry.ts'
+import type { Entry } from '../../domain/entry.ts'
 import { BucketError, isBucketError } from '../../domain/errors.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
 import { LAMBDA_MAX_INLINE_BYTES, MIB, SINGLE_BY_DEFAULT_BYTES } from '../../domain/limits.ts'
-import { entryMessage } from '../../protocol/entry-message.ts'
 import { HEADERS } from '../../protocol/headers.ts'
 import { versionPath } from '../../protocol/routes.ts'
 import type { ApiClient } from '../api/api-client.ts'
-import { decodeEntryOf, readJson, type Service } from '../api/decode.ts'
+import { decodeEntryOf, ensureEntryOf, readJson, type Service } from '../api/decode.ts'
 import { findEntry } from '../api/entries.ts'
 import { digestOf } from '../api/open-range.ts'
 import { retrying } from '../api/retry.ts'
@@ -82,8 +81,8 @@ export async function put(
 
 /** Whoever wanted these bytes to be stored has what they wanted. */
 function asFound(ref: ArtifactRef, digest: Digest, error: unknown): PutResult {
-  if (!isBucketError(error, 'version_exists') || error.members.conflict !== 'identical') throw error
-  return { entry: decodeEntryOf(ref, digest, error.members.stored), created: false }
+  if (!isBucketError(error, 'version_exists') || error.details.conflict !== 'identical') throw error
+  return { entry: ensureEntryOf(ref, digest, error.details.stored), created: false }
 }
 
 async function storeInline(
@@ -131,7 +130,7 @@ async function fitsInline(size: number, service: () => Promise<Service>, ref: Ar
     throw new BucketError(
       'artifact_too_large',
       `${formatRef(ref)} would have ${size} bytes, this deployment takes at most ${maxArtifactBytes}`,
-      { size, max_artifact_bytes: maxArtifactBytes },
+      { size, maxArtifactBytes },
     )
   return size <= Math.min(maxInlineBytes, INLINE_BYTES)
 }
@@ -141,7 +140,7 @@ const otherBytes = (ref: ArtifactRef, pinned: Digest, computed: Digest, size: nu
   new BucketError(
     'digest_mismatch',
     `the bytes for ${formatRef(ref)} have the digest ${computed}, not the expected ${pinned}`,
-    { declared_digest: pinned, computed_digest: computed, size },
+    { declaredDigest: pinned, computedDigest: computed, size },
     { next: 'Nothing was sent. Check that the source is complete and is the one you mean.' },
   )
 
@@ -150,7 +149,7 @@ function versionExists(stored: Entry, declared: Digest): BucketError {
   return new BucketError(
     'version_exists',
     `${formatRef(stored.ref)} is stored already, with other bytes: ${stored.digest}`,
-    { conflict: 'different', declared_digest: declared, stored: entryMessage(stored) },
+    { conflict: 'different', declaredDigest: declared, stored },
     { next: 'Choose a new version: a stored version is never replaced.' },
   )
 }
@@ -158,13 +157,13 @@ function versionExists(stored: Entry, declared: Digest): BucketError {
 /** Finds all faults before gigabytes are read. */
 function checkDescription({ uploadedBy, provenanceSource, contentType }: PutOptions): void {
   const checks = [
-    [HEADERS.uploadedBy, uploadedBy, TEXT_LIMITS.uploaded_by],
-    [HEADERS.provenanceSource, provenanceSource, TEXT_LIMITS.provenance_source],
-    ['Content-Type', contentType, TEXT_LIMITS.content_type],
+    [HEADERS.uploadedBy, uploadedBy, DESCRIPTION.uploadedBy.maxLength],
+    [HEADERS.provenanceSource, provenanceSource, DESCRIPTION.provenanceSource.maxLength],
+    ['Content-Type', contentType, DESCRIPTION.contentType.maxLength],
   ] as const
   const faults = checks.flatMap(([name, value, limit]) => {
     const result = value === undefined ? undefined : parseText(value, limit)
-    return result === undefined || result.ok ? [] : [{ in: 'header' as const, name, detail: result.detail }]
+    return result === undefined || result.ok ? [] : [{ in: 'header' as const, name, detail: result.error }]
   })
   if (faults.length > 0) throw BucketError.invalidRequest(faults)
 }

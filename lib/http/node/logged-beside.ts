@@ -13,7 +13,7 @@ export type NotingHandler = (
 /** Makes of a store's endpoint what `ServerOptions.beside` takes. */
 export function loggedBeside(handler: NotingHandler, log: OperationLog) {
   return (request: HttpRequest): Promise<HttpResponse> | undefined => {
-    const operation = new Operation(request.requestId, request.signal)
+    const operation = new Operation(request)
     operation.record.operation = 'blob'
     return handler(request, operation.record)?.then((response) => {
       const headers = { ...response.headers, [HEADERS.requestId]: request.requestId }

@@ -2,10 +2,12 @@
  * The Node server: one `http.Server` around the API. It refuses before it reads, bounds every wait on a peer, replaces Node's own
  * bare refusals by problems, and stops only when running requests are done.
  */
+
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { BucketError, ERRORS } from '../../domain/errors.ts'
+import { BucketError } from '../../domain/errors.ts'
+import { ERROR_STATUS } from '../../protocol/errors.ts'
 import type { HttpRequest, HttpResponse } from '../../protocol/http-message.ts'
 import { API_ROOT } from '../../protocol/routes.ts'
 import type { Api } from '../api.ts'
@@ -47,7 +49,7 @@ export interface ServerTimeouts {
 }
 
 /** The status of a sender that stalled: nothing else can come on its connection. */
-const STALLED = ERRORS.request_timeout.status
+const STALLED = ERROR_STATUS.request_timeout
 
 const DEFAULT_TIMEOUTS: ServerTimeouts = { headers: 30_000, idle: 60_000, linger: 10_000 }
 

@@ -3,9 +3,9 @@
  * the disk make both durable. Two stores of the same blob at once hold it once, until both have been answered.
  */
 import { digestHex } from '../../domain/digest.ts'
+import type { BlobId } from '../../domain/entry.ts'
 import { formatRef } from '../../domain/identifiers.ts'
 import { MIB } from '../../domain/limits.ts'
-import type { BlobId } from '../../repository/ports.ts'
 
 /** How many bytes may wait. */
 const LIMIT_BYTES = 16 * MIB

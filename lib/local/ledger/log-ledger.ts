@@ -4,11 +4,11 @@
  */
 import { createHash } from 'node:crypto'
 import { digestHex } from '../../domain/digest.ts'
-import type { Entry } from '../../domain/entry.ts'
+import type { BlobId, Entry } from '../../domain/entry.ts'
 import { BucketError } from '../../domain/errors.ts'
 import { formatArtifactKey, formatRef } from '../../domain/identifiers.ts'
 import { MIB } from '../../domain/limits.ts'
-import type { AppendResult, BlobId, Ledger } from '../../repository/ports.ts'
+import type { AppendResult, Ledger } from '../../repository/ports.ts'
 import type { AppendLog, RecordPosition } from './append-log.ts'
 import type { HeldBlobs } from './held-blobs.ts'
 import type { LogIndex } from './log-index.ts'

@@ -24,8 +24,9 @@
 import { crc32 } from 'node:zlib'
 import { digestFromHex, digestHex } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
-import { formatRef, parseRef } from '../../domain/identifiers.ts'
+import { formatRef } from '../../domain/identifiers.ts'
 import { KIB } from '../../domain/limits.ts'
+import { parseRef } from '../../domain/refs.ts'
 import { descriptionFromRow, descriptionRow } from '../description-row.ts'
 
 export const RECORD_MAGIC = Buffer.from('BKR1', 'latin1')

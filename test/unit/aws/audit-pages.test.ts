@@ -7,7 +7,7 @@ import { rowOf } from '../../../lib/aws/ledger-row.ts'
 import { listBlobs, scanLedger } from '../../../lib/aws/operator/deployed-stores.ts'
 import { digestFromHex } from '../../../lib/domain/digest.ts'
 import type { Entry } from '../../../lib/domain/entry.ts'
-import { parseRef } from '../../../lib/domain/identifiers.ts'
+import { parseRef } from '../../../lib/domain/refs.ts'
 
 const s3 = mockClient(S3Client)
 const dynamoDb = mockClient(DynamoDBClient)

@@ -9,7 +9,7 @@ import type { ListedBlob } from '../../../lib/aws/operator/deployed-stores.ts'
 import { sortLines } from '../../../lib/aws/operator/sorted-lines.ts'
 import { digestFromHex } from '../../../lib/domain/digest.ts'
 import type { Entry } from '../../../lib/domain/entry.ts'
-import { parseRef } from '../../../lib/domain/identifiers.ts'
+import { parseRef } from '../../../lib/domain/refs.ts'
 
 let folder: string
 beforeEach(async () => {

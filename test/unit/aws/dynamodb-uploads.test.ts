@@ -134,7 +134,7 @@ describe('a read', () => {
 
   test('gives a problem back with its members', async () => {
     const error = new BucketError('digest_mismatch', 'other bytes', {
-      declared_digest: record.id.digest,
+      declaredDigest: record.id.digest,
       size: 3,
     })
     const row = failed(record, error)

@@ -1,9 +1,8 @@
 /** Artifacts for the tests of the AWS adapters, and how their bytes reach a store: with the verdict at the end. */
 import { createHash } from 'node:crypto'
 import { type Digest, digestFromHex } from '../../../lib/domain/digest.ts'
-import type { Entry } from '../../../lib/domain/entry.ts'
-import { parseRef } from '../../../lib/domain/identifiers.ts'
-import type { BlobId } from '../../../lib/repository/ports.ts'
+import type { BlobId, Entry } from '../../../lib/domain/entry.ts'
+import { parseRef } from '../../../lib/domain/refs.ts'
 import { type VerifiedStream, verifiedStream } from '../../../lib/repository/verified-stream.ts'
 
 export const digestOf = (bytes: Uint8Array): Digest =>

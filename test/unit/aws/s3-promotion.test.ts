@@ -72,7 +72,7 @@ describe('waiting for the copies', () => {
 
   test('ends after the last copy, before the blob has its name', async () => {
     const { upload, promotion } = await promoted()
-    await promotion.copied(never)
+    await promotion.waitForCopies(never)
     expect(callsOf('UploadPartCopy')).toHaveLength(2)
     expect(await stand.blobs.inspect(upload.id)).toEqual({ found: false })
     expect(await promotion.publish()).toBe('written')
@@ -86,7 +86,7 @@ describe('waiting for the copies', () => {
       kept += 1
       if (kept === 2) throw lost
     }
-    await expect(promotion.copied(keep)).rejects.toBe(lost)
+    await expect(promotion.waitForCopies(keep)).rejects.toBe(lost)
     await promotion.abandon()
     expect(stand.aws.openUploads.size).toBe(0)
   })
@@ -94,7 +94,7 @@ describe('waiting for the copies', () => {
   test('ends with the reason of the signal', async () => {
     const promotion = await hanging()
     const stop = new AbortController()
-    const copied = promotion.copied(never, stop.signal)
+    const copied = promotion.waitForCopies(never, stop.signal)
     stop.abort(new Error('the time is over'))
     await expect(copied).rejects.toThrow('the time is over')
     await promotion.abandon()
@@ -104,14 +104,14 @@ describe('waiting for the copies', () => {
     const { upload, staged } = await stand.opened(bytes)
     stand.aws.misbehave('UploadPartCopy', { status: 403, code: 'AccessDenied' })
     const promotion = await staged.promote(upload.id)
-    await expect(promotion.copied(never)).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(promotion.waitForCopies(never)).rejects.toMatchObject({ code: 'unavailable' })
   })
 })
 
 describe('publishing', () => {
   test('ends when Complete gets no response in its time, without a second call', async () => {
     const { promotion } = await promoted('impatient')
-    await promotion.copied(async () => {})
+    await promotion.waitForCopies(async () => {})
     stand.aws.misbehave('CompleteMultipartUpload', 'stall')
     await expect(promotion.publish()).rejects.toMatchObject({
       code: 'unavailable',
@@ -134,7 +134,7 @@ describe('publishing', () => {
 
   test('gets no more time for a restart', async () => {
     const { promotion } = await promoted('impatient')
-    await promotion.copied(async () => {})
+    await promotion.waitForCopies(async () => {})
     stand.aws.misbehave('CompleteMultipartUpload', { status: 409, code: 'ConditionalRequestConflict' }, 1)
     stand.aws.misbehave('UploadPartCopy', 'stall')
     await expect(promotion.publish()).rejects.toMatchObject({

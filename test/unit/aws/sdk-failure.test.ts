@@ -49,7 +49,6 @@ describe('every failure of a service is unavailable, says when to retry, and is 
     expect(failure).toBeInstanceOf(BucketError)
     expect(failure).toMatchObject({
       code: 'unavailable',
-      status: 503,
       retryable: true,
       retryAfter,
       cause: error,

@@ -6,13 +6,9 @@ import { createStagingView } from '../../../lib/aws/read-side.ts'
 import { createS3BlobStore } from '../../../lib/aws/s3-blob-store.ts'
 import { createS3Staging } from '../../../lib/aws/s3-staging.ts'
 import { GIB, sizeOfPart } from '../../../lib/domain/limits.ts'
+import type { ReceivedPart } from '../../../lib/domain/upload.ts'
 import type { BlobStore } from '../../../lib/repository/ports.ts'
-import type {
-  ReceivedPart,
-  StagedBytes,
-  StagedUpload,
-  Staging,
-} from '../../../lib/repository/upload-ports.ts'
+import type { StagedBytes, StagedUpload, Staging } from '../../../lib/repository/upload-ports.ts'
 import { type AwsStandIn, type StandInObject, startAwsStandIn } from '../../support/aws-stand-in.ts'
 import { uploadOf } from './uploads-fixtures.ts'
 

@@ -40,7 +40,7 @@ describe('entries', () => {
     expect(() => bucket.listVersions({ bucketId: 'b/b', artifactId: '' })).toThrow(
       expect.objectContaining({
         code: 'invalid_request',
-        members: {
+        details: {
           errors: [
             expect.objectContaining({ name: 'bucket_id' }),
             expect.objectContaining({ name: 'artifact_id' }),

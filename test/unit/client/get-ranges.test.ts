@@ -111,7 +111,7 @@ describe('the download of a large artifact', { timeout: 30_000 }, () => {
       front.stored.set(REF, { bytes: wrong, entry })
       await expect(bucket.download(REF, path)).rejects.toMatchObject({
         code: 'digest_mismatch',
-        members: { computed_digest: sha256(wrong) },
+        details: { computedDigest: sha256(wrong) },
       })
       expect(await readdir(folder)).toEqual([])
     }

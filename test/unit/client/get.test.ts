@@ -69,7 +69,7 @@ describe('get', () => {
   it('refuses before the first byte when another digest is stored', async () => {
     await expect(bucket.get(REF, { digest: sha256(Buffer.from('x')) })).rejects.toMatchObject({
       code: 'digest_differs',
-      members: { stored_digest: sha256(bytes) },
+      details: { storedDigest: sha256(bytes) },
     })
     await expect(bucket.get(REF, { digest: 'ABC' })).rejects.toMatchObject({ code: 'invalid_request' })
     await expect(bucket.get('b/a/absent')).rejects.toMatchObject({ code: 'version_not_found' })
@@ -88,7 +88,7 @@ describe('get', () => {
       }
       await expect(reading()).rejects.toMatchObject({
         code: 'digest_mismatch',
-        members: { declared_digest: sha256(right), computed_digest: sha256(wrong) },
+        details: { declaredDigest: sha256(right), computedDigest: sha256(wrong) },
       })
       expect(received).toBeLessThanOrEqual(Math.max(0, size - 1024 * 1024))
     }

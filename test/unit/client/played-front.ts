@@ -2,12 +2,14 @@
  * A front that plays the contract over a real loopback socket and can be told to misbehave: what a client meets on a bad day.
  * It keeps what it received, so that tests can see what was sent, and what was not.
  */
+
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { ERRORS, type ErrorCode } from '../../../lib/domain/errors.ts'
+import { ERROR_STATUS } from '../../../lib/protocol/errors.ts'
 import { type PlayedUploads, playUploads } from './played-uploads.ts'
 
 export interface Stored {
@@ -58,7 +60,8 @@ export function sendProblem(
   members: Record<string, unknown> = {},
   headers: Record<string, string> = {},
 ): true {
-  const { status, retryable, title, next } = ERRORS[code]
+  const { retryable, title, next } = ERRORS[code]
+  const status = ERROR_STATUS[code]
   response.writeHead(status, {
     'content-type': 'application/problem+json',
     'x-request-id': 'r-1',

@@ -88,7 +88,7 @@ describe('put', () => {
     for (const bytes of [Buffer.from('other'), someBytes(3_000_000)])
       await expect(bucket.put(REF, bytes)).rejects.toMatchObject({
         code: 'version_exists',
-        members: { conflict: 'different', declared_digest: sha256(bytes), stored: entry },
+        details: { conflict: 'different', declaredDigest: sha256(bytes), stored: { digest: entry.digest } },
       })
   })
 
@@ -145,12 +145,12 @@ describe('put', () => {
     front.limits = { max_artifact_bytes: 6_000_000, max_inline_bytes: 5_000_000 }
     await expect(bucket.put(REF, someBytes(6_000_001))).rejects.toMatchObject({
       code: 'artifact_too_large',
-      members: { size: 6_000_001, max_artifact_bytes: 6_000_000 },
+      details: { size: 6_000_001, maxArtifactBytes: 6_000_000 },
     })
     await expect(bucket.put('only/two', new Uint8Array())).rejects.toMatchObject({ code: 'invalid_request' })
     await expect(
       bucket.put(REF, new Uint8Array(), { uploadedBy: 'ü', provenanceSource: '' }),
-    ).rejects.toMatchObject({ code: 'invalid_request', members: { errors: [{}, {}] } })
+    ).rejects.toMatchObject({ code: 'invalid_request', details: { errors: [{}, {}] } })
     expect(bodies()).toHaveLength(0)
   })
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { BucketClient } from '../../../lib/client/node.ts'
-import { ERRORS } from '../../../lib/domain/errors.ts'
+import { ERROR_STATUS } from '../../../lib/protocol/errors.ts'
 
 /** Plays single sentences of HTTP on a bare socket: what no server library would do. */
 let server: Server
@@ -31,7 +31,7 @@ afterEach(async () => {
 
 function refusal(code: 'insufficient_storage' | 'forbidden'): string {
   const body = JSON.stringify({ code, detail: 'no', retryable: false, next: 'stop', request_id: 'r-2' })
-  return `HTTP/1.1 ${ERRORS[code].status} No\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`
+  return `HTTP/1.1 ${ERROR_STATUS[code]} No\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`
 }
 const NOT_FOUND = `HTTP/1.1 404 No\r\nContent-Length: 28\r\n\r\n{"code":"version_not_found"}`
 const SERVICE_JSON =

@@ -62,7 +62,7 @@ describe('the end of an upload', () => {
     }
     await expect(bucket.put(REF, path)).rejects.toMatchObject({
       code: 'version_exists',
-      members: { conflict: 'different' },
+      details: { conflict: 'different' },
     })
   })
 
@@ -179,12 +179,12 @@ describe('the end of an upload', () => {
   })
 
   it('is the problem of an upload that failed for good', async () => {
-    failWith({ ...problem('digest_mismatch'), declared_digest: 'x' }, 1)
+    failWith({ ...problem('digest_mismatch'), declared_digest: sha256(bytes) }, 1)
     await expect(bucket.put(REF, path)).rejects.toMatchObject({
       code: 'digest_mismatch',
       message: 'it is digest_mismatch',
       next: 'do it',
-      members: { declared_digest: 'x' },
+      details: { declaredDigest: sha256(bytes) },
     })
   })
 
@@ -219,7 +219,7 @@ describe('the end of an upload', () => {
     played.all.set(`${REF}@${upload.digest}`, { ...upload, state: 'open', size: bytes.byteLength - 1 })
     await expect(bucket.put(REF, path)).rejects.toMatchObject({
       code: 'upload_conflict',
-      members: { upload: { size: bytes.byteLength - 1, state: 'open' } },
+      details: { upload: { size: bytes.byteLength - 1, state: 'open' } },
     })
   })
 })

@@ -19,7 +19,7 @@ const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => B
 
 const detailOf = (text: string) => {
   const result = parseDigest(text)
-  return result.ok ? 'is a digest' : result.detail
+  return result.ok ? 'is a digest' : result.error
 }
 
 describe('a digest', () => {

@@ -1,7 +1,15 @@
 /** The closed list of codes, written down a second time: a change of status or retryability is a change of the contract. */
+
 import { describe, expect, it } from 'vitest'
-import { BucketError, ERRORS, isBucketError, isErrorCode } from '../../../lib/domain/errors.ts'
-import { problemMessage } from '../../../lib/protocol/problem.ts'
+import {
+  BucketError,
+  ERRORS,
+  type ErrorCode,
+  isBucketError,
+  isErrorCode,
+} from '../../../lib/domain/errors.ts'
+import { encodeProblem } from '../../../lib/protocol/encode.ts'
+import { ERROR_STATUS } from '../../../lib/protocol/errors.ts'
 
 /** docs/http-api.md, section 8. */
 const CONTRACT = {
@@ -34,7 +42,10 @@ const CONTRACT = {
 
 describe('the table of errors', () => {
   it('has the codes of the contract, with their status and whether to try again', () => {
-    const table = Object.entries(ERRORS).map(([code, rule]) => [code, [rule.status, rule.retryable]])
+    const table = Object.entries(ERRORS).map(([code, rule]) => [
+      code,
+      [ERROR_STATUS[code as ErrorCode], rule.retryable],
+    ])
     expect(Object.fromEntries(table)).toEqual(CONTRACT)
   })
 
@@ -52,10 +63,9 @@ describe('the table of errors', () => {
 })
 
 describe('a BucketError', () => {
-  it('takes its status, and whether to try again, from the table', () => {
+  it('takes whether to try again from the table', () => {
     const error = BucketError.unavailable('the ledger does not answer', new Error('socket'), 3)
     expect(error).toMatchObject({
-      status: 503,
       retryable: true,
       retryAfter: 3,
       next: ERRORS.unavailable.next,
@@ -69,12 +79,12 @@ describe('a BucketError', () => {
   it('names one fault in full, and several by name', () => {
     const fault = (name: string) => ({ in: 'header' as const, name, detail: 'is odd' })
     expect(BucketError.invalidRequest([fault('A')]).message).toBe('header A is odd')
-    expect(BucketError.invalidRequest([fault('A'), fault('B')]).message).toBe('2 inputs are faulty: A, B')
+    expect(BucketError.invalidRequest([fault('A'), fault('B')]).message).toBe('2 inputs are invalid: A, B')
   })
 
   it('becomes a problem with the members that all have, and those of its code', () => {
-    const error = new BucketError('inline_too_large', 'too much', { size: 9, max_inline_bytes: 8 })
-    expect(problemMessage(error, 'r-1')).toEqual({
+    const error = new BucketError('inline_too_large', 'too much', { size: 9, maxInlineBytes: 8 })
+    expect(encodeProblem(error, { requestId: 'r-1' })).toEqual({
       type: '/v1/problems/inline_too_large',
       title: ERRORS.inline_too_large.title,
       status: 413,

@@ -2,15 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BucketError } from '../../../lib/domain/errors.ts'
-import {
-  artifactRef,
-  formatArtifactKey,
-  formatRef,
-  parseArtifactKey,
-  parseBucketId,
-  parseRef,
-  parseVersion,
-} from '../../../lib/domain/identifiers.ts'
+import { formatArtifactKey, formatRef, parseBucketId, parseVersion } from '../../../lib/domain/identifiers.ts'
+import { artifactRef, parseArtifactKey, parseRef } from '../../../lib/domain/refs.ts'
 
 const RULE = 'use 1 to 128 characters A-Z a-z 0-9 . _ + : - and begin with a letter or digit'
 const FIRST = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
@@ -24,7 +17,7 @@ const faultsOf = (read: () => unknown) => {
   try {
     read()
   } catch (error) {
-    if (error instanceof BucketError && error.code === 'invalid_request') return error.members
+    if (error instanceof BucketError && error.code === 'invalid_request') return error.details
   }
   throw new Error('was not refused')
 }
@@ -61,8 +54,8 @@ describe('an identifier', () => {
     ['a😀', `contains "😀": ${RULE}`],
     ['😀', `begins with "😀": ${RULE}`],
     ['a'.repeat(129), `has 129 characters: ${RULE}`],
-  ])('%j is told what is wrong', (text, detail) => {
-    expect(parseBucketId(text)).toEqual({ ok: false, detail })
+  ])('%j is told what is wrong', (text, error) => {
+    expect(parseBucketId(text)).toEqual({ ok: false, error })
   })
 
   it('may be 128 characters long', () => {
@@ -86,8 +79,8 @@ describe('a reference', () => {
       errors: unknown
     }
     expect(errors).toEqual([
-      { in: 'path', name: 'bucket_id', detail: `is empty: ${RULE}` },
-      { in: 'path', name: 'version', detail: `contains " ": ${RULE}` },
+      { name: 'bucket_id', detail: `is empty: ${RULE}` },
+      { name: 'version', detail: `contains " ": ${RULE}` },
     ])
   })
 

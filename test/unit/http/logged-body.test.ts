@@ -16,7 +16,7 @@ function answer(fails?: Error) {
   const { body } = logged(
     { status: 200, headers: { 'Content-Length': '6' }, body: bytes() },
     request,
-    new Operation('r-1', undefined),
+    new Operation({ requestId: 'r-1', origin: 'http://localhost' }),
     (line) => lines.push({ ...line }),
   )
   if (body === null || typeof body === 'string') throw new Error('the body is a stream')

@@ -51,7 +51,7 @@ describe('Repr-Digest', () => {
   ])('%j is refused, with an example of what is expected', (field) => {
     expect(parseReprDigest(field)).toMatchObject({
       ok: false,
-      detail: expect.stringContaining('expected sha-256=:<base64 of 32 bytes>:'),
+      error: expect.stringContaining('expected sha-256=:<base64 of 32 bytes>:'),
     })
   })
 })

@@ -4,10 +4,10 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { BlobId } from '../../../lib/domain/entry.ts'
 import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
 import { SMALL_BLOB_BYTES } from '../../../lib/local/ledger/record.ts'
-import type { BlobId } from '../../../lib/repository/ports.ts'
 import { type EndpointRequest, sendTo } from '../../support/endpoint-request.ts'
 import { blobOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 

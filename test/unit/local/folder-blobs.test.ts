@@ -4,9 +4,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { BlobId } from '../../../lib/domain/entry.ts'
 import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
-import type { BlobId } from '../../../lib/repository/ports.ts'
 import { blobOf, collect, digestOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
 let dataDir: string

@@ -3,13 +3,12 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Entry } from '../../../lib/domain/entry.ts'
+import type { BlobId, Entry } from '../../../lib/domain/entry.ts'
 import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
 import { checkFolder, type Damage, type Unreferenced } from '../../../lib/local/folder-check.ts'
 import { lockFolder } from '../../../lib/local/folder-lock.ts'
 import { SMALL_BLOB_BYTES } from '../../../lib/local/ledger/record.ts'
-import type { BlobId } from '../../../lib/repository/ports.ts'
 import { digestOf, entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
 let dataDir: string

@@ -185,7 +185,7 @@ const rowOf = (upload: StagedUpload) => ({
   leaseOwner: null,
   leaseUntil: 0,
   verifiedBytes: 0,
-  problem: null,
+  failure: null,
 })
 
 describe('the whole', () => {

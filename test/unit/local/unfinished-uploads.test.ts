@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { BlobId } from '../../../lib/domain/entry.ts'
 import { UPLOAD_SECONDS } from '../../../lib/domain/limits.ts'
 import { blobFiles } from '../../../lib/local/blob-files.ts'
 import { cleanUp } from '../../../lib/local/clean-up.ts'
@@ -13,7 +14,6 @@ import { folderStaging } from '../../../lib/local/folder-staging.ts'
 import { lmdbUploads } from '../../../lib/local/lmdb-uploads.ts'
 import { stagingTable } from '../../../lib/local/staging-table.ts'
 import { openUploadTables } from '../../../lib/local/upload-tables.ts'
-import type { BlobId } from '../../../lib/repository/ports.ts'
 import type { UploadRecord } from '../../../lib/repository/upload-ports.ts'
 import { sendTo } from '../../support/endpoint-request.ts'
 import { blobOf, collect, digestOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
@@ -53,7 +53,7 @@ async function uploaded(text: string, change: Partial<UploadRecord> = {}): Promi
   const row: UploadRecord = {
     ...{ id, attempt, stagingId, size: bytes.byteLength, mode: 'multipart', state: 'open', revision: 1 },
     description: { contentType: 'text/plain', uploadedBy: 'somebody', provenanceSource: null },
-    ...{ leaseOwner: null, leaseUntil: 0, verifiedBytes: 0, problem: null },
+    ...{ leaseOwner: null, leaseUntil: 0, verifiedBytes: 0, failure: null },
     expiresAt: now + UPLOAD_SECONDS * 1000,
     ...change,
   }
@@ -114,7 +114,7 @@ describe('a verification that a dead server left', () => {
     const { id, stagingId } = await uploaded('b/a/v', dead())
     await unlink(join(dataDir, 'staging', stagingId ?? ''))
     await restart()
-    expect(await settled(id)).toMatchObject({ state: 'failed', problem: { code: 'unavailable' } })
+    expect(await settled(id)).toMatchObject({ state: 'failed', failure: { code: 'unavailable' } })
     expect(await folder.ledger.find(id.ref)).toBeUndefined()
   })
 
@@ -122,7 +122,7 @@ describe('a verification that a dead server left', () => {
     const { id, stagingId } = await uploaded('b/a/v', dead())
     await writeFile(join(dataDir, 'staging', stagingId ?? ''), someBytes(bytes.byteLength, 2))
     await restart()
-    expect(await settled(id)).toMatchObject({ state: 'failed', problem: { code: 'digest_mismatch' } })
+    expect(await settled(id)).toMatchObject({ state: 'failed', failure: { code: 'digest_mismatch' } })
     expect(await folder.blobs.inspect(id)).toEqual({ found: false })
   })
 })

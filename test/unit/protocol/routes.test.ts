@@ -1,7 +1,7 @@
 /** Paths are made from the one table, each identifier as one percent-encoded segment (docs/http-api.md, sections 1 and 2). */
 import { describe, expect, it } from 'vitest'
 import { EMPTY_DIGEST } from '../../../lib/domain/digest.ts'
-import { parseRef } from '../../../lib/domain/identifiers.ts'
+import { parseRef } from '../../../lib/domain/refs.ts'
 import {
   commitPath,
   downloadPath,

@@ -1,7 +1,6 @@
 /** A conflict says who holds the version, and whether with the same bytes: the caller decides by it (docs/http-api.md, section 8). */
 import { describe, expect, it } from 'vitest'
-import { entryMessage } from '../../../lib/protocol/entry-message.ts'
-import { conflict, versionExists } from '../../../lib/repository/conflict.ts'
+import { conflictWith, versionExists } from '../../../lib/repository/conflict.ts'
 import { entryOf } from '../../support/fake-artifacts.ts'
 import { BYTES, ID, OTHER_ID } from './given.ts'
 
@@ -10,26 +9,26 @@ const stored = entryOf('models/llama/v1', BYTES)
 describe('a conflict', () => {
   it('with the same bytes is identical, and done', () => {
     const error = versionExists(ID.digest, stored)
-    expect(error.members).toEqual({
+    expect(error.details).toEqual({
       conflict: 'identical',
-      declared_digest: ID.digest,
-      stored: entryMessage(stored),
+      declaredDigest: ID.digest,
+      stored,
     })
     expect(error.next).toContain('Treat it as done')
   })
 
   it('with other bytes is different, and needs a new version', () => {
     const error = versionExists(OTHER_ID.digest, stored)
-    expect(error.members).toEqual({
+    expect(error.details).toEqual({
       conflict: 'different',
-      declared_digest: OTHER_ID.digest,
-      stored: entryMessage(stored),
+      declaredDigest: OTHER_ID.digest,
+      stored,
     })
     expect(error.next).toContain('Choose a new version')
     expect(error.message).toContain(stored.digest)
   })
 
-  it('has the same members when a precondition asked for it', () => {
-    expect(conflict(ID.digest, stored)).toEqual(versionExists(ID.digest, stored).members)
+  it('has the same details when a precondition asked for it', () => {
+    expect(conflictWith(ID.digest, stored)).toEqual(versionExists(ID.digest, stored).details)
   })
 })

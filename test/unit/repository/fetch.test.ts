@@ -1,9 +1,9 @@
 /** Finding by the exact reference: nothing else is found, and a digest that is insisted on must be the stored one. */
 import { describe, expect, it } from 'vitest'
-import { parseRef } from '../../../lib/domain/identifiers.ts'
+import { parseRef } from '../../../lib/domain/refs.ts'
 import { findEntry, presignFetch, readBytes } from '../../../lib/repository/fetch.ts'
 import { collect, entryOf } from '../../support/fake-artifacts.ts'
-import { BYTES, given, ID, NOW, newCall, OTHER_ID, refusal } from './given.ts'
+import { BYTES, given, ID, NOW, OTHER_ID, refusal } from './given.ts'
 
 const entry = entryOf('models/llama/v1', BYTES)
 
@@ -17,32 +17,32 @@ async function holding() {
 describe('an artifact version', () => {
   it('is found by its reference, with its digest or without', async () => {
     const stores = await holding()
-    expect(await findEntry(stores, ID.ref, undefined, newCall())).toEqual(entry)
-    expect(await findEntry(stores, ID.ref, ID.digest, newCall())).toEqual(entry)
+    expect(await findEntry(stores, ID.ref, undefined)).toEqual(entry)
+    expect(await findEntry(stores, ID.ref, ID.digest)).toEqual(entry)
   })
 
   it('is not found by a reference that differs in one byte', async () => {
     const stores = await holding()
     for (const text of ['models/llama/V1', 'models/llama/v', 'models/llama/v1.', 'model/sllama/v1'])
-      expect(await refusal(findEntry(stores, parseRef(text), undefined, newCall()))).toMatchObject({
+      expect(await refusal(findEntry(stores, parseRef(text), undefined))).toMatchObject({
         code: 'version_not_found',
       })
   })
 
   it('is refused, with both digests, when another is insisted on', async () => {
     const stores = await holding()
-    expect(await refusal(findEntry(stores, ID.ref, OTHER_ID.digest, newCall()))).toMatchObject({
+    expect(await refusal(findEntry(stores, ID.ref, OTHER_ID.digest))).toMatchObject({
       code: 'digest_differs',
-      members: { expected_digest: OTHER_ID.digest, stored_digest: ID.digest },
+      details: { expectedDigest: OTHER_ID.digest, storedDigest: ID.digest },
     })
   })
 
   it('gives its bytes, or one range of them, or a request that does for an hour', async () => {
     const stores = await holding()
-    expect(await collect(await readBytes(stores, entry, undefined, newCall()))).toEqual(BYTES)
+    expect(await collect(await readBytes(stores, entry, undefined, undefined))).toEqual(BYTES)
     const range = { first: 4, last: 8 }
-    expect(await collect(await readBytes(stores, entry, range, newCall()))).toEqual(BYTES.subarray(4, 9))
-    const { expiresAt } = await presignFetch(stores, entry, newCall())
+    expect(await collect(await readBytes(stores, entry, range, undefined))).toEqual(BYTES.subarray(4, 9))
+    const { expiresAt } = await presignFetch(stores, entry)
     expect(Date.parse(expiresAt)).toBe(NOW + 3600_000)
   })
 })

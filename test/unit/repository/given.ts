@@ -1,17 +1,19 @@
 /** The rules over stores in memory, with a clock that is set by hand. */
+
+import { DEFAULT_CONTENT_TYPE } from '../../../lib/domain/description.ts'
 import { digestHex } from '../../../lib/domain/digest.ts'
-import { DEFAULT_CONTENT_TYPE } from '../../../lib/domain/entry.ts'
+import type { BlobId } from '../../../lib/domain/entry.ts'
 import { BucketError } from '../../../lib/domain/errors.ts'
 import { MIB, type UploadMode } from '../../../lib/domain/limits.ts'
-import type { BlobId, Call } from '../../../lib/repository/ports.ts'
-import { beginUpload, uploadParts } from '../../../lib/repository/upload-begin.ts'
-import type { UploadDependencies } from '../../../lib/repository/upload-record.ts'
+import { presignParts } from '../../../lib/repository/presign-parts.ts'
+import { beginUpload } from '../../../lib/repository/upload-begin.ts'
 import { blobOf, digestOf } from '../../support/fake-artifacts.ts'
 import { fakeBlobStore } from '../../support/fake-blob-store.ts'
 import { fakeLedger } from '../../support/fake-ledger.ts'
 import { fakeQueue } from '../../support/fake-queue.ts'
 import { fakeStaging } from '../../support/fake-staging.ts'
 import { fakeUploads } from '../../support/fake-uploads.ts'
+import type { RuleDependencies } from '../../support/rule-dependencies.ts'
 
 export const NOW = Date.parse('2026-11-23T04:00:00.000Z')
 export const BYTES = new TextEncoder().encode('the bytes')
@@ -22,7 +24,7 @@ export const DESCRIPTION = { contentType: DEFAULT_CONTENT_TYPE, uploadedBy: null
 export type Given = ReturnType<typeof given>
 
 let requests = 0
-export const newCall = (): Call => ({ requestId: `request-${++requests}`, time: (_, wait) => wait })
+export const newCommitId = (): string => `request-${++requests}`
 
 export function given() {
   const time = { now: NOW }
@@ -52,10 +54,9 @@ export const beginOf = (mode: UploadMode, id = ID, size = BYTES.byteLength) => (
 
 /** Begins the upload, and sends the bytes as its client would. */
 export async function arrived(stores: Given, mode: UploadMode, id = ID, bytes = BYTES): Promise<void> {
-  const { upload } = await beginUpload(stores, beginOf(mode, id, bytes.byteLength), newCall())
-  if (upload.request) {
-    const { expires_at: expiresAt, ...request } = upload.request
-    await stores.blobs.send({ ...request, expiresAt }, { body: bytes })
+  const { upload } = await beginUpload(stores, beginOf(mode, id, bytes.byteLength))
+  if (upload.state === 'open' && upload.mode === 'single' && upload.request) {
+    await stores.blobs.send(upload.request, { body: bytes })
     return
   }
   await sendPart(stores, id, bytes)
@@ -63,15 +64,12 @@ export async function arrived(stores: Given, mode: UploadMode, id = ID, bytes = 
 
 export async function sendPart(stores: Given, id: BlobId, bytes: Uint8Array): Promise<void> {
   const part = { number: 1, sha256: digestHex(digestOf(bytes)) }
-  const { parts } = await uploadParts(stores, id, [part], newCall())
-  for (const { request } of parts) {
-    const { expires_at: expiresAt, ...rest } = request
-    await stores.staging.send({ ...rest, expiresAt }, bytes)
-  }
+  const parts = await presignParts(stores, id, [part])
+  for (const { request } of parts) await stores.staging.send(request, bytes)
 }
 
 /** The row of an upload that must be there. */
-export async function rowOf(deps: UploadDependencies, id = ID) {
+export async function rowOf(deps: Pick<RuleDependencies, 'uploads'>, id = ID) {
   const row = await deps.uploads.find(id)
   if (!row) throw new Error('there is no row')
   return row

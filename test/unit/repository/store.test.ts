@@ -4,7 +4,7 @@ import { BucketError } from '../../../lib/domain/errors.ts'
 import { MIB } from '../../../lib/domain/limits.ts'
 import { type StoreRequest, store } from '../../../lib/repository/store.ts'
 import { digestOf, entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
-import { BYTES, DESCRIPTION, type Given, given, ID, newCall, OTHER_ID, refusal } from './given.ts'
+import { BYTES, DESCRIPTION, type Given, given, ID, newCommitId, OTHER_ID, refusal } from './given.ts'
 
 /** A request that tells whether its bytes were asked for. */
 function asking(change: Partial<StoreRequest> = {}, bytes: Uint8Array = BYTES) {
@@ -18,13 +18,14 @@ function asking(change: Partial<StoreRequest> = {}, bytes: Uint8Array = BYTES) {
       asked.forBytes = true
       return inChunks(bytes, Math.ceil(bytes.byteLength / 3))
     },
+    commitId: newCommitId(),
     ...change,
   }
   return { request, asked }
 }
 
 const stored = async (stores: Given, id = ID, bytes: Uint8Array = BYTES) =>
-  store(stores, asking({ ...id }, bytes).request, newCall())
+  store(stores, asking({ ...id }, bytes).request)
 
 describe('a store', () => {
   it('is answered with the entry that it made', async () => {
@@ -38,13 +39,13 @@ describe('a store', () => {
     const stores = given()
     const empty = new Uint8Array()
     const { request } = asking({ digest: digestOf(empty), size: undefined }, empty)
-    expect(await store(stores, request, newCall())).toMatchObject({ size: 0 })
+    expect(await store(stores, request)).toMatchObject({ size: 0 })
   })
 
   it('may be as large as one request may be', async () => {
     const stores = given()
     const bytes = someBytes(4 * MIB)
-    const entry = await store(stores, asking({ digest: digestOf(bytes) }, bytes).request, newCall())
+    const entry = await store(stores, asking({ digest: digestOf(bytes) }, bytes).request)
     expect(entry.size).toBe(4 * MIB)
   })
 })
@@ -54,21 +55,21 @@ describe('before any byte is asked for', () => {
     const stores = given()
     await stored(stores)
     const { request, asked } = asking({ size: 64 * MIB + 1 })
-    expect(await refusal(store(stores, request, newCall()))).toMatchObject({
+    expect(await refusal(store(stores, request))).toMatchObject({
       code: 'artifact_too_large',
-      members: { size: 64 * MIB + 1, max_artifact_bytes: 64 * MIB },
+      details: { size: 64 * MIB + 1, maxArtifactBytes: 64 * MIB },
     })
     expect(asked.forBytes).toBe(false)
   })
 
   it('a size beyond one request is refused, with the way that takes it', async () => {
     const { request, asked } = asking({ size: 4 * MIB + 1 })
-    expect(await refusal(store(given(), request, newCall()))).toMatchObject({
+    expect(await refusal(store(given(), request))).toMatchObject({
       code: 'inline_too_large',
-      members: {
+      details: {
         size: 4 * MIB + 1,
-        max_inline_bytes: 4 * MIB,
-        upload: `/v1/buckets/models/artifacts/llama/versions/v1/uploads/${encodeURIComponent(ID.digest)}`,
+        maxInlineBytes: 4 * MIB,
+        uploadId: ID,
       },
     })
     expect(asked.forBytes).toBe(false)
@@ -77,7 +78,7 @@ describe('before any byte is asked for', () => {
   it('where one request takes as much as an artifact may have, there is no other way to name', async () => {
     const stores = { ...given(), maxInlineBytes: 128 * MIB }
     const { request } = asking({ size: 64 * MIB + 1 })
-    expect(await refusal(store(stores, request, newCall()))).toMatchObject({ code: 'artifact_too_large' })
+    expect(await refusal(store(stores, request))).toMatchObject({ code: 'artifact_too_large' })
   })
 
   it.each([
@@ -87,9 +88,9 @@ describe('before any byte is asked for', () => {
     const stores = given()
     const winner = await stored(stores)
     const { request, asked } = asking({ digest })
-    expect(await refusal(store(stores, request, newCall()))).toMatchObject({
+    expect(await refusal(store(stores, request))).toMatchObject({
       code: 'version_exists',
-      members: { conflict, declared_digest: digest, stored: { digest: winner.digest } },
+      details: { conflict, declaredDigest: digest, stored: { digest: winner.digest } },
     })
     expect(asked.forBytes).toBe(false)
   })
@@ -98,9 +99,9 @@ describe('before any byte is asked for', () => {
     const stores = given()
     await stored(stores)
     const { request } = asking({ onlyIfAbsent: true })
-    expect(await refusal(store(stores, request, newCall()))).toMatchObject({
+    expect(await refusal(store(stores, request))).toMatchObject({
       code: 'precondition_failed',
-      members: { conflict: 'identical' },
+      details: { conflict: 'identical' },
     })
   })
 })
@@ -108,7 +109,7 @@ describe('before any byte is asked for', () => {
 describe('once the bytes came', () => {
   const nothingStored = async (request: StoreRequest, code: string) => {
     const stores = given()
-    expect(await refusal(store(stores, request, newCall()))).toMatchObject({ code })
+    expect(await refusal(store(stores, request))).toMatchObject({ code })
     expect(stores.ledger.entries).toEqual([])
     expect(stores.blobs.count).toBe(0)
   }
@@ -129,7 +130,7 @@ describe('once the bytes came', () => {
       yield BYTES.subarray(0, 4)
       throw broken
     }
-    await expect(store(stores, { ...asking().request, body }, newCall())).rejects.toBe(broken)
+    await expect(store(stores, { ...asking().request, body })).rejects.toBe(broken)
     expect([stores.ledger.entries.length, stores.blobs.count]).toEqual([0, 0])
   })
 
@@ -141,9 +142,9 @@ describe('once the bytes came', () => {
         yield BYTES
       },
     })
-    expect(await refusal(store(stores, request, newCall()))).toMatchObject({
+    expect(await refusal(store(stores, request))).toMatchObject({
       code: 'version_exists',
-      members: { conflict: 'different', stored: { digest: OTHER_ID.digest } },
+      details: { conflict: 'different', stored: { digest: OTHER_ID.digest } },
     })
   })
 })
@@ -170,7 +171,7 @@ it('a store that fails is never taken for an absent version', async () => {
   const stores = given()
   const ledger = { ...stores.ledger, find: () => Promise.reject(BucketError.unavailable('no answer')) }
   const { request, asked } = asking()
-  expect(await refusal(store({ ...stores, ledger }, request, newCall()))).toMatchObject({
+  expect(await refusal(store({ ...stores, ledger }, request))).toMatchObject({
     code: 'unavailable',
   })
   expect(asked.forBytes).toBe(false)

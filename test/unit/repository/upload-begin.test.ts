@@ -2,9 +2,10 @@
 import { describe, expect, it } from 'vitest'
 import { EMPTY_DIGEST } from '../../../lib/domain/digest.ts'
 import { GIB, MIB, UPLOAD_SECONDS } from '../../../lib/domain/limits.ts'
-import { beginUpload, uploadParts } from '../../../lib/repository/upload-begin.ts'
+import { presignParts } from '../../../lib/repository/presign-parts.ts'
+import { beginUpload } from '../../../lib/repository/upload-begin.ts'
 import { commitUpload } from '../../../lib/repository/upload-commit.ts'
-import { uploadState } from '../../../lib/repository/upload-view.ts'
+import { uploadState } from '../../../lib/repository/upload-state.ts'
 import { entryOf } from '../../support/fake-artifacts.ts'
 import {
   arrived,
@@ -13,7 +14,7 @@ import {
   given,
   ID,
   NOW,
-  newCall,
+  newCommitId,
   OTHER_ID,
   refusal,
   rowOf,
@@ -25,18 +26,20 @@ const SHA256 = 'a'.repeat(64)
 describe('a begin', () => {
   it('of a single upload gives the request that stores its bytes', async () => {
     const stores = given()
-    const { created, upload } = await beginUpload(stores, beginOf('single'), newCall())
+    const { created, upload } = await beginUpload(stores, beginOf('single'))
     expect(created).toBe(true)
-    expect(upload).toMatchObject({ mode: 'single', state: 'open', received: false, size: 9 })
-    expect(upload.request).toMatchObject({ method: 'PUT', headers: { 'content-length': '9' } })
-    expect(upload.expires_at).toBe(new Date(NOW + UPLOAD_SECONDS * 1000).toISOString())
+    expect(upload).toMatchObject({
+      ...{ mode: 'single', state: 'open', received: false, size: 9 },
+      request: { method: 'PUT', headers: { 'content-length': '9' } },
+    })
+    expect(upload.expiresAt).toBe(new Date(NOW + UPLOAD_SECONDS * 1000).toISOString())
   })
 
   it('of an upload of parts tells how it is divided', async () => {
     const request = beginOf('multipart', ID, 40 * MIB)
-    const { upload } = await beginUpload(given(), request, newCall())
-    expect(upload).toMatchObject({ mode: 'multipart', part_size: 16 * MIB, part_count: 3, received: [] })
-    expect(upload.request).toBeUndefined()
+    const { upload } = await beginUpload(given(), request)
+    expect(upload).toMatchObject({ mode: 'multipart', received: [] })
+    expect(upload).not.toHaveProperty('request')
   })
 
   it('again leads back to the same upload, with what has arrived and the first description', async () => {
@@ -47,17 +50,21 @@ describe('a begin', () => {
       ...beginOf('single'),
       description: { ...beginOf('single').description, uploadedBy: 'me' },
     }
-    const { created, upload } = await beginUpload(stores, again, newCall())
+    const { created, upload } = await beginUpload(stores, again)
     expect(created).toBe(false)
-    expect(upload).toMatchObject({ mode: 'multipart', received: [{ number: 1, size: 9 }], uploaded_by: null })
+    expect(upload).toMatchObject({
+      mode: 'multipart',
+      received: [{ number: 1, size: 9 }],
+      description: { uploadedBy: null },
+    })
     expect((await rowOf(stores)).attempt).toBe(attempt)
   })
 
   it('finds a single upload whose bytes are there already', async () => {
     const stores = given()
     await arrived(stores, 'single')
-    const { upload } = await beginUpload(stores, beginOf('single'), newCall())
-    expect(upload.received).toBe(true)
+    const { upload } = await beginUpload(stores, beginOf('single'))
+    expect(upload).toMatchObject({ received: true })
   })
 
   it.each([
@@ -68,21 +75,21 @@ describe('a begin', () => {
     ['parts are possible where they are asked for', 1, 'multipart', 'multipart'],
   ] as const)('%s', async (_, size, mode, expected) => {
     const stores = { ...given(), maxArtifactBytes: 5 * GIB }
-    const { upload } = await beginUpload(stores, { ...beginOf('single', ID, size), mode }, newCall())
+    const { upload } = await beginUpload(stores, { ...beginOf('single', ID, size), mode })
     expect(upload.mode).toBe(expected)
   })
 
   it('refuses a single upload above 5 GiB as malformed, and anything above the limit as too large', async () => {
     const stores = { ...given(), maxArtifactBytes: 6 * GIB }
     const single = beginOf('single', ID, 5 * GIB + 1)
-    expect(await refusal(beginUpload(stores, single, newCall()))).toMatchObject({
+    expect(await refusal(beginUpload(stores, single))).toMatchObject({
       code: 'invalid_request',
-      members: { errors: [{ in: 'body', name: 'mode' }] },
+      details: { errors: [{ name: 'mode' }] },
     })
     const large = beginOf('multipart', ID, 6 * GIB + 1)
-    expect(await refusal(beginUpload(stores, large, newCall()))).toMatchObject({
+    expect(await refusal(beginUpload(stores, large))).toMatchObject({
       code: 'artifact_too_large',
-      members: { size: 6 * GIB + 1, max_artifact_bytes: 6 * GIB },
+      details: { size: 6 * GIB + 1, maxArtifactBytes: 6 * GIB },
     })
     expect(stores.uploads.rows).toEqual([])
   })
@@ -93,17 +100,17 @@ describe('a begin', () => {
   ])('is refused where %s hold the version', async (_, id, conflict) => {
     const stores = given()
     await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'before')
-    expect(await refusal(beginUpload(stores, beginOf('single', id), newCall()))).toMatchObject({
+    expect(await refusal(beginUpload(stores, beginOf('single', id)))).toMatchObject({
       code: 'version_exists',
-      members: { conflict },
+      details: { conflict },
     })
   })
 
   it('of another size is refused, and shows the upload that is there', async () => {
     const stores = given()
-    await beginUpload(stores, beginOf('single'), newCall())
-    const error = await refusal(beginUpload(stores, beginOf('single', ID, 10), newCall()))
-    expect(error).toMatchObject({ code: 'upload_conflict', members: { upload: { size: 9, state: 'open' } } })
+    await beginUpload(stores, beginOf('single'))
+    const error = await refusal(beginUpload(stores, beginOf('single', ID, 10)))
+    expect(error).toMatchObject({ code: 'upload_conflict', details: { upload: { size: 9, state: 'open' } } })
     expect(error.next).toContain('DELETE')
   })
 
@@ -112,8 +119,8 @@ describe('a begin', () => {
     await arrived(stores, 'multipart')
     const { attempt } = await rowOf(stores)
     stores.time.now += UPLOAD_SECONDS * 1000
-    const { created, upload } = await beginUpload(stores, beginOf('multipart'), newCall())
-    expect([created, upload.received]).toEqual([true, []])
+    const { created, upload } = await beginUpload(stores, beginOf('multipart'))
+    expect([created, upload]).toMatchObject([true, { received: [] }])
     expect(stores.staging.attempts).not.toContain(attempt)
   })
 
@@ -121,66 +128,66 @@ describe('a begin', () => {
     const stores = given()
     await arrived(stores, 'multipart')
     await stores.staging.drop(await rowOf(stores))
-    expect(await beginUpload(stores, beginOf('multipart'), newCall())).toMatchObject({ created: true })
+    expect(await beginUpload(stores, beginOf('multipart'))).toMatchObject({ created: true })
   })
 
   it('begins anew where the ledger has lost what a row calls committed', async () => {
     const stores = given()
     await arrived(stores, 'single')
-    await commitUpload(stores, ID, newCall())
+    await commitUpload(stores, { id: ID, commitId: newCommitId() })
     const restored = { ...given(), uploads: stores.uploads }
-    expect(await beginUpload(restored, beginOf('single'), newCall())).toMatchObject({ created: true })
+    expect(await beginUpload(restored, beginOf('single'))).toMatchObject({ created: true })
   })
 })
 
 describe('requests for parts', () => {
   it('are given for parts of the right length, again and again', async () => {
     const stores = given()
-    await beginUpload(stores, beginOf('multipart', ID, 40 * MIB), newCall())
+    await beginUpload(stores, beginOf('multipart', ID, 40 * MIB))
     const asked = [
       { number: 3, sha256: SHA256 },
       { number: 1, sha256: SHA256 },
     ]
-    const { parts } = await uploadParts(stores, ID, asked, newCall())
+    const parts = await presignParts(stores, ID, asked)
     expect(parts.map(({ number, request }) => [number, request.headers['content-length']])).toEqual([
       [3, String(8 * MIB)],
       [1, String(16 * MIB)],
     ])
-    expect((await uploadParts(stores, ID, asked, newCall())).parts).toHaveLength(2)
+    expect(await presignParts(stores, ID, asked)).toHaveLength(2)
   })
 
   it('live no longer than their upload', async () => {
     const stores = given()
-    await beginUpload(stores, beginOf('multipart'), newCall())
+    await beginUpload(stores, beginOf('multipart'))
     const { expiresAt } = await rowOf(stores)
     stores.time.now = expiresAt - 60_000
-    const { parts } = await uploadParts(stores, ID, [{ number: 1, sha256: SHA256 }], newCall())
-    expect(parts[0]?.request.expires_at).toBe(new Date(expiresAt).toISOString())
+    const parts = await presignParts(stores, ID, [{ number: 1, sha256: SHA256 }])
+    expect(parts[0]?.request.expiresAt).toBe(new Date(expiresAt).toISOString())
   })
 
   it('beyond the last part are refused, each by name', async () => {
     const stores = given()
-    await beginUpload(stores, beginOf('multipart'), newCall())
+    await beginUpload(stores, beginOf('multipart'))
     const asked = [2, 1, 10_000].map((number) => ({ number, sha256: SHA256 }))
-    expect(await refusal(uploadParts(stores, ID, asked, newCall()))).toMatchObject({
+    expect(await refusal(presignParts(stores, ID, asked))).toMatchObject({
       code: 'invalid_request',
-      members: { errors: [{ name: 'parts[0].number' }, { name: 'parts[2].number' }] },
+      details: { errors: [{ name: 'parts[0].number' }, { name: 'parts[2].number' }] },
     })
   })
 
   it('of a single upload, or of one that is being verified, are refused with the upload', async () => {
     const stores = given()
     const asked = [{ number: 1, sha256: SHA256 }]
-    await beginUpload(stores, beginOf('single', OTHER_ID), newCall())
-    expect(await refusal(uploadParts(stores, OTHER_ID, asked, newCall()))).toMatchObject({
+    await beginUpload(stores, beginOf('single', OTHER_ID))
+    expect(await refusal(presignParts(stores, OTHER_ID, asked))).toMatchObject({
       code: 'upload_conflict',
-      members: { upload: { mode: 'single', state: 'open' } },
+      details: { upload: { mode: 'single', state: 'open' } },
     })
     await arrived(stores, 'multipart')
-    await commitUpload(stores, ID, newCall())
-    expect(await refusal(uploadParts(stores, ID, asked, newCall()))).toMatchObject({
+    await commitUpload(stores, { id: ID, commitId: newCommitId() })
+    expect(await refusal(presignParts(stores, ID, asked))).toMatchObject({
       code: 'upload_conflict',
-      members: { upload: { state: 'verifying' } },
+      details: { upload: { state: 'verifying' } },
     })
   })
 
@@ -188,14 +195,14 @@ describe('requests for parts', () => {
     const stores = given()
     const asked = [{ number: 1, sha256: SHA256 }]
     await arrived(stores, 'single')
-    await commitUpload(stores, ID, newCall())
+    await commitUpload(stores, { id: ID, commitId: newCommitId() })
     const committed = {
       code: 'upload_conflict',
-      members: { upload: { state: 'committed', entry: { digest: ID.digest } } },
+      details: { upload: { state: 'committed', entry: { digest: ID.digest } } },
     }
-    expect(await refusal(uploadParts(stores, ID, asked, newCall()))).toMatchObject(committed)
+    expect(await refusal(presignParts(stores, ID, asked))).toMatchObject(committed)
     stores.time.now += UPLOAD_SECONDS * 1000
-    expect(await refusal(uploadParts(stores, ID, asked, newCall()))).toMatchObject(committed)
+    expect(await refusal(presignParts(stores, ID, asked))).toMatchObject(committed)
   })
 
   it('for a version that is stored by now are refused: nobody sends bytes in vain', async () => {
@@ -205,11 +212,11 @@ describe('requests for parts', () => {
       [new TextEncoder().encode('other bytes'), 'failed'],
     ] as const) {
       const stores = given()
-      await beginUpload(stores, beginOf('multipart'), newCall())
+      await beginUpload(stores, beginOf('multipart'))
       await stores.ledger.append(entryOf('models/llama/v1', bytes), 'another')
-      expect(await refusal(uploadParts(stores, ID, asked, newCall()))).toMatchObject({
+      expect(await refusal(presignParts(stores, ID, asked))).toMatchObject({
         code: 'upload_conflict',
-        members: { upload: { state } },
+        details: { upload: { state } },
       })
     }
   })
@@ -217,12 +224,12 @@ describe('requests for parts', () => {
   it('where there is no upload are refused, and so are they once it has expired', async () => {
     const stores = given()
     const asked = [{ number: 1, sha256: SHA256 }]
-    expect(await refusal(uploadParts(stores, ID, asked, newCall()))).toMatchObject({
+    expect(await refusal(presignParts(stores, ID, asked))).toMatchObject({
       code: 'upload_not_found',
     })
-    await beginUpload(stores, beginOf('multipart'), newCall())
+    await beginUpload(stores, beginOf('multipart'))
     stores.time.now += UPLOAD_SECONDS * 1000
-    expect(await refusal(uploadParts(stores, ID, asked, newCall()))).toMatchObject({
+    expect(await refusal(presignParts(stores, ID, asked))).toMatchObject({
       code: 'upload_not_found',
     })
   })
@@ -231,26 +238,26 @@ describe('requests for parts', () => {
 describe('the state of an upload', () => {
   it('is what has arrived, for whoever knows only the reference and the digest', async () => {
     const stores = given()
-    await beginUpload(stores, beginOf('multipart'), newCall())
-    expect(await uploadState(stores, ID, newCall())).toMatchObject({ state: 'open', received: [] })
+    await beginUpload(stores, beginOf('multipart'))
+    expect(await uploadState(stores, ID)).toMatchObject({ state: 'open', received: [] })
     await sendPart(stores, ID, BYTES)
-    expect(await uploadState(stores, ID, newCall())).toMatchObject({
+    expect(await uploadState(stores, ID)).toMatchObject({
       received: [{ number: 1, size: 9, sha256: ID.digest.slice(7) }],
     })
   })
 
   it('holds no request that could write', async () => {
     const stores = given()
-    await beginUpload(stores, beginOf('single'), newCall())
-    expect(await uploadState(stores, ID, newCall())).not.toHaveProperty('request')
+    await beginUpload(stores, beginOf('single'))
+    expect(await uploadState(stores, ID)).not.toHaveProperty('request')
   })
 
   it('is not found before a begin, of another digest, and after its end', async () => {
     const stores = given()
     const gone = async (id = ID) =>
-      expect(await refusal(uploadState(stores, id, newCall()))).toMatchObject({ code: 'upload_not_found' })
+      expect(await refusal(uploadState(stores, id))).toMatchObject({ code: 'upload_not_found' })
     await gone()
-    await beginUpload(stores, beginOf('single'), newCall())
+    await beginUpload(stores, beginOf('single'))
     await gone({ ...ID, digest: EMPTY_DIGEST })
     stores.time.now += UPLOAD_SECONDS * 1000
     await gone()
@@ -258,21 +265,24 @@ describe('the state of an upload', () => {
 
   it('is committed where the ledger holds the digest, also when the upload has expired', async () => {
     const stores = given()
-    await beginUpload(stores, beginOf('single'), newCall())
+    await beginUpload(stores, beginOf('single'))
     await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
     const committed = { state: 'committed', entry: { digest: ID.digest } }
-    expect(await uploadState(stores, ID, newCall())).toMatchObject(committed)
+    expect(await uploadState(stores, ID)).toMatchObject(committed)
     stores.time.now += UPLOAD_SECONDS * 1000
-    expect(await uploadState(stores, ID, newCall())).toMatchObject(committed)
+    expect(await uploadState(stores, ID)).toMatchObject(committed)
   })
 
   it('is failed, with the winner, where other bytes hold the version', async () => {
     const stores = given()
-    await beginUpload(stores, beginOf('single', OTHER_ID), newCall())
+    await beginUpload(stores, beginOf('single', OTHER_ID))
     await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
-    expect(await uploadState(stores, OTHER_ID, newCall())).toMatchObject({
+    expect(await uploadState(stores, OTHER_ID)).toMatchObject({
       state: 'failed',
-      problem: { code: 'version_exists', conflict: 'different', stored: { digest: ID.digest } },
+      failure: {
+        code: 'version_exists',
+        details: { conflict: 'different', stored: { digest: ID.digest } },
+      },
     })
   })
 })

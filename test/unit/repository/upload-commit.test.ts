@@ -2,10 +2,11 @@
 import { describe, expect, it } from 'vitest'
 import { BucketError } from '../../../lib/domain/errors.ts'
 import { MIB, UPLOAD_SECONDS } from '../../../lib/domain/limits.ts'
+import { abortUpload } from '../../../lib/repository/upload-abort.ts'
 import { beginUpload } from '../../../lib/repository/upload-begin.ts'
-import { commitUpload, giveUpUpload } from '../../../lib/repository/upload-commit.ts'
+import { commitUpload } from '../../../lib/repository/upload-commit.ts'
 import { QUEUE_LEASE_MS } from '../../../lib/repository/upload-record.ts'
-import { uploadState } from '../../../lib/repository/upload-view.ts'
+import { uploadState } from '../../../lib/repository/upload-state.ts'
 import { verifyUpload } from '../../../lib/repository/verify.ts'
 import { entryOf } from '../../support/fake-artifacts.ts'
 import {
@@ -16,13 +17,13 @@ import {
   given,
   ID,
   NOW,
-  newCall,
+  newCommitId,
   OTHER_ID,
   refusal,
   rowOf,
 } from './given.ts'
 
-const commit = (stores: Given, id = ID) => commitUpload(stores, id, newCall())
+const commit = (stores: Given, id = ID) => commitUpload(stores, { id, commitId: newCommitId() })
 const otherEntry = entryOf('models/llama/v1', new TextEncoder().encode('other bytes'))
 
 describe('the commit of a single upload', () => {
@@ -31,23 +32,23 @@ describe('the commit of a single upload', () => {
     await arrived(stores, 'single')
     expect(await commit(stores)).toEqual({ outcome: 'created', entry: entryOf('models/llama/v1', BYTES) })
     expect(await commit(stores)).toMatchObject({ outcome: 'found', entry: { digest: ID.digest } })
-    expect(await uploadState(stores, ID, newCall())).toMatchObject({ state: 'committed' })
+    expect(await uploadState(stores, ID)).toMatchObject({ state: 'committed' })
     expect(stores.queue.messages).toEqual([])
   })
 
   it('without bytes is refused, and the upload stays open', async () => {
     const stores = given()
-    await beginUpload(stores, beginOf('single'), newCall())
+    await beginUpload(stores, beginOf('single'))
     expect(await refusal(commit(stores))).toMatchObject({
       code: 'upload_incomplete',
-      members: { received: false, missing: [] },
+      details: { received: false, missing: [] },
     })
     expect(await rowOf(stores)).toMatchObject({ state: 'open' })
   })
 
   it('of bytes that nobody vouches for has them read first', async () => {
     const stores = given()
-    await beginUpload(stores, beginOf('single'), newCall())
+    await beginUpload(stores, beginOf('single'))
     stores.blobs.plant(ID, BYTES)
     expect(await commit(stores)).toMatchObject({ outcome: 'verifying', upload: { state: 'verifying' } })
     expect(stores.ledger.entries).toEqual([])
@@ -57,15 +58,15 @@ describe('the commit of a single upload', () => {
 
   it('whose bytes are of another size than announced fails, and can be begun anew', async () => {
     const stores = given()
-    await beginUpload(stores, beginOf('single', ID, 10), newCall())
+    await beginUpload(stores, beginOf('single', ID, 10))
     stores.blobs.plant(ID, BYTES)
-    expect(await refusal(commit(stores))).toMatchObject({ code: 'digest_mismatch', members: { size: 9 } })
-    expect(await uploadState(stores, ID, newCall())).toMatchObject({
+    expect(await refusal(commit(stores))).toMatchObject({ code: 'digest_mismatch', details: { size: 9 } })
+    expect(await uploadState(stores, ID)).toMatchObject({
       state: 'failed',
-      problem: { code: 'digest_mismatch' },
+      failure: { code: 'digest_mismatch' },
     })
     expect(await refusal(commit(stores))).toMatchObject({ code: 'digest_mismatch' })
-    expect(await beginUpload(stores, beginOf('single'), newCall())).toMatchObject({ created: true })
+    expect(await beginUpload(stores, beginOf('single'))).toMatchObject({ created: true })
     expect(await commit(stores)).toMatchObject({ outcome: 'verifying' })
   })
 })
@@ -76,7 +77,7 @@ describe('the commit of parts', () => {
     await arrived(stores, 'multipart')
     stores.time.now += 3600_000
     const result = await commit(stores)
-    expect(result).toMatchObject({ outcome: 'verifying', upload: { state: 'verifying', verified_bytes: 0 } })
+    expect(result).toMatchObject({ outcome: 'verifying', upload: { state: 'verifying', verifiedBytes: 0 } })
     expect(stores.queue.messages).toHaveLength(1)
     expect(await rowOf(stores)).toMatchObject({ expiresAt: NOW + 3600_000 + UPLOAD_SECONDS * 1000 })
   })
@@ -99,10 +100,10 @@ describe('the commit of parts', () => {
 
   it('with parts missing names the first hundred of them', async () => {
     const stores = { ...given(), maxArtifactBytes: 4096 * MIB }
-    await beginUpload(stores, beginOf('multipart', ID, 2048 * MIB), newCall())
+    await beginUpload(stores, beginOf('multipart', ID, 2048 * MIB))
     expect(await refusal(commit(stores))).toMatchObject({
       code: 'upload_incomplete',
-      members: { received: [], missing: Array.from({ length: 100 }, (_, at) => at + 1) },
+      details: { received: [], missing: Array.from({ length: 100 }, (_, at) => at + 1) },
     })
     expect(await rowOf(stores)).toMatchObject({ state: 'open' })
   })
@@ -111,9 +112,11 @@ describe('the commit of parts', () => {
     const stores = given()
     await arrived(stores, 'multipart')
     const staging = { ...stores.staging, complete: async () => 'incomplete' as const }
-    expect(await refusal(commitUpload({ ...stores, staging }, ID, newCall()))).toMatchObject({
+    expect(
+      await refusal(commitUpload({ ...stores, staging }, { id: ID, commitId: newCommitId() })),
+    ).toMatchObject({
       code: 'upload_incomplete',
-      members: { received: [{ number: 1 }] },
+      details: { received: [{ number: 1 }] },
     })
     expect(await rowOf(stores)).toMatchObject({ state: 'open' })
     expect(await commit(stores)).toMatchObject({ outcome: 'verifying' })
@@ -133,9 +136,9 @@ describe('a commit', () => {
     await stores.ledger.append(otherEntry, 'another')
     expect(await refusal(commit(stores))).toMatchObject({
       code: 'version_exists',
-      members: { conflict: 'different', stored: { digest: OTHER_ID.digest } },
+      details: { conflict: 'different', stored: { digest: OTHER_ID.digest } },
     })
-    expect(await rowOf(stores)).toMatchObject({ state: 'failed', problem: { code: 'version_exists' } })
+    expect(await rowOf(stores)).toMatchObject({ state: 'failed', failure: { code: 'version_exists' } })
     expect(stores.staging.attempts).toEqual([])
   })
 
@@ -160,7 +163,9 @@ describe('a commit', () => {
     const stores = given()
     await arrived(stores, 'single')
     const uploads = { ...stores.uploads, write: async () => false }
-    expect(await refusal(commitUpload({ ...stores, uploads }, ID, newCall()))).toMatchObject({
+    expect(
+      await refusal(commitUpload({ ...stores, uploads }, { id: ID, commitId: newCommitId() })),
+    ).toMatchObject({
       code: 'unavailable',
     })
     expect(stores.ledger.entries).toEqual([])
@@ -175,8 +180,10 @@ describe('a commit', () => {
       write: (...row: Parameters<typeof stores.uploads.write>) =>
         ++writes === 1 ? stores.uploads.write(...row) : Promise.reject(BucketError.unavailable('no answer')),
     }
-    expect(await commitUpload({ ...stores, uploads }, ID, newCall())).toMatchObject({ outcome: 'created' })
-    expect(await uploadState(stores, ID, newCall())).toMatchObject({ state: 'committed' })
+    expect(await commitUpload({ ...stores, uploads }, { id: ID, commitId: newCommitId() })).toMatchObject({
+      outcome: 'created',
+    })
+    expect(await uploadState(stores, ID)).toMatchObject({ state: 'committed' })
   })
 })
 
@@ -184,9 +191,9 @@ describe('a give-up', () => {
   it.each(['single', 'multipart'] as const)('of %s leaves no upload, and no parts', async (mode) => {
     const stores = given()
     await arrived(stores, mode)
-    await giveUpUpload(stores, ID, newCall())
+    await abortUpload(stores, ID)
     expect([stores.uploads.rows, stores.staging.attempts]).toEqual([[], []])
-    expect(await refusal(giveUpUpload(stores, ID, newCall()))).toMatchObject({ code: 'upload_not_found' })
+    expect(await refusal(abortUpload(stores, ID))).toMatchObject({ code: 'upload_not_found' })
     expect(await refusal(commit(stores))).toMatchObject({ code: 'upload_not_found' })
   })
 
@@ -194,7 +201,7 @@ describe('a give-up', () => {
     const stores = given()
     await arrived(stores, 'multipart')
     const drop = () => Promise.reject(BucketError.unavailable('no answer'))
-    await giveUpUpload({ ...stores, staging: { ...stores.staging, drop } }, ID, newCall())
+    await abortUpload({ ...stores, staging: { ...stores.staging, drop } }, ID)
     expect(stores.uploads.rows).toEqual([])
   })
 
@@ -202,12 +209,12 @@ describe('a give-up', () => {
     const stores = given()
     await arrived(stores, 'multipart')
     await commit(stores)
-    expect(await refusal(giveUpUpload(stores, ID, newCall()))).toMatchObject({
+    expect(await refusal(abortUpload(stores, ID))).toMatchObject({
       code: 'upload_conflict',
-      members: { upload: { state: 'verifying' } },
+      details: { upload: { state: 'verifying' } },
     })
     stores.time.now += QUEUE_LEASE_MS
-    await giveUpUpload(stores, ID, newCall())
+    await abortUpload(stores, ID)
     expect(stores.uploads.rows).toEqual([])
   })
 
@@ -215,20 +222,20 @@ describe('a give-up', () => {
     const stores = given()
     await arrived(stores, 'single')
     await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
-    expect(await refusal(giveUpUpload(stores, ID, newCall()))).toMatchObject({
+    expect(await refusal(abortUpload(stores, ID))).toMatchObject({
       code: 'upload_conflict',
-      members: { upload: { state: 'committed', entry: { digest: ID.digest } } },
+      details: { upload: { state: 'committed', entry: { digest: ID.digest } } },
     })
   })
 
   it('is refused as committed when the upload is gone and the ledger holds its digest, as its state says', async () => {
     const stores = given()
     await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
-    expect(await refusal(giveUpUpload(stores, ID, newCall()))).toMatchObject({
+    expect(await refusal(abortUpload(stores, ID))).toMatchObject({
       code: 'upload_conflict',
-      members: { upload: await uploadState(stores, ID, newCall()) },
+      details: { upload: await uploadState(stores, ID) },
     })
-    expect(await refusal(giveUpUpload(stores, OTHER_ID, newCall()))).toMatchObject({
+    expect(await refusal(abortUpload(stores, OTHER_ID))).toMatchObject({
       code: 'upload_not_found',
     })
   })
@@ -238,7 +245,7 @@ describe('a give-up', () => {
     await arrived(stores, 'single')
     await stores.ledger.append(otherEntry, 'another')
     await refusal(commit(stores))
-    await giveUpUpload(stores, ID, newCall())
+    await abortUpload(stores, ID)
     expect(stores.uploads.rows).toEqual([])
   })
 })

@@ -8,7 +8,7 @@ import { collect, digestOf, inChunks, someBytes } from '../../support/fake-artif
 
 const BYTES = someBytes(1000)
 const LIMIT = 4096
-const tooLarge = () => new BucketError('artifact_too_large', 'too large', { max_artifact_bytes: LIMIT })
+const tooLarge = () => new BucketError('artifact_too_large', 'too large', { maxArtifactBytes: LIMIT })
 
 const verified = (
   source: AsyncIterable<Uint8Array>,
@@ -61,7 +61,7 @@ describe('other bytes', () => {
         const { end } = await readToEnd(verified(inChunks(other, 99)))
         expect(end).toMatchObject({
           code: 'digest_mismatch',
-          members: { declared_digest: digestOf(BYTES), computed_digest: digestOf(other), size: 1000 },
+          details: { declaredDigest: digestOf(BYTES), computedDigest: digestOf(other), size: 1000 },
         })
       }),
     )
@@ -69,7 +69,7 @@ describe('other bytes', () => {
 
   it('are told a likely cause', async () => {
     const { end } = await readToEnd(verified(inChunks(Buffer.from('text\n')), digestOf(Buffer.from('text'))))
-    expect(end).toMatchObject({ members: { hint: expect.stringContaining('without their last newline') } })
+    expect(end).toMatchObject({ details: { hint: expect.stringContaining('without their last newline') } })
   })
 
   it.each([
@@ -78,7 +78,7 @@ describe('other bytes', () => {
     ['no', new Uint8Array()],
   ])('that are %s than announced are refused as a malformed request', async (_, bytes) => {
     const { end } = await readToEnd(verified(inChunks(bytes, 64), digestOf(bytes), 1000))
-    expect(end).toMatchObject({ code: 'invalid_request', members: { errors: [{ name: 'Content-Length' }] } })
+    expect(end).toMatchObject({ code: 'invalid_request', details: { errors: [{ name: 'size' }] } })
   })
 })
 
@@ -123,6 +123,6 @@ describe('a stream that goes wrong', () => {
   it('is never read a second time, for a retry would take its end for an empty body', async () => {
     const stream = verified(inChunks(BYTES, 100))
     for await (const _ of stream) break
-    expect((await readToEnd(stream)).end).toEqual(new Error('a verified stream is read a second time'))
+    expect((await readToEnd(stream)).end).toEqual(new Error('a verified stream can be read only once'))
   })
 })

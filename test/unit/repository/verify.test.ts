@@ -4,18 +4,18 @@ import { BucketError } from '../../../lib/domain/errors.ts'
 import { UPLOAD_SECONDS } from '../../../lib/domain/limits.ts'
 import { commitUpload } from '../../../lib/repository/upload-commit.ts'
 import type { StagedBytes } from '../../../lib/repository/upload-ports.ts'
-import type { UploadDependencies } from '../../../lib/repository/upload-record.ts'
-import { uploadState } from '../../../lib/repository/upload-view.ts'
-import { abandonVerification, verifyUpload } from '../../../lib/repository/verify.ts'
+import { uploadState } from '../../../lib/repository/upload-state.ts'
+import { failVerification, verifyUpload } from '../../../lib/repository/verify.ts'
 import { collect, entryOf } from '../../support/fake-artifacts.ts'
-import { arrived, BYTES, type Given, given, ID, NOW, newCall, OTHER_ID, refusal, rowOf } from './given.ts'
+import type { RuleDependencies } from '../../support/rule-dependencies.ts'
+import { arrived, BYTES, type Given, given, ID, NOW, newCommitId, OTHER_ID, refusal, rowOf } from './given.ts'
 
 const LEASE_MS = 120_000
 
 let stores: Given
 const request = async () => ({ id: ID, attempt: (await rowOf(stores)).attempt })
-const verify = async (deps: UploadDependencies = stores) => verifyUpload(deps, await request())
-const state = () => uploadState(stores, ID, newCall())
+const verify = async (deps: RuleDependencies = stores) => verifyUpload(deps, await request())
+const state = () => uploadState(stores, ID)
 
 async function lease(owner: string, until: number, verifiedBytes = 0) {
   const row = await rowOf(stores)
@@ -24,7 +24,7 @@ async function lease(owner: string, until: number, verifiedBytes = 0) {
 }
 
 /** The staging area with something else in the place of what it opens. */
-const staged = (change: (bytes: StagedBytes) => Partial<StagedBytes>): UploadDependencies => ({
+const staged = (change: (bytes: StagedBytes) => Partial<StagedBytes>): RuleDependencies => ({
   ...stores,
   staging: {
     ...stores.staging,
@@ -38,7 +38,7 @@ const staged = (change: (bytes: StagedBytes) => Partial<StagedBytes>): UploadDep
 beforeEach(async () => {
   stores = given()
   await arrived(stores, 'multipart')
-  await commitUpload(stores, ID, newCall())
+  await commitUpload(stores, { id: ID, commitId: newCommitId() })
 })
 
 describe('a delivery', () => {
@@ -72,7 +72,7 @@ describe('a delivery', () => {
     await arrived(early, 'multipart')
     const complete = () => Promise.reject(BucketError.unavailable('no answer'))
     const deps = { ...early, staging: { ...early.staging, complete } }
-    await refusal(commitUpload(deps, ID, newCall()))
+    await refusal(commitUpload(deps, { id: ID, commitId: newCommitId() }))
     expect(await verifyUpload(early, { id: ID, attempt: (await rowOf(early)).attempt })).toBe('committed')
   })
 
@@ -81,7 +81,7 @@ describe('a delivery', () => {
     expect(await verify()).toBe('failed')
     expect(await state()).toMatchObject({
       state: 'failed',
-      problem: { code: 'unavailable', retryable: true },
+      failure: { code: 'unavailable' },
     })
   })
 
@@ -114,7 +114,7 @@ describe('a delivery', () => {
     await stores.ledger.append(entryOf('models/llama/v1', new TextEncoder().encode('other bytes')), 'another')
     const deps = staged(() => ({ read: () => expect.unreachable() as never }))
     expect(await verify(deps)).toBe('failed')
-    expect(await state()).toMatchObject({ state: 'failed', problem: { code: 'version_exists' } })
+    expect(await state()).toMatchObject({ state: 'failed', failure: { code: 'version_exists' } })
     expect(stores.staging.attempts).toEqual([])
   })
 })
@@ -134,7 +134,10 @@ describe('bytes that are not those of the digest', () => {
     expect(await verify(deps)).toBe('failed')
     expect(await state()).toMatchObject({
       state: 'failed',
-      problem: { code: 'digest_mismatch', declared_digest: ID.digest, size: wrong.byteLength },
+      failure: {
+        code: 'digest_mismatch',
+        details: { declaredDigest: ID.digest, size: wrong.byteLength },
+      },
     })
     expect([stores.blobs.count, stores.staging.promotions]).toEqual([0, 0])
     expect([stores.staging.attempts, stores.ledger.entries]).toEqual([[], []])
@@ -154,7 +157,7 @@ describe('bytes that are not those of the digest', () => {
       },
     }))
     expect(await verify(deps)).toBe('failed')
-    expect(await state()).toMatchObject({ problem: { code: 'unavailable' } })
+    expect(await state()).toMatchObject({ failure: { code: 'unavailable' } })
     expect(stores.ledger.entries).toEqual([])
   })
 })
@@ -217,7 +220,7 @@ describe('the lease', () => {
         const promotion = await bytes.promote(blob)
         return {
           ...promotion,
-          copied: async (keep) => {
+          waitForCopies: async (keep) => {
             for (let waited = 0; waited < 3; waited += 1) {
               stores.time.now += 60_000
               await keep()
@@ -240,7 +243,7 @@ describe('the lease', () => {
     const deps = staged((bytes) => ({
       promote: async (blob) => ({
         ...(await bytes.promote(blob)),
-        copied: async (keep) => {
+        waitForCopies: async (keep) => {
           stores.time.now += LEASE_MS
           await lease('another', stores.time.now + LEASE_MS)
           await keep()
@@ -290,7 +293,7 @@ describe('the lease', () => {
     const deps = staged((bytes) => ({
       promote: async (blob) => ({
         ...(await bytes.promote(blob)),
-        copied: async (_, signal) => {
+        waitForCopies: async (_, signal) => {
           stop.abort(new Error('time is up'))
           signal?.throwIfAborted()
         },
@@ -313,24 +316,24 @@ describe('the lease', () => {
 
 describe('dead letters', () => {
   it('fail the upload, which can be tried again', async () => {
-    await abandonVerification(stores, await request())
+    await failVerification(stores, await request())
     expect(await state()).toMatchObject({
       state: 'failed',
-      problem: { code: 'unavailable', retryable: true },
+      failure: { code: 'unavailable' },
     })
   })
 
   it('of another attempt, or of an upload that came to its end, change nothing', async () => {
-    await abandonVerification(stores, { id: ID, attempt: 'another' })
+    await failVerification(stores, { id: ID, attempt: 'another' })
     expect(await rowOf(stores)).toMatchObject({ state: 'verifying' })
     await verify()
-    await abandonVerification(stores, await request())
+    await failVerification(stores, await request())
     expect(await rowOf(stores)).toMatchObject({ state: 'committed' })
   })
 
   it('are left for later while a verifier is at work', async () => {
     await lease('a verifier', NOW + LEASE_MS)
-    expect(await refusal(abandonVerification(stores, await request()))).toMatchObject({ code: 'unavailable' })
+    expect(await refusal(failVerification(stores, await request()))).toMatchObject({ code: 'unavailable' })
     expect(await rowOf(stores)).toMatchObject({ state: 'verifying' })
   })
 })
@@ -346,7 +349,7 @@ describe('a single upload', () => {
   const arrivedUnattested = async (bytes: Uint8Array) => {
     await arrived(stores, 'single')
     stores.blobs.plant(ID, bytes)
-    await commitUpload(stores, ID, newCall())
+    await commitUpload(stores, { id: ID, commitId: newCommitId() })
   }
 
   it('is hashed where it is', async () => {
@@ -355,7 +358,7 @@ describe('a single upload', () => {
 
   it('of other bytes fails, and they stay invisible', async () => {
     expect(await planted(new TextEncoder().encode('the byteZ'))).toBe('failed')
-    expect(await state()).toMatchObject({ problem: { code: 'digest_mismatch' } })
+    expect(await state()).toMatchObject({ failure: { code: 'digest_mismatch' } })
     expect(stores.ledger.entries).toEqual([])
   })
 
