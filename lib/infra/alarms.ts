@@ -11,7 +11,6 @@ import {
   Alarm,
   ComparisonOperator,
   type IMetric,
-  MathExpression,
   Metric,
   Stats,
   TreatMissingData,
@@ -202,16 +201,18 @@ export class Alarms extends Construct {
         id: 'DeadLetters',
         kind: 'dead-letters',
         description:
+          'Messages have stayed in the dead-letter queue for 15 minutes: the verifier does not receive them.',
+        metric: deadLetters.metricApproximateNumberOfMessagesVisible(perPeriod),
+        above: 0,
+        sustained: { breaching: 3, of: 3 },
+      },
+      {
+        // A message that the verifier received and could not handle is in flight, not visible, for most of the time.
+        id: 'DeadLettersInFlight',
+        kind: 'dead-letters',
+        description:
           'Messages have stayed in the dead-letter queue for 15 minutes: failing their uploads fails, too.',
-        // The verifier has received these messages, so they are in flight for most of the time and not visible.
-        metric: new MathExpression({
-          expression: 'visible + inFlight',
-          usingMetrics: {
-            visible: deadLetters.metricApproximateNumberOfMessagesVisible(perPeriod),
-            inFlight: deadLetters.metricApproximateNumberOfMessagesNotVisible(perPeriod),
-          },
-          period: PERIOD,
-        }),
+        metric: deadLetters.metricApproximateNumberOfMessagesNotVisible(perPeriod),
         above: 0,
         sustained: { breaching: 3, of: 3 },
       },

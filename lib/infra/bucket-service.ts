@@ -91,8 +91,8 @@ function checkPartition(scope: Construct): void {
 }
 
 /** Warns about defaults that the deployer should decide. An explicit setting removes the warning. */
-function warnAbout({ alarmTopicArn, gatewayLogRole, local }: Settings, scope: Construct): void {
-  if (local) return
+function warnAbout({ alarmTopicArn, gatewayLogRole, emulatorUrl }: Settings, scope: Construct): void {
+  if (emulatorUrl !== undefined) return
   if (alarmTopicArn === undefined)
     Annotations.of(scope).addWarningV2(
       'bucket:no-alarm-topic',

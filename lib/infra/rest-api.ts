@@ -53,6 +53,12 @@ const ACCESS_LOG_LINE = {
   api_key_id: AccessLogField.contextIdentityApiKeyId(),
 }
 
+/** The address of the stage, without a slash at its end. Emulators serve every API under one host. */
+const rootUrl = (api: RestApi, { emulatorUrl }: Settings): string =>
+  emulatorUrl === undefined
+    ? api.deploymentStage.urlForPath('/').replace(/\/$/, '')
+    : `${emulatorUrl}/_aws/execute-api/${api.restApiId}/${STAGE}`
+
 /** The name of the stack and the path of the service in it, such as `Bucket-Service`: unique in the account and region. */
 function apiName(api: Construct): string {
   const stack = Stack.of(api)
@@ -141,8 +147,8 @@ export class BucketApi extends Construct {
 
     const stage = this.restApi.deploymentStage
     this.domain = CustomDomain.forSettings(this, 'Domain', { settings, stage })
-    this.url = this.domain ? this.domain.url : stage.urlForPath('/').replace(/\/$/, '')
-    if (settings.webAclArn !== undefined && !settings.local)
+    this.url = this.domain?.url ?? rootUrl(this.restApi, settings)
+    if (settings.webAclArn !== undefined && settings.emulatorUrl === undefined)
       new CfnWebACLAssociation(this, 'WebAcl', { resourceArn: stage.stageArn, webAclArn: settings.webAclArn })
     this.acknowledge(settings)
   }

@@ -49,7 +49,7 @@ export function contradictions(settings: Settings, values: Readonly<Record<strin
       error: 'authorizerFunctionArn: has no effect without access=lambda',
     },
     {
-      when: anyOf('trustedReaders', 'trustedWriters'),
+      when: settings.trustedReaders.length + settings.trustedWriters.length > 0,
       requires: access === 'iam',
       error: 'trustedReaders, trustedWriters: have no effect without access=iam',
     },

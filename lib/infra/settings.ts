@@ -111,8 +111,8 @@ export const VALIDATORS = {
   alarmTopicArn: arn('sns', '[A-Za-z0-9_-]+', 'arn:aws:sns:eu-west-1:123456789012:name'),
   /** Sets the account-wide role with which API Gateway writes logs. Off if the account has one. */
   gatewayLogRole: flag,
-  /** For an emulator: omits resources that emulators cannot create (the association of a WAF ACL). */
-  local: flag,
+  /** The address of an AWS emulator, which `ApiUrl` then contains. Omits resources that emulators cannot create. */
+  emulatorUrl: text(/^https?:\/\/[\w.-]+(:\d{1,5})?$/, 'http://127.0.0.1:4566'),
 } satisfies Record<string, Validator<unknown>>
 
 export type SettingName = keyof typeof VALIDATORS
@@ -135,7 +135,6 @@ export const DEFAULTS = {
   logRetentionDays: RetentionDays.THREE_MONTHS,
   // An unbounded backlog would use up the account's concurrency, of which the API's functions need a share.
   verifyConcurrency: 20,
-  local: false,
 } as const satisfies { readonly [N in SettingName]?: SettingValue<N> }
 
 type Defaulted = keyof typeof DEFAULTS

@@ -15,12 +15,6 @@ export interface Sample {
   readonly received?: number
 }
 
-interface MetricStat {
-  readonly Metric: { readonly MetricName: unknown }
-  readonly Period: number
-  readonly Stat: string
-}
-
 /** The statistic of a period's values; undefined without data. */
 type Statistic = (values: readonly number[]) => number
 
@@ -54,7 +48,7 @@ function isBreaching(
 ): boolean {
   if (alarm.TreatMissingData !== 'notBreaching' || alarm.ComparisonOperator !== 'GreaterThanThreshold')
     throw new Error('this evaluation knows only notBreaching and GreaterThanThreshold')
-  const periodMinutes = Number(alarm.Period ?? mathPeriod(alarm)) / 60
+  const periodMinutes = Number(alarm.Period) / 60
   const known = samples.filter(({ at, received = at }) => received <= now)
   // The current period counts with the data that it has so far.
   const current = Math.floor((now - phase) / periodMinutes)
@@ -62,29 +56,10 @@ function isBreaching(
   for (let back = 0; back < Number(alarm.EvaluationPeriods); back += 1) {
     const from = (current - back) * periodMinutes + phase
     const inPeriod = known.filter(({ at }) => at >= from && at < from + periodMinutes)
-    const value = datapoint(alarm, inPeriod)
+    const value = statistic(alarm.MetricName, alarm.Statistic ?? alarm.ExtendedStatistic, inPeriod)
     if (value !== undefined && value > Number(alarm.Threshold)) breaching += 1
   }
   return breaching >= Number(alarm.DatapointsToAlarm ?? alarm.EvaluationPeriods)
-}
-
-const stats = (alarm: Readonly<Record<string, unknown>>): readonly MetricStat[] =>
-  (alarm.Metrics as { readonly MetricStat?: MetricStat }[]).flatMap(({ MetricStat }) => MetricStat ?? [])
-const mathPeriod = (alarm: Readonly<Record<string, unknown>>) => stats(alarm)[0]?.Period
-
-/** A metric, or the sum of metrics, which is the only expression that the alarms use. */
-function datapoint(alarm: Readonly<Record<string, unknown>>, samples: readonly Sample[]): number | undefined {
-  if (alarm.Metrics === undefined)
-    return statistic(alarm.MetricName, alarm.Statistic ?? alarm.ExtendedStatistic, samples)
-  const expressions = (alarm.Metrics as { Expression?: string }[]).flatMap(
-    ({ Expression }) => Expression ?? [],
-  )
-  if (expressions.length !== 1 || !/^\w+( \+ \w+)*$/.test(expressions[0] ?? ''))
-    throw new Error(`this evaluation knows only sums, not ${expressions.join()}`)
-  const values = stats(alarm).map(({ Metric, Stat }) => statistic(Metric.MetricName, Stat, samples))
-  return values.every((value) => value === undefined)
-    ? undefined
-    : values.reduce<number>((sum, value) => sum + (value ?? 0), 0)
 }
 
 function statistic(name: unknown, stat: unknown, samples: readonly Sample[]): number | undefined {

@@ -258,6 +258,7 @@ describe('trust in other accounts', () => {
 })
 
 describe('the gateway', () => {
+  const emulatorUrl = 'http://127.0.0.1:4566'
   const api = () => synthesize().resource('AWS::ApiGateway::RestApi').Properties
   const stage = (service?: BucketServiceProps) =>
     synthesize(service).resource('AWS::ApiGateway::Stage').Properties
@@ -304,11 +305,21 @@ describe('the gateway', () => {
     expect(synthesize({ webAclArn }).resource('AWS::WAFv2::WebACLAssociation').Properties).toMatchObject({
       WebACLArn: webAclArn,
     })
-    expect(synthesize({ webAclArn, local: true }).resources('AWS::WAFv2::WebACLAssociation')).toEqual({})
+    expect(synthesize({ webAclArn, emulatorUrl }).resources('AWS::WAFv2::WebACLAssociation')).toEqual({})
   })
 
   it('is otherwise the same on an emulator', () => {
-    expect(synthesize({ local: true }).template.toJSON()).toEqual(synthesize().template.toJSON())
+    const { Outputs, ...emulated } = synthesize({ emulatorUrl }).template.toJSON()
+    const { Outputs: ofAws, ...onAws } = synthesize().template.toJSON()
+    expect(emulated).toEqual(onAws)
+    expect(Outputs).toEqual({
+      ...ofAws,
+      ApiUrl: {
+        Value: {
+          'Fn::Join': ['', [`${emulatorUrl}/_aws/execute-api/`, { Ref: 'ServiceApiRestApiD01AE7DF' }, '/v1']],
+        },
+      },
+    })
   })
 })
 

@@ -151,6 +151,19 @@ describe('settings', () => {
     })
   })
 
+  it('of the app are valid for the construct, with every access', () => {
+    const accesses = [
+      {},
+      { access: 'none' },
+      { access: 'cognito', cognitoUserPoolArns: ARNS.userPool },
+      { access: 'lambda', authorizerFunctionArn: ARNS.authorizer },
+    ]
+    for (const values of accesses) {
+      const { service } = readStackSettings(values)
+      expect(readSettings(service)).toEqual(service)
+    }
+  })
+
   it('name only partitions that the project supports, and so does the region of the stack', () => {
     for (const partition of ['aws', 'aws-cn', 'aws-us-gov'])
       expect(errorsOf({ kmsKeyArn: ARNS.key.replace('arn:aws:', `arn:${partition}:`) })).toEqual([])

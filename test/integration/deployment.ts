@@ -32,13 +32,18 @@ export const bootstrap = (options: CdkOptions): Promise<void> =>
   cdk(options, ['bootstrap', 'aws://000000000000/us-east-1'])
 
 const stack = ({ work }: CdkOptions) => [STACK, '--output', join(work, 'cdk.out')]
-const settings = ['--context', 'access=none', '--context', 'local=true']
+/** Without termination protection, so that the suite of `cdk destroy` can delete the stack. */
+const settings = ({ env }: CdkOptions) =>
+  ['access=none', 'terminationProtection=false', `emulatorUrl=${env.AWS_ENDPOINT_URL}`].flatMap((setting) => [
+    '--context',
+    setting,
+  ])
 
 /** Deploys, or deploys again. */
 export async function deploy(options: CdkOptions): Promise<Deployment> {
   const outputsFile = join(options.work, 'outputs.json')
   const quietly = ['--require-approval', 'never', '--progress', 'events', '--outputs-file', outputsFile]
-  await cdk(options, ['deploy', ...stack(options), ...settings, ...quietly])
+  await cdk(options, ['deploy', ...stack(options), ...settings(options), ...quietly])
   const outputs: Record<string, string> = JSON.parse(readFileSync(outputsFile, 'utf8'))[STACK] ?? {}
   const output = (name: string): string => {
     const value = outputs[name]
@@ -46,7 +51,7 @@ export async function deploy(options: CdkOptions): Promise<Deployment> {
     return value
   }
   return {
-    apiRoot: `${options.env.AWS_ENDPOINT_URL}/_aws/execute-api/${output('RestApiId')}/v1`,
+    apiRoot: output('ApiUrl'),
     blobBucket: output('BlobBucketName'),
     stagingBucket: output('StagingBucketName'),
     ledgerTable: output('LedgerTableName'),
@@ -57,7 +62,7 @@ export async function deploy(options: CdkOptions): Promise<Deployment> {
 }
 
 export const destroy = (options: CdkOptions): Promise<void> =>
-  cdk(options, ['destroy', ...stack(options), ...settings, '--force'])
+  cdk(options, ['destroy', ...stack(options), ...settings(options), '--force'])
 
 /** A title that only the functions know: as the sources have it, and as the changed sources have it. */
 export const TITLE = {

@@ -7,13 +7,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { COUNTS_FILE, type Counts } from './counting-reporter.ts'
 import { bootstrap, deploy } from './deployment.ts'
-import { awsEnvironment, EMULATORS, type Emulator, type EmulatorName, PROJECT } from './emulator.ts'
-import { dockerAnswers, startLocalStackInDocker } from './emulator-docker.ts'
-import { startLocalStack } from './emulator-localstack.ts'
-import { startMiniStack } from './emulator-ministack.ts'
+import { awsEnvironment, type EmulatorName, PROJECT } from './emulator.ts'
+import { emulatorOrExit, startEmulator, stopOnSignals } from './emulators.ts'
 import { Missing } from './find-python.ts'
 import { giveToSuites } from './given.ts'
 import { whatIsNotWitnessed } from './probes.ts'
@@ -21,37 +18,6 @@ import { CommandFailed, run, stopEverything } from './processes.ts'
 import { Tally } from './tally.ts'
 
 const SUITES_MS = 1_200_000
-
-/** @throws TypeError for arguments that are none of this command's. */
-function emulatorName(): EmulatorName {
-  const { values } = parseArgs({ options: { emulator: { type: 'string', default: 'localstack' } } })
-  const name = EMULATORS.find((known) => known === values.emulator)
-  if (name === undefined)
-    throw new TypeError(`--emulator ${values.emulator}: there are ${EMULATORS.join(' and ')}`)
-  return name
-}
-
-function nameOrExit(): EmulatorName {
-  try {
-    return emulatorName()
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error
-    console.error(`${error.message}\nusage: npm run test:integration [-- --emulator localstack|ministack]`)
-    process.exit(1)
-  }
-}
-
-async function startEmulator(name: EmulatorName, work: string): Promise<Emulator> {
-  const running = process.env.AWS_ENDPOINT_URL
-  if (running)
-    return {
-      description: `${name} at AWS_ENDPOINT_URL`,
-      endpoint: running.replace(/\/$/, ''),
-      log: async () => 'the emulator was started by somebody else, who has its log',
-    }
-  if (name === 'ministack') return startMiniStack(work)
-  return (await dockerAnswers()) ? startLocalStackInDocker(work) : startLocalStack(work)
-}
 
 /** Runs the suites and counts them. */
 async function runSuites(env: NodeJS.ProcessEnv, work: string, tally: Tally): Promise<void> {
@@ -94,20 +60,11 @@ async function main(name: EmulatorName, work: string, tally: Tally): Promise<voi
   if (tally.failed > 0) console.log(`the end of the emulator's log:\n${await emulator.log()}`)
 }
 
-const name = nameOrExit()
+const name = emulatorOrExit('localstack', 'npm run test:integration')
 const tally = new Tally()
 const work = await mkdtemp(join(tmpdir(), 'bucket-integration-'))
-// A terminal and npm may each pass the same signal on: the first one counts, the others change nothing.
-let stopping = false
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.on(signal, () => {
-    if (stopping) return
-    stopping = true
-    console.log(`${signal}: stopping what was started`)
-    void stopEverything()
-      .then(() => rm(work, { recursive: true, force: true }))
-      .finally(() => process.exit(1))
-  })
+const removeWork = () => rm(work, { recursive: true, force: true })
+stopOnSignals(removeWork)
 
 let status = 0
 try {
@@ -119,7 +76,7 @@ try {
   } else tally.fail(name, error instanceof Error ? error.message : String(error))
 } finally {
   await stopEverything()
-  await rm(work, { recursive: true, force: true })
+  await removeWork()
 }
 if (tally.failed > 0) status = 1
 console.log(tally.summary)
