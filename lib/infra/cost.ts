@@ -1,5 +1,5 @@
 /**
- * What a deployment costs per month, computed from one table of prices and the AWS calls of each operation.
+ * The monthly cost of a deployment, computed from one table of prices and the AWS calls of each operation.
  * `test/unit/lambda/cost.test.ts` compares the calls with the handlers, and `test/infra/cost.test.ts` the fixed part with the
  * template. `npm run cost` prints the tables of docs/deployment.md.
  */
@@ -80,7 +80,7 @@ export const ASSUMED = {
   fetchesPerArtifact: 1,
 } as const
 
-/** What one million of an operation costs, by service. */
+/** The cost of one million of an operation, by service. */
 export interface OperationCost {
   readonly operation: string
   readonly gateway: number
