@@ -26,7 +26,7 @@ function start(
   const child = spawn(process.execPath, [...PROGRAM, ...args], {
     env: { PATH: process.env.PATH, BUCKET_URL: url, TMPDIR: temporaries, ...environment },
     stdio: [stdin ?? 'pipe', 'pipe', 'pipe'],
-    // Only who gives a descriptor has no pipe there, and writes nothing to it.
+    // With a descriptor there is no pipe, and the caller writes nothing to it.
   }) as ChildProcessWithoutNullStreams
   child.stdin?.on('error', () => {})
   return child
@@ -98,7 +98,7 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     expect((await bucket(['digest', '-'], bytes)).stdout).toBe(`${sha256(bytes)}\n`)
   })
 
-  it('refuses a folder as stdin, and takes what a file has, not what its size says', async () => {
+  it('refuses a folder as stdin, and reads a file to its end no matter what size it reports', async () => {
     for (const args of [
       ['put', 'b/folder/v', '-'],
       ['digest', '-'],
@@ -111,19 +111,19 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     }
     expect((await bucket(['show', 'b/folder/v'])).exit).toBe(3)
     if (process.platform !== 'linux') return
-    // Says that it has 0 bytes.
+    // It reports a size of 0 bytes.
     const put = await bucket(['put', 'b/generated/v', '/proc/version', '--json'])
     expect(JSON.parse(put.stdout).entry.digest).toBe(sha256(await readFile('/proc/version')))
   })
 
-  it('fetches through the download resource when it sends a secret', async () => {
+  it('uses the download resource when it sends a secret', async () => {
     const bytes = someBytes(2_000_000)
     await bucket(['put', 'b/secret/v', '-'], bytes)
     const child = start(['get', 'b/secret/v', '-o', '-', '--auth', 'api-key'], { BUCKET_API_KEY: 'k' })
     expect((await finish(child)).bytes.equals(bytes)).toBe(true)
   })
 
-  it('exits 5 and leaves nothing when a byte on the disk has turned', async () => {
+  it('exits 5 and leaves no file when a byte on the disk has changed', async () => {
     const bytes = someBytes(5_000_000)
     await bucket(['put', 'b/flipped/v', '-'], bytes)
     const data = join(folder, 'data', 'blobs')
@@ -148,9 +148,9 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 129],
-  ] as const)('leaves nothing behind on %s, and exits %i', async (signal, exit) => {
+  ] as const)('removes its temporary files on %s, and exits %i', async (signal, exit) => {
     const bytes = someBytes(3_000_000)
-    // A front that stalls in the middle, so that the moment is certain.
+    // This server stalls in the middle of a response, so that the signal arrives at a known moment.
     const stalling = createServer((_, response) => {
       response.writeHead(200, {
         'content-length': bytes.byteLength,
@@ -182,7 +182,7 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     ['list', 'b/closed', '--json'],
     ['show', 'b/closed/v'],
     ['get', 'b/closed/v', '-o', '-'],
-  ])('ends as a pipe ends when nobody reads: %s %s %s', async (...args) => {
+  ])('exits 141 when stdout is closed: %s %s %s', async (...args) => {
     await bucket(['put', 'b/closed/v', '-'], someBytes(2_000_000))
     const child = start(args)
     child.stdout.destroy()
@@ -190,7 +190,7 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     expect([exit, stderr.includes('EPIPE')]).toEqual([141, false])
   })
 
-  it('serves on when nobody reads its log any more', async () => {
+  it('keeps serving after its stderr is closed', async () => {
     const second = await serve(join(work, 'data'))
     second.child.stderr.destroy()
     for (let requests = 0; requests < 5; requests += 1)
@@ -199,11 +199,11 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     expect((await once(second.child, 'close'))[0]).toBe(0)
   })
 
-  it('leaves no spooled stdin behind on Ctrl-C', async () => {
+  it('removes the spooled stdin on Ctrl-C', async () => {
     const child = start(['put', 'b/a/spooled', '-'])
     const finished = finish(child)
     child.stdin.write(someBytes(1_000_000))
-    // Its temporary has no name while it is written: the process holding it open is what can be seen.
+    // The temporary file has no name while it is written, so the test looks at the open files of the process.
     await expect
       .poll(async () => (await openFiles(child.pid)).some((path) => path.includes('spooled')))
       .toBe(true)
@@ -223,7 +223,7 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     expect(taken.stderr).toContain('--port 0')
   })
 
-  it('stops a server on SIGTERM and SIGINT with 0, and its folder opens again', async () => {
+  it('stops a server on SIGTERM and SIGINT with exit 0, and its folder opens again', async () => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       const { child } = await serve(at('again'))
       const closed = once(child, 'close')
@@ -233,7 +233,7 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
   })
 })
 
-/** What a process of this system has open, as far as the system tells. */
+/** The open files of a process; empty where the system does not show them. */
 async function openFiles(pid: number | undefined): Promise<string[]> {
   const { readlink } = await import('node:fs/promises')
   const names = await readdir(`/proc/${pid}/fd`).catch(() => [])

@@ -1,4 +1,4 @@
-/** Downloads that are stopped, killed and cut off: real processes, a real server, a proxy that breaks what passes. */
+/** Downloads that are stopped, killed and cut off: real processes, a real server, a proxy that breaks connections. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
@@ -212,7 +212,7 @@ describe('a partial file', { timeout: 60_000 }, () => {
     expect(await readdir(work)).toEqual(['model'])
   })
 
-  it('that nobody continued for a week is removed by the next download', async () => {
+  it('that was not continued for a week is removed by the next download', async () => {
     const stale = at(`.${'a'.repeat(64)}.bucket-partial`)
     const recent = at(`.${'b'.repeat(64)}.bucket-partial`)
     for (const path of [stale, recent]) await writeFile(path, 'x')

@@ -1,4 +1,4 @@
-/** What 201 means on the local server: a process that dies at any moment takes nothing with it, and leaves nothing half. */
+/** A 201 of the local server survives a process that dies at any moment, and no store is left half done. */
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { request } from 'node:http'
@@ -42,7 +42,7 @@ async function listed(artifact: string): Promise<{ version: string; digest: stri
 }
 
 describe('a server that is killed in the middle of stores', { timeout: 120_000 }, () => {
-  it('has lost no acknowledged store, and shows nothing that is not whole', async () => {
+  it('keeps every acknowledged store, and shows only complete artifacts', async () => {
     const acknowledged = new Map<string, string>()
     for (let round = 0; round < 4; round += 1) {
       let enough = () => {}
@@ -57,7 +57,7 @@ describe('a server that is killed in the middle of stores', { timeout: 120_000 }
           const bytes = randomBytes(1 + ((index * 7919 + name * 104_729) % 300_000))
           const status = await store('killed', version, bytes).catch(() => undefined)
           if (status === 201) acknowledged.set(version, digestOf(bytes))
-          // No answer is what a kill looks like; any other answer is none that a living server gives here.
+          // A kill shows as a missing response. Any other failure is an error of the running server.
           else if (alive) throw new Error(`${version} was answered ${status}`)
           if (acknowledged.size >= goal) enough()
         }
@@ -73,14 +73,14 @@ describe('a server that is killed in the middle of stores', { timeout: 120_000 }
     const entries = await listed('killed')
     const visible = new Map(entries.map(({ version, digest }) => [version, digest]))
     for (const [version, digest] of acknowledged) expect(visible.get(version), version).toBe(digest)
-    // Some stores were durable but never answered: those are there too, and as whole as the others.
+    // Some stores were durable although the client got no response: they are complete, too.
     for (const { version, digest } of entries) {
       const response = await fetch(`${versions('killed')}/${version}`)
       expect(digestOf(new Uint8Array(await response.arrayBuffer())), version).toBe(digest)
     }
   })
 
-  it('shows nothing of a store whose body was still arriving, and takes it when it is sent again', async () => {
+  it('does not show a store whose body was still arriving, and accepts it when it is sent again', async () => {
     const bytes = randomBytes(8 * 1024 * 1024)
     const url = `${versions('half')}/v1`
     const outgoing = request(url, {
@@ -88,7 +88,7 @@ describe('a server that is killed in the middle of stores', { timeout: 120_000 }
       headers: { 'X-Artifact-Digest': digestOf(bytes), 'Content-Length': bytes.length },
     }).on('error', () => {})
     outgoing.write(bytes.subarray(0, bytes.length - 1))
-    // All but the last byte has a temporary: the server has it, and cannot be done.
+    // The temporary file has all but the last byte: the server has them, and cannot be done.
     await expect.poll(() => readdir(join(folder, 'data', 'tmp'))).not.toEqual([])
     await server.kill()
     outgoing.destroy()

@@ -1,4 +1,4 @@
-/** Folders that are pushed and pulled: real processes, a real server, a proxy that breaks what passes. */
+/** Folders that are pushed and pulled: real processes, a real server, a proxy that breaks connections. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'

@@ -1,4 +1,4 @@
-/** Bytes are streams: the size of an artifact is not in the memory of the server, nor of the command. */
+/** Bytes are streams: neither the server nor the command holds a whole artifact in memory. */
 import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { request } from 'node:http'
@@ -34,7 +34,7 @@ afterAll(async () => {
 })
 
 describe('an artifact of 1 GiB', { timeout: 120_000 }, () => {
-  it('is stored and fetched with less than 200 MiB of the server’s memory', async () => {
+  it('is stored and fetched while the server uses less than 200 MiB', async () => {
     const hash = createHash('sha256')
     for (const bytes of blocks()) hash.update(bytes)
     const digest = `sha256:${hash.digest('hex')}`

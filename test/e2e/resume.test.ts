@@ -1,6 +1,6 @@
 /**
- * Uploads that are killed and go on: real processes, a real server, a large file. What the server acknowledged is counted
- * in its operation log: a line with status 200 for each part that came to rest.
+ * Uploads that are killed and resumed: real processes, a real server, a large file. The server's operation log shows the
+ * acknowledged parts: one line with status 200 for each.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,9 +13,9 @@ import { MIB, partCount, partSize } from '../../lib/domain/limits.ts'
 import { someBytes } from '../unit/client/played-front.ts'
 
 const PROGRAM = ['--import', 'tsx', resolve('bin/bucket.ts')]
-/** Of each process, in bytes. */
+/** Memory limit of each process, in bytes. */
 const MEMORY = 250 * MIB
-/** More than a process may use, so that none holds it whole. Larger ones, such as 5 GiB, are for asking. */
+/** Larger than the memory limit, so that no process can hold it whole. Larger sizes, such as 5 GiB, can be set by hand. */
 const SIZE = Number(process.env.RESUME_TEST_BYTES ?? 320 * MIB)
 
 interface Operation {
@@ -55,13 +55,13 @@ async function bucket(...args: string[]) {
   return { exit, stdout, stderr }
 }
 
-/** The most memory that a process has had, in bytes; 0 where the system does not tell, or when it is over. */
+/** Peak memory of a process in bytes; 0 after it has ended, and where the system does not report it. */
 async function peakMemory({ pid }: { pid?: number | undefined }): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024
 }
 
-/** Of blocks that all differ, so that a part in the wrong place is noticed. */
+/** All blocks differ, so that a part in the wrong place is noticed. */
 async function generate(path: string, size: number): Promise<void> {
   const block = someBytes(partSize(size))
   const file = await open(path, 'wx')
@@ -72,7 +72,7 @@ async function generate(path: string, size: number): Promise<void> {
   await file.close()
 }
 
-/** Stores in a process that is killed as soon as the server has acknowledged `parts` parts in all. */
+/** Stores in a process, and kills it as soon as the server has acknowledged `parts` parts in total. */
 async function killedPut(ref: string, path: string, parts: number): Promise<number> {
   const child = start(['put', ref, path, '--quiet'])
   const closed = once(child, 'close')
@@ -111,7 +111,7 @@ afterAll(async () => {
 })
 
 describe('an upload that is killed', () => {
-  it('goes on in a second process that knows only file and reference', { timeout: 120_000 }, async () => {
+  it('resumes in a second process that has only the file and the ref', { timeout: 120_000 }, async () => {
     const size = 5 * 16 * MIB - 1
     const ref = 'b/second/v1'
     await generate(join(folder, 'first'), size)
@@ -137,7 +137,7 @@ describe('an upload that is killed', () => {
     expect((await bucket('uploads', ref, '--file', copy, '--abort')).exit).toBe(4)
   })
 
-  it('three times finishes all the same, in little memory, and sends no acknowledged part twice', {
+  it('three times completes in bounded memory, and sends no acknowledged part twice', {
     timeout: 600_000,
   }, async () => {
     const path = join(folder, 'large')

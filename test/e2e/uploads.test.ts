@@ -1,4 +1,7 @@
-/** Uploads to a real server process by nothing but `fetch`: killed wherever it hurts, started again, gone on with, and never wrong. */
+/**
+ * Uploads to a real server process with plain `fetch`: the server is killed at the worst moments and restarted, and the uploads
+ * resume with correct bytes.
+ */
 import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -27,7 +30,7 @@ async function killAndRestart() {
 }
 const hex = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
-/** An artifact that is never whole in memory: each part is the same block with its number in front. */
+/** An artifact that is never in memory as a whole: each part is the same block with its number in front. */
 function artifact(size: number, block = 16 * MIB) {
   const content = someBytes(block)
   const count = Math.ceil(size / block)
@@ -73,7 +76,7 @@ const received = async (of: Artifact) => {
 }
 
 async function send({ method, url, headers }: Request, body: Uint8Array<ArrayBuffer>): Promise<number> {
-  // `fetch` writes the length itself, and this very one.
+  // `fetch` sets Content-Length itself, to this value.
   expect(headers['content-length']).toBe(String(body.byteLength))
   const { 'content-length': _, ...others } = headers
   const response = await fetch(url, { method, headers: others, body })
@@ -87,7 +90,7 @@ async function sendPart(of: Artifact, number: number): Promise<number> {
   })
   return send(asked.body.parts[0].request, bytes)
 }
-/** Four at a time. */
+/** Sends four parts at a time. */
 async function sendParts(of: Artifact, numbers: readonly number[]) {
   const left = [...numbers]
   await Promise.all(
@@ -114,10 +117,10 @@ async function expectStored(of: Artifact) {
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at)
 
 describe('an upload in parts', () => {
-  it('goes on after kill -9 between parts, in the middle of parts, and while it is verified; the server stays below 250 MiB', {
+  it('resumes after kill -9 between parts, in the middle of parts, and during verification; the server stays below 250 MiB', {
     timeout: 240_000,
   }, async () => {
-    // More than the server may use, so that it cannot hold it whole.
+    // Larger than the server's memory limit, so that the server cannot hold it whole.
     const large = artifact(320 * MIB + 12_345)
     expect(await begin(large, 'multipart')).toMatchObject({
       status: 201,
@@ -127,7 +130,7 @@ describe('an upload in parts', () => {
     const peaks = [server.peakMemory()]
     await killAndRestart()
 
-    // Found again by reference and digest, with every part that was acknowledged.
+    // The upload is found by ref and digest, with every acknowledged part.
     expect(await begin(large, 'multipart')).toMatchObject({ status: 200 })
     expect(await received(large)).toEqual(numbers(1, 6))
     await sendParts(large, numbers(7, 12))
@@ -136,7 +139,7 @@ describe('an upload in parts', () => {
     await killAndRestart()
     const outcomes = await Promise.all(cut)
     const there = await received(large)
-    // What was acknowledged is there; what was not may be.
+    // Acknowledged parts must be present; others may be.
     const sure = [...numbers(1, 12), ...[13, 14, 15].filter((_, at) => outcomes[at] === 200)]
     expect(there).toEqual(expect.arrayContaining(sure))
     const incomplete = await commit(large)
@@ -158,7 +161,7 @@ describe('an upload in parts', () => {
     expect(await readdir(join(dataDir, 'staging'))).toEqual([])
   })
 
-  it('whose server is stopped while it verifies is verified after the next start', {
+  it('is verified after a restart when the server stops during verification', {
     timeout: 60_000,
   }, async () => {
     const large = artifact(200 * MIB)
@@ -171,7 +174,7 @@ describe('an upload in parts', () => {
     await expectStored(large)
   })
 
-  it('with right parts and a wrong whole fails, and nothing is visible', async () => {
+  it('whose parts match but whose whole does not fails, and does not become visible', async () => {
     const right = artifact(20 * MIB)
     const wrong = { ...right, digest: `sha256:${'0'.repeat(64)}` }
     await begin(wrong, 'multipart')
@@ -188,7 +191,7 @@ describe('an upload in parts', () => {
 })
 
 describe('an upload in one request', () => {
-  it('whose server is killed before the commit is found with its bytes, which are hashed again', async () => {
+  it('is found with its bytes after the server was killed before the commit, and the bytes are hashed again', async () => {
     const small = artifact(3 * MIB)
     const { body: upload } = await begin(small, 'single')
     expect(await send(upload.request ?? expect.fail('no request'), small.part(1))).toBe(200)
@@ -199,7 +202,7 @@ describe('an upload in one request', () => {
     await expectStored(small)
   })
 
-  it('is committed at once by the server that took its bytes, and its request is in no log', async () => {
+  it('is committed at once by the server that received its bytes, and its presigned URL is not in a log', async () => {
     let log = ''
     server.child.stderr?.on('data', (chunk: Buffer) => {
       log += chunk

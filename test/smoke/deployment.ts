@@ -1,6 +1,6 @@
 /**
- * The deployment that a smoke test looks at from outside: the public client, and plain requests beside it whose path, headers and
- * body are exactly the given ones. Plain requests carry the caller's authorization unless they are sent as a stranger.
+ * The deployment under a smoke test, from outside: the public client, and plain requests whose path, headers and body are sent
+ * exactly as given. Plain requests carry the caller's authorization unless they are sent without one.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { type Auth, authForHost, authorizer } from '../../lib/client/api/auth.ts'
@@ -14,7 +14,7 @@ import { expectSame, expectThat, Unexpected } from './report.ts'
 
 export interface PlainRequest {
   readonly method: string
-  /** Begins with `/v1`, which stands for the root, wherever that is mounted. */
+  /** Begins with `/v1`, which stands for the API root, no matter where it is mounted. */
   readonly path: string
   readonly headers?: HeaderLines
   readonly body?: Uint8Array
@@ -30,16 +30,16 @@ export interface Deployment {
   readonly limits: Limits
   readonly auth: Auth['kind']
   readonly bucketId: string
-  /** Lambda behind a gateway, and not the Node server. */
+  /** True for Lambda with a gateway, false for the Node server. */
   readonly isGateway: boolean
-  /** Something that stands in for AWS: it obeys no policies and has no limits of payloads. */
+  /** True for an emulator of AWS: it ignores policies and has no payload limits. */
   readonly isEmulated: boolean
   send(request: PlainRequest): Promise<RawResponse>
-  /** Without authorization, or with the given one. */
+  /** Sends a request without authorization, or with the given one. */
   sendAsStranger(request: PlainRequest): Promise<RawResponse>
-  /** As `send`, for bodies that may be refused before they have left: what counts is the answer. */
+  /** As `send`, for bodies that may be refused before all of them are sent: only the response counts. */
   sendLarge(request: PlainRequest & { readonly body: Uint8Array }): Promise<RawResponse>
-  /** Sends nothing but what is given to an address that the deployment handed out. */
+  /** Sends exactly the given message to an address from the deployment. */
   follow(request: {
     method: string
     url: string
@@ -48,7 +48,7 @@ export interface Deployment {
   }): Promise<RawResponse>
 }
 
-/** @throws NetworkError or BucketError when the deployment does not say what it is. */
+/** @throws NetworkError or BucketError if the deployment does not describe itself. */
 export async function openDeployment(
   url: string,
   given: Auth | undefined,
@@ -112,7 +112,7 @@ export async function openDeployment(
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 export const digestOf = (bytes: Uint8Array): string => `sha256:${sha256(bytes)}`
 
-/** An identifier that no earlier run can have used. */
+/** An identifier that is new in every run. */
 export const freshId = (prefix: string): string => `${prefix}-${randomBytes(8).toString('hex')}`
 
 export function jsonOf(response: RawResponse): Record<string, unknown> {
@@ -132,7 +132,7 @@ export function expectStatus(response: RawResponse, ...statuses: readonly number
   )
 }
 
-/** Checks that a refusal is a problem document as docs/http-api.md, section 8, has it. @returns its members. */
+/** Checks that a refusal is a problem document as in docs/http-api.md, section 8. @returns its members. */
 export function expectProblem(response: RawResponse, ...codes: readonly string[]): Record<string, unknown> {
   const type = header(response, 'Content-Type') ?? 'none'
   expectThat(

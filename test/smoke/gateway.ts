@@ -1,5 +1,4 @@
-/** What the gateway says by itself: to strangers, and to bodies that no function can take. */
-
+/** The gateway's own responses: to callers without permission, and to bodies that are too large for a function. */
 import { MIB } from '../../lib/domain/limits.ts'
 import { artifactRef } from '../../lib/domain/refs.ts'
 import { entryPath, servicePath, versionPath } from '../../lib/protocol/routes.ts'
@@ -9,7 +8,7 @@ import { NotShown, type Report } from './report.ts'
 
 const RESPONSES = 'the gateway’s responses (lib/infra/gateway-responses.ts)'
 
-/** Headers with which nobody is let in, by kind of authorization. */
+/** Headers that must be refused, by kind of authorization. */
 const WRONG: Readonly<Record<string, HeaderLines>> = {
   iam: [
     ['X-Amz-Date', '20200101T000000Z'],
@@ -18,8 +17,8 @@ const WRONG: Readonly<Record<string, HeaderLines>> = {
       `AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20200101/us-east-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=${'0'.repeat(64)}`,
     ],
   ],
-  bearer: [['Authorization', 'Bearer nobody']],
-  'api-key': [['X-Api-Key', 'nobody']],
+  bearer: [['Authorization', 'Bearer invalid']],
+  'api-key': [['X-Api-Key', 'invalid']],
 }
 
 export async function checkStrangers(at: Deployment, report: Report): Promise<void> {
@@ -33,7 +32,7 @@ export async function checkStrangers(at: Deployment, report: Report): Promise<vo
   for (const [what, request] of Object.entries(requests)) {
     const name = `${what} without credentials is refused with a problem`
     if (at.auth === 'none') {
-      report.skip(name, 'this deployment was called without any (--auth none)')
+      report.skip(name, 'this run sends no authorization (--auth none)')
       continue
     }
     await report.check(name, `${RESPONSES}; access of the deployment`, async () => {
@@ -45,7 +44,7 @@ export async function checkStrangers(at: Deployment, report: Report): Promise<vo
   }
   const wrong = WRONG[at.auth]
   const name = 'wrong credentials are refused with a problem'
-  if (!wrong) return report.skip(name, 'this deployment was called without any (--auth none)')
+  if (!wrong) return report.skip(name, 'this run sends no authorization (--auth none)')
   await report.check(name, RESPONSES, async () => {
     const response = await at.sendAsStranger({ method: 'GET', path: entryPath(ref), headers: wrong })
     if (at.isEmulated && at.auth === 'iam' && response.status === 404)
@@ -55,7 +54,7 @@ export async function checkStrangers(at: Deployment, report: Report): Promise<vo
   })
 }
 
-/** Sizes around what stands in the way: the inline limit, Lambda's event (about 4.48 MiB), the gateway's 10 MB. */
+/** Sizes around each limit: the inline limit, Lambda's event (about 4.48 MiB), the gateway's 10 MB. */
 const TOO_LARGE = [4.2, 4.6, 9, 11]
 
 export async function checkBodies(at: Deployment, report: Report): Promise<void> {
@@ -75,7 +74,7 @@ export async function checkBodies(at: Deployment, report: Report): Promise<void>
   for (const size of TOO_LARGE) {
     const name = `a body of ${size} MiB is refused with a problem`
     if (!at.isGateway) {
-      report.skip(name, `this front takes bodies up to ${at.limits.maxInlineBytes} bytes`)
+      report.skip(name, `this deployment accepts bodies up to ${at.limits.maxInlineBytes} bytes`)
       continue
     }
     const way = at.isEmulated ? ', by the function: an emulator has no limit of its own' : ''
@@ -84,7 +83,7 @@ export async function checkBodies(at: Deployment, report: Report): Promise<void>
       `${RESPONSES}: REQUEST_TOO_LARGE, DEFAULT_4XX, INTEGRATION_FAILURE`,
       async () => {
         const response = await put(Buffer.alloc(Math.floor(size * MIB), 'too large '))
-        // A 5xx would send clients into retries that cannot help.
+        // Clients would retry a 5xx, which cannot help here.
         expectProblem(response, 'inline_too_large')
         return `${response.status}${way}`
       },

@@ -1,4 +1,6 @@
-/** Identifiers with every character that a way of paths may change: each written form must lead to the same artifact. */
+/**
+ * Identifiers with every character that a proxy or gateway may rewrite in a path: each spelling must lead to the same artifact.
+ */
 import { artifactRef } from '../../lib/domain/refs.ts'
 import { type Deployment, digestOf, expectStatus, freshId, jsonOf } from './deployment.ts'
 import { expectSame, type Report } from './report.ts'

@@ -84,11 +84,11 @@ export async function checkLife(at: Deployment, report: Report): Promise<void> {
       expectSame('their SHA-256', sha256(Buffer.concat(chunks)), sha256(bytes))
     },
   )
-  await report.check('the entry is what the store answered', `${CONTRACT}, section 3`, async () => {
+  await report.check('the entry equals the response of the store', `${CONTRACT}, section 3`, async () => {
     const entry = await at.client.entry(ref)
     expectSame('digest and size', [entry.digest, entry.size], [digest, bytes.length])
   })
-  await report.check('the list has it', `${CONTRACT}, section 6`, async () => {
+  await report.check('the list contains it', `${CONTRACT}, section 6`, async () => {
     const versions: string[] = []
     for await (const entry of at.client.listVersions(ref)) versions.push(entry.ref.version)
     expectSame('versions', versions, ['v1'])
@@ -102,7 +102,7 @@ export async function checkLife(at: Deployment, report: Report): Promise<void> {
     expectSame('versions of nothing', jsonOf(none).versions, [])
   })
   const head = () => at.send({ method: 'HEAD', path: versionPath(ref) })
-  await report.check('HEAD tells digest and size', `${CONTRACT}, section 5`, async () => {
+  await report.check('HEAD returns digest and size', `${CONTRACT}, section 5`, async () => {
     const response = await head()
     expectStatus(response, 200)
     expectSame('X-Artifact-Digest', header(response, 'X-Artifact-Digest'), digest)
@@ -173,16 +173,16 @@ export async function checkLife(at: Deployment, report: Report): Promise<void> {
   })
 }
 
-/** Fixed bytes under a fixed name: whatever an earlier run stored must be there, unchanged. */
+/** Fixed bytes under a fixed name: bytes that an earlier run stored must still be there, unchanged. */
 export async function checkMemory(at: Deployment, report: Report): Promise<void> {
   const ref = `${at.bucketId}/kept/v1`
   const bytes = Buffer.from('what an earlier run of the smoke test stored is still there\n')
   const started = Date.now()
-  await report.check('what an earlier run stored is there, unchanged', 'npm run audit', async () => {
+  await report.check('the artifact of earlier runs is unchanged', 'npm run audit', async () => {
     const { created, entry } = await at.client
       .put(ref, bytes, { uploadedBy: 'smoke-test' })
       .catch((error) => {
-        // Other bytes under this name were never a run of ours.
+        // Only a run of this test stores under this name, so other bytes are an error.
         if (!isBucketError(error, 'version_exists')) throw error
         const { stored } = error.details
         throw new NotShown(`${ref} has other bytes (${stored.digest}): use another --bucket-id`)

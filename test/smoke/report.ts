@@ -1,6 +1,6 @@
-/** What a smoke test saw: one line for each check as it is made, with all that a deployer needs where one failed. */
+/** The report of a smoke test: one line per check, with the details that a deployer needs for each failure. */
 
-/** A promise that was not kept. */
+/** A broken promise. */
 export class Unexpected extends Error {
   readonly expected: string
   readonly seen: string
@@ -12,7 +12,7 @@ export class Unexpected extends Error {
   }
 }
 
-/** Something that this deployment, or the way to it, cannot show. */
+/** A promise that cannot be checked on this deployment, or through its network path. */
 export class NotShown extends Error {}
 
 export function expectThat(kept: boolean, expected: string, seen: unknown): void {
@@ -30,10 +30,9 @@ export class Report {
   #skipped = 0
 
   /**
-   * Makes one check. It passes when `look` resolves, with what it says beside the line.
-   *
-   * @param where the first place to look at when it fails.
-   * @returns what `look` resolved with; nothing when it did not pass.
+   * Makes one check. It passes when `look` resolves; the result is printed next to the line.
+   * | @param where the first place to look at when it fails.
+   * @returns the result of `look`; undefined if the check failed.
    */
   async check<T>(what: string, where: string, look: () => Promise<T>): Promise<T | undefined> {
     try {
@@ -67,7 +66,7 @@ export class Report {
     return this.#failed === 0
   }
 
-  /** The closing line, alone on its line, for people and for machines. */
+  /** The last line, on a line of its own, for people and programs. */
   get summary(): string {
     return `${this.#passed} passed, ${this.#failed} failed, ${this.#skipped} skipped`
   }

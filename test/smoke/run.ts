@@ -1,6 +1,7 @@
 /**
- * `npm run smoke -- --url https://…/v1`: a short black-box check of a real deployment, with what no emulator can show.
- * What it stores stays for ever, as everything in Bucket does. Exit status 0: nothing failed; 1: something did; 2: misused.
+ * `npm run smoke -- --url https://…/v1`: a short black-box check of a real deployment, for promises that no emulator can show.
+ * The artifacts that it stores are permanent, as all artifacts are. Exit status 0: no failure; 1: at least one failure; 2:
+ * invalid usage.
  */
 import { parseArgs } from 'node:util'
 import { readAuth } from '../../lib/cli/connection.ts'
@@ -21,7 +22,7 @@ const USAGE = `npm run smoke -- --url https://…/v1 [options]
   --auth KIND        none, iam, bearer or api-key (env: ${env.auth}; default: iam for an execute-api address, else none);
                      the token comes from ${env.token}, the region of iam from the address or ${env.awsRegion};
                      the key in ${env.apiKey}, where that is set, is sent with each of them
-  --bucket-id NAME   under which it stores, about 20 MiB in each run, which stay for ever (default: smoke)`
+  --bucket-id NAME   for its artifacts, about 20 MiB per run, which are permanent (default: smoke)`
 
 function readSettings() {
   const text = { type: 'string' } as const
@@ -30,7 +31,7 @@ function readSettings() {
   })
   const url = values.url ?? process.env[env.url]
   if (!url || !URL.canParse(url))
-    throw new UsageError('--url names no deployment', 'Give the root of its API.')
+    throw new UsageError('--url is missing or invalid', 'Give the root of the API.')
   const bucketId = parseBucketId(values['bucket-id'])
   if (!bucketId.ok) throw new UsageError(`--bucket-id ${bucketId.error}`, 'Choose another.')
   return {
@@ -44,10 +45,10 @@ function readSettings() {
 async function run(): Promise<boolean> {
   const { url, auth, apiKey, bucketId } = readSettings()
   console.log(
-    `Looking at ${url}. What this stores stays for ever: about 20 MiB under the bucket_id ${bucketId} (--bucket-id chooses another).`,
+    `Checking ${url}. This stores about 20 MiB permanently, under the bucket_id ${bucketId} (--bucket-id chooses another).`,
   )
   const report = new Report()
-  const at = await report.check('the API says what it is', 'the address, and --auth', () =>
+  const at = await report.check('the API describes itself', 'the address, and --auth', () =>
     openDeployment(url, auth, apiKey, bucketId),
   )
   if (at) {

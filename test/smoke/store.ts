@@ -1,4 +1,4 @@
-/** What the store behind the front answers to requests that the front signed: nothing of these bytes passes our own code. */
+/** The store's responses to presigned requests: their bytes do not pass through our own code. */
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Digest, parseDigest } from '../../lib/domain/digest.ts'
@@ -30,15 +30,15 @@ const VERIFY_MS = 300_000
 
 export async function checkDownload(at: Deployment, report: Report): Promise<void> {
   const ref = artifactRef({ bucketId: at.bucketId, artifactId: freshId('download'), version: 'v1' })
-  const bytes = Buffer.from('bytes behind a URL')
-  await at.client.put(ref, bytes, { contentType: 'text/x-smoke' }).catch(() => undefined) // told by the next check
+  const bytes = Buffer.from('bytes of a URL')
+  await at.client.put(ref, bytes, { contentType: 'text/x-smoke' }).catch(() => undefined) // the next check reports it
   const where = async () => {
     const response = await at.send({ method: 'GET', path: downloadPath(ref) })
     expectStatus(response, 200)
     return jsonOf(response) as unknown as DownloadMessage
   }
   const open = ({ method, url, headers }: DownloadMessage, more: Record<string, string> = {}) => {
-    // A front that gives the bytes itself names a path of its own, which is asked like any other.
+    // A server that sends the bytes itself names a path of its own, which is requested in the same way.
     if (url.startsWith('/'))
       return at.send({ method, path: url, headers: Object.entries({ ...headers, ...more }) })
     return at.follow({ method, url, headers: { ...headers, ...more } })
@@ -59,7 +59,7 @@ export async function checkDownload(at: Deployment, report: Report): Promise<voi
       )
     },
   )
-  await report.check('it gives ranges', SIGNING, async () => {
+  await report.check('it serves ranges', SIGNING, async () => {
     const response = await open(await where(), { Range: 'bytes=6-11' })
     expectStatus(response, 206)
     expectSame('the range', response.body.toString(), bytes.subarray(6, 12).toString())
@@ -158,7 +158,7 @@ export async function checkSingleUpload(at: Deployment, report: Report): Promise
   await report.check('the store refuses a second object under a final key', SIGNING, async () => {
     expectSame('the status', sent(await send(bytes)), 412)
   })
-  await report.check('a store of its own, without If-None-Match, is refused', SIGNING, async () => {
+  await report.check('a PUT without If-None-Match is refused', SIGNING, async () => {
     const { 'if-none-match': _, ...headers } = request.headers
     expectStatus(await at.follow({ ...request, headers, body: bytes }), 400, 403, 412)
   })
