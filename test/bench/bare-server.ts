@@ -1,6 +1,6 @@
 /**
- * The floor that Bucket is measured against: the least a Node server can do and still keep what it is sent: hash, write, fsync,
- * link. No ledger, no checks of the request, no durable names.
+ * The floor that Bucket is compared with: the minimum that a Node server can do and still keep its data: hash, write, fsync,
+ * link. It has no ledger, no checks of the request, no durable names.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'

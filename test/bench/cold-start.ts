@@ -1,4 +1,4 @@
-/** The Lambda bundles as they are deployed: their size, and how long a fresh process takes to load one. */
+/** The Lambda bundles as they are deployed: their size, and the time that a fresh process takes to load one. */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** What the machine allows before any server: hashing alone, and putting bytes on the disk for good. */
+/** The limits of the machine without a server: hashing alone, and writing bytes durably to the disk. */
 import { createHash, randomBytes } from 'node:crypto'
 import { link, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** What a store and a page of the list cost when one artifact has many versions. */
+/** The cost of a store and of a page of the list when one artifact has many versions. */
 import { join } from 'node:path'
 import { digestFromHex } from '../../lib/domain/digest.ts'
 import { artifactRef } from '../../lib/domain/refs.ts'
@@ -31,7 +31,7 @@ export async function ledgerGrowth(folder: string): Promise<void> {
   }
 }
 
-/** Entries alone: their blobs are never read here. */
+/** Entries without blobs, because these measurements do not read any. */
 async function fill(dataDir: string, versions: number): Promise<void> {
   const folder = await openFolder(dataDir)
   const entry = (index: number) => ({

@@ -1,4 +1,4 @@
-/** What it costs to build the index of a ledger from its log, which is what a start after a crash or with a lost index does. */
+/** The time to build the index of a ledger from its log, as a start after a crash or with a lost index does. */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'

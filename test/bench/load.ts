@@ -1,4 +1,4 @@
-/** Clients that store and fetch as fast as the answers come, over connections that stay open; and what they saw. */
+/** Clients that store and fetch as fast as responses arrive, over keep-alive connections; and their measurements. */
 import { createHash, randomBytes } from 'node:crypto'
 import { Agent, request } from 'node:http'
 import { performance } from 'node:perf_hooks'
@@ -20,7 +20,7 @@ export interface Measured {
   readonly p99: number
 }
 
-/** Bytes of one size, the same each time for one seed, without ever being whole in memory. */
+/** Bytes of one size, reproducible from a seed, and never in memory as a whole. */
 export interface Payload {
   readonly size: number
   readonly digest: string
@@ -40,7 +40,7 @@ export function payload(size: number, seed: number): Payload {
   return { size, digest: `sha256:${hash.digest('hex')}`, chunks }
 }
 
-/** Runs `operations` calls of `act` with `clients` of them under way at any time. */
+/** Runs `operations` calls of `act`, `clients` of them concurrently. */
 export async function measure(
   cell: Cell,
   act: (agent: Agent, index: number) => Promise<void>,
@@ -87,7 +87,7 @@ export function put(agent: Agent, url: string, { size, digest, chunks }: Payload
   })
 }
 
-/** @param size the bytes that must come; any number where it is left out. */
+/** @param size the expected number of bytes; any number if omitted. */
 export function get(agent: Agent, url: string, size?: number): Promise<void> {
   return new Promise((resolve, reject) => {
     request(url, { agent }, (response) => {

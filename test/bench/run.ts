@@ -103,7 +103,7 @@ const runCell = (subject: Subject, cell: Cell): Promise<{ store: Row; fetch: Row
   inFolder(async (folder) => {
     const server = await subject.start(folder)
     try {
-      // Large payloads are alike but for their names: making each one anew would measure the maker.
+      // Large payloads are the same under different names: generating each one would measure the generator.
       const shared = cell.size > MIB ? payload(cell.size, 0) : undefined
       const payloads = Array.from(
         { length: cell.operations },
@@ -127,7 +127,7 @@ const runCell = (subject: Subject, cell: Cell): Promise<{ store: Row; fetch: Row
     }
   })
 
-/** A disk has good and bad seconds: small cells run several times, the two servers in turn. */
+/** The speed of a disk varies from second to second: small cells run several times, the two servers in turn. */
 const rounds = ({ size }: Cell) => (values.quick || size >= 1024 * MIB ? 1 : size >= 256 * MIB ? 3 : 5)
 /** The round of the median rate. */
 const median = (rows: Row[]) => rows.sort((a, b) => a.rate - b.rate)[Math.floor(rows.length / 2)]

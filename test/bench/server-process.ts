@@ -1,4 +1,4 @@
-/** A server under measurement as a process of its own, with what the kernel says about its memory and processor time. */
+/** A server under measurement as a process of its own, with the kernel's figures for its memory and processor time. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -53,7 +53,7 @@ function peakMemory(child: ChildProcess): number {
 }
 
 function resetPeak(child: ChildProcess): void {
-  // Linux forgets the high-water mark when 5 is written here (proc(5)).
+  // Writing 5 here resets the peak in Linux (proc(5)).
   writeFileSync(proc(child, 'clear_refs'), '5')
 }
 

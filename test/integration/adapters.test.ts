@@ -1,7 +1,7 @@
 /**
- * The contract suites of the ports, and the HTTP contract suite over them, on the S3 and DynamoDB of an emulator.
- * Takes the emulator from AWS_ENDPOINT_URL and makes an S3 bucket and a table of its own. The tables that the real stack
- * makes have the same keys, which the infra tests assert.
+ * The contract suites of the ports, and the HTTP contract suite over them, on the S3 and DynamoDB of an emulator. It takes the
+ * emulator from AWS_ENDPOINT_URL and makes an S3 bucket and a table of its own. The tables of the real stack have the same
+ * keys, which the infra tests assert.
  */
 import { DeleteTableCommand } from '@aws-sdk/client-dynamodb'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
@@ -69,7 +69,8 @@ beforeAll(async () => {
   const repository = createRepository({
     blobs: blobStore(await makeBucket(), limits.maxArtifactBytes),
     ledger: createDynamoDbLedger({ client: dynamo, table: await makeTable() }),
-    // The suite below begins no upload; those of the adapters are in upload-adapters.test.ts and on the deployed API.
+    // The suite below begins no uploads; upload-adapters.test.ts and the suite on the deployed API cover the adapters of
+    // uploads.
     uploads: fakeUploads(),
     staging: fakeStaging({ blobs: fakeBlobStore(), clock: Date.now }),
     queue: { send: () => Promise.reject(new Error('nothing is verified here')) },

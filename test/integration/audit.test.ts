@@ -1,4 +1,6 @@
-/** `npm run audit` as a real process on the S3 and DynamoDB of an emulator, over damage that nothing in the service could do. */
+/**
+ * `npm run audit` as a real process on the S3 and DynamoDB of an emulator, with damage that the service itself cannot cause.
+ */
 import { execFile } from 'node:child_process'
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -46,7 +48,7 @@ beforeAll(async () => {
 }, 60_000)
 
 describe('npm run audit', () => {
-  it('exits 0 where every entry has its blob', async () => {
+  it('exits 0 if every entry has its blob', async () => {
     const { exit, lines } = await audit(...names)
     expect(exit).toBe(0)
     expect(lines).toEqual([
@@ -58,7 +60,7 @@ describe('npm run audit', () => {
     ])
   })
 
-  it('prices what no entry names, and still exits 0', async () => {
+  it('prices unreferenced blobs, and still exits 0', async () => {
     await stores.s3.send(new PutObjectCommand({ Bucket, Key: key('v0'), Body: Buffer.alloc(1024 * 1024) }))
     const { exit, lines } = await audit(...names, '--min-age-days', '0', '--usd-per-gb-month', '1024')
     expect(exit).toBe(0)
@@ -71,7 +73,7 @@ describe('npm run audit', () => {
     ])
   })
 
-  it('exits 1, naming each, where blobs are gone or have another size', async () => {
+  it('exits 1 and names each blob that is missing or has another size', async () => {
     await stores.s3.send(new DeleteObjectCommand({ Bucket, Key: key('v1') }))
     await stores.s3.send(new PutObjectCommand({ Bucket, Key: key('v2'), Body: 'other bytes' }))
     const { exit, lines } = await audit(...names)
@@ -83,7 +85,7 @@ describe('npm run audit', () => {
     ])
   })
 
-  it('exits 2 where it could not look, and where it was misused', async () => {
+  it('exits 2 if a store does not respond or the usage is invalid', async () => {
     expect((await audit('--blob-bucket', Bucket, '--ledger-table', 'no-such-table')).exit).toBe(2)
     expect((await audit('--stack', 'no-such-stack')).exit).toBe(2)
     expect((await audit('--blob-bucket', Bucket)).exit).toBe(2)

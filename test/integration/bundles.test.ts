@@ -1,6 +1,6 @@
 /**
- * The Lambda bundles as they are deployed, under the Node of the Lambda runtime, called with events of an API Gateway REST API.
- * Behind them is the stand-in for S3 and DynamoDB: what is shown is the way of bytes through event, bundle and SDK.
+ * The Lambda bundles as they are deployed, under the Node of the Lambda runtime, called with events of an API Gateway REST API,
+ * over the stand-in for S3 and DynamoDB. The tests follow the bytes through event, bundle and SDK.
  */
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
@@ -21,7 +21,7 @@ const bundles: Record<string, Bundle> = {}
 const lambdas: Record<string, LambdaProcess> = {}
 
 beforeAll(async () => {
-  // npm has Node as a package; it is fetched once into npm's cache.
+  // npm has Node as a package; npm's cache keeps it after the first download.
   const { stdout } = await promisify(execFile)('npx', [
     '-y',
     '-p',
@@ -61,7 +61,7 @@ const lambdaOf = (request: GatewayRequest): LambdaProcess => {
 const send = (request: GatewayRequest) => lambdaOf(request).invoke(gatewayEvent(request))
 const storedBytes = () => [...aws.objects.values()][0]?.bytes
 
-test('they run under the Node of the Lambda runtime, alone in their folder', () => {
+test('the bundles run under the Node of the Lambda runtime, alone in their folder', () => {
   for (const lambda of Object.values(lambdas)) expect(lambda.nodeVersion).toMatch(/^v24\./)
 })
 
@@ -72,20 +72,20 @@ test.each([
   expect(bundles[access]?.size).toBeLessThan(limit)
 })
 
-test('the read bundle has no S3 client, and neither bundle what Lambda never loads', () => {
+test('the read bundle has no S3 client, and both bundles leave out the modules that Lambda never loads', () => {
   expect(bundles.read?.modules.filter((name) => name.includes('client-s3'))).toEqual([])
   for (const { modules } of Object.values(bundles))
     expect(modules.filter((name) => /credential-provider-(ini|sso|process)|bowser/.test(name))).toEqual([])
 })
 
 describe('bodies', () => {
-  test('every byte value arrives as it was sent', async () => {
+  test('every byte value arrives unchanged', async () => {
     const bytes = Buffer.from(Array.from({ length: 512 }, (_, at) => at % 256))
     expect((await send(store(bytes))).statusCode).toBe(201)
     expect(storedBytes()).toEqual(bytes)
   })
 
-  test('random bytes of odd lengths arrive as they were sent', async () => {
+  test('random bytes of odd lengths arrive unchanged', async () => {
     for (const size of [0, 1, 2, 3, 1021, 65_537]) {
       aws.reset()
       const bytes = randomBytes(size)
@@ -94,7 +94,7 @@ describe('bodies', () => {
     }
   })
 
-  test('a body that is handed over as text arrives as its UTF-8 bytes', async () => {
+  test('a body that the event holds as text arrives as its UTF-8 bytes', async () => {
     const bytes = Buffer.from('{"loss": 0.25, "note": "größer – ✓ 𝛼"}\r\n\u0000')
     expect((await send(store(bytes, { encoding: 'text' }))).statusCode).toBe(201)
     expect(storedBytes()).toEqual(bytes)
@@ -106,7 +106,7 @@ describe('bodies', () => {
     expect(storedBytes()).toEqual(bytes)
   })
 
-  test('bytes that are not those of the digest are refused, and nothing is stored', async () => {
+  test('bytes with another digest are refused and not stored', async () => {
     const headers = { [HEADERS.artifactDigest]: digestOf(Buffer.from('hello')) }
     const { statusCode, body } = await send(store(Buffer.from('hello\n'), { headers }))
     expect(statusCode).toBe(400)
@@ -124,7 +124,7 @@ describe('the largest bodies', () => {
     expect(storedBytes()?.equals(bytes)).toBe(true)
   })
 
-  test('one byte more is refused in our words, with the way to go on', async () => {
+  test('one byte more is refused with a problem document that says how to continue', async () => {
     const { statusCode, body } = await send(store(randomBytes(LAMBDA_MAX_INLINE_BYTES + 1)))
     expect(statusCode).toBe(413)
     expect(JSON.parse(body)).toMatchObject({
@@ -134,7 +134,7 @@ describe('the largest bodies', () => {
     })
   })
 
-  test('the largest event that Lambda takes is answered', async () => {
+  test('the largest event that Lambda accepts gets a response', async () => {
     const empty = JSON.stringify(gatewayEvent(store(Buffer.alloc(0)))).length
     const bytes = randomBytes(Math.floor((MAX_EVENT_BYTES - empty) / 4) * 3 - 6)
     const event = gatewayEvent(store(bytes))
@@ -151,12 +151,12 @@ describe('names', () => {
     HEADERS.artifactDigest.toLowerCase(),
     HEADERS.artifactDigest.toUpperCase(),
     'x-ARTIFACT-digest',
-  ])('the header %s is read whatever its case', async (name) => {
+  ])('the header %s is read in any case', async (name) => {
     const bytes = Buffer.from('hello')
     expect((await send(store(bytes, { headers: { [name]: digestOf(bytes) } }))).statusCode).toBe(201)
   })
 
-  test('identifiers with reserved characters come back as they are, and encoded in the path', async () => {
+  test('identifiers with reserved characters are unchanged in messages and encoded in paths', async () => {
     const { statusCode, headers, body } = await send(store(Buffer.from('hello')))
     expect(statusCode).toBe(201)
     expect(JSON.parse(body)).toMatchObject(parameters)
@@ -167,7 +167,7 @@ describe('names', () => {
   })
 
   test.each(['a%2Bb', 'a%2Fb', 'a/b', '..', '%'])(
-    '%s is not decoded a second time: it is no identifier',
+    '%s is not decoded a second time, so it is an invalid identifier',
     async (version) => {
       const request = store(Buffer.from('hello'), { parameters: { ...parameters, version } })
       const { statusCode, body } = await send(request)
@@ -185,7 +185,7 @@ describe('reading what was stored', () => {
     aws.calls.length = 0
   })
 
-  test('a fetch redirects to a URL that gives the bytes, without a call of S3', async () => {
+  test('a fetch redirects to a URL that serves the bytes, without a call to S3', async () => {
     const { statusCode, headers } = await send({ route: 'fetch', parameters })
     expect(statusCode).toBe(307)
     expect(aws.operations()).toEqual(['GetItem'])
@@ -193,7 +193,7 @@ describe('reading what was stored', () => {
     expect(Buffer.from(await response.arrayBuffer())).toEqual(bytes)
   })
 
-  test('HEAD, entry, download and list answer from the ledger alone', async () => {
+  test('HEAD, entry, download and list read only the ledger', async () => {
     const { bucket_id, artifact_id } = parameters
     const requests: GatewayRequest[] = [
       { route: 'head', parameters },
@@ -205,7 +205,7 @@ describe('reading what was stored', () => {
     expect(aws.operations()).toEqual(['GetItem', 'GetItem', 'GetItem', 'Query'])
   })
 
-  test('each operation is one line of JSON that tells no signature, token or byte', async () => {
+  test('each operation is one line of JSON without signatures, tokens or bytes', async () => {
     const before = lambdas.read?.output() ?? ''
     await send({ route: 'download', parameters })
     const lines = () => (lambdas.read?.output() ?? '').slice(before.length).trim().split('\n')
@@ -215,7 +215,7 @@ describe('reading what was stored', () => {
   })
 })
 
-test('a function whose environment is not complete does not start, and names all that is missing', async () => {
+test('a function with an incomplete environment does not start, and names every missing variable', async () => {
   const { read } = bundles
   if (!read) throw new Error('the bundles are built before')
   const start = startLambda(node, read, {

@@ -1,4 +1,4 @@
-/** Writes what the runner counts: how many tests passed and failed, and why others were skipped. */
+/** Writes the counts for the runner: how many tests passed and failed, and why others were skipped. */
 import { writeFileSync } from 'node:fs'
 import type { Reporter, TestModule } from 'vitest/node'
 

@@ -1,4 +1,4 @@
-/** The deployed API as the HTTP contract suite sees it. */
+/** The deployed API as a target of the HTTP contract suite. */
 import { DEFAULT_MAX_ARTIFACT_BYTES, LAMBDA_MAX_INLINE_BYTES } from '../../lib/domain/limits.ts'
 import { socketTarget, type Target } from '../contract/http/target.ts'
 import { given } from './given.ts'
@@ -13,7 +13,8 @@ export function deployedTarget(): Target {
     cannotWitness: notWitnessed,
   })
   if (notWitnessed['untyped-body'] === undefined) return target
-  // An emulator that reads untyped bodies as text is told the type that the contract assumes for them anyway (section 3).
+  // Sends the default type explicitly to an emulator that reads untyped bodies as text; the contract assumes the same type
+  // (section 3).
   return {
     ...target,
     send: (request) => {

@@ -1,6 +1,6 @@
 /**
- * The real stack, put onto an emulator by the CDK's command line, as its users do. `access` is `none`: no emulator checks
- * signatures of callers; what other choices make of the template is asserted in test/infra.
+ * The real stack, deployed to an emulator with the CDK's command line, as users do it. `access` is `none`, because no emulator
+ * checks the signatures of callers; test/infra asserts the effect of the other choices on the template.
  */
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -64,13 +64,13 @@ export async function deploy(options: CdkOptions): Promise<Deployment> {
 export const destroy = (options: CdkOptions): Promise<void> =>
   cdk(options, ['destroy', ...stack(options), ...settings(options), '--force'])
 
-/** A title that only the functions know: as the sources have it, and as the changed sources have it. */
+/** A title that occurs only in the functions: in the sources, and in the changed sources. */
 export const TITLE = {
   before: 'This version is not stored',
   after: 'This version is not stored here',
 } as const
 
-/** A copy of the project's sources with another title for `version_not_found`: a release whose code differs, visibly. */
+/** A copy of the project's sources with another title for `version_not_found`, which makes the change of a release visible. */
 export function changedProject(work: string): string {
   const copy = join(work, 'changed')
   mkdirSync(copy)

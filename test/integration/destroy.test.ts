@@ -1,4 +1,4 @@
-/** Removing the stack removes no artifact: the S3 bucket and the ledger are retained with all that is in them. */
+/** Removing the stack keeps all artifacts: the S3 bucket and the ledger are retained with their contents. */
 import { DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb'
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import { destroy } from './deployment.ts'
 import { PROJECT } from './emulator.ts'
 import { given } from './given.ts'
 
-test('cdk destroy takes the API away, and leaves blobs and ledger as they are', {
+test('cdk destroy removes the API, and keeps blobs and ledger unchanged', {
   timeout: 300_000,
 }, async (context) => {
   const { emulator, work, deployment } = given()

@@ -18,7 +18,7 @@ export interface EmulatedStores {
 export function emulatedStores(): EmulatedStores {
   const endpoint = process.env.AWS_ENDPOINT_URL
   if (endpoint === undefined) throw new Error('AWS_ENDPOINT_URL names no emulator')
-  // Whatever account this machine knows, the emulator's is meant.
+  // These credentials replace those of the machine, so that tests only ever reach the emulator.
   process.env.AWS_ACCESS_KEY_ID = 'test'
   process.env.AWS_SECRET_ACCESS_KEY = 'test'
   process.env.AWS_REGION = 'us-east-1'

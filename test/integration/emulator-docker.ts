@@ -1,11 +1,11 @@
-/** LocalStack in a container, as compose.yaml pins it, for machines where a Docker engine answers. */
+/** LocalStack in a container, in the version that compose.yaml pins, for machines with a running Docker engine. */
 import { join } from 'node:path'
 import { answers, type Emulator, freePort, PROJECT } from './emulator.ts'
 import { ask, onStop, run } from './processes.ts'
 
 const PULL_AND_START_MS = 600_000
 
-/** Whether an engine answers and has Compose. */
+/** Whether a Docker engine runs and has Compose. */
 export async function dockerAnswers(): Promise<boolean> {
   const engine = await ask('docker', ['info', '--format', '{{.ServerVersion}}'], 5_000)
   return Boolean(engine) && (await ask('docker', ['compose', 'version'], 5_000)) !== undefined

@@ -11,14 +11,14 @@ export type EmulatorName = 'localstack' | 'ministack'
 export const EMULATORS: readonly EmulatorName[] = ['localstack', 'ministack']
 
 export interface Emulator {
-  /** What was started, and how, for the reader of the output. */
+  /** The emulator and its version, for the output. */
   readonly description: string
   readonly endpoint: string
-  /** The end of its log, for the reader of a failure. */
+  /** The end of its log, for failures. */
   log(): Promise<string>
 }
 
-/** A port of loopback that nobody listens on now. */
+/** A port of loopback that is free now. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
@@ -32,7 +32,7 @@ export function freePort(): Promise<number> {
   })
 }
 
-/** Whether a URL answers 200 within two seconds. */
+/** Whether a URL responds with 200 within two seconds. */
 export async function answers(url: string): Promise<boolean> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(2_000) })
@@ -43,7 +43,7 @@ export async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** The environment in which the CDK, the SDK and the suites see the emulator, and never a real account. */
+/** The environment that directs the CDK, the SDK and the suites to the emulator, and never to a real account. */
 export function awsEnvironment(endpoint: string): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_'))
   return {

@@ -1,6 +1,6 @@
 /**
- * Finds a Python that an emulator can run on: on the PATH, or among pyenv's versions, which are often not on it.
- * A Python counts only when it can make virtual environments: Debian ships it without.
+ * Finds a Python for an emulator: on the PATH, or among pyenv's versions, which are often not on it. Only a Python that can
+ * make virtual environments counts, because Debian's python3 cannot by default.
  */
 import { readdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -9,7 +9,7 @@ import { ask } from './processes.ts'
 
 const ASK_MS = 20_000
 
-/** What this machine lacks, in a sentence for its user: no fault of the project, and not its failure. */
+/** A program that this machine lacks, in a sentence for the user: a skip, and not a failure of the project. */
 export class Missing extends Error {
   override readonly name = 'Missing'
 }
@@ -22,7 +22,7 @@ async function pyenvPythons(): Promise<string[]> {
 
 /**
  * @param leastMinor of Python 3.
- * @throws Missing when there is none, or only such that cannot make virtual environments.
+ * @throws Missing without such a Python that can make virtual environments.
  */
 export async function findPython(leastMinor: number): Promise<string> {
   const named = [13, 14, 12, 11, 10].filter((minor) => minor >= leastMinor).map((minor) => `python3.${minor}`)
@@ -31,7 +31,7 @@ export async function findPython(leastMinor: number): Promise<string> {
     const version = await ask(candidate, ['-c', 'import sys; print(*sys.version_info[:2])'], ASK_MS)
     const [major = 0, minor = 0] = version?.split(' ').map(Number) ?? []
     if (major !== 3 || minor < leastMinor) continue
-    // The shims of pyenv give the path of the interpreter behind them.
+    // The shims of pyenv print the path of the real interpreter.
     const path = await ask(candidate, ['-c', 'import ensurepip, venv, sys; print(sys.executable)'], ASK_MS)
     if (path) return path
     incomplete ??= candidate

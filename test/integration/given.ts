@@ -1,6 +1,6 @@
 /**
- * What the runner gives to the suites, through the environment: where the deployment is, on which emulator, and what that
- * emulator cannot witness. AWS_ENDPOINT_URL and credentials are there, too, for the SDK.
+ * The runner's message to the suites, in the environment: where the deployment is, on which emulator, and what that emulator
+ * cannot show. AWS_ENDPOINT_URL and credentials for the SDK are there as well.
  */
 import type { TestContext } from 'vitest'
 import type { EmulatorName } from './emulator.ts'
@@ -22,7 +22,7 @@ export interface Given {
   /** A folder of this run. */
   readonly work: string
   readonly deployment: Deployment
-  /** The name of each probe that did not see what it asked for, and why. */
+  /** The name of each failed probe, and why it failed. */
   readonly notWitnessed: Readonly<Record<string, string>>
 }
 
@@ -37,7 +37,7 @@ export function given(): Given {
   return JSON.parse(text) as Given
 }
 
-/** Skips a test, counted and with the reason, where its emulator would not notice a broken promise. */
+/** Skips a test, counted and with the reason, if its emulator would not notice a broken promise. */
 export function needsWitness(context: TestContext, ...probes: readonly string[]): void {
   for (const probe of probes) {
     const why = given().notWitnessed[probe]

@@ -1,6 +1,6 @@
 /**
- * What the emulators need, installed once for all runs of this machine. A folder counts only when its link was made, which is
- * the last step: an interrupted installation is never taken for a finished one, and two at once do not disturb each other.
+ * Installations of the emulators, shared by all runs of this machine. A folder counts only after its link was made, which is
+ * the last step: an interrupted installation never counts, and two installations at the same time do not disturb each other.
  */
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises'
@@ -37,7 +37,7 @@ export async function installed(name: string, install: (folder: string) => Promi
   return join(CACHE, folder)
 }
 
-/** Removes what interrupted installations of the same pins left behind. */
+/** Removes the remains of interrupted installations of the same pins. */
 async function removeLeftovers(name: string): Promise<void> {
   for (const entry of await readdir(CACHE)) {
     const pid = entry.startsWith(`${name}.`) ? Number(entry.slice(name.length + 1).split('.')[0]) : 0

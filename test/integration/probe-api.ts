@@ -1,11 +1,11 @@
 /**
- * A REST API for the honesty probes of the gateway, made by plain signed requests: a Lambda that gives back the event it got,
+ * A REST API for the honesty probes of the gateway, made with plain signed requests: a Lambda function that returns its event,
  * a method for IAM callers only, one for holders of an API key, and a refusal with a body of its own.
  */
 import { AwsClient } from 'aws4fetch'
 import { zipOf } from './zip.ts'
 
-/** Answers with its event, and with the status and headers that the query asks for. */
+/** Returns its event, with the status and headers that the query contains. */
 const ECHO = `exports.handler = async (event) => ({
   statusCode: Number((event.queryStringParameters || {}).status || 200),
   headers: { 'Content-Type': 'application/json', ...JSON.parse((event.queryStringParameters || {}).headers || '{}') },
@@ -16,7 +16,7 @@ const FUNCTION = 'honesty-echo'
 const ARN = `arn:aws:lambda:us-east-1:000000000000:function:${FUNCTION}`
 const START_MS = 60_000
 
-/** What the gateway's own refusal of an unknown path is configured to say. */
+/** The configured body of the gateway's own refusal of an unknown path. */
 export const REFUSAL = { status: 403, body: '{"code":"forbidden"}', type: 'application/problem+json' }
 
 /** @returns the root of the stage, without a slash at its end. */

@@ -1,4 +1,6 @@
-/** Honesty probes of API Gateway and Lambda: what arrives at a function, what comes back, and what the gateway refuses itself. */
+/**
+ * Honesty probes of API Gateway and Lambda: what arrives at a function, what comes back, and what the gateway refuses itself.
+ */
 import { header, type RawRequest, type RawResponse, sendRaw } from '../support/raw-http.ts'
 import { instead, type Probe, type Sight } from './probe.ts'
 import { makeProbeApi, REFUSAL } from './probe-api.ts'
@@ -6,7 +8,7 @@ import { makeProbeApi, REFUSAL } from './probe-api.ts'
 const MIB = 1024 * 1024
 const CONCURRENT = 20
 
-/** A body that is no text in any encoding, and says so. */
+/** A body that isn't text in any encoding, with a matching media type. */
 const binary = (bytes: number): Partial<RawRequest> => ({
   method: 'PUT',
   headers: [['Content-Type', 'application/octet-stream']],
@@ -55,7 +57,7 @@ export async function gatewayProbes(endpoint: string): Promise<readonly Probe[]>
     required: false,
     look,
   })
-  /** The first of several sights that is none. */
+  /** The first failed observation of several. */
   const all = async (looks: readonly (() => Promise<Sight>)[]): Promise<Sight> => {
     for (const look of looks) {
       const sight = await look()
@@ -63,7 +65,7 @@ export async function gatewayProbes(endpoint: string): Promise<readonly Probe[]>
     }
     return true
   }
-  /** Another path of a resource is none of it: the gateway refuses it, or tells the function what was sent. */
+  /** Another path must not reach the resource: the gateway refuses it, or the function sees the path as it was sent. */
   const leadsNowhere = (...paths: readonly string[]): Promise<Sight> =>
     all(
       paths.map((path) => async () => {
@@ -174,7 +176,7 @@ export async function gatewayProbes(endpoint: string): Promise<readonly Probe[]>
         (event) => event.bodyBytes === 4 * MIB + 1 || `${event.bodyBytes} bytes arrived`,
       ),
     ),
-    probe('any-method', 'OPTIONS, DELETE, POST and PATCH reach a function behind ANY', () =>
+    probe('any-method', 'OPTIONS, DELETE, POST and PATCH reach a function on the method ANY', () =>
       all(
         ['OPTIONS', 'DELETE', 'POST', 'PATCH'].map((method) => async () => {
           const seen = echo('/echo/m', { method })

@@ -1,4 +1,4 @@
-/** Honesty probes of S3 and DynamoDB: the checks on which the invariants lean (docs/emulators.md). */
+/** Honesty probes of S3 and DynamoDB: the checks that the invariants depend on (docs/emulators.md). */
 import { createHash } from 'node:crypto'
 import { CreateTableCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import {
@@ -205,7 +205,7 @@ export async function storeProbes(endpoint: string): Promise<readonly Probe[]> {
     },
     {
       name: 'unsigned-reads',
-      promise: 'S3 gives an object of a private bucket to nobody without a signature',
+      promise: 'S3 refuses unsigned reads of a private bucket',
       required: false,
       look: async () => {
         await put('private', 'bytes')

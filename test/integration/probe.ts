@@ -1,25 +1,25 @@
 /**
- * An honesty probe: asks the raw emulator, without any code of ours, whether it would notice when a promise is broken.
- * A green test means something only where its probe saw the emulator refuse.
+ * An honesty probe asks the raw emulator, without any code of ours, whether it would notice a broken promise. A green test is
+ * only meaningful if its probe has seen the emulator refuse.
  */
 
-/** Saw what AWS does, or saw something else and says what. */
+/** True if the emulator behaves as AWS does, otherwise a description of what it did. */
 export type Sight = true | string
 
 export interface Probe {
-  /** What a test may need to be witnessed; suites ask by this name. */
+  /** Suites that depend on the promise ask for it by this name. */
   readonly name: string
-  /** What AWS does. */
+  /** The behaviour of AWS. */
   readonly promise: string
-  /** Without it a run shows too little to be worth anything: the run fails. */
+  /** A run without this is not meaningful, so it fails. */
   readonly required: boolean
   look(): Promise<Sight>
 }
 
-/** The sentence of a failed look. */
+/** The text of a failed probe. */
 export const instead = (what: unknown): string => `the emulator answered ${String(what)}`
 
-/** Looks, within `limitMs` milliseconds; an emulator that breaks or hangs on the question has not shown it. */
+/** Runs a probe for at most `limitMs` milliseconds. An emulator that crashes or hangs has failed it. */
 export async function look(probe: Probe, limitMs: number): Promise<Sight> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<string>((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * What the emulator of a run can witness, found by asking it. What no question of a few seconds can show is listed as such:
- * nobody should take a green run for more than it saw.
+ * Finds out what the emulator of a run enforces. Promises that no probe of a few seconds can check are listed, so that readers
+ * do not take a green run for more than it shows.
  */
 import { look, type Probe } from './probe.ts'
 import { gatewayProbes } from './probe-gateway.ts'
@@ -9,17 +9,19 @@ import type { Tally } from './tally.ts'
 
 const LOOK_MS = 60_000
 
-/** What holds on every emulator; each is asserted in the synthesized template, and left to the smoke test of a real account. */
+/**
+ * Promises that no emulator checks; each is asserted in the synthesized template, or left to the smoke test of a real account.
+ */
 const NEVER_WITNESSED: Readonly<Record<string, string>> = {
   'iam-roles': 'the roles of the functions are not enforced: the credentials of a run may do everything',
   'time-based': 'lifecycle rules, retention of logs and point-in-time recovery take days to show',
   durability: 'the emulator keeps objects and rows in memory or on one disk',
-  throttling: 'the stage throttles nobody, and DynamoDB has no partitions that could be hot',
+  throttling: 'the stage does not throttle callers, and DynamoDB has no partitions that could be hot',
   'arm64-runtime': 'the functions run on the node of this machine, not in the runtime image of Lambda',
   observability: 'access logs, metrics, alarms and the dashboard are created, but nothing is recorded',
 }
 
-/** Looks at everything, counts it, and returns what is not witnessed: the name of each probe and why. */
+/** Runs all probes, counts them, and returns the failed ones: the name of each probe and the reason. */
 export async function whatIsNotWitnessed(
   endpoint: string,
   tally: Tally,

@@ -1,6 +1,6 @@
 /**
- * Processes of the runner: each leads a process group of its own, so that stopping it stops whatever it started.
- * Everything that was started is stopped by `stopEverything`, also when a step fails or the user presses Ctrl-C.
+ * Processes of the runner: each leads a process group of its own, so that stopping it stops its children. `stopEverything`
+ * stops all of them, also when a step fails or the user presses Ctrl-C.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 export interface CommandOptions {
   readonly cwd?: string
   readonly env?: NodeJS.ProcessEnv
-  /** Where its output goes; `inherit` shows it as it comes. */
+  /** Where its output goes; `inherit` shows it at once. */
   readonly output: { readonly file: string } | 'inherit'
 }
 
@@ -21,7 +21,7 @@ const STOP_MS = 15_000
 
 const cleanups = new Set<() => Promise<void>>()
 
-/** Registers what `stopEverything` does; the returned function does it now, once. */
+/** Registers an action of `stopEverything`; the returned function runs it now, once. */
 export function onStop(cleanup: () => Promise<void>): () => Promise<void> {
   const once = async () => {
     if (cleanups.delete(once)) await cleanup()
@@ -30,7 +30,7 @@ export function onStop(cleanup: () => Promise<void>): () => Promise<void> {
   return once
 }
 
-/** Stops all that is still running, the youngest first. */
+/** Stops all running processes, the newest first. */
 export async function stopEverything(): Promise<void> {
   for (const cleanup of [...cleanups].reverse()) await cleanup()
 }
@@ -40,11 +40,11 @@ export function tail(file: string, lines: number): string {
   try {
     return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')
   } catch {
-    return '' // it wrote nothing yet
+    return '' // no output yet
   }
 }
 
-/** Inside of a suite a command joins the suite's own group, which the runner stops; else it leads a new one. */
+/** Inside a suite a command joins the suite's own group, which the runner stops; otherwise it leads a new one. */
 const LEADS = process.env.VITEST === undefined
 
 function launch(command: string, args: readonly string[], options: CommandOptions): ChildProcess {
@@ -90,7 +90,7 @@ async function stopGroup(child: ChildProcess, end: Promise<unknown>): Promise<vo
   const limit = later(STOP_MS)
   await Promise.race([end, limit.passed])
   limit.cancel()
-  // Members may outlive their leader, and a leader may not listen.
+  // Members may outlive their leader, and a leader may ignore the signal.
   signalGroup(child, 'SIGKILL')
 }
 
@@ -118,7 +118,7 @@ export async function run(
   throw new CommandFailed(`${[command, ...args].join(' ')} ${how}${shown}`)
 }
 
-/** What a short command prints, or nothing when it fails, is missing, or takes longer than `limitMs` milliseconds. */
+/** The output of a short command; empty if it fails, is missing, or takes longer than `limitMs` milliseconds. */
 export async function ask(
   command: string,
   args: readonly string[],

@@ -23,7 +23,7 @@ const READERS = 4
 const target = deployedTarget()
 const { blobBucket, ledgerTable } = given().deployment
 
-/** Reads until the race is over, by the redirect, as a client does: nothing, or the bytes of one digest for ever. */
+/** Reads until the race is over, through the redirect, as a client does: not found, or the bytes of one digest permanently. */
 async function readWhile(racing: () => boolean, ref: Ref): Promise<Set<string>> {
   const seen = new Set<string>()
   do {
@@ -48,7 +48,7 @@ test.for([
   ['different', different],
   ['identical', same],
 ] as const)(
-  `${RACERS} writers of %s bytes: one 201, every other 409 with its entry, readers see nothing or exactly its bytes`,
+  `${RACERS} writers of %s bytes: one 201, every other 409 with its entry, readers see 404 or exactly its bytes`,
   {
     timeout: 120_000,
   },
@@ -70,7 +70,7 @@ test.for([
         winners,
         answers.map((answer) => `${answer.status} ${answer.body.toString('utf8')}`).join('\n'),
       ).toHaveLength(1)
-      const winner = expectEntry(json(winners[0] ?? expect.fail('nobody won')))
+      const winner = expectEntry(json(winners[0] ?? expect.fail('no store won')))
       answers.forEach((answer, at) => {
         if (answer.status === 201) return
         const { conflict, stored } = expectProblem(answer, 'version_exists')
@@ -84,7 +84,7 @@ test.for([
   },
 )
 
-/** Past the API: the table has one row, and S3 holds the bytes of its digest under the row's own key. */
+/** Without the API: the table has one row, and S3 holds the bytes of its digest under the row's own key. */
 async function expectOneRow(ref: Ref, digest: string): Promise<void> {
   const { Items } = await new DynamoDBClient({}).send(
     new QueryCommand({

@@ -1,4 +1,6 @@
-/** A deployment that is updated with other code keeps its URL and its artifacts, and gives no wrong answer meanwhile. */
+/**
+ * A deployment that is updated with other code keeps its URL and its artifacts, and gives no wrong response during the update.
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import {
@@ -19,17 +21,19 @@ import { stopEverything } from './processes.ts'
 
 const target = deployedTarget()
 afterAll(stopEverything)
-/** How long an update may keep callers waiting, in milliseconds. */
+/** Limit for the time that callers wait during an update, in milliseconds. */
 const BUSY_MS = 5_000
 
-/** A 503 that Bucket did not write, nor the gateway in its words: all of theirs have a code (docs/http-api.md, section 8). */
+/**
+ * A 503 that neither Bucket nor the gateway's configured responses wrote: all of theirs have a code (docs/http-api.md, section
+ * 8).
+ */
 const isEmulators = ({ status, body }: RawResponse): boolean => status === 503 && !body.includes('"code"')
 
 /**
- * Sends a request again while the emulator itself answers: LocalStack stops a function in the middle of a call when its code
- * changes, where AWS lets the call end. A 503 of Bucket's stays the failure that it is.
- *
- * @returns the answer of Bucket, and whether the request may have been done before.
+ * Sends a request again while the emulator itself responds: LocalStack stops a function in the middle of a call when its code
+ * changes, where AWS lets the call end. A 503 of Bucket still counts as a failure.
+ * | @returns the response of Bucket, and whether the request may have been carried out before.
  */
 async function answered(send: () => Promise<RawResponse>) {
   const began = performance.now()
@@ -42,7 +46,7 @@ async function answered(send: () => Promise<RawResponse>) {
 
 const title = async () => (json(await get(target, versionPath(freshRef()))) as { title: string }).title
 
-test('changed code is deployed under load: the URL stays, artifacts stay, stores in between are all there', {
+test('changed code is deployed under load: the URL and the artifacts stay, and all stores in between are kept', {
   timeout: 300_000,
 }, async () => {
   const { work, deployment } = given()
@@ -53,7 +57,7 @@ test('changed code is deployed under load: the URL stays, artifacts stay, stores
   const redeployed = deploy({ project: changedProject(work), work, env: process.env }).finally(() => {
     deploying = false
   })
-  redeployed.catch(() => undefined) // where the test fails before it is awaited, that is what is told
+  redeployed.catch(() => undefined) // if the test fails before this is awaited, the test's failure is reported
   const kept: { ref: Ref; body: string }[] = []
   const refused: number[] = []
   do {
@@ -63,13 +67,13 @@ test('changed code is deployed under load: the URL stays, artifacts stay, stores
     const ref = freshRef()
     const { response, isRepeated } = await answered(() => put(target, ref, body))
     const { status } = response
-    // A store that was cut off may have been done all the same: then these very bytes are there.
+    // A store that was cut off may have been carried out: then the stored bytes are these.
     const isFound =
       isRepeated && status === 409 && (json(response) as { conflict?: string }).conflict === 'identical'
     const isStored = status === 201 || isFound
     if (isStored) kept.push({ ref, body })
     else refused.push(status)
-    // A pause, not a wait for something: the update needs the processor more than the load does.
+    // This pause is not a wait: the update needs the processor more than the load does.
     await pause(100)
   } while (deploying)
 

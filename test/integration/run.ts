@@ -1,7 +1,7 @@
 /**
- * `npm run test:integration [-- --emulator localstack|ministack]`: starts an AWS emulator, asks it what it can witness, deploys
- * the real stack with the CDK, runs the suites against it, and stops everything that it started.
- * Exit status: 0 all passed, 1 something failed, 2 this machine lacks what the emulator needs (a counted skip).
+ * `npm run test:integration [-- --emulator localstack|ministack]`: starts an AWS emulator, probes what it enforces, deploys the
+ * real stack with the CDK, runs the suites against it, and stops everything that it started.
+ * Exit status: 0 all passed, 1 at least one failure, 2 this machine lacks a program that the emulator needs (a counted skip).
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -28,7 +28,7 @@ async function runSuites(env: NodeJS.ProcessEnv, work: string, tally: Tally): Pr
   try {
     await run(process.execPath, args, SUITES_MS, options)
   } catch (error) {
-    // Failed tests are counted below; a run that never came to its end is a failure of its own.
+    // Failed tests are counted below; a run that did not reach its end is a failure of its own.
     if (!(error instanceof CommandFailed) || !existsSync(counts)) throw error
   }
   const { passed, failed, skipped }: Counts = JSON.parse(readFileSync(counts, 'utf8'))
@@ -44,7 +44,7 @@ async function runSuites(env: NodeJS.ProcessEnv, work: string, tally: Tally): Pr
 async function main(name: EmulatorName, work: string, tally: Tally): Promise<void> {
   const emulator = await startEmulator(name, work)
   try {
-    console.log(`${emulator.description}, ${emulator.endpoint}\nwhat it can witness:`)
+    console.log(`${emulator.description}, ${emulator.endpoint}\nwhat it enforces:`)
     const notWitnessed = await whatIsNotWitnessed(emulator.endpoint, tally)
     const env = awsEnvironment(emulator.endpoint)
     const options = { project: PROJECT, work, env }

@@ -1,6 +1,6 @@
 /**
- * `bucket serve --store aws` as a real process on the S3 and DynamoDB of an emulator: the HTTP contract, two replicas that know
- * nothing of each other, and bodies that pass through without staying.
+ * `bucket serve --store aws` as a real process on the S3 and DynamoDB of an emulator: the HTTP contract, two independent
+ * replicas, and bodies that are not buffered.
  */
 import { createHash } from 'node:crypto'
 import { request } from 'node:http'
@@ -17,7 +17,7 @@ import { describeUploadApi } from '../contract/http/uploads.ts'
 import { type Served, serveWith } from '../support/served-folder.ts'
 import { emulatedStores } from './emulated-stores.ts'
 
-/** Small enough for the tests of limits, and room for an upload in two parts. */
+/** Small enough for the tests of limits, and large enough for an upload in two parts. */
 const LIMITS = { small: MIB, parts: 80 * MIB, large: 512 * MIB } as const
 type Limit = keyof typeof LIMITS
 
@@ -67,7 +67,7 @@ describeHttpApi('bucket serve --store aws', 'redirect', () => target('small'))
 describeUploadApi('bucket serve --store aws', () => target('parts'))
 
 describe('two replicas', () => {
-  it('race on one ref: exactly one 201, and everybody else gets the winner’s entry', async () => {
+  it('race on one ref: exactly one 201, and all others get the winner’s entry', async () => {
     const ref = freshRef()
     const answers = await Promise.all(
       Array.from({ length: 12 }, (_, at) => put(target(at % 2 ? 'large' : 'replica'), ref, `writer ${at}`)),
@@ -79,7 +79,7 @@ describe('two replicas', () => {
       if (answer.status !== 201) expect([answer.status, json(answer)]).toMatchObject([409, { stored: entry }])
   })
 
-  it('see at once what the other one stored', async () => {
+  it('see at once the artifacts that the other one stored', async () => {
     const ref = freshRef()
     expect((await put(target('large'), ref, 'from one')).status).toBe(201)
     const response = await target('replica').send({ method: 'GET', path: `${versionPath(ref)}/entry` })
@@ -88,7 +88,7 @@ describe('two replicas', () => {
 })
 
 const block = Buffer.alloc(MIB, 'a block of bytes that is not all the same. ')
-/** Blocks that all begin with their own number. */
+/** Blocks that begin with their own number, so that all differ. */
 function* blocks(count: number): Generator<Buffer> {
   for (let at = 0; at < count; at += 1) {
     const next = Buffer.from(block)
@@ -103,7 +103,7 @@ function digestOf(bytes: Iterable<Buffer>): string {
   return `sha256:${hash.digest('hex')}`
 }
 
-/** Streams a body, and says how the server answered it. */
+/** Streams a body, and returns the server's response. */
 function stream(url: string, digest: string, bytes: Iterable<Buffer>, size: number) {
   return new Promise<{ status: number | undefined; body: string }>((resolve, reject) => {
     const outgoing = request(url, {

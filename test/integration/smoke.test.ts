@@ -1,4 +1,4 @@
-/** The smoke test of a real account, on the deployment of an emulator: that it runs, that nothing fails, and that it can fail. */
+/** The smoke test of a real account, on the deployment of an emulator: it runs without a failure, and it can fail. */
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
@@ -27,7 +27,7 @@ describe('npm run smoke', { timeout: 250_000 }, () => {
     }
   })
 
-  it('fails on what is no Bucket, and says where to look', async () => {
+  it('fails for a server that is not Bucket, and says where to look', async () => {
     const server = createServer((_, response) => response.end('{}')).listen(0, '127.0.0.1')
     await new Promise((resolve) => server.once('listening', resolve))
     const address = server.address()
