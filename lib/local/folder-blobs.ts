@@ -10,6 +10,7 @@ import { abortable } from './abortable.ts'
 import type { BlobFiles } from './blob-files.ts'
 import { readFile } from './blob-reader.ts'
 import { removeTemporary } from './disk.ts'
+import type { FreeSpace } from './free-space.ts'
 import type { HeldBlobs } from './ledger/held-blobs.ts'
 import type { LogLedger } from './ledger/log-ledger.ts'
 import { SMALL_BLOB_BYTES } from './ledger/record.ts'
@@ -23,13 +24,14 @@ export interface FolderBlobsOptions {
   readonly ledger: Pick<LogLedger, 'storedBlob'>
   /** The folder of temporaries, on the same file system; nobody else writes there. */
   readonly temporaries: string
+  readonly space: FreeSpace
   /** Signs presigned requests. */
   readonly secret: Uint8Array
   readonly clock: Clock
 }
 
 export function folderBlobs(options: FolderBlobsOptions): BlobStore {
-  const { files, held, ledger, temporaries, secret, clock } = options
+  const { files, held, ledger, temporaries, space, secret, clock } = options
   let count = 0
   const newTemporary = () => join(temporaries, (count++).toString(36))
 
@@ -51,6 +53,8 @@ export function folderBlobs(options: FolderBlobsOptions): BlobStore {
   return {
     async write(blob, bytes, { size, signal }) {
       if (size === undefined || size > SMALL_BLOB_BYTES) {
+        // Before the first byte is asked for.
+        if (size !== undefined) await space.require(size)
         await writeFile(blob, bytes, signal)
         return 'written'
       }
@@ -78,8 +82,10 @@ export function folderBlobs(options: FolderBlobsOptions): BlobStore {
 
     presignGet: async (entry, seconds) => presignedGet(secret, entry, clock() + seconds * 1000),
 
-    presignPut: async (blob, size, contentType, seconds) =>
-      presignedBlob(secret, blob, { size, contentType }, clock() + seconds * 1000),
+    async presignPut(blob, size, contentType, seconds) {
+      await space.require(size)
+      return presignedBlob(secret, blob, { size, contentType }, clock() + seconds * 1000)
+    },
 
     async check() {
       const temporary = newTemporary()

@@ -24,6 +24,7 @@ import {
   sizeOfFile,
   syncFolder,
 } from './disk.ts'
+import type { FreeSpace } from './free-space.ts'
 import { type PartId, presignedPart, type SignedPut } from './presigned.ts'
 import type { StagingTable } from './staging-table.ts'
 import { streamToFile } from './stream-to-file.ts'
@@ -54,12 +55,13 @@ export interface FolderStagingOptions {
   readonly folder: string
   readonly table: StagingTable
   readonly blobFiles: BlobFiles
+  readonly space: FreeSpace
   readonly secret: Uint8Array
   readonly clock: Clock
 }
 
 export function folderStaging(options: FolderStagingOptions): FolderStaging {
-  const { folder, table, blobFiles, secret, clock } = options
+  const { folder, table, blobFiles, space, secret, clock } = options
   const fileOf = (stagingId: string) => join(folder, stagingId)
   const receiving = new Set<string>()
 
@@ -133,6 +135,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
 
   return {
     async begin(id, attempt, size) {
+      await space.require(size)
       const stagingId = randomUUID()
       await createSparseFile(fileOf(stagingId), size)
       try {

@@ -19,6 +19,7 @@ import { folderBlobs } from './folder-blobs.ts'
 import { FolderRefused, initializeFolder, LAYOUT, readFormat, writeDurably } from './folder-format.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { folderStaging } from './folder-staging.ts'
+import { freeSpace } from './free-space.ts'
 import { createLog, type LedgerReport, openLedger } from './ledger/open-ledger.ts'
 import { describeDamage } from './ledger/read-log.ts'
 import { lmdbFault } from './lmdb-check.ts'
@@ -123,14 +124,15 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
   tellReport(report, format === undefined, tell)
   if (setAside !== undefined) tell('uploads_damage', setAside)
 
+  const space = freeSpace(root)
   const blobs = folderBlobs({
-    ...{ files, held, ledger, secret, clock },
+    ...{ files, space, held, ledger, secret, clock },
     temporaries: inside(LAYOUT.temporaries),
   })
   const uploads = lmdbUploads(tables)
   const table = stagingTable(tables)
   const staging = folderStaging({
-    ...{ folder: inside(LAYOUT.staging), table, blobFiles: files, secret, clock },
+    ...{ folder: inside(LAYOUT.staging), table, blobFiles: files, space, secret, clock },
   })
   const queue = inProcessQueue({
     verify: (request, signal) => verifyUpload(verification, request, signal),

@@ -53,7 +53,7 @@ export async function store(deps: StoreDependencies, request: StoreRequest): Pro
   if (stored) throw taken(request, stored)
 
   const blob = { ref, digest }
-  const bytes = verifiedStream(request.body(), {
+  const bytes = verifiedStream(onDemand(request.body), {
     digest,
     size,
     maxBytes: limit,
@@ -68,6 +68,11 @@ export async function store(deps: StoreDependencies, request: StoreRequest): Pro
   const result = await ledger.append(entry, request.commitId)
   if (!result.appended) throw taken(request, result.entry)
   return result.entry
+}
+
+/** Asks for the bytes when they are read: a store that has no room for them refuses before that. */
+async function* onDemand(body: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* body()
 }
 
 const taken = ({ digest, onlyIfAbsent }: StoreRequest, stored: Entry): BucketError =>

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Database, open } from 'lmdb'
+import { BucketError } from '../../domain/errors.ts'
 import { hashFile } from '../disk.ts'
 import { writeDurably } from '../folder-format.ts'
 import { lmdbError } from '../lmdb-failure.ts'
@@ -18,7 +19,11 @@ export interface LogIndex {
   readonly entries: number
   get(ref: string): RecordPosition | undefined
   /** References from `start` to before `end`, in byte order. */
-  range(start: string, end: string, limit: number): Iterable<readonly [ref: string, position: RecordPosition]>
+  range(
+    start: string,
+    end: string,
+    limit: number,
+  ): readonly (readonly [ref: string, position: RecordPosition])[]
   /**
    * Adds references in one transaction. One that is there already keeps its position.
    *
@@ -65,6 +70,9 @@ const decodePosition = (value: Buffer): RecordPosition => ({
 /** References are ASCII, and at most 386 bytes of LMDB's 1,978 for a key. */
 const keyOf = (text: string): Buffer => Buffer.from(text, 'latin1')
 
+const unreadable = (cause: unknown): BucketError =>
+  BucketError.unavailable('the index of the ledger cannot be read: a restart builds it again', cause)
+
 /**
  * Opens the index of a data folder.
  *
@@ -93,12 +101,20 @@ export async function openLogIndex(
       return entryCount
     },
     get(ref) {
-      const value = table.getBinary(keyOf(ref))
-      return value && decodePosition(value)
+      try {
+        const value = table.getBinary(keyOf(ref))
+        return value && decodePosition(value)
+      } catch (error) {
+        throw unreadable(error)
+      }
     },
-    *range(start, end, limit) {
-      for (const { key, value } of table.getRange({ start: keyOf(start), end: keyOf(end), limit }))
-        yield [key.toString('latin1'), decodePosition(value)]
+    range(start, end, limit) {
+      try {
+        const found = table.getRange({ start: keyOf(start), end: keyOf(end), limit })
+        return Array.from(found, ({ key, value }) => [key.toString('latin1'), decodePosition(value)] as const)
+      } catch (error) {
+        throw unreadable(error)
+      }
     },
     async add(positions) {
       const sorted = [...positions].sort(([a], [b]) => (a < b ? -1 : 1))

@@ -129,7 +129,13 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
       const last = someBytes(1000)
       const id = blobOf('b/a/parts', first)
       const size = first.byteLength + last.byteLength
+      await expect(folder.staging.begin(id, '1', size)).rejects.toMatchObject({
+        code: 'insufficient_storage',
+      })
+      // It was begun while there was room, which others took since.
+      execFileSync('mount', ['-o', 'remount,size=40m', mounted])
       const upload = { id, attempt: '1', size, stagingId: await folder.staging.begin(id, '1', size) }
+      execFileSync('mount', ['-o', 'remount,size=8m', mounted])
       const send = async (number: number, bytes: Uint8Array) => {
         const sha256 = digestHex(digestOf(bytes))
         const part = await folder.staging.presignPart(upload, number, bytes.byteLength, sha256, 60)

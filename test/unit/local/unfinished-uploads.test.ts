@@ -11,6 +11,7 @@ import { blobFiles } from '../../../lib/local/blob-files.ts'
 import { cleanUp } from '../../../lib/local/clean-up.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
 import { folderStaging } from '../../../lib/local/folder-staging.ts'
+import { freeSpace } from '../../../lib/local/free-space.ts'
 import { lmdbUploads } from '../../../lib/local/lmdb-uploads.ts'
 import { stagingTable } from '../../../lib/local/staging-table.ts'
 import { openUploadTables } from '../../../lib/local/upload-tables.ts'
@@ -184,6 +185,7 @@ describe('while the server runs', () => {
     const staging = folderStaging({
       folder: join(dataDir, 'staging'),
       blobFiles: blobFiles(join(dataDir, 'blobs')),
+      space: freeSpace(dataDir),
       secret: new Uint8Array(32),
       ...{ table, clock },
     })

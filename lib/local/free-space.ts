@@ -1,0 +1,42 @@
+/** Looks at the room on a disk before bytes are asked for, so that a store that cannot fit is refused before it is sent. */
+import { statfs } from 'node:fs/promises'
+import { BucketError } from '../domain/errors.ts'
+import { MIB } from '../domain/limits.ts'
+import { diskError } from './disk.ts'
+
+/** Kept free for stores that are under way and for the ledger: this much, but at most a hundredth of the disk. */
+const RESERVE_BYTES = 64 * MIB
+/** Fewer free inodes than this are none: a blob may need folders of its own. */
+const RESERVE_INODES = 8
+
+export interface FreeSpace {
+  /** @throws BucketError `insufficient_storage` unless `size` bytes fit on the disk. */
+  require(size: number): Promise<void>
+}
+
+/** @param folder on the disk. */
+export const freeSpace = (folder: string): FreeSpace => ({
+  async require(size) {
+    const { bavail, blocks, bsize, files, ffree } = await statfs(folder).catch((error: unknown) => {
+      throw diskError(error)
+    })
+    // File systems without a fixed number of inodes say 0.
+    if (files > 0 && ffree < RESERVE_INODES)
+      throw new BucketError(
+        'insufficient_storage',
+        'the disk of the data folder has no free inodes',
+        {},
+        {
+          next: 'Remove files from the disk of the data folder, or move the folder to a file system with more inodes; then send the request again.',
+        },
+      )
+    const free = bavail * bsize
+    const reserve = Math.min(RESERVE_BYTES, Math.floor((blocks * bsize) / 100))
+    if (size > free - reserve)
+      throw new BucketError(
+        'insufficient_storage',
+        `${size} bytes do not fit: the disk of the data folder has ${free} bytes free, of which ${reserve} are a reserve`,
+        {},
+      )
+  },
+})

@@ -1,0 +1,233 @@
+/** A folder that is not what the server thinks it is: nothing stored is lost or replaced in silence, and the operator is told. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type ServedFolder, serveFolder } from '../support/served-folder.ts'
+
+let folder: string
+let dataDir: string
+let server: ServedFolder | undefined
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bucket-mishap-'))
+  dataDir = join(folder, 'data')
+})
+afterEach(async () => {
+  await server?.kill()
+  server = undefined
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function start() {
+  server = await serveFolder(dataDir)
+  return server
+}
+async function stop() {
+  await server?.stop()
+  server = undefined
+}
+async function store(version: string, text: string | Uint8Array) {
+  const response = await fetch(`${server?.url}/buckets/b/artifacts/a/versions/${version}`, {
+    method: 'PUT',
+    body: Buffer.from(text),
+    headers: { 'X-Artifact-Digest': `sha256:${createHash('sha256').update(text).digest('hex')}` },
+  })
+  return { status: response.status, body: await response.text() }
+}
+const get = (version: string) => fetch(`${server?.url}/buckets/b/artifacts/a/versions/${version}`)
+const health = async () => (await fetch(`${server?.url}/health`)).status
+
+function bucket(...args: string[]) {
+  const ran = spawnSync(process.execPath, ['--import', 'tsx', 'bin/bucket.ts', ...args], { encoding: 'utf8' })
+  return { exit: ran.status, stdout: ran.stdout, stderr: ran.stderr }
+}
+const fsck = () => bucket('fsck', '--data-dir', dataDir)
+const serve = () => bucket('serve', '--port', '0', '--data-dir', dataDir)
+
+const LARGE = Buffer.alloc(100_000, 'large')
+
+describe('a folder whose ledger is lost', { timeout: 60_000 }, () => {
+  it.each([
+    ['removed', () => rmSync(join(dataDir, 'ledger'), { recursive: true })],
+    ['emptied', () => truncateSync(join(dataDir, 'ledger', '00000001.log'), 0)],
+    ['without a segment', () => rmSync(join(dataDir, 'ledger', '00000001.log'))],
+  ])('(%s) is refused by the server and by fsck, and nothing is made in it', async (_, lose) => {
+    await start()
+    await store('v1', 'small')
+    await store('v2', LARGE)
+    await stop()
+    lose()
+    const names = readdirSync(dataDir, { recursive: true }).length
+    for (const ran of [serve(), fsck()]) {
+      expect(ran.exit).toBe(5)
+      expect(ran.stderr).toMatch(/^error: The data folder is damaged\n {2}why: .*\n {2}next: .*backup/)
+    }
+    expect(readdirSync(dataDir, { recursive: true })).toHaveLength(names)
+  })
+
+  it('without its format, too, is refused: it is not a new folder', async () => {
+    await start()
+    await store('v1', 'small')
+    await stop()
+    rmSync(join(dataDir, 'format'))
+    expect(serve()).toMatchObject({ exit: 1, stderr: expect.stringContaining('restore its "format" file') })
+    for (const name of ['ledger', 'secret', 'index.mdb', 'index.proof'])
+      rmSync(join(dataDir, name), { recursive: true })
+    expect(serve().exit).toBe(1)
+  })
+
+  it('and replaced by an older copy is refused', async () => {
+    await start()
+    await store('v1', 'one')
+    await stop()
+    cpSync(join(dataDir, 'ledger'), join(folder, 'older'), { recursive: true })
+    await start()
+    await store('v2', 'two')
+    await stop()
+    rmSync(join(dataDir, 'ledger'), { recursive: true })
+    cpSync(join(folder, 'older'), join(dataDir, 'ledger'), { recursive: true })
+    expect(serve()).toMatchObject({ exit: 5, stderr: expect.stringContaining('the ledger is older') })
+  })
+})
+
+describe('damaged LMDB files', { timeout: 60_000 }, () => {
+  const damages: readonly (readonly [string, (path: string) => void])[] = [
+    ['empty', (path) => truncateSync(path, 0)],
+    ['cut short', (path) => truncateSync(path, 9000)],
+    [
+      'random',
+      (path) => writeFileSync(path, createHash('sha512').update('x').digest().toString('hex').repeat(400)),
+    ],
+    [
+      'zeroed in the middle',
+      (path) => {
+        const bytes = execFileSync('cat', [path])
+        writeFileSync(path, bytes.fill(0, 8192))
+      },
+    ],
+  ]
+  it.each(damages)(
+    'that are %s cost unfinished uploads and a built index, never a version',
+    async (_, damage) => {
+      await start()
+      await store('v1', 'small')
+      await stop()
+      damage(join(dataDir, 'index.mdb'))
+      damage(join(dataDir, 'uploads.mdb'))
+      await start()
+      expect(await (await get('v1')).text()).toBe('small')
+      expect((await store('v1', 'other')).status).toBe(409)
+      await stop()
+      expect(readdirSync(dataDir).filter((name) => name.startsWith('uploads.mdb.damaged-'))).toHaveLength(1)
+      expect(fsck().exit).toBe(0)
+    },
+  )
+})
+
+describe('a folder that is swapped under a running server', { timeout: 60_000 }, () => {
+  async function expectRefusal() {
+    for (const bytes of ['small', LARGE]) {
+      const { status, body } = await store(`after-${bytes.length}`, bytes)
+      expect(status, body).toBe(503)
+    }
+    expect(await health()).toBe(503)
+  }
+
+  it.each([
+    ['moved away', () => renameSync(dataDir, `${dataDir}-moved`)],
+    ['removed', () => rmSync(dataDir, { recursive: true })],
+    [
+      'replaced by an older copy',
+      () => {
+        renameSync(dataDir, `${dataDir}-moved`)
+        cpSync(join(folder, 'backup'), dataDir, { recursive: true })
+      },
+    ],
+    [
+      'overwritten, file by file, by an older copy',
+      () => {
+        for (const name of ['lock', 'ledger']) rmSync(join(dataDir, name), { recursive: true })
+        cpSync(join(folder, 'backup'), dataDir, { recursive: true })
+      },
+    ],
+  ])('(%s) takes no store, and its health says so', async (_, swap) => {
+    await start()
+    await store('v1', 'small')
+    cpSync(dataDir, join(folder, 'backup'), { recursive: true })
+    await store('v2', 'small')
+    swap()
+    await expectRefusal()
+  })
+
+  it('(mounted over) takes no store', async (context) => {
+    mkdirSync(dataDir)
+    await start()
+    await store('v1', 'small')
+    const mount = spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', dataDir])
+    context.skip(mount.status !== 0, 'a file system cannot be mounted here')
+    try {
+      await expectRefusal()
+    } finally {
+      execFileSync('umount', [dataDir])
+    }
+    expect((await store('v2', 'small')).status).toBe(201)
+  })
+
+  it('whose file lock was removed takes no second server, and no store', async () => {
+    await start()
+    await store('v1', 'small')
+    rmSync(join(dataDir, 'lock'))
+    expect(serve()).toMatchObject({ exit: 1, stderr: expect.stringContaining('in use by another server') })
+    await expectRefusal()
+    expect(existsSync(join(dataDir, 'ledger', '00000001.log'))).toBe(true)
+  })
+})
+
+describe('an artifact that does not fit', { timeout: 60_000 }, () => {
+  it('is refused with 507 before it is sent', async (context) => {
+    mkdirSync(dataDir)
+    const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', dataDir])
+    context.skip(mount.status !== 0, 'a file system cannot be mounted here')
+    try {
+      await start()
+      // A sparse file: it takes no room itself.
+      const large = join(folder, 'large')
+      writeFileSync(large, '')
+      truncateSync(large, 4_000_000_000)
+      const answer = spawnSync('curl', [
+        ...['-sv', '-X', 'PUT', '--expect100-timeout', '30', '-H', 'Expect: 100-continue'],
+        ...['-H', `X-Artifact-Digest: sha256:${'0'.repeat(64)}`],
+        ...['-T', large, `${server?.url}/buckets/b/artifacts/a/versions/v`],
+      ])
+      expect(String(answer.stderr)).toContain('HTTP/1.1 507')
+      expect(String(answer.stderr)).not.toContain('HTTP/1.1 100')
+      const begin = await fetch(
+        `${server?.url}/buckets/b/artifacts/a/versions/v/uploads/sha256:${'0'.repeat(64)}`,
+        {
+          method: 'PUT',
+          body: JSON.stringify({ size: 4_000_000_000 }),
+          headers: { 'Content-Type': 'application/json' },
+        },
+      )
+      expect(begin.status).toBe(507)
+      expect((await store('fits', LARGE)).status).toBe(201)
+      await stop()
+    } finally {
+      await server?.kill()
+      execFileSync('umount', [dataDir])
+    }
+  })
+})
