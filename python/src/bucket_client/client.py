@@ -221,7 +221,7 @@ class BucketClient:
         """Fetch into a file, which has its name only after all bytes came and matched.
 
         An interrupted download continues where it stopped, also in another process, from the partial file
-        ``.<hex digits of the digest>.py.bucket-part`` in the target's folder. A target that has these bytes already is
+        ``.<hex digits of the digest>.bucket-part`` in the target's folder. A target that has these bytes already is
         not fetched again.
 
         Args:

@@ -21,8 +21,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-#: Not the name of the other clients: their partial files have another form.
-SUFFIX = ".py.bucket-part"
+SUFFIX = ".bucket-part"
 #: A partial file that no process has used for this long is removed. Seconds.
 STALE_SECONDS = 7 * 24 * 3600
 #: How often a wait for another process looks again. Seconds.
