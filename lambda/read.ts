@@ -1,8 +1,8 @@
 /** The Lambda behind every route of `read` access. It has no S3 client (decision 010). */
 import { createDynamoDbClient } from '../lib/aws/clients.ts'
-import { createDynamoDbLedger } from '../lib/aws/dynamodb-ledger.ts'
+import { createDynamoDbLedgerReader } from '../lib/aws/dynamodb-ledger.ts'
 import { createDynamoDbUploads } from '../lib/aws/dynamodb-uploads.ts'
-import { createPresignOnlyBlobStore, createStagingView } from '../lib/aws/read-side.ts'
+import { createPresignOnlyBlobStore, createStagingReader } from '../lib/aws/read-side.ts'
 import { readLambdaEnvironment } from '../lib/deployment/environment.ts'
 import { LAMBDA_MAX_INLINE_BYTES } from '../lib/domain/limits.ts'
 import { createApi } from '../lib/http/api.ts'
@@ -13,13 +13,21 @@ import { log } from './operation-log.ts'
 const environment = readLambdaEnvironment(process.env, 'read')
 const client = createDynamoDbClient({})
 const access = { endpoint: environment.s3Endpoint, signing: client.config }
+const refuse = async (): Promise<never> => {
+  throw new Error('the read function writes nothing')
+}
 const repository = createRepository({
-  blobs: createPresignOnlyBlobStore({ ...access, bucket: environment.blobBucket }),
-  ledger: createDynamoDbLedger({ client, table: environment.ledgerTable }),
+  blobs: {
+    ...createPresignOnlyBlobStore({ ...access, bucket: environment.blobBucket }),
+    ...{ write: refuse, read: refuse, presignPut: refuse },
+  },
+  ledger: { ...createDynamoDbLedgerReader({ client, table: environment.ledgerTable }), append: refuse },
   uploads: createDynamoDbUploads({ client, table: environment.uploadsTable }),
-  staging: createStagingView({ ...access, bucket: environment.stagingBucket }),
-  // No route of read access commits an upload, and its role could not send.
-  queue: { send: () => Promise.reject(new Error('the read function sends no verifications')) },
+  staging: {
+    ...createStagingReader({ ...access, bucket: environment.stagingBucket }),
+    ...{ begin: refuse, presignPart: refuse, complete: refuse, open: refuse, drop: refuse },
+  },
+  queue: { send: refuse },
   clock: Date.now,
   maxArtifactBytes: environment.maxArtifactBytes,
   maxInlineBytes: LAMBDA_MAX_INLINE_BYTES,

@@ -9,7 +9,7 @@ import { createDynamoDbLedger } from '../lib/aws/dynamodb-ledger.ts'
 import { createDynamoDbUploads } from '../lib/aws/dynamodb-uploads.ts'
 import { createS3BlobStore } from '../lib/aws/s3-blob-store.ts'
 import { createS3Staging } from '../lib/aws/s3-staging.ts'
-import { deliveryHandler } from '../lib/aws/sqs-deliveries.ts'
+import { messageHandler } from '../lib/aws/sqs-messages.ts'
 import { createSqsVerificationQueue } from '../lib/aws/sqs-verification-queue.ts'
 import { readLambdaEnvironment } from '../lib/deployment/environment.ts'
 import { failVerification, verifyUpload } from '../lib/repository/verify.ts'
@@ -40,7 +40,7 @@ const stores = {
   presignedSeconds: environment.presignedSeconds,
 }
 
-export const handler = deliveryHandler({
+export const handler = messageHandler({
   verify: (request, signal) => verifyUpload(stores, request, signal),
   abandon: (request) => failVerification(stores, request),
   client: sqs,

@@ -1,22 +1,23 @@
-/** The one place that reads what DynamoDB threw: a lost condition means something, everything else is `unavailable`. */
+/** The one place that interprets DynamoDB's errors: a failed condition has a meaning, everything else is `unavailable`. */
 import { type AttributeValue, ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { serviceFailure } from './sdk-failure.ts'
 
-/** The condition of a write did not hold; `item` is the row that stood in its way, where DynamoDB sent it (`ALL_OLD`). */
-export interface LostCondition {
+/** The condition of a write did not hold. */
+export interface ConditionFailure {
+  /** The existing row, if there is one and the call asked for it (`ALL_OLD`). */
   readonly item: Record<string, AttributeValue> | undefined
-  /** How often the SDK sent the call: beyond the first, it may have met its own write. */
-  readonly tries: number
+  /** How often the SDK sent the call. After the first attempt, the row may be the call's own. */
+  readonly attempts: number
 }
 
-export const lostCondition = (error: unknown): LostCondition | undefined =>
+export const conditionFailure = (error: unknown): ConditionFailure | undefined =>
   error instanceof ConditionalCheckFailedException
-    ? { item: error.Item, tries: error.$metadata.attempts ?? 1 }
+    ? { item: error.Item, attempts: error.$metadata.attempts ?? 1 }
     : undefined
 
-/** Throws what a failed call means; `doing` says what did not happen: `the ledger could not be read`. */
+/** Throws what a failed call means; `action` says what failed: `the ledger could not be read`. */
 export const failed =
-  (doing: string) =>
+  (action: string) =>
   (error: unknown): never => {
-    throw serviceFailure(error, doing)
+    throw serviceFailure(error, action)
   }

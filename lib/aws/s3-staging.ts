@@ -23,7 +23,7 @@ import { presign, type SignedAccess } from './s3-presign.ts'
 import { startPromotion } from './s3-promotion.ts'
 import { readRanges } from './s3-ranges.ts'
 import { multipartId, stagingKey } from './staged-object.ts'
-import type { StoredPart } from './stored-part.ts'
+import { receivedPart } from './stored-part.ts'
 
 export interface S3StagingOptions {
   readonly client: S3Client
@@ -42,12 +42,14 @@ export interface S3StagingOptions {
 export function createS3Staging(options: S3StagingOptions): Staging {
   const { client, bucket, blobBucket, blobs, completeMs, endpoint, clock = Date.now } = options
   const access: SignedAccess = { bucket, endpoint, clock, signing: client.config }
+  /** The ETags of listed parts, by the objects that the rules pass back: S3 wants each part named by its ETag. */
+  const etags = new WeakMap<ReceivedPart, string>()
   const at = (upload: StagedUpload) => ({ Bucket: bucket, Key: stagingKey(upload.id, upload.attempt) })
 
   return {
     begin,
     presignPart,
-    parts: async (upload) => (await listParts(client, bucket, upload))?.map(receivedPart),
+    parts,
     complete,
     open,
     drop,
@@ -83,24 +85,30 @@ export function createS3Staging(options: S3StagingOptions): Staging {
     return { method: 'PUT', headers, ...signed }
   }
 
-  /** Lists the parts again for their ETags. A part that was replaced since makes this `incomplete`. */
+  async function parts(upload: StagedUpload): Promise<readonly ReceivedPart[] | undefined> {
+    const stored = await listParts(client, bucket, upload)
+    return stored?.map((part) => {
+      const received = receivedPart(part)
+      etags.set(received, part.etag)
+      return received
+    })
+  }
+
+  /** S3 compares ETags and SHA-256, so a part that was replaced since it was listed makes this `incomplete`. */
   async function complete(
     upload: StagedUpload,
-    parts: readonly ReceivedPart[],
+    named: readonly ReceivedPart[],
   ): Promise<'complete' | 'incomplete'> {
-    const stored = await listParts(client, bucket, upload)
-    if (stored === undefined) return (await head(upload)) ? 'complete' : 'incomplete'
-    const byNumber = new Map(stored.map((part) => [part.number, part]))
-    const named = parts.map((part) => sameBytes(part, byNumber.get(part.number)))
-    if (named.includes(undefined)) return 'incomplete'
+    const tagged = named.every((part) => etags.has(part)) ? named : await findListed(upload, named)
+    if (!tagged) return (await head(upload)) ? 'complete' : 'incomplete'
     const command = new CompleteMultipartUploadCommand({
       ...at(upload),
       UploadId: multipartId(upload),
       MultipartUpload: {
-        Parts: parts.map(({ number, sha256 }) => ({
-          PartNumber: number,
-          ETag: byNumber.get(number)?.etag,
-          ChecksumSHA256: hexToBase64(sha256),
+        Parts: tagged.map((part) => ({
+          PartNumber: part.number,
+          ETag: etags.get(part),
+          ChecksumSHA256: hexToBase64(part.sha256),
         })),
       },
     })
@@ -113,6 +121,16 @@ export function createS3Staging(options: S3StagingOptions): Staging {
         if (isUploadGone(error)) return (await head(upload)) ? 'complete' : 'incomplete'
         return isRefusedComplete(error) ? 'incomplete' : failed('the upload could not be completed')(error)
       })
+  }
+
+  /** The same parts as `parts` returns them; undefined if S3 holds others. */
+  async function findListed(upload: StagedUpload, named: readonly ReceivedPart[]) {
+    const listed = new Map((await parts(upload))?.map((part) => [part.number, part]))
+    const found = named.flatMap((part) => {
+      const other = listed.get(part.number)
+      return other?.sha256 === part.sha256 && other.size === part.size ? [other] : []
+    })
+    return found.length === named.length ? found : undefined
   }
 
   async function head(upload: StagedUpload): Promise<HeadObjectCommandOutput | undefined> {
@@ -146,8 +164,3 @@ export function createS3Staging(options: S3StagingOptions): Staging {
     await client.send(new DeleteObjectCommand(at(upload))).catch(fail)
   }
 }
-
-const sameBytes = (part: ReceivedPart, stored: StoredPart | undefined): StoredPart | undefined =>
-  stored?.sha256 === part.sha256 && stored.size === part.size ? stored : undefined
-
-const receivedPart = ({ number, size, sha256 }: StoredPart): ReceivedPart => ({ number, size, sha256 })

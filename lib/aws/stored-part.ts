@@ -11,6 +11,12 @@ export interface StoredPart extends ReceivedPart {
   readonly etag: string
 }
 
+export const receivedPart = ({ number, size, sha256 }: StoredPart): ReceivedPart => ({
+  number,
+  size,
+  sha256,
+})
+
 /** One page of a list of parts. */
 export interface PartsPage {
   readonly parts: readonly StoredPart[]

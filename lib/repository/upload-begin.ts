@@ -8,7 +8,7 @@ import type { LedgerReader } from './ports.ts'
 import { retryWrites } from './retry-writes.ts'
 import type { Staging, UploadRecord, Uploads } from './upload-ports.ts'
 import { newAttempt, openRecord, type UploadTerms, unexpired } from './upload-record.ts'
-import { type UploadViewDependencies, viewForUploader } from './upload-state.ts'
+import { type Arrived, type UploadViewDependencies, viewForUploader } from './upload-state.ts'
 
 export interface BeginRequest {
   readonly id: UploadId
@@ -46,17 +46,10 @@ export async function beginUpload(
   const stored = await deps.ledger.find(id.ref)
   if (stored) throw versionExists(id.digest, stored)
 
-  const { created, record } = await retryWrites(async () => {
-    const row = await deps.uploads.find(id)
-    const existing = unexpired(row, deps.clock())
-    if (existing?.state === 'committed') {
-      const entry = await deps.ledger.find(id.ref)
-      if (entry) throw versionExists(id.digest, entry)
-    } else if (existing && existing.state !== 'failed' && (await isUsable(deps, existing)))
-      return { created: false, record: existing }
-    return openNew(deps, terms, row)
-  })
-  const upload = await viewForUploader(deps, record)
+  // Most uploads are new: a row that must be absent can be written without reading it first.
+  const { isNew, record, received } =
+    (await openNew(deps, terms, undefined)) ?? (await retryWrites(() => findOrReopen(deps, terms)))
+  const upload = await viewForUploader(deps, record, received)
   if (record.size !== size)
     throw new BucketError(
       'upload_conflict',
@@ -64,12 +57,32 @@ export async function beginUpload(
       { upload },
       { next: 'Abort the existing upload with DELETE, then begin again.' },
     )
-  return { created, upload }
+  return { created: isNew, upload }
 }
 
-/** An open multipart upload whose staging place is gone (expired early, dropped by hand) can never be finished. */
-const isUsable = async ({ staging }: BeginDependencies, record: UploadRecord): Promise<boolean> =>
-  record.state !== 'open' || record.mode === 'single' || (await staging.parts(record)) !== undefined
+interface Found {
+  readonly isNew: boolean
+  readonly record: UploadRecord
+  /** What has arrived, if it is known. */
+  readonly received: Arrived | undefined
+}
+
+/** The unfinished upload that a row describes. A row that is over, or whose upload cannot be finished, is begun again. */
+async function findOrReopen(deps: BeginDependencies, terms: UploadTerms): Promise<Found | undefined> {
+  const row = await deps.uploads.find(terms.id)
+  const record = unexpired(row, deps.clock())
+  if (record?.state === 'committed') {
+    const entry = await deps.ledger.find(record.id.ref)
+    if (entry) throw versionExists(record.id.digest, entry)
+  } else if (record && record.state !== 'failed') {
+    if (record.state !== 'open' || record.mode === 'single')
+      return { isNew: false, record, received: undefined }
+    // Without its staging place (expired early, dropped by hand) an open multipart upload can never be finished.
+    const received = await deps.staging.parts(record)
+    if (received) return { isNew: false, record, received }
+  }
+  return openNew(deps, terms, row)
+}
 
 function chooseMode({ size, mode }: BeginRequest): UploadMode {
   if (size === 0) return 'single'
@@ -85,12 +98,12 @@ async function openNew(
   { uploads, staging, clock }: BeginDependencies,
   terms: UploadTerms,
   previous: UploadRecord | undefined,
-): Promise<{ created: true; record: UploadRecord } | undefined> {
+): Promise<Found | undefined> {
   const attempt = newAttempt()
   const stagingId = terms.mode === 'single' ? null : await staging.begin(terms.id, attempt, terms.size)
   const record = openRecord(terms, attempt, stagingId, clock(), previous)
   const isWritten = await uploads.write(record, previous)
   const unused = isWritten ? previous : record
   if (unused && unused.stagingId !== null) await staging.drop(unused).catch(() => undefined) // it expires anyway
-  return isWritten ? { created: true, record } : undefined
+  return isWritten ? { isNew: true, record, received: terms.mode === 'single' ? false : [] } : undefined
 }

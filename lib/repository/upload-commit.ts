@@ -8,7 +8,7 @@ import { formatRef } from '../domain/identifiers.ts'
 import { MAX_PARTS_PER_REQUEST, partCount, sizeOfPart } from '../domain/limits.ts'
 import type { ReceivedPart, Upload, UploadId } from '../domain/upload.ts'
 import { versionExists } from './conflict.ts'
-import type { Ledger } from './ports.ts'
+import type { BlobState, Ledger } from './ports.ts'
 import { retryWrites } from './retry-writes.ts'
 import type { Staging, UploadRecord, Uploads, VerificationQueue } from './upload-ports.ts'
 import { changed, committed, entryOf, failed, isHeld, unexpired, verifying } from './upload-record.ts'
@@ -40,15 +40,14 @@ export type CommitResult =
  */
 export async function commitUpload(deps: CommitDependencies, request: CommitRequest): Promise<CommitResult> {
   const { id } = request
-  const stored = await deps.ledger.find(id.ref)
-  if (stored) {
-    // Updates the row for later readers and frees what it staged. The ledger has decided without it.
-    await closeAfterConflict(deps, id, stored).catch(() => undefined)
-    if (stored.digest === id.digest) return { outcome: 'found', entry: stored }
-    throw versionExists(id.digest, stored)
-  }
   return retryWrites(async () => {
     const record = unexpired(await deps.uploads.find(id), deps.clock())
+    const blob = record && isSingleToCommit(record, deps.clock()) ? await deps.blobs.inspect(id) : undefined
+    // Append is the first to say whether the version is free. Every other path asks the ledger before it decides anything.
+    if (record && blob?.found && blob.attested && blob.size === record.size)
+      return appendAttested(deps, record, request)
+    const stored = await deps.ledger.find(id.ref)
+    if (stored) return closeDecided(deps, record, id, stored)
     if (!record) throw uploadNotFound(id)
     switch (record.state) {
       case 'failed':
@@ -56,30 +55,42 @@ export async function commitUpload(deps: CommitDependencies, request: CommitRequ
       case 'committed':
         return findCommitted(deps, id)
       case 'verifying':
-        if (isHeld(record, deps.clock())) return underVerification(deps, record)
-        // An earlier commit may have stopped anywhere: this one repeats all of it.
-        return commitRecord(deps, record, request)
       case 'open':
-        return commitRecord(deps, record, request)
+        // An earlier commit may have stopped anywhere: without a lease holder, this one repeats all of it.
+        if (isHeld(record, deps.clock())) return underVerification(deps, record)
+        return blob ? commitUnattested(deps, record, blob) : commitMultipart(deps, record)
     }
   })
 }
 
-const commitRecord = (deps: CommitDependencies, record: UploadRecord, request: CommitRequest) =>
-  record.mode === 'single' ? commitSingle(deps, record, request) : commitMultipart(deps, record)
+const isSingleToCommit = (record: UploadRecord, now: number): boolean =>
+  record.mode === 'single' &&
+  (record.state === 'open' || record.state === 'verifying') &&
+  !isHeld(record, now)
 
 const underVerification = async (deps: CommitDependencies, record: UploadRecord): Promise<CommitResult> => ({
   outcome: 'verifying',
   upload: await viewRecord(deps, record),
 })
 
-/** The version is stored, by this upload or by another request: ends the upload's row, and drops what it staged. */
-async function closeAfterConflict(deps: CommitDependencies, id: UploadId, stored: Entry): Promise<void> {
-  const record = unexpired(await deps.uploads.find(id), deps.clock())
-  if (record?.state !== 'open' && record?.state !== 'verifying') return
+/** The ledger has an entry for the version, of this upload or of another request: ends the row and drops what it staged. */
+async function closeDecided(
+  deps: CommitDependencies,
+  record: UploadRecord | undefined,
+  id: UploadId,
+  stored: Entry,
+): Promise<CommitResult> {
+  // For later readers of the row, and to free its parts. The ledger has decided without it.
+  if (record) await close(deps, record, stored).catch(() => undefined)
+  if (stored.digest === id.digest) return { outcome: 'found', entry: stored }
+  throw versionExists(id.digest, stored)
+}
+
+async function close(deps: CommitDependencies, record: UploadRecord, stored: Entry): Promise<void> {
+  if (record.state !== 'open' && record.state !== 'verifying') return
   if (isHeld(record, deps.clock())) return // the lease holder ends it
-  const next =
-    stored.digest === id.digest ? committed(record) : failed(record, versionExists(id.digest, stored))
+  const { digest } = record.id
+  const next = stored.digest === digest ? committed(record) : failed(record, versionExists(digest, stored))
   if ((await deps.uploads.write(next, record)) && record.mode === 'multipart') await deps.staging.drop(record)
 }
 
@@ -92,15 +103,28 @@ async function findCommitted(deps: CommitDependencies, id: UploadId): Promise<Co
 
 /**
  * S3, or the local blob endpoint, checked the whole digest as the bytes arrived: an attested blob is not read again.
- * The row changes before the ledger, so that a late commit cannot append an upload that was aborted in the meantime.
+ * The row changes before the ledger, so that a late commit cannot append an upload that was aborted in the meantime, and again
+ * after it, so that the row does not look like unfinished work.
  */
-async function commitSingle(
+async function appendAttested(
   deps: CommitDependencies,
   record: UploadRecord,
-  { commitId }: CommitRequest,
+  { id, commitId }: CommitRequest,
+): Promise<CommitResult | undefined> {
+  const moved = verifying(record, deps.clock())
+  if (!(await deps.uploads.write(moved, record))) return undefined
+  if (deps.clock() >= moved.leaseUntil) return undefined
+  const { appended, entry } = await deps.ledger.append(entryOf(moved, deps.clock()), commitId)
+  const result = await closeDecided(deps, moved, id, entry)
+  return appended ? { outcome: 'created', entry } : result
+}
+
+async function commitUnattested(
+  deps: CommitDependencies,
+  record: UploadRecord,
+  blob: BlobState,
 ): Promise<CommitResult | undefined> {
   const { id, size } = record
-  const blob = await deps.blobs.inspect(id)
   if (!blob.found && record.state === 'open')
     throw new BucketError(
       'upload_incomplete',
@@ -108,27 +132,14 @@ async function commitSingle(
       { received: false, missing: [] },
       { next: 'Send the bytes with the request of the upload, then commit again.' },
     )
-  if (blob.found && blob.size !== size) {
-    const error = new BucketError(
-      'digest_mismatch',
-      `${blob.size} bytes are stored where ${size} were announced`,
-      { declaredDigest: id.digest, size: blob.size },
-    )
-    if (!(await deps.uploads.write(failed(record, error), record))) return undefined
-    throw error
-  }
-  if (!blob.found || !blob.attested) return startVerification(deps, record)
-
-  const moved = verifying(record, deps.clock())
-  if (!(await deps.uploads.write(moved, record))) return undefined
-  if (deps.clock() >= moved.leaseUntil) return undefined
-  const result = await deps.ledger.append(entryOf(moved, deps.clock()), commitId)
-  const isOurs = result.entry.digest === id.digest
-  const next = isOurs ? committed(moved) : failed(moved, versionExists(id.digest, result.entry))
-  // The ledger has decided; the row only reports it.
-  await deps.uploads.write(next, moved).catch(() => undefined)
-  if (!isOurs) throw versionExists(id.digest, result.entry)
-  return { outcome: result.appended ? 'created' : 'found', entry: result.entry }
+  if (!blob.found || blob.size === size) return startVerification(deps, record)
+  const error = new BucketError(
+    'digest_mismatch',
+    `${blob.size} bytes are stored where ${size} were announced`,
+    { declaredDigest: id.digest, size: blob.size },
+  )
+  if (!(await deps.uploads.write(failed(record, error), record))) return undefined
+  throw error
 }
 
 async function commitMultipart(

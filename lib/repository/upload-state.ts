@@ -8,7 +8,7 @@ import { BucketError, toFailure } from '../domain/errors.ts'
 import type { UploadFailure } from '../domain/failure.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { defaultMode } from '../domain/limits.ts'
-import type { Upload, UploadId } from '../domain/upload.ts'
+import type { ReceivedPart, Upload, UploadId } from '../domain/upload.ts'
 import { versionExists } from './conflict.ts'
 import type { BlobInspector, Clock, LedgerReader, StorePresigner } from './ports.ts'
 import type { StagingReader, UploadRecord, UploadsReader } from './upload-ports.ts'
@@ -58,17 +58,32 @@ export interface UploadViewDependencies extends ArrivalPorts {
   readonly presignedSeconds: number
 }
 
-/** A row as its uploader sees it: an open single upload has the request that stores its bytes. */
-export async function viewForUploader(deps: UploadViewDependencies, record: UploadRecord): Promise<Upload> {
-  const upload = await viewRecord(deps, record)
+/** What has arrived of an open upload: its parts, or whether its bytes are there. */
+export type Arrived = readonly ReceivedPart[] | boolean
+
+/**
+ * A row as its uploader sees it: an open single upload has the request that stores its bytes.
+ *
+ * @param arrived spares the call that asks for it.
+ */
+export async function viewForUploader(
+  deps: UploadViewDependencies,
+  record: UploadRecord,
+  arrived?: Arrived,
+): Promise<Upload> {
+  const upload = await viewRecord(deps, record, arrived)
   if (upload.state !== 'open' || upload.mode !== 'single') return upload
   const { id, size, description } = record
   const seconds = presignedSeconds(deps, record)
   return { ...upload, request: await deps.blobs.presignPut(id, size, description.contentType, seconds) }
 }
 
-/** A row as anybody sees it. For an open one, asks the staging area or the blob store what has arrived. */
-export async function viewRecord(deps: ArrivalPorts, record: UploadRecord): Promise<Upload> {
+/** A row as anybody sees it. For an open one, asks the staging area or the blob store what has arrived, unless that is known. */
+export async function viewRecord(
+  deps: ArrivalPorts,
+  record: UploadRecord,
+  arrived?: Arrived,
+): Promise<Upload> {
   const facts = factsOf(record)
   switch (record.state) {
     case 'verifying':
@@ -77,10 +92,15 @@ export async function viewRecord(deps: ArrivalPorts, record: UploadRecord): Prom
       return { ...facts, state: 'failed', failure: failureOf(record) }
     case 'committed':
       throw new Error(`the row of ${formatRef(record.id.ref)} is committed, but the ledger has no entry`)
-    case 'open':
-      return record.mode === 'multipart'
-        ? { ...facts, state: 'open', mode: 'multipart', received: (await deps.staging.parts(record)) ?? [] }
-        : { ...facts, state: 'open', mode: 'single', received: (await deps.blobs.inspect(record.id)).found }
+    case 'open': {
+      if (record.mode === 'single') {
+        const received =
+          arrived === true || (arrived === undefined && (await deps.blobs.inspect(record.id)).found)
+        return { ...facts, state: 'open', mode: 'single', received }
+      }
+      const received = Array.isArray(arrived) ? arrived : await deps.staging.parts(record)
+      return { ...facts, state: 'open', mode: 'multipart', received: received ?? [] }
+    }
   }
 }
 

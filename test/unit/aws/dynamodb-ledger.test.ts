@@ -7,8 +7,8 @@ import {
   QueryCommand,
 } from '@aws-sdk/client-dynamodb'
 import { mockClient } from 'aws-sdk-client-mock'
-import { beforeEach, expect, test } from 'vitest'
-import { createDynamoDbLedger } from '../../../lib/aws/dynamodb-ledger.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { createDynamoDbLedger, createDynamoDbLedgerReader } from '../../../lib/aws/dynamodb-ledger.ts'
 import { parseVersion } from '../../../lib/domain/identifiers.ts'
 import { entryOf, REF } from './fixtures.ts'
 
@@ -21,6 +21,7 @@ const entry = entryOf(Buffer.from('hello'), { uploadedBy: 'trainer-5' })
 const key = { pk: { S: 'prod-models/llama_3.8b+lora:x' }, sk: { S: 'v3.1.0+a' } }
 const row = {
   ...key,
+  format: { N: '1' },
   digest: { S: entry.digest },
   size: { N: '5' },
   content_type: { S: 'application/octet-stream' },
@@ -29,7 +30,7 @@ const row = {
   commit_id: { S: 'request-1' },
 }
 
-function lost(item: Record<string, { S: string } | { N: string }> | undefined) {
+function refusedFor(item: Record<string, { S: string } | { N: string }> | undefined) {
   return new ConditionalCheckFailedException({
     $metadata: { httpStatusCode: 400 },
     message: 'The conditional request failed',
@@ -37,7 +38,7 @@ function lost(item: Record<string, { S: string } | { N: string }> | undefined) {
   })
 }
 
-test('an append is one put that only creates, and asks for the row in its way', async () => {
+test('an append is one put that only creates and asks for an existing row', async () => {
   dynamo.on(PutItemCommand).resolves({})
   expect(await ledger.append(entry, 'request-1')).toEqual({ appended: true, entry })
   expect(dynamo.calls()).toHaveLength(1)
@@ -49,32 +50,32 @@ test('an append is one put that only creates, and asks for the row in its way', 
   })
 })
 
-test('an append that loses gives the entry of the winner, without another read', async () => {
+test('an append that loses returns the entry of the winner, without another read', async () => {
   const winner = { ...row, digest: { S: `sha256:${'0'.repeat(64)}` }, commit_id: { S: 'request-0' } }
-  dynamo.on(PutItemCommand).rejects(lost(winner))
+  dynamo.on(PutItemCommand).rejects(refusedFor(winner))
   const result = await ledger.append(entry, 'request-1')
   expect(result).toMatchObject({ appended: false, entry: { digest: winner.digest.S } })
   expect(dynamo.calls()).toHaveLength(1)
 })
 
 test('an append of the same bytes by another request loses', async () => {
-  dynamo.on(PutItemCommand).rejects(lost({ ...row, commit_id: { S: 'request-0' } }))
+  dynamo.on(PutItemCommand).rejects(refusedFor({ ...row, commit_id: { S: 'request-0' } }))
   expect((await ledger.append(entry, 'request-1')).appended).toBe(false)
 })
 
-test('a retry that meets its own row, whose answer was lost, has appended it', async () => {
-  dynamo.on(PutItemCommand).rejects(lost(row))
+test('a retry that finds its own row has appended it', async () => {
+  dynamo.on(PutItemCommand).rejects(refusedFor(row))
   expect(await ledger.append(entry, 'request-1')).toEqual({ appended: true, entry })
 })
 
-test('an id that two requests share by mistake gives none the success of the other', async () => {
+test('two requests that share an id by mistake do not share a success', async () => {
   const other = { ...row, digest: { S: `sha256:${'0'.repeat(64)}` } }
-  dynamo.on(PutItemCommand).rejects(lost(other))
+  dynamo.on(PutItemCommand).rejects(refusedFor(other))
   expect((await ledger.append(entry, 'request-1')).appended).toBe(false)
 })
 
-test('a refusal that does not bring the row is completed by one consistent read', async () => {
-  dynamo.on(PutItemCommand).rejects(lost(undefined)).on(GetItemCommand).resolves({ Item: row })
+test('a refusal without the row leads to one consistent read', async () => {
+  dynamo.on(PutItemCommand).rejects(refusedFor(undefined)).on(GetItemCommand).resolves({ Item: row })
   expect(await ledger.append(entry, 'request-1')).toEqual({ appended: true, entry })
   expect(dynamo.commandCalls(GetItemCommand)[0]?.args[0].input).toMatchObject({ ConsistentRead: true })
 })
@@ -90,18 +91,37 @@ test('find is one consistent read of the exact key', async () => {
   })
 })
 
-test('find gives nothing only when DynamoDB has no item', async () => {
+describe('a process that only reads', () => {
+  const reader = createDynamoDbLedgerReader({ client, table: 'the-ledger' })
+  const reads = () => dynamo.commandCalls(GetItemCommand).map(({ args: [{ input }] }) => input.ConsistentRead)
+
+  test('takes an entry from an eventually consistent read, because rows never change', async () => {
+    dynamo.on(GetItemCommand).resolves({ Item: row })
+    expect(await reader.find(REF)).toEqual(entry)
+    expect(reads()).toEqual([false])
+  })
+
+  test('believes a miss only after a consistent read', async () => {
+    dynamo.on(GetItemCommand).resolvesOnce({}).resolvesOnce({ Item: row })
+    expect(await reader.find(REF)).toEqual(entry)
+    dynamo.on(GetItemCommand).resolves({})
+    expect(await reader.find(REF)).toBeUndefined()
+    expect(reads()).toEqual([false, true, false, true])
+  })
+})
+
+test('find returns undefined only if DynamoDB has no item', async () => {
   dynamo.on(GetItemCommand).resolves({})
   expect(await ledger.find(REF)).toBeUndefined()
 })
 
-test('a row that Bucket did not write is a fault, never half an entry', async () => {
+test('a damaged row is an error, never half an entry', async () => {
   const { digest: _, ...broken } = row
   dynamo.on(GetItemCommand).resolves({ Item: broken })
-  await expect(ledger.find(REF)).rejects.toThrow('a row of the ledger has no digest')
+  await expect(ledger.find(REF)).rejects.toThrow('a row of the ledger is damaged: its attribute digest')
 })
 
-test('a list is one consistent query, and goes on after the version it is given', async () => {
+test('a list is one consistent query that starts after the given version', async () => {
   const after = parseVersion('v3.0')
   if (!after.ok) throw new Error('a version')
   dynamo.on(QueryCommand).resolves({ Items: [row], LastEvaluatedKey: key })
@@ -117,13 +137,13 @@ test('a list is one consistent query, and goes on after the version it is given'
   })
 })
 
-test('an empty page ends the list only without a key to go on from', async () => {
+test('an empty page ends the list only if DynamoDB returns no key', async () => {
   dynamo.on(QueryCommand).resolvesOnce({ Items: [], LastEvaluatedKey: key }).resolvesOnce({ Items: [] })
   expect(await ledger.list(REF, undefined, 10)).toEqual({ entries: [], next: REF.version })
   expect(await ledger.list(REF, undefined, 10)).toEqual({ entries: [], next: null })
 })
 
-test('health is one read of a key that no artifact can have', async () => {
+test('a health check is one read of a key that no artifact can have', async () => {
   dynamo.on(GetItemCommand).resolves({})
   await ledger.check()
   expect(dynamo.calls()).toHaveLength(1)
@@ -133,7 +153,7 @@ test('health is one read of a key that no artifact can have', async () => {
   })
 })
 
-test('the ledger has one function that writes, and no command that updates or deletes', async () => {
+test('the ledger has one function that writes and no command that updates or deletes', async () => {
   const source = await readFile(new URL('../../../lib/aws/dynamodb-ledger.ts', import.meta.url), 'utf8')
   expect(source.match(/new PutItemCommand/g)).toHaveLength(1)
   expect(source).not.toMatch(/UpdateItem|DeleteItem|BatchWrite|TransactWrite|PartiQL|ExecuteStatement/)

@@ -1,4 +1,4 @@
-/** What compare-and-set means in calls of DynamoDB, and how a retry of the SDK knows its own write. */
+/** Compare-and-set as calls of DynamoDB, and how a retry of the SDK recognizes its own write. */
 import {
   type AttributeValue,
   ConditionalCheckFailedException,
@@ -23,13 +23,13 @@ beforeEach(() => dynamo.reset())
 const record = uploadOf(Buffer.from('hello'))
 const next = changed(record, { verifiedBytes: 3 })
 const key = { pk: { S: 'prod-models/llama_3.8b+lora:x/v3.1.0+a' }, sk: { S: record.id.digest } }
-const isStill = {
+const unchanged = {
   ConditionExpression: '#attempt = :attempt AND #revision = :revision',
   ExpressionAttributeNames: { '#attempt': 'attempt', '#revision': 'revision' },
   ExpressionAttributeValues: { ':attempt': { S: ATTEMPT }, ':revision': { N: '1' } },
 }
 
-const lost = (item?: Record<string, AttributeValue>, attempts = 1) =>
+const refusedFor = (item?: Record<string, AttributeValue>, attempts = 1) =>
   new ConditionalCheckFailedException({
     $metadata: { httpStatusCode: 400, attempts },
     message: 'The conditional request failed',
@@ -50,13 +50,13 @@ describe('a write', () => {
     })
   })
 
-  test('of a changed row demands attempt and revision, and so never creates one that is gone', async () => {
+  test('of a changed row requires its attempt and revision, so it never creates a missing row', async () => {
     dynamo.on(PutItemCommand).resolves({})
     expect(await uploads.write(next, record)).toBe(true)
-    expect(lastPut()).toMatchObject({ ...isStill, Item: { revision: { N: '2' } } })
+    expect(lastPut()).toMatchObject({ ...unchanged, Item: { revision: { N: '2' } } })
   })
 
-  test('lets DynamoDB delete the row two days after it has expired, and never before', async () => {
+  test('lets DynamoDB delete the row two days after its expiry, not earlier', async () => {
     dynamo.on(PutItemCommand).resolves({})
     await uploads.write(record, undefined)
     const { ttl, expires_at } = lastPut()?.Item ?? {}
@@ -64,65 +64,65 @@ describe('a write', () => {
     expect(Number(ttl?.N)).toBe(Math.ceil(record.expiresAt / 1000) + 2 * 24 * 3600)
   })
 
-  test('that meets another row has lost', async () => {
-    dynamo.on(PutItemCommand).rejects(lost(rowOf({ ...next, attempt: OTHER_ATTEMPT }, 'another write')))
+  test('loses against another row', async () => {
+    dynamo.on(PutItemCommand).rejects(refusedFor(rowOf({ ...next, attempt: OTHER_ATTEMPT }, 'another write')))
     expect(await uploads.write(next, record)).toBe(false)
   })
 
-  test('of the same revision by another has lost, though attempt and revision are those of this one', async () => {
-    dynamo.on(PutItemCommand).rejects(lost(rowOf(next, 'another write')))
+  test('loses against another write of the same attempt and revision', async () => {
+    dynamo.on(PutItemCommand).rejects(refusedFor(rowOf(next, 'another write')))
     expect(await uploads.write(next, record)).toBe(false)
   })
 
-  test('that meets no row has lost', async () => {
-    dynamo.on(PutItemCommand).rejects(lost())
+  test('loses if the row is missing', async () => {
+    dynamo.on(PutItemCommand).rejects(refusedFor())
     expect(await uploads.write(next, record)).toBe(false)
   })
 
-  test('that meets itself, because the answer of its first try was lost, has won', async () => {
+  test('succeeds if the row is its own, because the first response was lost', async () => {
     dynamo.on(PutItemCommand).callsFake(({ Item }) => {
-      throw lost(Item, 2)
+      throw refusedFor(Item, 2)
     })
     expect(await uploads.write(next, record)).toBe(true)
   })
 
-  test('of a new attempt that another has changed since has won: nobody else knew the attempt', async () => {
-    dynamo.on(PutItemCommand).rejects(lost(rowOf(next, 'another write'), 2))
+  test('of a new attempt succeeds even if the row has changed since: only this write knew the attempt', async () => {
+    dynamo.on(PutItemCommand).rejects(refusedFor(rowOf(next, 'another write'), 2))
     expect(await uploads.write(record, undefined)).toBe(true)
     const { id, size, mode, description } = record
-    const anew = openRecord({ id, size, mode, description }, OTHER_ATTEMPT, null, NOW, record)
-    dynamo.on(PutItemCommand).rejects(lost(rowOf(changed(anew, {}), 'another write'), 2))
-    expect(await uploads.write(anew, record)).toBe(true)
+    const restarted = openRecord({ id, size, mode, description }, OTHER_ATTEMPT, null, NOW, record)
+    dynamo.on(PutItemCommand).rejects(refusedFor(rowOf(changed(restarted, {}), 'another write'), 2))
+    expect(await uploads.write(restarted, record)).toBe(true)
   })
 })
 
 describe('a removal', () => {
-  test('demands attempt and revision', async () => {
+  test('requires attempt and revision', async () => {
     dynamo.on(DeleteItemCommand).resolves({})
     expect(await uploads.remove(record)).toBe(true)
     expect(dynamo.commandCalls(DeleteItemCommand)[0]?.args[0].input).toEqual({
       TableName: 'the-uploads',
       Key: key,
-      ...isStill,
+      ...unchanged,
       ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     })
   })
 
-  test('of a row that has changed, or is gone, is none', async () => {
-    dynamo.on(DeleteItemCommand).rejects(lost(rowOf(next, 'another write')))
+  test('fails if the row has changed or is missing', async () => {
+    dynamo.on(DeleteItemCommand).rejects(refusedFor(rowOf(next, 'another write')))
     expect(await uploads.remove(record)).toBe(false)
-    dynamo.on(DeleteItemCommand).rejects(lost())
+    dynamo.on(DeleteItemCommand).rejects(refusedFor())
     expect(await uploads.remove(record)).toBe(false)
   })
 
-  test('whose first try lost its answer has removed it', async () => {
-    dynamo.on(DeleteItemCommand).rejects(lost(undefined, 2))
+  test('succeeds if the response to its first attempt was lost', async () => {
+    dynamo.on(DeleteItemCommand).rejects(refusedFor(undefined, 2))
     expect(await uploads.remove(record)).toBe(true)
   })
 })
 
 describe('a read', () => {
-  test('is consistent, and of the exact key', async () => {
+  test('is consistent and of the exact key', async () => {
     dynamo.on(GetItemCommand).resolves({ Item: rowOf(record, 'a write') })
     expect(await uploads.find(record.id)).toEqual(record)
     expect(dynamo.commandCalls(GetItemCommand)[0]?.args[0].input).toEqual({
@@ -132,7 +132,7 @@ describe('a read', () => {
     })
   })
 
-  test('gives a problem back with its members', async () => {
+  test('returns the failure of an upload with its details', async () => {
     const error = new BucketError('digest_mismatch', 'other bytes', {
       declaredDigest: record.id.digest,
       size: 3,
@@ -143,21 +143,23 @@ describe('a read', () => {
   })
 
   test.each(['attempt', 'revision', 'mode', 'size', 'state', 'expires_at', 'lease_until'])(
-    'of a row without %s is a fault, never half an upload',
+    'of a row without %s is an error, never half an upload',
     async (name) => {
       const { [name]: _, ...broken } = rowOf(record, 'a write')
       dynamo.on(GetItemCommand).resolves({ Item: broken })
-      await expect(uploads.find(record.id)).rejects.toThrow(`a row of the uploads has no ${name}`)
+      await expect(uploads.find(record.id)).rejects.toThrow(
+        `a row of the uploads is damaged: its attribute ${name}`,
+      )
     },
   )
 
-  test('of a state that is none is a fault', async () => {
+  test('of a row with an unknown state is an error', async () => {
     dynamo.on(GetItemCommand).resolves({ Item: { ...rowOf(record, 'a write'), state: { S: 'done' } } })
-    await expect(uploads.find(record.id)).rejects.toThrow('has no state')
+    await expect(uploads.find(record.id)).rejects.toThrow('its attribute state')
   })
 })
 
-test('a table that fails is unavailable, never "absent" or "lost"', async () => {
+test('a table that fails is unavailable, never "absent" or "refused"', async () => {
   dynamo.onAnyCommand().rejects(Object.assign(new Error('no'), { name: 'ThrottlingException' }))
   const unavailable = { code: 'unavailable' }
   await expect(uploads.find(record.id)).rejects.toMatchObject(unavailable)

@@ -1,7 +1,7 @@
 import { DynamoDBServiceException } from '@aws-sdk/client-dynamodb'
 import { NoSuchKey, NotFound, S3ServiceException } from '@aws-sdk/client-s3'
 import { describe, expect, test } from 'vitest'
-import { lostCondition } from '../../../lib/aws/dynamodb-errors.ts'
+import { conditionFailure } from '../../../lib/aws/dynamodb-errors.ts'
 import { isMissing, isNameTaken, isSimultaneous } from '../../../lib/aws/s3-errors.ts'
 import { serviceFailure } from '../../../lib/aws/sdk-failure.ts'
 import { BucketError } from '../../../lib/domain/errors.ts'
@@ -85,5 +85,5 @@ test('only errors with a meaning are recognized', () => {
   expect(isMissing(s3('NoSuchBucket', 404))).toBe(false)
   expect(isMissing(s3('Forbidden', 403))).toBe(false)
   expect(isMissing(Object.assign(new Error('x'), { name: 'NotFound' }))).toBe(false)
-  expect(lostCondition(dynamo('ThrottlingException', 400))).toBeUndefined()
+  expect(conditionFailure(dynamo('ThrottlingException', 400))).toBeUndefined()
 })

@@ -1,4 +1,4 @@
-/** A message is text that anybody with the right to send could have written: what comes out was checked. */
+/** Any sender with access to the queue can have written a message, so parsing checks all of it. */
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, expect, test } from 'vitest'
@@ -18,7 +18,7 @@ beforeEach(() => sqs.reset())
 const record = uploadOf(Buffer.from('hello'))
 const request = { id: record.id, attempt: record.attempt }
 
-test('a verification is one message that names reference, digest and attempt, and nothing else', async () => {
+test('a verification is one message with reference, digest and attempt only', async () => {
   sqs.on(SendMessageCommand).resolves({})
   await queue.send(record)
   const { QueueUrl, MessageBody = '' } = sqs.commandCalls(SendMessageCommand)[0]?.args[0].input ?? {}
@@ -30,27 +30,27 @@ test('a verification is one message that names reference, digest and attempt, an
   })
 })
 
-test('what was sent is what comes out', () => {
+test('parsing returns what was formatted', () => {
   expect(parseVerification(formatVerification(request))).toEqual(request)
-  const anew = { ...request, attempt: newAttempt() }
-  expect(parseVerification(formatVerification(anew))).toEqual(anew)
+  const another = { ...request, attempt: newAttempt() }
+  expect(parseVerification(formatVerification(another))).toEqual(another)
 })
 
 const body = JSON.parse(formatVerification(request)) as Record<string, unknown>
 test.each([
-  ['no JSON', 'hello'],
+  ['text that is not JSON', 'hello'],
   ['null', 'null'],
   ['no reference', JSON.stringify({ ...body, ref: undefined })],
-  ['a reference that leaves its place', JSON.stringify({ ...body, ref: 'a/../b' })],
-  ['a reference of four', JSON.stringify({ ...body, ref: 'a/b/c/d' })],
+  ['a reference with a parent folder', JSON.stringify({ ...body, ref: 'a/../b' })],
+  ['a reference of four identifiers', JSON.stringify({ ...body, ref: 'a/b/c/d' })],
   ['another hash', JSON.stringify({ ...body, digest: `md5:${'0'.repeat(32)}` })],
-  ['a digest that is no text', JSON.stringify({ ...body, digest: 7 })],
+  ['a digest that is a number', JSON.stringify({ ...body, digest: 7 })],
   ['an attempt that could be a path', JSON.stringify({ ...body, attempt: `${ATTEMPT}/../x` })],
 ])('%s is refused', (_, text) => {
   expect(() => parseVerification(text)).toThrow()
 })
 
-test('a queue that fails is unavailable', async () => {
+test('sending is unavailable if the queue fails', async () => {
   sqs.on(SendMessageCommand).rejects(Object.assign(new Error('no'), { name: 'ThrottlingException' }))
   await expect(queue.send(request)).rejects.toMatchObject({ code: 'unavailable' })
 })

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
 import { type CallLimits, createDynamoDbClient, createS3Client } from '../../../lib/aws/clients.ts'
-import { createStagingView } from '../../../lib/aws/read-side.ts'
+import { createStagingReader } from '../../../lib/aws/read-side.ts'
 import { createS3BlobStore } from '../../../lib/aws/s3-blob-store.ts'
 import { createS3Staging } from '../../../lib/aws/s3-staging.ts'
 import { GIB, sizeOfPart } from '../../../lib/domain/limits.ts'
@@ -58,7 +58,7 @@ export function useStaging(): StagedStand {
     impatient = createS3Staging({ ...options, completeMs: 1000 })
     const dynamoDb = createDynamoDbClient({ region: 'eu-west-1' }, SHORT)
     dynamoDb.config.credentials = client.config.credentials
-    view = createStagingView({ bucket: 'staging', endpoint: aws.url, signing: dynamoDb.config })
+    view = createStagingReader({ bucket: 'staging', endpoint: aws.url, signing: dynamoDb.config })
   })
   afterAll(() => aws?.close())
   beforeEach(() => aws?.reset())

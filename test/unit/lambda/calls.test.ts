@@ -1,4 +1,4 @@
-/** What one request costs in calls of AWS: the price list of the README rests on this. */
+/** The AWS calls of each request: the documented prices are computed from them. */
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { HEADERS } from '../../../lib/protocol/headers.ts'
@@ -22,7 +22,7 @@ async function callsOf(request: GatewayRequest) {
   return { statusCode, calls: lambdas.aws.operations() }
 }
 
-test('a store: one read, one PUT of the blob, one conditional put', async () => {
+test('a store is one read, one PUT of the blob and one conditional put', async () => {
   expect(await callsOf(store())).toEqual({ statusCode: 201, calls: ['GetItem', 'PutObject', 'PutItem'] })
   const [read, , put] = lambdas.aws.calls
   expect(read?.input.ConsistentRead).toBe(true)
@@ -32,52 +32,54 @@ test('a store: one read, one PUT of the blob, one conditional put', async () => 
 test.each([
   ['the same bytes', bytes],
   ['other bytes', Buffer.from('other')],
-])('a conflict with %s: one read and no call of S3, so that no blob is left over', async (_, body) => {
+])('a conflict with %s is one read without a call of S3, so no orphan is left', async (_, body) => {
   await lambdas.send(store())
   expect(await callsOf(store(body))).toEqual({ statusCode: 409, calls: ['GetItem'] })
   expect(lambdas.aws.objects.size).toBe(1)
 })
 
-test('bytes that are not those of the digest: one read, and nothing is sent', async () => {
+test('a digest mismatch is one read, and no byte is sent to S3', async () => {
   expect(await callsOf(store(Buffer.from('other'), digest(bytes)))).toEqual({
     statusCode: 400,
     calls: ['GetItem'],
   })
 })
 
-test('a malformed request: no call at all', async () => {
+test('a malformed request makes no call', async () => {
   expect(await callsOf(store(bytes, 'md5:1'))).toEqual({ statusCode: 400, calls: [] })
 })
 
 describe.each(['fetch', 'entry', 'download', 'head'] as const)(
-  '%s: one consistent read and no call of S3',
+  '%s makes no call of S3, and reads the ledger',
   (route) => {
-    test('of what is stored', async () => {
+    test('once, eventually consistent, for a stored version', async () => {
       await lambdas.send(store())
       const { statusCode, calls } = await callsOf({ route, parameters })
       expect(calls).toEqual(['GetItem'])
       expect(statusCode).toBe(route === 'fetch' ? 307 : 200)
-      expect(lambdas.aws.calls[0]?.input.ConsistentRead).toBe(true)
+      expect(lambdas.aws.calls[0]?.input.ConsistentRead).toBe(false)
     })
 
-    test('of what is not', async () => {
-      expect(await callsOf({ route, parameters })).toEqual({ statusCode: 404, calls: ['GetItem'] })
+    test('twice for a version that is not stored, the second time consistent', async () => {
+      const { statusCode, calls } = await callsOf({ route, parameters })
+      expect({ statusCode, calls }).toEqual({ statusCode: 404, calls: ['GetItem', 'GetItem'] })
+      expect(lambdas.aws.calls.map(({ input }) => input.ConsistentRead)).toEqual([false, true])
     })
   },
 )
 
-test('a page of a list: one query', async () => {
+test('a page of a list is one query', async () => {
   await lambdas.send(store())
   const { bucket_id, artifact_id } = parameters
   const request = { route: 'listVersions', parameters: { bucket_id, artifact_id } } as const
   expect(await callsOf(request)).toEqual({ statusCode: 200, calls: ['Query'] })
 })
 
-test('health: one read', async () => {
+test('health is one read', async () => {
   expect(await callsOf({ route: 'health' })).toEqual({ statusCode: 200, calls: ['GetItem'] })
 })
 
-test('what is about the API itself: no call', async () => {
+test('a request about the API itself makes no call', async () => {
   for (const route of ['service', 'openapi', 'problems'] as const)
     expect(await callsOf({ route })).toEqual({ statusCode: 200, calls: [] })
 })

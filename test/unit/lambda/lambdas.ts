@@ -1,7 +1,7 @@
 /** The Lambda handlers, wired as deployed, over the stand-in for S3, DynamoDB and SQS. */
 import type { APIGatewayProxyResult, SQSEvent } from 'aws-lambda'
 import { afterAll, beforeAll, beforeEach, vi } from 'vitest'
-import type { DeliveryHandler } from '../../../lib/aws/sqs-deliveries.ts'
+import type { MessageHandler } from '../../../lib/aws/sqs-messages.ts'
 import type { LambdaHandler } from '../../../lib/http/lambda.ts'
 import { ROUTES } from '../../../lib/protocol/routes.ts'
 import { type AwsStandIn, startAwsStandIn } from '../../support/aws-stand-in.ts'
@@ -19,7 +19,7 @@ export interface Lambdas {
 export function useLambdas(): Lambdas {
   let aws: AwsStandIn | undefined
   const handlers: Record<string, LambdaHandler> = {}
-  let verify: DeliveryHandler | undefined
+  let verify: MessageHandler | undefined
   beforeAll(async () => {
     aws = await startAwsStandIn()
     for (const [name, value] of Object.entries(lambdaEnvironment(aws.url))) vi.stubEnv(name, value)

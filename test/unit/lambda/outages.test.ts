@@ -1,4 +1,4 @@
-/** S3 without DynamoDB, DynamoDB without S3, no answer at each call: what a caller sees, and what stays behind. */
+/** S3 or DynamoDB fails at each call: what a caller sees, and what stays behind. */
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { HEADERS } from '../../../lib/protocol/headers.ts'
@@ -36,8 +36,8 @@ async function expectInvisible() {
   expect(statusCode).toBe(404)
 }
 
-describe.each(['GetItem', 'PutObject', 'PutItem'] as const)('a store of which %s', (operation) => {
-  test.each(HOW)('%s is unavailable, shows nothing, and succeeds when it is repeated', async (_, how) => {
+describe.each(['GetItem', 'PutObject', 'PutItem'] as const)('a store whose %s', (operation) => {
+  test.each(HOW)('%s is unavailable and invisible, and succeeds when it is repeated', async (_, how) => {
     lambdas.aws.misbehave(operation, how)
     await expectUnavailable(store)
     lambdas.aws.misbehave(operation, how, 0)
@@ -45,7 +45,7 @@ describe.each(['GetItem', 'PutObject', 'PutItem'] as const)('a store of which %s
     expect((await lambdas.send(store)).statusCode).toBe(201)
   })
 
-  test('gets no answer for once is retried, and stores', async () => {
+  test('loses its response once is retried and succeeds', async () => {
     lambdas.aws.misbehave(operation, 'lose-answer', 1)
     expect((await lambdas.send(store)).statusCode).toBe(201)
     expect(lambdas.aws.rows.size).toBe(1)
@@ -55,8 +55,8 @@ describe.each(['GetItem', 'PutObject', 'PutItem'] as const)('a store of which %s
 
 const list: GatewayRequest = { route: 'listVersions', parameters: { bucket_id: 'b', artifact_id: 'a' } }
 
-describe('reads without their ledger are unavailable, never "not found"', () => {
-  test.each(HOW)('when it %s', async (_, how) => {
+describe('reads are unavailable, never "not found"', () => {
+  test.each(HOW)('when the ledger %s', async (_, how) => {
     lambdas.aws.misbehave('GetItem', how)
     lambdas.aws.misbehave('Query', how)
     const reads: GatewayRequest[] = [
@@ -68,7 +68,7 @@ describe('reads without their ledger are unavailable, never "not found"', () => 
   })
 })
 
-test('S3 down does not stop reads', async () => {
+test('reads work while S3 is down', async () => {
   await lambdas.send(store)
   for (const operation of ['PutObject', 'GetObject', 'HeadObject'] as const)
     lambdas.aws.misbehave(operation, 'drop')
@@ -76,7 +76,7 @@ test('S3 down does not stop reads', async () => {
   expect((await lambdas.send({ route: 'health' })).statusCode).toBe(200)
 })
 
-test('a blob whose name is taken and that cannot be inspected is no success', async () => {
+test('a store is unavailable if the name is taken and the blob cannot be inspected', async () => {
   lambdas.aws.misbehave('PutObject', 'lose-answer', 1)
   lambdas.aws.misbehave('HeadObject', { status: 403, code: 'Forbidden' })
   await expectUnavailable(store)

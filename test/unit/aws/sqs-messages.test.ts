@@ -1,13 +1,9 @@
-/** Deliveries end one by one: what is done is removed, what failed comes again by itself, and time is left to end in order. */
+/** Messages are handled one by one: handled ones leave the queue, failed ones are delivered again, and time is left for an orderly end. */
 import { ChangeMessageVisibilityCommand, SQSClient } from '@aws-sdk/client-sqs'
 import type { SQSEvent } from 'aws-lambda'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import {
-  type DeliveryHandling,
-  type DeliveryRecord,
-  deliveryHandler,
-} from '../../../lib/aws/sqs-deliveries.ts'
+import { type MessageHandling, type MessageRecord, messageHandler } from '../../../lib/aws/sqs-messages.ts'
 import { formatVerification } from '../../../lib/aws/sqs-verification-queue.ts'
 import { BucketError } from '../../../lib/domain/errors.ts'
 import { ATTEMPT, uploadOf } from './uploads-fixtures.ts'
@@ -17,7 +13,7 @@ const sqs = mockClient(client)
 const QUEUE = 'arn:aws:sqs:eu-west-1:123456789012:queue'
 const DEAD = 'arn:aws:sqs:eu-west-1:123456789012:dead'
 const request = { id: uploadOf(Buffer.from('hello')).id, attempt: ATTEMPT }
-const lines: DeliveryRecord[] = []
+const lines: MessageRecord[] = []
 beforeEach(() => {
   sqs.reset()
   sqs.onAnyCommand().resolves({})
@@ -25,8 +21,8 @@ beforeEach(() => {
 })
 afterEach(() => void vi.useRealTimers())
 
-const handlerOf = (over: Partial<DeliveryHandling>) =>
-  deliveryHandler({
+const handlerOf = (over: Partial<MessageHandling>) =>
+  messageHandler({
     verify: async () => 'committed',
     abandon: async () => {},
     client,
@@ -59,7 +55,7 @@ const pauses = () =>
     .map(({ args: [{ input }] }) => [input.ReceiptHandle, input.VisibilityTimeout])
 
 test.each(['committed', 'failed', 'stale'])(
-  'a verification that ended as %s is done with',
+  'a verification that ended as %s leaves the queue',
   async (outcome) => {
     const verify = vi.fn(async () => outcome)
     expect(await handlerOf({ verify })(eventOf(message('a')), context())).toEqual(failed())
@@ -68,17 +64,19 @@ test.each(['committed', 'failed', 'stale'])(
   },
 )
 
-test('one that fails comes again, and takes no other with it', async () => {
+test('a message that fails is delivered again and delays no other', async () => {
   const verify = vi
     .fn(async () => 'committed')
-    .mockRejectedValueOnce(BucketError.unavailable('another is at work', new Error('the cause')))
+    .mockRejectedValueOnce(
+      BucketError.unavailable('another verifier holds the lease', new Error('the cause')),
+    )
   const event = eventOf(message('a'), message('b'))
   expect(await handlerOf({ verify })(event, context())).toEqual(failed('a'))
   expect(lines.map(({ outcome }) => outcome)).toEqual(['retry', 'committed'])
-  expect(lines[0]?.error).toMatch(/another is at work.*the cause/)
+  expect(lines[0]?.error).toMatch(/another verifier holds the lease.*the cause/)
 })
 
-test('it comes again soon, later each time, and never later than a quarter of an hour', async () => {
+test('the pauses between deliveries double from 15 seconds to at most 15 minutes', async () => {
   const verify = async () => {
     throw BucketError.unavailable('not now')
   }
@@ -87,7 +85,7 @@ test('it comes again soon, later each time, and never later than a quarter of an
   expect(pauses()).toEqual([15, 30, 240, 900].map((seconds) => ['receipt of a', seconds]))
 })
 
-test('it comes again even where the queue does not take the pause', async () => {
+test('a message is delivered again even if the queue refuses the pause', async () => {
   sqs.on(ChangeMessageVisibilityCommand).rejects(new Error('no'))
   const verify = async () => {
     throw BucketError.unavailable('not now')
@@ -96,7 +94,7 @@ test('it comes again even where the queue does not take the pause', async () => 
 })
 
 test.each(['hello', '{}', formatVerification({ ...request, attempt: '../x' })])(
-  'the message %j is never done with, so that it ends where a human looks',
+  'the malformed message %j stays in the queue until it is a dead letter',
   async (body) => {
     const verify = vi.fn(async () => 'committed')
     expect(await handlerOf({ verify })(eventOf(message('a', body)), context())).toEqual(failed('a'))
@@ -105,8 +103,8 @@ test.each(['hello', '{}', formatVerification({ ...request, attempt: '../x' })])(
   },
 )
 
-describe('the time of the function', () => {
-  test('is left 20 s before its end, so that the lease is released and the message handed back', async () => {
+describe('the function', () => {
+  test('stops verifying 20 s before its time ends, and returns the message', async () => {
     vi.useFakeTimers()
     const verify = (_: unknown, signal: AbortSignal) =>
       new Promise<string>((_resolve, reject) => {
@@ -117,16 +115,16 @@ describe('the time of the function', () => {
     expect(lines).toEqual([])
     await vi.advanceTimersByTimeAsync(1)
     expect(await result).toEqual(failed('a'))
-    expect(lines[0]?.error).toContain('time is over')
+    expect(lines[0]?.error).toContain('no time left')
   })
 
-  test('that is nearly over begins no other verification', async () => {
+  test('starts no verification with less than a minute left', async () => {
     const verify = vi.fn(async () => 'committed')
     expect(await handlerOf({ verify })(eventOf(message('a')), context(59_999))).toEqual(failed('a'))
     expect(verify).not.toHaveBeenCalled()
   })
 
-  test('leaves no timer behind', async () => {
+  test('leaves no timer running', async () => {
     vi.useFakeTimers()
     await handlerOf({})(eventOf(message('a')), context())
     expect(vi.getTimerCount()).toBe(0)
@@ -136,7 +134,7 @@ describe('the time of the function', () => {
 describe('a dead letter', () => {
   const dead = (id: string, body?: string) => message(id, body, DEAD)
 
-  test('is given up, not verified', async () => {
+  test('ends its upload instead of verifying it', async () => {
     const [verify, abandon] = [vi.fn(async () => 'committed'), vi.fn(async () => {})]
     expect(await handlerOf({ verify, abandon })(eventOf(dead('a')), context())).toEqual(failed())
     expect(abandon).toHaveBeenCalledExactlyOnceWith(request)
@@ -144,15 +142,15 @@ describe('a dead letter', () => {
     expect(lines).toMatchObject([{ operation: 'abandon', outcome: 'abandoned' }])
   })
 
-  test('that cannot be given up stays', async () => {
+  test('stays in its queue if its upload cannot be ended', async () => {
     const abandon = async () => {
-      throw BucketError.unavailable('another is at work')
+      throw BucketError.unavailable('another verifier holds the lease')
     }
     expect(await handlerOf({ abandon })(eventOf(dead('a'), dead('b')), context())).toEqual(failed('a', 'b'))
     expect(pauses()).toEqual([])
   })
 
-  test('that is none of ours stays', async () => {
+  test('stays in its queue if it is malformed', async () => {
     expect(await handlerOf({})(eventOf(dead('a', 'hello')), context())).toEqual(failed('a'))
   })
 })

@@ -1,7 +1,7 @@
 /**
- * Deliveries of verifications to a Lambda function: from the queue to be done, from the dead-letter queue to be given up.
- * A delivery is removed from its queue only when it is done with; every other is reported by itself, and comes again after a
- * pause, so that one that fails takes no other with it.
+ * Handles the messages of two queues in a Lambda function: verifications to do, and dead letters to end. A message leaves its
+ * queue only after it was handled. Each failure is reported on its own and delivered again after a pause, so one failing message
+ * delays no other.
  */
 import { ChangeMessageVisibilityCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import type { Context, SQSBatchItemFailure, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
@@ -10,15 +10,15 @@ import { BucketError } from '../domain/errors.ts'
 import type { VerificationRequest } from '../repository/upload-ports.ts'
 import { parseVerification } from './sqs-verification-queue.ts'
 
-/** One line of the log for each delivery. It never holds a byte or a request of an artifact. */
-export interface DeliveryRecord {
+/** One line of the log for each message. It never holds a byte or a request of an artifact. */
+export interface MessageRecord {
   time: string
   request_id: string
   operation: 'verify' | 'abandon'
   message_id: string
   /** How often this message was delivered, this time included. */
   delivery: number
-  /** What it led to; `retry` when it comes again. */
+  /** The result, or `retry` if the message is delivered again. */
   outcome: string
   duration_ms: number
   bucket_id?: string
@@ -26,50 +26,50 @@ export interface DeliveryRecord {
   version?: string
   digest?: Digest
   attempt?: string
-  /** For the operator: why it comes again. */
+  /** For the operator: why the message is delivered again. */
   error?: string
 }
 
-export interface DeliveryHandling {
+export interface MessageHandling {
   verify(request: VerificationRequest, signal: AbortSignal): Promise<string>
   abandon(request: VerificationRequest): Promise<void>
   readonly client: SQSClient
   readonly queueUrl: string
-  /** By it the deliveries of the dead-letter queue are known. */
+  /** Identifies the messages of the dead-letter queue. */
   readonly deadLetterQueueArn: string
-  readonly log: (record: DeliveryRecord) => void
+  readonly log: (record: MessageRecord) => void
 }
 
-export type DeliveryHandler = (
+export type MessageHandler = (
   event: SQSEvent,
   context: Pick<Context, 'awsRequestId' | 'getRemainingTimeInMillis'>,
 ) => Promise<SQSBatchResponse>
 
 /**
- * What is kept of the function's time so that a verification ends in order: the lease released, the copies removed, the message
- * handed back. Lambda would only stop the process, and the lease would have to run out.
+ * The part of the function's time that is reserved for an orderly end: release the lease, remove the copies, return the message.
+ * Lambda itself would only kill the process, and the lease would have to expire.
  */
 const RESERVE_MS = 20_000
-/** A verification is not begun with less than this left: another environment has all of its time. */
+/** No verification starts with less time than this: another environment has all of its time. */
 const LEAST_MS = 60_000
 
-/** When a failed delivery comes again, in seconds: soon at first, for most failures pass. */
+/** The pause before the next delivery, in seconds: short at first, because most failures pass. */
 const pauseSeconds = (delivery: number): number => Math.min(15 * 2 ** (delivery - 1), 900)
 
-export function deliveryHandler(handling: DeliveryHandling): DeliveryHandler {
+export function messageHandler(handling: MessageHandling): MessageHandler {
   return async (event, context) => {
     const failures: SQSBatchItemFailure[] = []
     for (const record of event.Records)
-      if (!(await deliver(handling, record, context))) failures.push({ itemIdentifier: record.messageId })
+      if (!(await handle(handling, record, context))) failures.push({ itemIdentifier: record.messageId })
     return { batchItemFailures: failures }
   }
 }
 
-/** @returns whether the delivery is done with. */
-async function deliver(
-  handling: DeliveryHandling,
+/** @returns whether the message was handled. */
+async function handle(
+  handling: MessageHandling,
   message: SQSRecord,
-  context: Parameters<DeliveryHandler>[1],
+  context: Parameters<MessageHandler>[1],
 ): Promise<boolean> {
   const isDead = message.eventSourceARN === handling.deadLetterQueueArn
   const started = Date.now()
@@ -95,21 +95,21 @@ async function deliver(
     return true
   } catch (error) {
     log('retry', error)
-    if (!isDead) await comeAgain(handling, message, delivery)
+    if (!isDead) await deliverAgain(handling, message, delivery)
     return false
   }
 }
 
 async function verifyInTime(
-  handling: DeliveryHandling,
+  handling: MessageHandling,
   request: VerificationRequest,
-  context: Parameters<DeliveryHandler>[1],
+  context: Parameters<MessageHandler>[1],
 ): Promise<string> {
   const left = context.getRemainingTimeInMillis()
-  if (left < LEAST_MS) throw BucketError.unavailable('too little of the function’s time is left')
+  if (left < LEAST_MS) throw BucketError.unavailable('the function has too little time left')
   const end = new AbortController()
   const timer = setTimeout(
-    () => end.abort(BucketError.unavailable('the function’s time is over')),
+    () => end.abort(BucketError.unavailable('the function has no time left')),
     left - RESERVE_MS,
   )
   try {
@@ -119,9 +119,9 @@ async function verifyInTime(
   }
 }
 
-/** Without it a message would come again only when its visibility time-out is over, which is longer than the function runs. */
-async function comeAgain(
-  { client, queueUrl }: DeliveryHandling,
+/** Otherwise the next delivery waits for the visibility time-out, which is longer than the function runs. */
+async function deliverAgain(
+  { client, queueUrl }: MessageHandling,
   message: SQSRecord,
   delivery: number,
 ): Promise<void> {
@@ -130,7 +130,7 @@ async function comeAgain(
     ReceiptHandle: message.receiptHandle,
     VisibilityTimeout: pauseSeconds(delivery),
   })
-  await client.send(command).catch(() => undefined) // it comes again later then
+  await client.send(command).catch(() => undefined) // then it is delivered again after the visibility time-out
 }
 
 const about = ({ id, attempt }: VerificationRequest) => ({
@@ -141,7 +141,7 @@ const about = ({ id, attempt }: VerificationRequest) => ({
   attempt,
 })
 
-/** With the causes, for an `unavailable` says only what did not happen. */
+/** Includes the causes, because an `unavailable` says only what failed. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { name, message, cause } = error
