@@ -193,7 +193,7 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
       case 'UploadPart': {
         const upload = uploads.get(uploadId)
         if (!upload) return refusal(404, 'NoSuchUpload')
-        // S3 wants the checksum that the upload was created with, and no other.
+        // S3 requires the checksum algorithm that the upload was created with.
         if ((declared === undefined) !== (upload.algorithm === null)) return refusal(400, 'InvalidRequest')
         if (declared !== undefined && declared !== checksum) return refusal(400, 'BadDigest')
         upload.parts.set(Number(url.searchParams.get('partNumber')), { bytes: body, checksum })

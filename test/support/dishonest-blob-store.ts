@@ -1,6 +1,6 @@
 /**
- * A blob store that ignores checksums and lengths: it keeps whatever is sent under any name, vouches for nothing that it did not
- * write through Bucket, and is otherwise well-behaved. Over it no rule may make a wrong byte visible.
+ * A blob store that ignores checksums and lengths: it keeps any bytes under any name, attests only blobs that it wrote through
+ * Bucket, and otherwise behaves well. Even with this store, no rule may make a wrong byte visible.
  */
 import type { Clock } from '../../lib/repository/ports.ts'
 import { type FakeBlobStore, fakeBlobStore } from './fake-blob-store.ts'

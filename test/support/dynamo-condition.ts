@@ -1,4 +1,4 @@
-/** Conditions of DynamoDB as the stand-in understands them: those that Bucket writes, and no others. */
+/** The conditions of DynamoDB that the stand-in supports: those that Bucket writes, and no others. */
 
 export type Item = Record<string, { S?: string; N?: string }>
 

@@ -1,4 +1,4 @@
-/** Requests to the local blob endpoint without a socket, and its answers as web-standard responses. */
+/** Requests to the local blob endpoint without a socket, and its responses as web-standard `Response`s. */
 import type { HttpRequest, HttpResponse } from '../../lib/protocol/http-message.ts'
 import { inChunks } from './fake-artifacts.ts'
 
@@ -8,7 +8,7 @@ export interface EndpointRequest {
   /** Bytes, or a stream of them. */
   readonly body?: Uint8Array | AsyncIterable<Uint8Array>
   readonly signal?: AbortSignal
-  /** Told when the endpoint asks for the body. */
+  /** Called when the endpoint asks for the body. */
   readonly onBody?: () => void
 }
 

@@ -8,7 +8,7 @@ import { parseRef } from '../../lib/domain/refs.ts'
 export const digestOf = (bytes: Uint8Array): Digest =>
   digestFromHex(createHash('sha256').update(bytes).digest('hex'))
 
-/** `size` bytes that repeat nowhere at a chunk's length, the same for the same `seed`. */
+/** `size` bytes without repetitions at the length of a chunk; the same `seed` gives the same bytes. */
 export function someBytes(size: number, seed = 1): Uint8Array {
   const bytes = new Uint8Array(size)
   let state = seed >>> 0 || 1
@@ -36,7 +36,7 @@ export const entryOf = (text: string, bytes: Uint8Array, described: Partial<Entr
   ...described,
 })
 
-/** Gives `bytes` in chunks of these sizes, over and over. */
+/** Yields `bytes` in chunks of these sizes, in a cycle. */
 export async function* inChunks(bytes: Uint8Array, ...sizes: readonly number[]) {
   let at = 0
   for (let turn = 0; at < bytes.byteLength; turn++) {

@@ -1,6 +1,6 @@
 /**
- * A blob store in memory that keeps the port's promises: create-only, bytes visible only when the stream came to its end,
- * presigned requests that it checks itself. It hashes what it is given, so that a rule that writes unverified bytes is caught.
+ * A blob store in memory that keeps the port's promises: create-only, bytes visible only after the stream ended, presigned
+ * requests that it checks itself. It hashes the bytes itself, so that it catches a rule that writes unverified bytes.
  */
 import { digestBase64 } from '../../lib/domain/digest.ts'
 import type { BlobId } from '../../lib/domain/entry.ts'
@@ -11,11 +11,11 @@ import type { BlobStore, Clock } from '../../lib/repository/ports.ts'
 import { digestOf } from './fake-artifacts.ts'
 
 export interface FakeBlobStore extends BlobStore {
-  /** Puts bytes under a final name as a stranger would: they need not be right, and nobody vouches for them. */
+  /** Puts bytes under a final name without the port: they may be wrong, and have no attestation. */
   plant(blob: BlobId, bytes: Uint8Array): void
   /** Sends a presigned request as a client would. */
   send(request: PresignedRequest, options?: SendOptions): Promise<Response>
-  /** How many blobs have a final name. */
+  /** The number of blobs under final names. */
   readonly count: number
 }
 
@@ -30,7 +30,7 @@ interface StoredBlob {
   readonly attested: boolean
 }
 
-/** What was signed: the request as it was handed out, and what it is for. */
+/** The signed request as it was returned, and its purpose. */
 interface Signed {
   readonly request: PresignedRequest
   readonly blob: BlobId
@@ -131,7 +131,7 @@ async function* pieces(bytes: Uint8Array, signal: AbortSignal | undefined) {
   }
 }
 
-/** Collects a stream, or gives it up when the signal says so, also while it hangs. */
+/** Collects a stream, or stops when the signal aborts, also while the stream hangs. */
 async function drain(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<Uint8Array> {
   signal?.throwIfAborted()
   const chunks: Uint8Array[] = []

@@ -21,13 +21,13 @@ export function fakeLedger(): FakeLedger {
     },
 
     async list(key, after, limit) {
-      const behind = [...rows.values()]
+      const next = [...rows.values()]
         .map(({ entry }) => entry)
         .filter(({ ref }) => formatArtifactKey(ref) === formatArtifactKey(key))
         .filter(({ ref }) => after === undefined || ref.version > after)
         .sort((one, other) => (one.ref.version < other.ref.version ? -1 : 1))
-      const entries = behind.slice(0, limit)
-      return { entries, next: behind.length > limit ? (entries.at(-1)?.ref.version ?? null) : null }
+      const entries = next.slice(0, limit)
+      return { entries, next: next.length > limit ? (entries.at(-1)?.ref.version ?? null) : null }
     },
 
     check: async () => undefined,

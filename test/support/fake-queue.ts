@@ -1,6 +1,6 @@
 /**
- * A queue of verifications in memory: it delivers nothing by itself. Who tests decides which message comes when, how often,
- * and whether it is ever acknowledged, as a queue that delivers at least once does.
+ * A queue of verifications in memory that delivers only on request. The test decides which message comes when, how often, and
+ * whether it is ever acknowledged, as a queue with at-least-once delivery may do.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { VerificationQueue, VerificationRequest } from '../../lib/repository/upload-ports.ts'
@@ -11,9 +11,9 @@ export interface Message {
 }
 
 export interface FakeQueue extends VerificationQueue {
-  /** What was sent and not acknowledged, oldest first. */
+  /** The messages without acknowledgement, oldest first. */
   readonly messages: readonly Message[]
-  /** Takes a message out of the queue, whoever else was given it. */
+  /** Removes a message from the queue, even if another receiver holds it. */
   acknowledge(message: Message): void
 }
 
@@ -22,7 +22,7 @@ export function fakeQueue(): FakeQueue {
   let number = 0
   return {
     async send({ id, attempt }) {
-      // What goes through a queue is text: nothing but the port's two members may be counted on.
+      // A message goes through a queue as text: only the port's two members arrive.
       messages.push({ number: ++number, request: structuredClone({ id, attempt }) })
     },
     get messages() {
@@ -37,7 +37,7 @@ export function fakeQueue(): FakeQueue {
 
 const REDELIVERY_MS = 5
 
-/** A queue that delivers at once, and again when the delivery was refused, until it was tried `tries` times. */
+/** A queue that delivers at once, and again after each refused delivery, for at most `tries` deliveries. */
 export function deliveringQueue(
   receive: (request: VerificationRequest) => Promise<unknown>,
   tries = 20,

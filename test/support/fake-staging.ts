@@ -1,6 +1,7 @@
 /**
- * A staging area in memory that keeps the port's promises: parts checked as they arrive, joined once, read and promoted as
- * the same bytes, promoted create-only onto a blob store. What it holds disappears after nine days, as a lifecycle rule has it.
+ * A staging area in memory that keeps the port's promises: it checks parts as they arrive, joins them once, reads and promotes
+ * the same bytes, and promotes create-only into a blob store. Its contents expire after nine days, as a lifecycle rule would
+ * have it.
  */
 import { hexToBase64 } from '../../lib/domain/digest.ts'
 import { formatRef } from '../../lib/domain/identifiers.ts'
@@ -9,24 +10,24 @@ import type { BlobStore, Clock } from '../../lib/repository/ports.ts'
 import type { StagedBytes, StagedUpload, Staging } from '../../lib/repository/upload-ports.ts'
 import { digestOf } from './fake-artifacts.ts'
 
-/** Longer than an upload and its verification live, in milliseconds. */
+/** Longer than an upload and its verification can last, in milliseconds. */
 export const STAGING_MS = 9 * 24 * 3600 * 1000
 
 export interface FakeStaging extends Staging {
-  /** Sends the request of a part as a client would. @returns the status that the store answers. */
+  /** Sends the request of a part as a client would. @returns the status of the response. */
   send(request: PresignedRequest, bytes: Uint8Array): Promise<number>
-  /** The attempts of which something is left. */
+  /** The attempts with staged bytes. */
   readonly attempts: readonly string[]
-  /** Promotions begun, and neither published nor abandoned. */
+  /** Promotions that are neither published nor abandoned. */
   readonly promotions: number
-  /** All that it holds, for whoever compares two states. */
+  /** The whole state, for comparisons. */
   readonly summary: string
 }
 
 export interface FakeStagingOptions {
   readonly blobs: BlobStore
   readonly clock: Clock
-  /** Takes whatever arrives as a part, and says that it is what was announced. */
+  /** Accepts any bytes as a part, and reports the announced digest. */
   readonly ignoresChecksums?: boolean
 }
 

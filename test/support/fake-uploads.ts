@@ -6,7 +6,7 @@ import type { UploadRecord, Uploads } from '../../lib/repository/upload-ports.ts
 export interface FakeUploads extends Uploads {
   /** Every row, expired ones too. */
   readonly rows: readonly UploadRecord[]
-  /** Deletes rows that have expired, as the table's own clean-up does, at its leisure. */
+  /** Deletes expired rows, as the table's own cleanup does at any time. */
   sweep(now: number): void
 }
 

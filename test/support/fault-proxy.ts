@@ -1,6 +1,6 @@
 /**
- * A TCP proxy in front of a real server that damages what passes: it drops, stalls, truncates and flips bytes on command.
- * Nothing of HTTP is played here, so client and server meet as they do behind a broken network.
+ * A TCP proxy in front of a real server that damages the traffic: it drops, stalls, truncates and flips bytes on command. It
+ * does not simulate HTTP, so client and server behave as on a broken network.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
@@ -14,15 +14,15 @@ export interface FaultProxy {
   target: string
   /** Connections accepted so far. */
   connections: number
-  /** Bytes that passed from the server to clients. */
+  /** Bytes that it forwarded from the server to clients. */
   received: number
-  /** Called with each piece from the server; may return another, or undefined to destroy the connection. */
+  /** Called with each piece from the server; returns the piece to forward, or undefined to destroy the connection. */
   alter: ((piece: Buffer, passed: number) => Buffer | undefined) | undefined
-  /** Passes everything again, and counts from zero. */
+  /** Forwards all traffic again, and counts from zero. */
   reset(): void
   /** Breaks all connections and refuses new ones until `restore`. */
   fail(): void
-  /** Keeps connections open but passes nothing on until `restore`. */
+  /** Keeps connections open but forwards no bytes until `restore`. */
   stall(): void
   restore(): void
   close(): Promise<void>

@@ -1,6 +1,6 @@
 /**
- * Ports that fail on purpose: before a call (nothing happened) or after it (it happened, and the caller never learns).
- * The second is what makes retries interesting: a crash or a lost answer looks exactly like it.
+ * Ports that fail on purpose: before a call (it had no effect) or after it (it had its effect, but the caller gets an error).
+ * The second kind tests retries: to the caller, a crash and a lost response look the same.
  */
 import type { BlobStore, Ledger } from '../../lib/repository/ports.ts'
 
@@ -16,7 +16,7 @@ export interface Fault {
   readonly error: unknown
 }
 
-/** Decides for each call; it may take its time, which lets a scheduler choose the order of calls. */
+/** Decides for each call; it may be asynchronous, so that a scheduler can choose the order of calls. */
 export type FaultPlan = (call: PortCall) => Fault | undefined | Promise<Fault | undefined>
 
 /** Counts calls, so that several ports can share one plan and one numbering. */

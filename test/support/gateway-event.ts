@@ -15,11 +15,11 @@ export interface GatewayRequest {
   readonly headers?: Readonly<Record<string, string>>
   readonly query?: Readonly<Record<string, readonly string[]>>
   readonly body?: Uint8Array
-  /** How the gateway hands the body over: base64 always, text where an emulator or other media types decide so. */
+  /** The encoding of the body: base64 always, or text, as an emulator or other media types decide. */
   readonly encoding?: 'base64' | 'text'
 }
 
-/** The largest event that Lambda takes for a synchronous call, in bytes of JSON. */
+/** The largest event that Lambda accepts for a synchronous call, in bytes of JSON. */
 export const MAX_EVENT_BYTES = 6_291_556
 
 export function gatewayEvent(request: GatewayRequest): APIGatewayProxyEvent {
@@ -59,7 +59,7 @@ export function gatewayEvent(request: GatewayRequest): APIGatewayProxyEvent {
       resourceId: 'xyz',
       resourcePath: resource,
       domainName: 'abc.execute-api.eu-west-1.amazonaws.com',
-      // Nothing of who called is read: access is the gateway's business.
+      // The functions do not read the caller's identity, because access is the gateway's duty.
       identity: {
         accessKey: null,
         accountId: null,

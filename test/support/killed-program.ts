@@ -1,6 +1,6 @@
 /**
- * Runs a program that is killed, as by `kill -9`, just before its n-th call that changes the file system. With n from 1 up to the last
- * call, every state that a crash can leave behind is met.
+ * Runs a program that is killed, as by `kill -9`, just before its n-th call that changes the file system. Running it with n
+ * from 1 to the last call covers every state that a crash can leave.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -30,7 +30,7 @@ for (const name of names) {
 `
 
 export interface KilledProgram {
-  /** @returns whether the program was killed; false when it came to its end before the n-th call. */
+  /** @returns true if the program was killed; false if it ended before the n-th call. */
   runUntil(step: number, ...args: readonly string[]): boolean
   remove(): Promise<void>
 }

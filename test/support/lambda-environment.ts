@@ -1,4 +1,4 @@
-/** What a Lambda finds in its environment, with a stand-in where AWS would be. */
+/** The environment of a Lambda function, with a stand-in in place of AWS. */
 import { LAMBDA_ENVIRONMENT } from '../../lib/deployment/environment.ts'
 
 export const lambdaEnvironment = (endpoint: string): Record<string, string> => ({

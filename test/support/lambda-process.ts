@@ -1,6 +1,6 @@
 /**
- * A Lambda bundle in a process of its own, as the service runs it: the built file alone in a folder without node_modules,
- * an environment with nothing but what the function is given, one event at a time.
+ * A Lambda bundle in a process of its own, as the service runs it: the bundle alone in a folder without node_modules, only the
+ * function's variables in the environment, one event at a time.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,7 +16,7 @@ export interface Bundle {
   readonly file: string
   /** Bytes. */
   readonly size: number
-  /** The modules of which something is in it. */
+  /** The modules that the bundle includes, in whole or in part. */
   readonly modules: readonly string[]
   remove(): Promise<void>
 }
@@ -45,7 +45,7 @@ export async function buildBundle(side: LambdaSide): Promise<Bundle> {
   }
 }
 
-/** Loads the bundle and answers events that come over the channel; like the runtime it parses and prints JSON. */
+/** Loads the bundle and handles events from the channel; like the runtime it parses and prints JSON. */
 const HOST = `
 const { handler } = require('./index.js')
 process.on('message', async (event) => {
@@ -56,7 +56,7 @@ process.send({ version: process.version })
 
 export interface LambdaProcess {
   readonly nodeVersion: string
-  /** What it wrote to stdout so far. */
+  /** Its stdout so far. */
   output(): string
   invoke(event: APIGatewayProxyEvent | string): Promise<APIGatewayProxyResult>
   stop(): Promise<void>
@@ -69,7 +69,7 @@ interface Message {
 
 /**
  * @param node the path of the Node binary.
- * @throws Error with what it wrote when it ends before it is ready, as a Lambda does whose initialisation fails.
+ * @throws Error with its output if it ends before it is ready, like a Lambda function whose initialisation fails.
  */
 export async function startLambda(
   node: string,

@@ -1,6 +1,6 @@
 /**
- * What a refusal must look like, read from the contract and from nothing else (docs/http-api.md, section 8).
- * The table below is a second copy on purpose: it is compared with the code's own table, so that neither can be wrong alone.
+ * The required form of a refusal, written from the contract alone (docs/http-api.md, section 8). The table below is a second
+ * copy on purpose: a test compares it with the code's own table, so that neither can be wrong alone.
  */
 import { expect } from 'vitest'
 import * as z from 'zod'
@@ -43,7 +43,7 @@ interface Row {
   readonly status: number
   readonly retryable: boolean
   readonly members: z.core.$ZodLooseShape
-  /** Headers that the row promises beside the members. */
+  /** Headers that the row promises in addition to the members. */
   readonly headers?: Readonly<Record<string, RegExp>>
 }
 const row = (
@@ -74,7 +74,7 @@ export const CONTRACT_ERRORS = {
   upload_conflict: row(409, 'no', { upload: z.looseObject({ state: z.string(), digest }) }),
   digest_differs: row(412, 'no', { expected_digest: z.nullable(digest), stored_digest: digest }),
   precondition_failed: row(412, 'no', conflict),
-  // A chunked body tells no size before it ends; tests that declare one ask for it by name.
+  // A chunked body has no size before it ends; tests that declare one pass it explicitly.
   artifact_too_large: row(
     413,
     'no',
@@ -129,14 +129,14 @@ export function expectProblem(response: RawResponse, code: ContractCode): Proble
   const result = shape.safeParse(parsed)
   expect(result.success ? [] : result.error.issues, body).toEqual([])
   expect(header(response, 'X-Request-Id')).toBe((parsed as Problem).request_id)
-  // Every response carries these two, the ones that no handler of the API wrote included (section 1).
+  // Every response has these two, including those that no handler of the API wrote (section 1).
   expect(header(response, 'X-Content-Type-Options')).toBe('nosniff')
   expect(header(response, 'Server-Timing')).toBeTruthy()
   for (const [name, form] of Object.entries(headers ?? {})) expect(header(response, name), name).toMatch(form)
   return parsed as Problem
 }
 
-/** Where a fault stood: `header X-Artifact-Digest`; header names are compared without case. */
+/** The place of an invalid input: `header X-Artifact-Digest`; header names are compared without case. */
 export type FaultAt = `${'header' | 'path' | 'query' | 'body'} ${string}`
 
 /** Checks a 400 `invalid_request` that names exactly these inputs, each at least once. */

@@ -1,6 +1,6 @@
 /**
- * HTTP requests exactly as written: the path is not normalised, headers keep their order and repetitions, the framing is chosen.
- * One connection per request, so that no answer depends on what an earlier test left on a socket.
+ * HTTP requests exactly as written: the path is not normalised, headers keep their order and repetitions, the test chooses the
+ * framing. One connection per request, so that no response depends on bytes that an earlier test left on a socket.
  */
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
@@ -9,12 +9,12 @@ export type HeaderLines = readonly (readonly [name: string, value: string])[]
 
 export interface RawRequest {
   readonly method: string
-  /** The request target as it stands on the request line. */
+  /** The request target exactly as on the request line. */
   readonly path: string
-  /** `Host` is added where it is missing; nothing else but what frames the body. */
+  /** A missing `Host` is added; all other headers except those of the framing are the test's. */
   readonly headers?: HeaderLines
   readonly body?: Uint8Array
-  /** How the length of a body is told: `Content-Length` (the default) or chunked. */
+  /** The framing of the body: `Content-Length` (the default) or chunked. */
   readonly framing?: 'length' | 'chunked'
 }
 
@@ -25,7 +25,7 @@ export interface RawResponse {
   readonly body: Buffer
 }
 
-/** How long any answer may take: far above what is expected, so that only a hang ends here. */
+/** Time limit for a response: far above the expected time, so that only a hang ends here. */
 const ANSWER_MS = 60_000
 
 export const header = (response: RawResponse, name: string): string | undefined =>
@@ -42,7 +42,7 @@ export function headerMap(lines: Iterable<readonly [string, string]>): ReadonlyM
   return headers
 }
 
-/** The lines that tell the length of the body, unless the request brings its own. */
+/** The header lines for the length of the body, unless the request has its own. */
 export function framingHeaders(request: RawRequest): HeaderLines {
   const given = new Set((request.headers ?? []).map(([name]) => name.toLowerCase()))
   if (request.framing === 'chunked') return [['Transfer-Encoding', 'chunked']]
@@ -71,7 +71,7 @@ export function sendRaw(origin: URL, request: RawRequest): Promise<RawResponse> 
     })
     outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer in ${ANSWER_MS} ms`)))
     outgoing.on('response', (incoming) => readAnswer(incoming).then(resolve, reject))
-    // An answer that came before the end of the body may break the rest of the sending: the answer counts.
+    // A response that comes before the end of the body may break the rest of the sending: the response counts.
     outgoing.on('error', reject)
     outgoing.end(request.body)
   })

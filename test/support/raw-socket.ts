@@ -1,12 +1,12 @@
 /**
- * One TCP connection on which a test writes bytes when it likes and sees what comes back, interim answers included.
- * For what an HTTP client hides: `Expect: 100-continue`, answers before the body, senders that stall, broken framing.
+ * One TCP connection on which a test writes bytes at any time and sees all responses, interim ones included. It covers what an
+ * HTTP client hides: `Expect: 100-continue`, early responses, senders that stall, broken framing.
  */
 import { connect } from 'node:net'
 import { headerMap, type RawResponse } from './raw-http.ts'
 
 export interface SocketAnswer extends RawResponse {
-  /** Status codes of the interim answers (1xx) that came before. */
+  /** Status codes of the interim responses (1xx) before it. */
   readonly interim: readonly number[]
 }
 
@@ -14,19 +14,19 @@ export interface RawConnection {
   write(bytes: string | Uint8Array): void
   /** Sends FIN: no more bytes will come. */
   end(): void
-  /** Sends RST, as a process that dies. */
+  /** Sends RST, as the kernel does for a process that dies. */
   abort(): void
-  /** Resolves when the interim answer 100 has arrived; rejects when a final answer or the end came instead. */
+  /** Resolves when the interim response 100 has arrived; rejects on a final response or the end instead. */
   continued(): Promise<void>
-  /** The final answer; rejects when the connection ends without one. */
+  /** The final response; rejects when the connection ends without one. */
   answer(): Promise<SocketAnswer>
-  /** As many final answers as requests were sent, in the order in which they came. */
+  /** One final response per request, in the order of the responses. */
   answers(count: number): Promise<readonly SocketAnswer[]>
   /** Resolves when the other side has closed. */
   closed(): Promise<void>
 }
 
-/** How long any awaited event may take: only a hang ends here. */
+/** Time limit for each awaited event: only a hang ends here. */
 const WAIT_MS = 20_000
 
 export async function openConnection(origin: URL): Promise<RawConnection> {
@@ -41,7 +41,7 @@ export async function openConnection(origin: URL): Promise<RawConnection> {
     received = Buffer.concat([received, chunk])
     wake()
   })
-  // A reset after the answer is no failure: whoever waits for more sees the end.
+  // A reset after the response is not a failure: a test that waits for more sees the end.
   socket.on('error', () => {})
   socket.on('close', () => {
     ended = true
@@ -117,7 +117,7 @@ function parseHead(bytes: Buffer) {
 
 interface Parsed {
   readonly answer: SocketAnswer
-  /** What came behind it. */
+  /** The bytes after it. */
   readonly rest: Buffer
 }
 

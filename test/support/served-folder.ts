@@ -1,4 +1,4 @@
-/** A real `bucket serve` process, over a folder or what its options name, which a test may kill at any moment. */
+/** A real `bucket serve` process, over a folder or other stores, which a test may kill at any moment. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -10,9 +10,9 @@ export interface Served {
   readonly child: ChildProcess
   /** Peak resident memory in MiB since the start. */
   peakMemory(): number
-  /** As `kill -9` does it; resolves when the process is gone. */
+  /** Sends SIGKILL; resolves when the process has ended. */
   kill(): Promise<void>
-  /** As SIGTERM does it; resolves with the exit code. */
+  /** Sends SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>
 }
 
@@ -21,7 +21,7 @@ export type ServedFolder = Served
 export const serveFolder = (dataDir: string, ...options: string[]): Promise<ServedFolder> =>
   serveWith(['--data-dir', dataDir, ...options])
 
-/** @param options of `bucket serve`, but for the port, which is a free one. */
+/** @param options of `bucket serve`, without the port, which is a free one. */
 export async function serveWith(options: readonly string[]): Promise<Served> {
   const child = spawn(
     process.execPath,

@@ -1,11 +1,13 @@
-/** The system calls of a program, as the kernel saw them: what was on disk before what, which no crash of a process can show. */
+/**
+ * The system calls of a program, as the kernel saw them: the order of writes and syncs, which no crash of a process can show.
+ */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 
-/** Why nothing can be traced here; undefined where it can. */
+/** The reason why tracing is not possible here; undefined if it is. */
 export const cannotTrace =
   spawnSync('strace', ['-qq', '-o', '/dev/null', 'true']).status === 0
     ? undefined
@@ -40,7 +42,7 @@ export interface Trace {
   find(pattern: RegExp): SystemCall[]
   /** The only call that matches. */
   one(pattern: RegExp): SystemCall
-  /** Every call, also from before `begin`. */
+  /** Every call, including those before `begin`. */
   readonly calls: readonly SystemCall[]
 }
 
