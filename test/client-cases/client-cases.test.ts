@@ -113,7 +113,7 @@ async function run(step: Step, artifact: string): Promise<object> {
       return { created, digest: entry.digest, size: entry.size }
     }
     case 'get':
-      return described(await new Response(await bucket.get(ref, pinned)).bytes())
+      return described(await new Response(await bucket.get(ref, pinned)).arrayBuffer())
     case 'download':
       if (step.over) await writeFile(path, bytesOf(step.over))
       await bucket.download(ref, path, pinned)
@@ -151,15 +151,15 @@ async function run(step: Step, artifact: string): Promise<object> {
     case 'locked': {
       await writeFile(path, step.lock ?? '')
       const { digest } = await lockedRef(path, parseRef(ref), undefined)
-      return described(await new Response(await bucket.get(ref, { digest })).bytes())
+      return described(await new Response(await bucket.get(ref, { digest })).arrayBuffer())
     }
     default:
       throw new Error(`unknown step ${step.do}`)
   }
 }
 
-const described = (bytes: Uint8Array) => ({
-  digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
+const described = (bytes: Uint8Array | ArrayBuffer) => ({
+  digest: `sha256:${createHash('sha256').update(new Uint8Array(bytes)).digest('hex')}`,
   size: bytes.byteLength,
 })
 
