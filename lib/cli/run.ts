@@ -1,5 +1,6 @@
 /** Runs one command line: parses it, does it, and turns whatever comes out into words and an exit code. */
 import { Command, CommanderError } from 'commander'
+import { addCheckCommand } from './check-command.ts'
 import type { CliContext } from './context.ts'
 import { addDigestCommand } from './digest-command.ts'
 import { EXIT, SIGNAL_EXIT } from './exit-codes.ts'
@@ -69,6 +70,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 not found, 4 conflict, 5 digest mis
   addPutCommand(program, context)
   addGetCommand(program, context)
   addFolderCommands(program, context)
+  addCheckCommand(program, context)
   addShowCommand(program, context)
   addListCommand(program, context)
   addUploadsCommand(program, context)

@@ -17,6 +17,7 @@ import { DEFAULT_TIMEOUTS, type Timeouts } from './api/transport.ts'
 import type { Upload } from './api/uploads.ts'
 import { abortUpload, type UploadId, uploadState } from './api/uploads.ts'
 import type { Platform } from './platform.ts'
+import { type CheckResult, check } from './transfer/check.ts'
 import {
   type Download,
   type GetOptions,
@@ -24,7 +25,7 @@ import {
   type VerifiedStream,
   verifiedStream,
 } from './transfer/download.ts'
-import { type PutOptions, type PutResult, put } from './transfer/put.ts'
+import { type PutOptions, type PutResult, put, versionExists } from './transfer/put.ts'
 import { type ByteStream, blobSource, bytesSource, type Source } from './transfer/source.ts'
 
 /** Where a server listens unless it is told otherwise. */
@@ -109,6 +110,48 @@ export class BucketClient {
    */
   async get(ref: RefInput, options: GetOptions = {}): Promise<VerifiedStream> {
     return verifiedStream(await this.openDownload(ref, options))
+  }
+
+  /**
+   * Makes sure that a ref holds exactly these bytes: the call of schedulers and re-runs. With `digest`, a version that is
+   * stored already is compared before the source is read.
+   *
+   * @returns `created`, or `identical` if the same bytes were stored before.
+   * @throws BucketError `version_exists` when other bytes are stored; otherwise as `put`.
+   */
+  async ensure(ref: RefInput, source: PutSource, options: PutOptions = {}): Promise<'created' | 'identical'> {
+    return await this.ensureBy(ref, options, () => this.put(ref, source, options))
+  }
+
+  protected async ensureBy(
+    ref: RefInput,
+    { digest, signal }: PutOptions,
+    store: () => Promise<PutResult>,
+  ): Promise<'created' | 'identical'> {
+    if (digest !== undefined) {
+      const [found] = await this.check([{ ref, digest }], { signal })
+      if (found?.state === 'identical') return 'identical'
+      if (found?.entry) throw versionExists(found.entry, digestOf(digest))
+    }
+    return (await store()).created ? 'created' : 'identical'
+  }
+
+  /**
+   * What is stored under many refs, without computing or sending anything.
+   *
+   * @param refs each a ref, or a ref with the digest to compare with.
+   * @returns one result for each, in the same order: `absent`, `identical`, `different`, or `stored` without a digest.
+   * @throws BucketError `invalid_request` for a malformed ref or digest; NetworkError.
+   */
+  async check(
+    refs: readonly (RefInput | { readonly ref: RefInput; readonly digest?: string | undefined })[],
+    { signal }: CallOptions = {},
+  ): Promise<CheckResult[]> {
+    const asked = refs.map((given) => {
+      const { ref, digest } = typeof given === 'object' && 'ref' in given ? given : { ref: given }
+      return { ref: refOf(ref), digest: digest === undefined ? undefined : digestOf(digest) }
+    })
+    return await check(this.api, asked, signal)
   }
 
   /** @throws BucketError `version_not_found`; NetworkError. */

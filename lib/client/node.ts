@@ -77,6 +77,15 @@ export class BucketClient extends CoreClient {
     return await downloadFile(this.api, refOf(ref), expected, path, options)
   }
 
+  /** As the core's `ensure`; a string is the path of a file. */
+  override async ensure(
+    ref: RefInput,
+    source: PutSource | string,
+    options: PutOptions = {},
+  ): Promise<'created' | 'identical'> {
+    return await this.ensureBy(ref, options, () => this.put(ref, source, options))
+  }
+
   /**
    * Stores a folder: one artifact per file, then a manifest of them under the ref, last, so that half a folder is never
    * visible (docs/manifest.md). Files that are stored already are not sent again.

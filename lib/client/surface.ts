@@ -18,6 +18,7 @@ export {
   type PutSource,
   type RefInput,
 } from './client.ts'
+export type { CheckResult } from './transfer/check.ts'
 export type { GetOptions, VerifiedStream } from './transfer/download.ts'
 export type { OnProgress, Phase, Progress, TransferOptions } from './transfer/progress.ts'
 export type { PutOptions, PutResult } from './transfer/put.ts'

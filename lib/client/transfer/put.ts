@@ -145,7 +145,7 @@ const otherBytes = (ref: ArtifactRef, pinned: Digest, computed: Digest, size: nu
   )
 
 /** The refusal that the server would give, known from its entry before a byte is sent. */
-function versionExists(stored: Entry, declared: Digest): BucketError {
+export function versionExists(stored: Entry, declared: Digest): BucketError {
   return new BucketError(
     'version_exists',
     `${formatRef(stored.ref)} is stored already, with other bytes: ${stored.digest}`,

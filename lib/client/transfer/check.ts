@@ -1,0 +1,50 @@
+/** What is stored under refs, without computing or sending anything. */
+import type { Digest } from '../../domain/digest.ts'
+import type { Entry } from '../../domain/entry.ts'
+import type { ArtifactRef } from '../../domain/identifiers.ts'
+import type { ApiClient } from '../api/api-client.ts'
+import { findEntry } from '../api/entries.ts'
+import { runAtOnce } from './adaptive-concurrency.ts'
+
+export interface CheckResult {
+  readonly ref: ArtifactRef
+  /** What was asked for, where a digest was given. */
+  readonly digest: Digest | undefined
+  /** `stored` where no digest was given to compare with. */
+  readonly state: 'absent' | 'identical' | 'different' | 'stored'
+  /** Undefined where it is absent. */
+  readonly entry: Entry | undefined
+}
+
+export interface ToCheck {
+  readonly ref: ArtifactRef
+  readonly digest: Digest | undefined
+}
+
+/** Each question is one small request. */
+const QUESTIONS_AT_ONCE = 16
+
+/** @returns one result for each ref, in the same order. */
+export async function check(
+  api: ApiClient,
+  refs: readonly ToCheck[],
+  signal: AbortSignal | undefined,
+): Promise<CheckResult[]> {
+  const results: CheckResult[] = []
+  await runAtOnce(
+    refs.entries(),
+    { limit: QUESTIONS_AT_ONCE },
+    signal,
+    async ([at, { ref, digest }], stop) => {
+      const entry = await findEntry(api, ref, stop)
+      results[at] = { ref, digest, state: stateOf(entry, digest), entry }
+    },
+  )
+  return results
+}
+
+function stateOf(entry: Entry | undefined, digest: Digest | undefined): CheckResult['state'] {
+  if (entry === undefined) return 'absent'
+  if (digest === undefined) return 'stored'
+  return entry.digest === digest ? 'identical' : 'different'
+}
