@@ -1,21 +1,24 @@
 /**
- * Errors in words. Whatever went wrong is told in three parts: what happened, why, and what to do next.
+ * Errors in words, always in three parts: what happened, why, and what to do next.
  */
 import { BucketError, ERRORS, isBucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import type { Upload } from '../domain/upload.ts'
-import type { ValidationError } from '../domain/validation.ts'
 import { encodeDetails } from '../protocol/encode.ts'
 import { exitCodeOf } from './exit-codes.ts'
+import { conflictText, REFUSALS, whyRefused } from './refusal-texts.ts'
 
 /** The command line itself is wrong. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
   readonly next: string
+  readonly title: string
 
-  constructor(message: string, next: string) {
+  /** @param title what is wrong, such as `Unknown option --x`. */
+  constructor(message: string, next: string, title = 'Invalid command') {
     super(message)
     this.next = next
+    this.title = title
   }
 }
 
@@ -24,7 +27,7 @@ export class Interrupted extends Error {
   override readonly name = 'Interrupted'
 }
 
-/** The command has said all there is to say: only its exit code is left. */
+/** The command has printed everything; only its exit code is left. */
 export class ExitError extends Error {
   override readonly name = 'ExitError'
   readonly exit: number
@@ -39,7 +42,7 @@ export interface Failure {
   readonly what: string
   readonly why: readonly string[]
   readonly next: string
-  /** The wire's code, where it was a refusal of Bucket's. */
+  /** The code of a refusal, as in docs/http-api.md. */
   readonly code?: string
   readonly members?: unknown
   readonly requestId?: string
@@ -52,12 +55,17 @@ export function describeFailure(error: unknown): Failure {
   if (!(error instanceof Error)) return { ...UNEXPECTED, why: [String(error)], exit }
   switch (error.name) {
     case 'UsageError':
-      return { what: 'This is no command that can run', why: [error.message], next: nextOf(error), exit }
+      return {
+        what: 'title' in error ? String(error.title) : 'Invalid command',
+        why: [error.message],
+        next: nextOf(error),
+        exit,
+      }
     case 'NetworkError':
-      return { what: 'There is no answer from Bucket', why: [error.message], next: nextOf(error), exit }
+      return { what: 'No usable answer from the server', why: [error.message], next: nextOf(error), exit }
     case 'CredentialsProviderError':
       return {
-        what: 'There are no AWS credentials to sign with',
+        what: 'No AWS credentials were found',
         why: [error.message],
         next: 'Sign in as for other AWS tools (aws configure, AWS_PROFILE, aws sso login), or choose another --auth.',
         exit,
@@ -80,70 +88,52 @@ export function describeFailure(error: unknown): Failure {
 }
 
 const UNEXPECTED = {
-  what: 'Something unexpected went wrong',
-  next: 'Try again; if it stays, report it with this message.',
+  what: 'Unexpected failure',
+  next: 'Repeat the command. If it fails again, report it with this message.',
 }
 
 function describeRefusal(error: BucketError): Omit<Failure, 'exit'> {
-  const { code, details, next, requestId } = error
-  const why = [error.message]
-  if (isBucketError(error, 'invalid_request')) why.push(...faultsOf(error.details.errors))
-  if (isBucketError(error, 'digest_mismatch') && error.details.hint !== undefined)
-    why.push(error.details.hint)
-  const named = (what: string, digest: unknown) => {
-    if (typeof digest === 'string' && !error.message.includes(digest)) why.push(`${what} ${digest}`)
+  const { code, details, requestId } = error
+  // An error that the client made itself has no request, and knows better what to do than the table.
+  const isOwn = requestId === undefined && error.next !== ERRORS[code].next
+  const text = isBucketError(error, 'version_exists')
+    ? conflictText(error)
+    : { ...REFUSALS[code], why: whyRefused(error) }
+  const why = [...text.why]
+  let next = isOwn ? error.next : text.next
+  if (isBucketError(error, 'digest_differs')) {
+    const { storedDigest: stored }: Partial<typeof error.details> = error.details
+    if (stored !== undefined && !error.message.includes(stored)) why.push(`stored is ${stored}`)
   }
-  if (isBucketError(error, 'version_exists')) {
-    const { stored, declaredDigest }: Partial<typeof error.details> = error.details
-    named('stored is', stored?.digest)
-    named('yours is', declaredDigest)
+  if (isBucketError(error, 'upload_conflict') && error.details.upload) {
+    const { upload } = error.details
+    why.push(`the existing upload is ${upload.state} and has ${upload.size} bytes`)
+    if (upload.state === 'open') next = abortFirst(upload)
   }
-  if (isBucketError(error, 'digest_differs')) named('stored is', error.details.storedDigest)
-  const conflict = isBucketError(error, 'upload_conflict') ? error.details.upload : undefined
-  if (conflict) why.push(`the upload that is there is ${conflict.state}, ${conflict.size} bytes`)
   if (requestId !== undefined) why.push(`request ${requestId}`)
-  return {
-    what: ERRORS[code].title,
-    why,
-    next:
-      code === 'route_not_found'
-        ? 'Give the root of the API with --url, as in http://127.0.0.1:9470/v1.'
-        : conflict?.state === 'open'
-          ? giveUpFirst(conflict)
-          : next,
-    code,
-    members: encodeDetails({ details }, { requestId: '' }),
-    ...(requestId !== undefined && { requestId }),
-  }
+  const members = encodeDetails({ details }, { requestId: '' })
+  return { what: text.what, why, next, code, members, ...(requestId !== undefined && { requestId }) }
 }
 
-/** Where there are several; a service that breaks the contract may send anything. */
-function faultsOf(errors: unknown): string[] {
-  if (!Array.isArray(errors) || errors.length < 2) return []
-  return errors.map(
-    (fault: Partial<ValidationError> | null) =>
-      `${fault?.name ?? 'something'} ${fault?.detail ?? 'is faulty'}`,
-  )
-}
-
-const giveUpFirst = ({ id }: Upload): string =>
-  `If nobody needs that upload, give it up, and store again: bucket uploads ${formatRef(id.ref)}@${id.digest} --abort`
+const abortFirst = ({ id }: Upload): string =>
+  `If that upload is not needed, abort it and store again: bucket uploads ${formatRef(id.ref)}@${id.digest} --abort`
 
 const SYSTEM: { readonly [code: string]: readonly [what: string, next: string] } = {
-  ENOENT: ['There is no such file or folder', 'Check the path.'],
-  EISDIR: ['This is a folder, not a file', 'Name a file; a folder is stored as several artifacts.'],
-  ENOTDIR: ['A part of this path is a file, not a folder', 'Check the path.'],
-  EEXIST: ['There is a file where a folder is needed', 'Choose another folder.'],
+  ENOENT: ['No such file or folder', 'Check the path.'],
+  EISDIR: ['This is a folder, not a file', 'Name a file, or store the folder with `bucket push`.'],
+  ENOTDIR: ['Part of this path is a file, not a folder', 'Check the path.'],
+  EEXIST: ['A file is where a folder is needed', 'Choose another folder.'],
   ENAMETOOLONG: ['The name is too long for this file system', 'Choose a shorter one: -o FILE.'],
-  EACCES: [
-    'The system does not allow this',
-    'Check the permissions, and the port: below 1024 needs privileges.',
+  EACCES: ['Permission denied', 'Check the permissions of the path. A port below 1024 needs privileges.'],
+  EPERM: ['Permission denied', 'Check the permissions.'],
+  ENOSPC: ['The disk is full', 'Free space, or choose another folder (TMPDIR for bytes from stdin).'],
+  EMFILE: [
+    'Too many open files',
+    'Raise the limit (ulimit -n), or transfer fewer files at once (--parallel).',
   ],
-  EPERM: ['The system does not allow this', 'Check the permissions.'],
-  ENOSPC: ['The disk is full', 'Free space, or choose another folder (TMPDIR for what comes from stdin).'],
   EADDRINUSE: [
     'The server cannot start',
-    'Stop what listens there, or choose another port: --port 0 takes any free one.',
+    'Stop the process that uses the port, or choose another one: --port 0 takes any free port.',
   ],
   EADDRNOTAVAIL: ['The server cannot start', 'Name an address of this machine with --host.'],
   ENOTFOUND: ['The server cannot start', 'Name an address of this machine with --host.'],
@@ -157,15 +147,22 @@ function describeSystemError(error: Error, code: string): Omit<Failure, 'exit'> 
 const nextOf = (error: Error): string =>
   'next' in error && typeof error.next === 'string' ? error.next : UNEXPECTED.next
 
-/** Controls of a terminal, the C1 ones too, and those that turn the direction of what follows. */
+/** Control characters, including the C1 ones and those that change the direction of text. */
 const CONTROLS = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu
 
-/** One line of text as it is: what a server says may reach a terminal, but not steer it, nor look like a line of ours. */
+/** One line of text. The words of a server may reach a terminal, but not steer it, nor look like lines of ours. */
 const shown = (text: string): string => text.replace(/[\t\r\n]+/g, ' ').replace(CONTROLS, '\ufffd')
 
-/** For people, on stderr. */
-export const failureText = ({ what, why, next }: Failure): string =>
-  `error: ${shown(what)}\n${why.map((line, at) => `${at === 0 ? '  why:  ' : '        '}${shown(line)}\n`).join('')}  next: ${shown(next)}\n`
+/**
+ * For people, on stderr.
+ *
+ * @param hasColor whether labels are coloured: on a terminal, unless `NO_COLOR` is set (https://no-color.org).
+ */
+export function failureText({ what, why, next }: Failure, hasColor = false): string {
+  const label = (text: string, code: number) => (hasColor ? `\x1b[${code}m${text}\x1b[0m` : text)
+  const reasons = why.map((line, at) => `  ${at === 0 ? label('why:', 36) : '    '}  ${shown(line)}\n`)
+  return `${label('error:', 31)} ${shown(what)}\n${reasons.join('')}  ${label('next:', 36)} ${shown(next)}\n`
+}
 
 /** For programs, with `--json`. */
 export const failureJson = ({ what, why, next, code, members, requestId, exit }: Failure) => ({

@@ -11,6 +11,7 @@ import type { CliContext } from './context.ts'
 import { UsageError } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parseDigestOption, parseTarget } from './refs.ts'
+import { markRerun } from './refusal-texts.ts'
 import { formatSize } from './sizes.ts'
 import { stdinStream } from './stdin-stream.ts'
 
@@ -116,7 +117,11 @@ async function putFile(
     const named =
       'version' in target ? { ref: target, source } : await nameByContent(target, source, output, signal)
     const described = { uploadedBy, provenanceSource, contentType, digest }
-    const result = await bucket.put(named.ref, named.source, { ...described, onProgress, signal })
+    const result = await bucket
+      .put(named.ref, named.source, { ...described, onProgress, signal })
+      .catch((error) => {
+        throw markRerun(error, described)
+      })
     const { entry, created } = result
     if (!options.json) await output.result(`${pinnedRef(result)}\n`, undefined)
     output.remark(`${created ? 'stored' : 'already stored, identical'}, ${formatSize(entry.size)}`)

@@ -1,5 +1,6 @@
-/** References as they are written on a command line. */
+/** References as they are written on a command line, and what is wrong with one. */
 import { type Digest, parseDigest } from '../domain/digest.ts'
+import { isBucketError } from '../domain/errors.ts'
 import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
 import { parseArtifactKey, parseRef } from '../domain/refs.ts'
 import { UsageError } from './failure.ts'
@@ -9,20 +10,31 @@ export interface Pinned<T> {
   readonly digest: Digest | undefined
 }
 
-/** `bucket_id/artifact_id/version`, or that and `@sha256:…`. */
-export const parsePinnedRef = (text: string): Pinned<ArtifactRef> => pinned(text, parseRef)
+const REF_FORM = 'bucket_id/artifact_id/version'
+const KEY_FORM = 'bucket_id/artifact_id'
+const MOST_CHARACTERS = 128
 
-/** A ref, or an artifact whose version is made from the content; either may be pinned. */
+/** `bucket_id/artifact_id/version`. @throws UsageError that names the first bad character. */
+export const parseRefArgument = (text: string): ArtifactRef => explained(text, REF_FORM, parseRef)
+
+/** `bucket_id/artifact_id`. @throws UsageError. */
+export const parseKeyArgument = (text: string): ArtifactKey => explained(text, KEY_FORM, parseArtifactKey)
+
+/** `bucket_id/artifact_id/version`, or that and `@sha256:…`. @throws UsageError. */
+export const parsePinnedRef = (text: string): Pinned<ArtifactRef> => pinned(text, parseRefArgument)
+
+/** A ref, or an artifact whose version is made from the content; either may be pinned. @throws UsageError. */
 export const parseTarget = (text: string): Pinned<ArtifactRef | ArtifactKey> =>
-  pinned(text, (name) => (name.split('/').length === 2 ? parseArtifactKey(name) : parseRef(name)))
+  pinned(text, (name) => (name.split('/').length === 2 ? parseKeyArgument(name) : parseRefArgument(name)))
 
 /** @throws UsageError for a digest of another form. */
 export function parseDigestOption(text: string): Digest {
   const digest = parseDigest(text)
   if (digest.ok) return digest.value
   throw new UsageError(
-    `the digest ${digest.error}`,
-    'Write sha256: and 64 hex digits, as `bucket digest` prints.',
+    `${JSON.stringify(text)} ${digest.error}`,
+    'Write sha256: and 64 lower-case hex digits, as `bucket digest` prints them.',
+    'Invalid digest',
   )
 }
 
@@ -30,4 +42,39 @@ function pinned<T>(text: string, parse: (name: string) => T): Pinned<T> {
   const at = text.indexOf('@')
   if (at === -1) return { ref: parse(text), digest: undefined }
   return { ref: parse(text.slice(0, at)), digest: parseDigestOption(text.slice(at + 1)) }
+}
+
+function explained<T>(text: string, form: string, parse: (text: string) => T): T {
+  try {
+    return parse(text)
+  } catch (error) {
+    if (!isBucketError(error, 'invalid_request')) throw error
+    throw new UsageError(
+      faultOf(text, form) ?? error.message,
+      `Write ${form}: letters, digits and . _ + : -, each part beginning with a letter or digit.`,
+      'Invalid reference',
+    )
+  }
+}
+
+/** @returns what is wrong with a reference, with the position of a bad character. */
+function faultOf(text: string, form: string): string | undefined {
+  const names = form.split('/')
+  const parts = text.split('/')
+  if (parts.length !== names.length)
+    return `${JSON.stringify(text)} has ${parts.length} part${parts.length === 1 ? '' : 's'}, ${form} has ${names.length}`
+  for (const [at, part] of parts.entries()) {
+    const name = names[at] ?? ''
+    const shown = `${name} ${JSON.stringify(part)}`
+    if (part === '') return `${name} is empty`
+    const characters = [...part]
+    const bad = characters.findIndex((character, position) =>
+      position === 0 ? !/[A-Za-z0-9]/.test(character) : !/[A-Za-z0-9._+:-]/.test(character),
+    )
+    if (bad === 0) return `${shown} begins with ${JSON.stringify(characters[0])}`
+    if (bad > 0) return `${shown} has ${JSON.stringify(characters[bad])} as character ${bad + 1}`
+    if (part.length > MOST_CHARACTERS)
+      return `${name} has ${part.length} characters, at most ${MOST_CHARACTERS} are allowed`
+  }
+  return undefined
 }

@@ -6,6 +6,7 @@ import { addDigestCommand } from './digest-command.ts'
 import { EXIT, SIGNAL_EXIT } from './exit-codes.ts'
 import { describeFailure, ExitError, failureJson, failureText, Interrupted, UsageError } from './failure.ts'
 import { addFolderCommands } from './folder-commands.ts'
+import { FOREIGN_WORDS } from './foreign-words.ts'
 import { addFsckCommand } from './fsck-command.ts'
 import { addGetCommand } from './get-command.ts'
 import { addListCommand } from './list-command.ts'
@@ -26,7 +27,7 @@ export async function run(args: readonly string[], context: CliContext): Promise
     await program.parseAsync(isKnown(program, args) ? args : args.slice(0, 1), { from: 'user' })
     return EXIT.done
   } catch (thrown) {
-    // What breaks because the user stopped the command is no failure of its own.
+    // What breaks because the user stopped the command is not a failure of its own.
     const error = signal.aborted ? signal.reason : thrown
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage
@@ -34,12 +35,16 @@ export async function run(args: readonly string[], context: CliContext): Promise
     if (error instanceof ExitError) return error.exit
     const failure = describeFailure(error instanceof CommanderError ? usageError(error, args) : error)
     if (error instanceof Interrupted) return failure.exit
-    stderr.write(failureText(failure))
+    stderr.write(failureText(failure, hasColor(context)))
     if (args.includes('--json'))
       await write(stdout, `${JSON.stringify(failureJson(failure))}\n`).catch(() => undefined) // nobody reads it
     return failure.exit
   }
 }
+
+/** Whether stderr is a terminal that shows colours (https://no-color.org). */
+const hasColor = ({ stderr, environment }: CliContext): boolean =>
+  stderr.isTTY === true && !environment.NO_COLOR && environment.TERM !== 'dumb'
 
 /** The help of a command that there is not would hide that it was mistyped. */
 const isKnown = ({ commands }: Command, [first = '']: readonly string[]): boolean =>
@@ -48,8 +53,10 @@ const isKnown = ({ commands }: Command, [first = '']: readonly string[]): boolea
 function createProgram(context: CliContext): Command {
   const { stdout, stderr, version } = context
   const program = new Command('bucket')
-    .description('Store bytes once under an exact reference, fetch them verified, for ever the same.')
-    .version(version, '--version')
+    .description(
+      'Store bytes once under an exact reference, and fetch the same bytes, verified, at any time.',
+    )
+    .version(version, '-V, --version')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
@@ -82,13 +89,25 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 not found, 4 conflict, 5 digest mis
 function usageError({ code, message }: CommanderError, args: readonly string[]): UsageError {
   const [problem = '', suggestion] = message.replace(/^error: /, '').split('\n')
   const [command = ''] = args
+  const foreign = Object.hasOwn(FOREIGN_WORDS, command) ? FOREIGN_WORDS[command] : undefined
+  if (code === 'commander.unknownCommand' && foreign)
+    return new UsageError(foreign.why, foreign.next, `Unknown command "${command}"`)
   const help = `bucket ${/^[a-z]+$/.test(command) && code !== 'commander.unknownCommand' ? `${command} ` : ''}--help`
   return new UsageError(
     problem,
     `${suggestion ? `${suggestion.replace(/^\(|\)$/g, '')} ` : ''}See \`${help}\`.`,
+    TITLES[code],
   )
 }
 
-/** Whoever read stdout has had enough (`bucket list … | head`): no failure to talk about. */
+const TITLES: { readonly [code: string]: string } = {
+  'commander.unknownCommand': 'Unknown command',
+  'commander.unknownOption': 'Unknown option',
+  'commander.missingArgument': 'Missing argument',
+  'commander.optionMissingArgument': 'Missing value of an option',
+  'commander.excessArguments': 'Too many arguments',
+}
+
+/** The reader of stdout closed it (`bucket list … | head`), which is not a failure. */
 const isClosedPipe = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'EPIPE'

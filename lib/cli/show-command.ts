@@ -1,11 +1,11 @@
 /** `bucket show`: what is remembered about one artifact version. */
 import type { Command } from 'commander'
 import type { ArtifactRef } from '../domain/identifiers.ts'
-import { parseRef } from '../domain/refs.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
+import { parseRefArgument } from './refs.ts'
 
 type ShowOptions = ConnectionOptions & OutputOptions
 
@@ -21,7 +21,7 @@ Examples:
   bucket show prod-models/llama-3-8b/v3.1.0
   bucket show prod-models/llama-3-8b/v3.1.0 --json | jq -r .digest`,
     )
-    .action((ref: string, options: ShowOptions) => show(parseRef(ref), options, context))
+    .action((ref: string, options: ShowOptions) => show(parseRefArgument(ref), options, context))
   withOutput(withConnection(command))
 }
 

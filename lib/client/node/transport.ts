@@ -2,6 +2,7 @@
  * The transport over `node:http`. Large bodies wait for `100 Continue`, so that a refusal costs no bytes; a refusal
  * that comes while the body is under way stops the sending and is handed over as the answer that it is.
  */
+import { setMaxListeners } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
 import { within } from '../api/deadline.ts'
@@ -39,6 +40,8 @@ async function exchange(
 ): Promise<IncomingResponse> {
   const { url, body, signal, timeouts } = request
   signal?.throwIfAborted()
+  // One signal ends any number of requests at once; each removes its listener when it ends.
+  if (signal) setMaxListeners(0, signal)
   const where = shownUrl(url)
   const asksFirst = body !== undefined && body.size > EXPECT_BYTES
   const outgoing = open(url, {
@@ -46,7 +49,7 @@ async function exchange(
     agent,
     headers: {
       // A body that something on the way compressed would not be the bytes that were stored.
-      'accept-encoding': 'identity',
+      ...(request.method === 'GET' && { 'accept-encoding': 'identity' }),
       ...request.headers,
       ...(body && { 'content-length': body.size }),
       ...(asksFirst && { expect: '100-continue' }),

@@ -1,7 +1,8 @@
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { describeFailure } from '../../../lib/cli/failure.ts'
-import { ERRORS, type ErrorCode } from '../../../lib/domain/errors.ts'
+import { REFUSALS } from '../../../lib/cli/refusal-texts.ts'
+import type { ErrorCode } from '../../../lib/domain/errors.ts'
 import { type PlayedFront, playFront, sendProblem, sha256 } from '../client/played-front.ts'
 import { bucket } from './command-line.ts'
 
@@ -31,8 +32,8 @@ describe('the exit code', () => {
       })
     const ran = await show()
     expect(ran.exit).toBe(exit)
-    expect(ran.stderr).toContain(`error: ${ERRORS[code].title}\n  why:  the played front says ${code}\n`)
-    expect(ran.stderr).toContain(`  next: ${ERRORS[code].next}\n`)
+    expect(ran.stderr).toContain(`error: ${REFUSALS[code].what}\n  why:  `)
+    expect(ran.stderr).toContain(`  next: ${REFUSALS[code].next}\n`)
   })
 
   it('is 2 when the address is not the root of an API, and no version is said to be missing', async () => {

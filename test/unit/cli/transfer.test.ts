@@ -168,7 +168,8 @@ describe('bucket show, list and digest', () => {
     expect((await on('show', 'b/a/v')).stdout).toContain(`digest             ${entry.digest}\n`)
     expect(JSON.parse((await on('show', 'b/a/v', '--json')).stdout)).toEqual(entry)
     const lines = (await on('list', 'b/a')).stdout.trimEnd().split('\n')
-    expect(lines.map((line) => line.split(/\s+/).at(-1))).toEqual(['v', 'w', 'x', 'y'])
+    expect(lines.map((line) => line.split(/\s+/)[0])).toEqual(['v', 'w', 'x', 'y'])
+    expect((await on('list', 'b/a', '-q')).stdout).toBe('v\nw\nx\ny\n')
     expect(JSON.parse((await on('list', 'b/a', '--json')).stdout).versions).toHaveLength(4)
     expect(await on('list', 'b/none')).toMatchObject({
       exit: 0,

@@ -118,7 +118,7 @@ describe('bucket put', () => {
     front.uploads.all.set(PINNED, { ...theUpload(), size: 6 * MIB })
     const refused = await on('put', 'b/a/v', file)
     expect(refused.exit).toBe(4)
-    expect(refused.stderr).toContain(`the upload that is there is open, ${6 * MIB} bytes`)
+    expect(refused.stderr).toContain(`the existing upload is open and has ${6 * MIB} bytes`)
     expect(refused.stderr).toContain(`bucket uploads ${PINNED} --abort`)
     await on('uploads', PINNED, '--abort')
     expect((await on('put', 'b/a/v', file)).exit).toBe(0)

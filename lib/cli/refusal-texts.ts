@@ -1,0 +1,188 @@
+/**
+ * What the command line says when Bucket refuses something: in the words of its options and commands, not in those of the
+ * API. Each code has a text, and the compiler checks that.
+ */
+import { BucketError, type ErrorCode, isBucketError } from '../domain/errors.ts'
+import { formatRef } from '../domain/identifiers.ts'
+
+export interface RefusalText {
+  readonly what: string
+  readonly next: string
+}
+
+const OPERATOR = 'tell the operator of this deployment, with the number of the request.'
+
+export const REFUSALS: { readonly [C in ErrorCode]: RefusalText } = {
+  invalid_request: { what: 'Invalid input', next: 'Correct what is listed, and repeat the command.' },
+  digest_mismatch: {
+    what: 'The bytes do not match the digest',
+    next: 'Repeat the command. If it fails again, something changes the bytes on the way: look at proxies.',
+  },
+  unauthorized: {
+    what: 'You are not signed in',
+    next: 'Give credentials: --auth iam uses those of AWS tools, --auth bearer the token in BUCKET_TOKEN.',
+  },
+  forbidden: {
+    what: 'You are not allowed to do this',
+    next: 'Ask the operator of this deployment for access, or use other credentials.',
+  },
+  route_not_found: {
+    what: 'There is no Bucket API at this address',
+    next: 'Give the root of the API with --url, as in http://127.0.0.1:9470/v1.',
+  },
+  version_not_found: {
+    what: 'This version is not stored',
+    next: 'Check the reference, character by character. `bucket list BUCKET_ID/ARTIFACT_ID` shows the versions of an artifact.',
+  },
+  upload_not_found: {
+    what: 'There is no such upload',
+    next: 'Start it with `bucket put`. An upload expires after a week.',
+  },
+  method_not_allowed: {
+    what: 'This server does not know the operation',
+    next: 'Check that --url is the root of a Bucket API, and that server and command have about the same age.',
+  },
+  request_timeout: {
+    what: 'The connection was too slow',
+    next: 'Repeat the command: nothing was stored, and what was sent in parts is kept.',
+  },
+  version_exists: {
+    what: 'This version is stored already, with other bytes',
+    next: 'Choose a new version: a stored version never changes.',
+  },
+  upload_incomplete: {
+    what: 'The upload is not complete',
+    next: 'Repeat `bucket put`: it sends only what is missing.',
+  },
+  upload_conflict: {
+    what: 'The upload does not allow this now',
+    next: 'Look at it with `bucket uploads`. While it is being verified, wait; once it is committed, nothing is left to do.',
+  },
+  digest_differs: {
+    what: 'The stored bytes are not the ones you asked for',
+    next: 'Check where the digest comes from. A stored version never changes, so it was stored with these bytes.',
+  },
+  precondition_failed: {
+    what: 'This version is stored already',
+    next: 'Choose a new version: a stored version never changes.',
+  },
+  artifact_too_large: {
+    what: 'The file is too large for this deployment',
+    next: 'Store it as several files with `bucket push`, or have the limit raised.',
+  },
+  inline_too_large: {
+    what: 'The file is too large for one request',
+    next: 'Repeat the command. If it fails again, a proxy limits the size of requests.',
+  },
+  uri_too_long: { what: 'The reference is too long', next: 'Choose shorter names.' },
+  unsupported_content_encoding: {
+    what: 'Something on the way compresses the bytes',
+    next: 'Look at proxies: Bucket takes bytes as they are.',
+  },
+  range_not_satisfiable: {
+    what: 'The stored bytes are fewer than expected',
+    next: `Repeat the command. If it fails again, ${OPERATOR}`,
+  },
+  host_not_allowed: {
+    what: 'The server does not answer under this address',
+    next: 'Use the address that the server printed, or start the server with --public-url for another one.',
+  },
+  throttled: { what: 'The server asks for fewer requests', next: 'Repeat the command later.' },
+  headers_too_large: {
+    what: 'The texts that describe the artifact are too long',
+    next: 'Shorten --uploaded-by and --provenance-source, or the credentials.',
+  },
+  internal: { what: 'The server failed', next: `Repeat the command. If it fails again, ${OPERATOR}` },
+  unavailable: {
+    what: 'The server cannot answer now',
+    next: 'Repeat the command later: repeating is always safe. This says nothing about what is stored.',
+  },
+  insufficient_storage: {
+    what: 'The disk of the server is full',
+    next: 'Free space on the disk of its data folder, and repeat the command.',
+  },
+}
+
+/** How options and arguments call what the API names otherwise. */
+const INPUT_NAMES: { readonly [name: string]: string } = {
+  'x-uploaded-by': '--uploaded-by',
+  uploaded_by: '--uploaded-by',
+  'x-provenance-source': '--provenance-source',
+  provenance_source: '--provenance-source',
+  'content-type': '--content-type',
+  content_type: '--content-type',
+  'x-artifact-digest': 'the digest',
+  digest: 'the digest',
+}
+
+/** @returns what Bucket said, as lines; it may come from a service that breaks the contract. */
+export function whyRefused(error: BucketError): string[] {
+  if (isBucketError(error, 'invalid_request')) {
+    const errors: unknown = error.details.errors
+    const lines = Array.isArray(errors) ? errors.flatMap(inputLine) : []
+    return lines.length > 0 ? lines : [error.message]
+  }
+  if (isBucketError(error, 'digest_mismatch') && error.details.hint !== undefined)
+    return [error.message, error.details.hint]
+  return [error.message]
+}
+
+function inputLine(fault: { readonly name?: unknown; readonly detail?: unknown } | null): string[] {
+  if (typeof fault?.name !== 'string' || typeof fault.detail !== 'string') return []
+  return [`${INPUT_NAMES[fault.name.toLowerCase()] ?? fault.name} ${fault.detail}`]
+}
+
+/** Versions that are named by content begin so. */
+const CONTENT_NAME = /^sha256-([0-9a-f]{12,64})$/
+
+/**
+ * A conflict has three causes, which call for different answers: the name is taken, a re-run is not reproducible, or a
+ * name that says which bytes it holds was given to others.
+ */
+export function conflictText(error: BucketError<'version_exists'>): RefusalText & { readonly why: string[] } {
+  const { stored, declaredDigest: mine }: Partial<typeof error.details> = error.details
+  if (stored?.createdAt === undefined) return { ...REFUSALS.version_exists, why: [error.message] }
+  const by = stored.uploadedBy ? ` by ${stored.uploadedBy}` : ''
+  const from = stored.provenanceSource ? ` from ${stored.provenanceSource}` : ''
+  const why = [
+    `${formatRef(stored.ref)} was stored${by}${from} at ${stored.createdAt}`,
+    `stored is ${stored.digest}`,
+    ...(mine ? [`yours is  ${mine}`] : []),
+  ]
+  const [, promised] = CONTENT_NAME.exec(stored.ref.version) ?? []
+  if (promised !== undefined && !stored.digest.slice('sha256:'.length).startsWith(promised))
+    return {
+      what: 'This content-derived name holds other bytes',
+      why,
+      next: 'Someone stored other bytes under a name that stands for yours. Use another artifact_id, and tell the operator.',
+    }
+  if (error.cause === RERUN)
+    return {
+      what: 'This run gave other bytes than the one that stored this version',
+      why,
+      next: 'Make the job reproducible (times, orders, seeds, versions of tools), or store under a new version.',
+    }
+  return { ...REFUSALS.version_exists, why }
+}
+
+/** The cause of a conflict in which the stored version was described as this one is. */
+export const RERUN = 'a re-run of what stored this version'
+
+/** @returns the error, marked as that of a re-run if the stored version has the same origin. */
+export function markRerun(
+  error: unknown,
+  mine: { readonly uploadedBy?: string | undefined; readonly provenanceSource?: string | undefined },
+): unknown {
+  if (!isBucketError(error, 'version_exists')) return error
+  const { stored }: Partial<typeof error.details> = error.details
+  const isRerun =
+    mine.provenanceSource !== undefined &&
+    stored?.provenanceSource === mine.provenanceSource &&
+    (stored.uploadedBy ?? undefined) === mine.uploadedBy
+  if (!isRerun) return error
+  const { code, message, details, requestId } = error
+  return new BucketError(code, message, details, {
+    cause: RERUN,
+    ...(requestId !== undefined && { requestId }),
+  })
+}
