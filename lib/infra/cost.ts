@@ -63,8 +63,8 @@ export const CALLS = {
   fetch: ['GetItem'],
   entry: ['GetItem'],
   store: ['GetItem', 'PutObject', 'PutItem'],
-  beginSingle: ['GetItem', 'GetItem', 'PutItem', 'HeadObject'],
-  commitSingle: ['GetItem', 'GetItem', 'HeadObject', 'PutItem', 'PutItem', 'PutItem'],
+  beginSingle: ['GetItem', 'PutItem'],
+  commitSingle: ['GetItem', 'HeadObject', 'PutItem', 'PutItem', 'PutItem'],
 } as const satisfies Record<string, readonly Call[]>
 
 /** Assumptions, which no deployment has measured yet. */
