@@ -83,8 +83,18 @@ describe('the TypeScript client keeps the cases of every client:', () => {
   })
 })
 
+/** The cases call members as the wire does: `storedDigest` is `stored_digest`. */
+const withWireNames = (details: object) =>
+  Object.fromEntries(
+    Object.entries(details).map(([name, value]) => [
+      name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`),
+      value,
+    ]),
+  )
+
 function failure(error: unknown) {
-  if (error instanceof BucketError) return { failed: { code: error.code, members: error.members } }
+  if (error instanceof BucketError)
+    return { failed: { code: error.code, members: withWireNames(error.details) } }
   if (error instanceof NetworkError) return { failed: { code: error.kind } }
   if (error instanceof Error && 'code' in error)
     // The client reports an occupied target with the system's code.
