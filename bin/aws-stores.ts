@@ -39,8 +39,9 @@ export function openAws(
     const staged = { client, bucket: stagingBucket, blobBucket, blobs, endpoint, completeMs }
     return { blobs, staging: createS3Staging(staged) }
   }
+  const ledger = createDynamoDbLedger({ client: dynamoDb, table: settings.ledgerTable })
   const tables = {
-    ledger: createDynamoDbLedger({ client: dynamoDb, table: settings.ledgerTable }),
+    ledger,
     uploads: createDynamoDbUploads({ client: dynamoDb, table: settings.uploadsTable }),
   }
   // It forgets what is unfinished when the process ends; the lease runs out then, and a commit sent again starts anew.
@@ -62,8 +63,7 @@ export function openAws(
     presignedSeconds: PRESIGNED_SECONDS,
   }
   return {
-    ports: { ...over(s3, SERVER_BLOB_LIMITS), ...tables, queue },
-    delivery: 'redirect',
+    ports: { ...over(s3, SERVER_BLOB_LIMITS), ...tables, queue, health: [ledger] },
     async close() {
       await inProcess.close()
       for (const client of [s3, verifierS3, dynamoDb, sqs]) client.destroy()

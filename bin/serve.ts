@@ -4,27 +4,21 @@ import type { RunningServer } from '../lib/cli/context.ts'
 import type { LocalStores, ServeSettings } from '../lib/cli/serve-settings.ts'
 import { endpointsIn } from '../lib/deployment/environment.ts'
 import { PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
-import { createApi } from '../lib/http/api.ts'
-import type { Delivery } from '../lib/http/fetch.ts'
-import { loggedBeside } from '../lib/http/node/logged-beside.ts'
+import { createFullApi, type FullStores } from '../lib/http/full-api.ts'
 import { type ServerOptions, startServer } from '../lib/http/node/server.ts'
+import { withLogging } from '../lib/http/node/with-logging.ts'
 import { jsonLines } from '../lib/http/operation-log.ts'
-import { createRepository, type RepositoryDependencies } from '../lib/repository/repository.ts'
 
 const log = jsonLines(process.stderr)
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** What stands behind the rules. */
-type Ports = Omit<
-  RepositoryDependencies,
-  'clock' | 'maxArtifactBytes' | 'maxInlineBytes' | 'presignedSeconds'
->
+type Ports = Omit<FullStores, 'clock' | 'maxArtifactBytes' | 'maxInlineBytes' | 'presignedSeconds'>
 
 export interface Stores {
   readonly ports: Ports
-  readonly delivery: Delivery
-  readonly beside?: NonNullable<ServerOptions['beside']>
+  readonly extraRoutes?: NonNullable<ServerOptions['extraRoutes']>
   close(): Promise<void>
 }
 
@@ -32,21 +26,20 @@ export interface Stores {
 export async function startFront(settings: ServeSettings, environment: Environment): Promise<RunningServer> {
   const { host, port, maxArtifactBytes, publicUrl } = settings
   const stores = await openStores(settings, environment)
-  const { ports, delivery, beside } = stores
-  const repository = createRepository({
-    ...ports,
+  const { ports, extraRoutes } = stores
+  const settled = {
     clock: Date.now,
     maxArtifactBytes,
     maxInlineBytes: maxArtifactBytes,
     presignedSeconds: PRESIGNED_SECONDS,
-  })
+  }
   try {
     const server = await startServer({
-      api: createApi({ repository, delivery, log }),
+      api: createFullApi({ stores: { ...ports, ...settled }, log }),
       host,
       port,
       ...(publicUrl && { publicUrl }),
-      ...(beside && { beside }),
+      ...(extraRoutes && { extraRoutes }),
     })
     return {
       url: server.url,
@@ -71,9 +64,8 @@ async function openLocal({ dataDir }: LocalStores): Promise<Stores> {
   const { openFolder } = await import('../lib/local/folder.ts')
   const { blobs, ledger, uploads, staging, queue, ...folder } = await openFolder(dataDir, { log })
   return {
-    ports: { blobs, ledger, uploads, staging, queue },
-    delivery: 'direct',
-    beside: loggedBeside(folder.blobEndpoint, log),
+    ports: { blobs, bytes: blobs, ledger, uploads, staging, queue, health: [ledger, blobs] },
+    extraRoutes: withLogging(folder.blobEndpoint, log),
     close: folder.close,
   }
 }

@@ -3,7 +3,7 @@
  * Not `console`, which would wrap the line in another object.
  */
 import type { MessageRecord } from '../lib/aws/sqs-messages.ts'
-import type { OperationRecord } from '../lib/http/operation.ts'
+import type { OperationRecord } from '../lib/http/request-context.ts'
 
 export const log = (record: OperationRecord | MessageRecord): void => {
   process.stdout.write(`${JSON.stringify(record)}\n`)

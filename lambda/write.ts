@@ -15,7 +15,8 @@ import { readLambdaEnvironment } from '../lib/deployment/environment.ts'
 import { LAMBDA_MAX_INLINE_BYTES } from '../lib/domain/limits.ts'
 import { createApi } from '../lib/http/api.ts'
 import { lambdaHandler } from '../lib/http/lambda.ts'
-import { createRepository } from '../lib/repository/repository.ts'
+import { WRITE_HANDLERS, type WriteStores } from '../lib/http/write-handlers.ts'
+import { BODY_DECODERS } from '../lib/protocol/decode.ts'
 import { log } from './operation-log.ts'
 
 const environment = readLambdaEnvironment(process.env, 'write')
@@ -35,7 +36,7 @@ const staging = createS3Staging({
   endpoint,
   completeMs: LAMBDA_STAGING_LIMITS.completeMs,
 })
-const repository = createRepository({
+const stores: WriteStores = {
   blobs,
   ledger: createDynamoDbLedger({ client: dynamoDb, table: environment.ledgerTable }),
   uploads: createDynamoDbUploads({ client: dynamoDb, table: environment.uploadsTable }),
@@ -45,8 +46,14 @@ const repository = createRepository({
   maxArtifactBytes,
   maxInlineBytes: LAMBDA_MAX_INLINE_BYTES,
   presignedSeconds: environment.presignedSeconds,
-})
+}
 
 export const handler = lambdaHandler(
-  createApi({ repository, delivery: 'redirect', log, corsOrigins: environment.corsOrigins }),
+  createApi({
+    handlers: WRITE_HANDLERS,
+    bodies: BODY_DECODERS,
+    stores,
+    log,
+    corsOrigins: environment.corsOrigins,
+  }),
 )

@@ -1,10 +1,9 @@
 /**
- * Wire messages as domain values. Members that this version does not know are ignored, because a newer server may say more;
- * every member that is used is checked.
+ * Wire messages as domain values: the bodies of requests on a server, the responses in a client. A message is checked by its
+ * schema first, so the functions here only rename and regroup.
  */
-import { type Description, describeWith } from '../domain/description.ts'
-import { parseDigest } from '../domain/digest.ts'
-import type { BlobId, Entry } from '../domain/entry.ts'
+import type { Digest } from '../domain/digest.ts'
+import type { Entry } from '../domain/entry.ts'
 import {
   BucketError,
   type BucketErrorOptions,
@@ -13,175 +12,176 @@ import {
   isErrorCode,
 } from '../domain/errors.ts'
 import type { UploadFailure } from '../domain/failure.ts'
-import { parseArtifactId, parseBucketId, parseVersion } from '../domain/identifiers.ts'
+import { partSize } from '../domain/limits.ts'
 import { err, ok, type Result } from '../domain/result.ts'
-import type { ReceivedPart, Upload, UploadState } from '../domain/upload.ts'
+import type { PresignedRequest, Upload, UploadState } from '../domain/upload.ts'
 import type { ValidationError } from '../domain/validation.ts'
-import { DESCRIPTION_WIRE } from './description.ts'
+import { decodeDescription } from './description.ts'
+import { decodeId, entryFromMessage } from './entry-message.ts'
 import { DETAIL_MEMBERS, type DetailName } from './errors.ts'
+import { MESSAGES, type Message, type MessageName } from './messages.ts'
+import { validate } from './validate.ts'
+import type { Download, MessageValues, Page, ServiceLimits } from './values.ts'
 
-export type JsonObject = { readonly [member: string]: unknown }
+/** The value of a request body, or every error in it. */
+export type DecodedBody<T> = Result<T, readonly ValidationError[]>
 
-/** Whether `value` came from a JSON object: not an array, not null. */
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+const bodyDecoder =
+  <N extends MessageName, T>(name: N, convert: (message: Message<N>) => T) =>
+  (json: unknown): DecodedBody<T> => {
+    const message = validate<(typeof MESSAGES)[N]>(MESSAGES[name], json)
+    return message.ok ? ok(convert(message.value)) : message
+  }
 
-/** Decodes an entry (docs/http-api.md, section 3). */
-export function decodeEntry(value: unknown): Result<Entry> {
-  if (!isObject(value)) return err('is not a JSON object')
-  const id = decodeId(value)
-  if (!id.ok) return id
-  const description = decodeDescription(value)
-  if (!description.ok) return description
-  const { size, created_at: createdAt } = value
-  if (!isByteCount(size)) return err('size is not a number of bytes')
-  if (typeof createdAt !== 'string') return err('created_at is missing')
-  return ok({ ...id.value, size, ...description.value, createdAt })
+/** The errors of a response become one sentence: its reader cannot correct them one by one. */
+const decoder =
+  <N extends MessageName, T>(name: N, convert: (message: Message<N>) => Result<T>) =>
+  (json: unknown): Result<T> => {
+    const message = validate<(typeof MESSAGES)[N]>(MESSAGES[name], json)
+    if (message.ok) return convert(message.value)
+    return err(message.error.map((error) => `${error.name} ${error.detail}`).join('; '))
+  }
+
+const toPresigned = ({
+  method,
+  url,
+  headers,
+  expires_at: expiresAt,
+}: Message<'PresignedRequest'>): PresignedRequest => ({
+  method,
+  url,
+  headers,
+  expiresAt,
+})
+
+const toPart = ({ number, request }: Message<'PartRequest'>) => ({ number, request: toPresigned(request) })
+
+function toUpload(message: Message<'Upload'>): Result<Upload> {
+  const { size, mode, expires_at: expiresAt } = message
+  // Both sides compute the size of parts from the same rule; another size would cut the artifact elsewhere.
+  if (message.part_size !== undefined && message.part_size !== partSize(size))
+    return err(`part_size is ${message.part_size}, but must be ${partSize(size)} for ${size} bytes`)
+  const state = toState(message)
+  if (state === undefined) return err('entry is missing from a committed upload')
+  return ok({
+    id: decodeId(message),
+    size,
+    description: decodeDescription(message),
+    mode,
+    expiresAt,
+    ...state,
+  } as Upload)
 }
 
-function decodeId(value: JsonObject): Result<BlobId> {
-  const bucketId = parseBucketId(text(value.bucket_id))
-  if (!bucketId.ok) return err(`bucket_id ${bucketId.error}`)
-  const artifactId = parseArtifactId(text(value.artifact_id))
-  if (!artifactId.ok) return err(`artifact_id ${artifactId.error}`)
-  const version = parseVersion(text(value.version))
-  if (!version.ok) return err(`version ${version.error}`)
-  const digest = parseDigest(text(value.digest))
-  if (!digest.ok) return err(`digest ${digest.error}`)
-  const ref = { bucketId: bucketId.value, artifactId: artifactId.value, version: version.value }
-  return ok({ ref, digest: digest.value })
-}
-
-function decodeDescription(value: JsonObject): Result<Description> {
-  if (typeof value.content_type !== 'string') return err('content_type is missing')
-  for (const { member } of Object.values(DESCRIPTION_WIRE))
-    if (value[member] != null && typeof value[member] !== 'string') return err(`${member} is not a text`)
-  return ok(describeWith((name) => value[DESCRIPTION_WIRE[name].member] as string | null | undefined))
-}
-
-/** Decodes an upload (docs/http-api.md, section 7). A presigned request in it is left out. */
-export function decodeUpload(value: unknown): Result<Upload> {
-  if (!isObject(value)) return err('is not a JSON object')
-  const id = decodeId(value)
-  if (!id.ok) return id
-  const description = decodeDescription(value)
-  if (!description.ok) return description
-  const { size, mode, expires_at: expiresAt } = value
-  if (!isByteCount(size)) return err('size is not a number of bytes')
-  if (mode !== 'single' && mode !== 'multipart') return err('mode is unknown')
-  if (typeof expiresAt !== 'string') return err('expires_at is missing')
-  const state = decodeState(value, mode)
-  if (!state.ok) return state
-  return ok({ id: id.value, size, description: description.value, mode, expiresAt, ...state.value } as Upload)
-}
-
-function decodeState(value: JsonObject, mode: 'single' | 'multipart'): Result<UploadState> {
-  const { state, received, verified_bytes: verifiedBytes } = value
+function toState(message: Message<'Upload'>): UploadState | undefined {
+  const { state, mode, received, request, verified_bytes: verifiedBytes = 0, entry, problem } = message
   switch (state) {
-    case 'open': {
-      if (mode === 'single') return ok({ state, mode, received: received === true })
-      const parts = decodeParts(received)
-      return parts.ok ? ok({ state, mode, received: parts.value }) : parts
-    }
+    case 'open':
+      return mode === 'multipart'
+        ? { state, mode, received: Array.isArray(received) ? received : [] }
+        : { state, mode, received: received === true, ...(request && { request: toPresigned(request) }) }
     case 'verifying':
-      return ok({ state, verifiedBytes: isByteCount(verifiedBytes) ? verifiedBytes : 0 })
-    case 'committed': {
-      const entry = decodeEntry(value.entry)
-      return entry.ok ? ok({ state, entry: entry.value }) : err(`entry ${entry.error}`)
-    }
+      return { state, verifiedBytes }
+    case 'committed':
+      return entry && { state, entry: entryFromMessage(entry) }
     case 'failed':
-      return ok({ state, failure: decodeFailure(value.problem) })
-    default:
-      return err('state is unknown')
+      return { state, failure: toFailure(problem) }
   }
 }
 
-function decodeParts(value: unknown): Result<readonly ReceivedPart[]> {
-  const parts = Array.isArray(value) ? value : []
-  return parts.every(isPart) ? ok(parts) : err('received is not a list of parts')
-}
-
-const isPart = (part: unknown): part is ReceivedPart =>
-  isObject(part) && isByteCount(part.number) && isByteCount(part.size) && typeof part.sha256 === 'string'
-
 /** A code that this version does not know means the same to an uploader as a store that failed: begin again. */
-function decodeFailure(value: unknown): UploadFailure {
-  const error = isObject(value) ? decodeProblem(value) : undefined
+function toFailure(problem: Message<'Problem'> | undefined): UploadFailure {
+  const error = problem && toError(problem)
   switch (error?.code) {
     case 'digest_mismatch':
     case 'version_exists':
     case 'unavailable':
       return { code: error.code, detail: error.message, details: error.details } as UploadFailure
-    default:
-      return {
-        code: 'unavailable',
-        detail: error?.message ?? 'the upload failed, and the server does not say why',
-        details: {},
-      }
+    default: {
+      const detail = error?.message ?? 'the upload failed, and the server does not say why'
+      return { code: 'unavailable', detail, details: {} }
+    }
   }
 }
 
-/** @returns the error that a problem document describes; undefined when it is not one of Bucket's. */
-export function decodeProblem(
-  problem: JsonObject,
-  options: BucketErrorOptions = {},
-): BucketError | undefined {
+type JsonObject = Readonly<Record<string, unknown>>
+
+const text = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined
+
+/** @returns the error that a problem document describes; undefined if its code is not one of Bucket's. */
+function toError(problem: JsonObject, options: BucketErrorOptions = {}): BucketError | undefined {
   const { code } = problem
   if (typeof code !== 'string' || !isErrorCode(code)) return undefined
   const next = text(problem.next)
   const requestId = options.requestId ?? text(problem.request_id)
-  return new BucketError(code, text(problem.detail) || code, decodeDetails(problem), {
+  return new BucketError(code, text(problem.detail) ?? code, toDetails(problem), {
     ...options,
-    ...(next !== '' && { next }),
-    ...(requestId !== '' && { requestId }),
+    ...(next !== undefined && { next }),
+    ...(requestId !== undefined && { requestId }),
   })
 }
 
-/** The details in the members of a problem. A member of another form than the contract's is left out. */
-export function decodeDetails(members: JsonObject): ErrorDetails[ErrorCode] {
+/** The details of a problem. A detail that does not have the form of the contract is left out. */
+function toDetails(problem: JsonObject): ErrorDetails[ErrorCode] {
   const details: Record<string, unknown> = {}
   for (const [name, member] of Object.entries(DETAIL_MEMBERS) as [DetailName, string][]) {
-    const decoded = members[member] === undefined ? undefined : DECODERS[name](members[member])
-    if (decoded !== undefined) details[name] = decoded
+    const value = problem[member]
+    if (value === undefined) continue
+    const decode = DETAIL_DECODERS[name]
+    const decoded = decode ? decode(value) : ok(value)
+    if (decoded.ok) details[name] = decoded.value
   }
   return details as ErrorDetails[ErrorCode]
 }
 
-const valid = <T>(result: Result<T>): T | undefined => (result.ok ? result.value : undefined)
-const digest = (value: unknown) => valid(parseDigest(text(value)))
-const byteCount = (value: unknown) => (isByteCount(value) ? value : undefined)
+export const decodeEntry: (json: unknown) => Result<Entry> = decoder('Entry', (message) =>
+  ok(entryFromMessage(message)),
+)
 
-/** Each returns undefined for a value of another form. */
-const DECODERS: { readonly [N in DetailName]: (value: unknown) => unknown } = {
-  errors: (value) => (Array.isArray(value) && value.every(isValidationError) ? value : undefined),
-  declaredDigest: digest,
-  computedDigest: digest,
-  size: byteCount,
-  hint: (value) => text(value) || undefined,
-  conflict: (value) => (value === 'identical' || value === 'different' ? value : undefined),
-  stored: (value) => valid(decodeEntry(value)),
-  received: (value) => (typeof value === 'boolean' ? value : valid(decodeParts(value))),
-  missing: (value) => (Array.isArray(value) && value.every(isByteCount) ? value : undefined),
-  upload: (value) => valid(decodeUpload(value)),
-  expectedDigest: (value) => (value === null ? null : digest(value)),
-  storedDigest: digest,
-  maxArtifactBytes: byteCount,
-  maxInlineBytes: byteCount,
-  uploadId: (value) => (typeof value === 'string' ? decodeUploadPath(value) : undefined),
+export const decodeUpload: (json: unknown) => Result<Upload> = decoder('Upload', toUpload)
+
+/** Every detail that has another form on the wire. */
+const DETAIL_DECODERS: { readonly [N in DetailName]?: (json: unknown) => Result<unknown> } = {
+  stored: decodeEntry,
+  upload: decodeUpload,
+  // On the wire it is a path, which a client does not need: it knows the upload that it would begin.
+  uploadId: () => err('is a path'),
 }
 
-const isValidationError = (value: unknown): value is ValidationError =>
-  isObject(value) && typeof value.name === 'string' && typeof value.detail === 'string'
+export const decodePage: (json: unknown) => Result<Page> = decoder(
+  'VersionsPage',
+  ({ versions, next_cursor: next }) => ok({ entries: versions.map(entryFromMessage), next }),
+)
 
-function decodeUploadPath(path: string): BlobId | undefined {
-  const [, bucket_id, artifact_id, version, digest] =
-    /\/buckets\/([^/]*)\/artifacts\/([^/]*)\/versions\/([^/]*)\/uploads\/([^/]*)$/.exec(
-      path.replaceAll('%3A', ':'),
-    ) ?? []
-  return valid(decodeId({ bucket_id, artifact_id, version, digest }))
-}
+export const decodeDownload: (json: unknown) => Result<Download> = decoder(
+  'Download',
+  ({ digest, size, ...request }) =>
+    ok({ request: toPresigned(request), entry: { digest: digest as Digest, size } }),
+)
 
-const isByteCount = (value: unknown): value is number =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+export const decodePartRequests: (json: unknown) => Result<MessageValues['PartRequests']> = decoder(
+  'PartRequests',
+  ({ parts }) => ok(parts.map(toPart)),
+)
 
-const text = (value: unknown): string => (typeof value === 'string' ? value : '')
+export const decodeService: (json: unknown) => Result<ServiceLimits> = decoder('Service', ({ limits }) =>
+  ok({ maxArtifactBytes: limits.max_artifact_bytes, maxInlineBytes: limits.max_inline_bytes }),
+)
+
+/**
+ * @param options what the response's headers add.
+ * @returns the error; undefined if `json` is not a problem of Bucket's, such as a gateway's own.
+ */
+export const decodeProblem = (json: unknown, options: BucketErrorOptions = {}): BucketError | undefined =>
+  typeof json === 'object' && json !== null ? toError(json as JsonObject, options) : undefined
+
+/** The decoders of the JSON bodies of requests. */
+export const BODY_DECODERS = {
+  BeginUpload: bodyDecoder('BeginUpload', ({ size, mode, ...description }) => ({
+    size,
+    mode: mode ?? undefined,
+    description: decodeDescription(description),
+  })),
+  PresignParts: bodyDecoder('PresignParts', ({ parts }) => parts),
+} satisfies { readonly [N in keyof MessageValues]?: (json: unknown) => DecodedBody<MessageValues[N]> }

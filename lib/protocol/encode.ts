@@ -1,69 +1,76 @@
-/** Domain values as wire messages (docs/http-api.md, sections 3, 7 and 8). */
+/** Domain values as wire messages (docs/http-api.md, sections 2, 3 and 5 to 8). Loads no schema library: a fetch needs this module. */
 import { type BucketError, ERRORS, type ErrorCode, type ErrorDetails, toError } from '../domain/errors.ts'
-import { partCount, partSize } from '../domain/limits.ts'
+import {
+  MAX_PAGE_LIMIT,
+  MAX_PARTS_PER_REQUEST,
+  MAX_SINGLE_BYTES,
+  partCount,
+  partSize,
+} from '../domain/limits.ts'
 import type { PresignedRequest, Upload } from '../domain/upload.ts'
-import { entryMessage } from './entry-message.ts'
+import { encodeDescription } from './description.ts'
+import { encodeId, entryMessage } from './entry-message.ts'
 import { DETAIL_MEMBERS, type DetailName, ERROR_STATUS } from './errors.ts'
-import type { PresignedRequestMessage, ProblemMessage, UploadMessage } from './messages.ts'
-import { problemPath, uploadPath } from './routes.ts'
+import type { Message } from './messages.ts'
+import { API_ROOT, problemPath, ROUTES, uploadPath } from './routes.ts'
+import type { MessageValues } from './values.ts'
 
 /** The request that a message answers. */
 export interface WireContext {
   readonly requestId: string
-  /** Scheme and authority that the client used: URLs on this server become absolute with them. */
+  /** Scheme and authority that the client used. Paths on this server become absolute URLs with it, here and nowhere else. */
   readonly origin?: string
 }
+
+/** Leaves a path as it is where there is no origin, as in the output of the command line. */
+const absoluteUrl = (url: string, origin: string | undefined): string =>
+  origin === undefined ? url : new URL(url, origin).href
 
 export const encodePresigned = (
   { method, url, headers, expiresAt }: PresignedRequest,
   { origin }: WireContext,
-): PresignedRequestMessage => ({
+): Message<'PresignedRequest'> => ({
   method,
-  url: origin === undefined ? url : new URL(url, origin).href,
+  url: absoluteUrl(url, origin),
   headers: { ...headers },
   expires_at: expiresAt,
 })
 
-export function encodeUpload(upload: Upload, context: WireContext): UploadMessage {
-  const { id, size, description, mode, expiresAt } = upload
-  const base = {
-    bucket_id: id.ref.bucketId,
-    artifact_id: id.ref.artifactId,
-    version: id.ref.version,
-    digest: id.digest,
+export function encodeUpload(upload: Upload, context: WireContext): Message<'Upload'> {
+  const { id, size, description, mode, expiresAt: expires_at } = upload
+  const facts = {
+    ...encodeId(id),
     size,
-    content_type: description.contentType,
-    uploaded_by: description.uploadedBy,
-    provenance_source: description.provenanceSource,
+    ...encodeDescription(description),
     mode,
     state: upload.state,
-    expires_at: expiresAt,
+    expires_at,
   }
   switch (upload.state) {
     case 'open':
       if (upload.mode === 'multipart')
         return {
-          ...base,
+          ...facts,
           part_size: partSize(size),
           part_count: partCount(size),
           received: [...upload.received],
         }
       return {
-        ...base,
+        ...facts,
         received: upload.received,
         ...(upload.request && { request: encodePresigned(upload.request, context) }),
       }
     case 'verifying':
-      return { ...base, verified_bytes: upload.verifiedBytes }
+      return { ...facts, verified_bytes: upload.verifiedBytes }
     case 'committed':
-      return { ...base, entry: entryMessage(upload.entry) }
+      return { ...facts, entry: entryMessage(upload.entry) }
     case 'failed':
-      return { ...base, problem: encodeProblem(toError(upload.failure), context) }
+      return { ...facts, problem: encodeProblem(toError(upload.failure), context) }
   }
 }
 
 /** The members that every problem has, then those of its code (RFC 9457). */
-export function encodeProblem(error: BucketError, context: WireContext): ProblemMessage {
+export function encodeProblem(error: BucketError, context: WireContext): Message<'Problem'> {
   const { code, message, next } = error
   const { title, retryable } = ERRORS[code]
   return {
@@ -87,7 +94,7 @@ export function encodeDetails(
   const members: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(details) as [DetailName, unknown][]) {
     if (value === undefined) continue
-    const encode: ((value: never, context: WireContext) => unknown) | undefined = ENCODERS[name]
+    const encode: ((value: never, context: WireContext) => unknown) | undefined = DETAIL_ENCODERS[name]
     members[DETAIL_MEMBERS[name]] = encode ? encode(value as never, context) : value
   }
   return members
@@ -98,10 +105,65 @@ type DetailValue<N extends DetailName> = {
 }[ErrorCode]
 
 /** Every detail that has another form on the wire. */
-const ENCODERS: { readonly [N in DetailName]?: (value: DetailValue<N>, context: WireContext) => unknown } = {
-  // The rules name an input without knowing where in the request it stood: in the body, unless the handler says otherwise.
-  errors: (errors) => errors.map((error) => ({ in: 'body', ...error })),
+const DETAIL_ENCODERS: {
+  readonly [N in DetailName]?: (value: DetailValue<N>, context: WireContext) => unknown
+} = {
   stored: entryMessage,
   upload: encodeUpload,
   uploadId: ({ ref, digest }) => uploadPath(ref, digest),
+}
+
+function explainCode(code: ErrorCode): Message<'ProblemPage'> {
+  const { retryable, title, meaning, next } = ERRORS[code]
+  return { type: problemPath(code), code, status: ERROR_STATUS[code], retryable, title, meaning, next }
+}
+
+const SERVICE_LINKS = {
+  self: API_ROOT,
+  health: `${API_ROOT}${ROUTES.health.path}`,
+  openapi: `${API_ROOT}${ROUTES.openapi.path}`,
+  problems: `${API_ROOT}${ROUTES.problems.path}`,
+  versions: `${API_ROOT}${ROUTES.listVersions.path}`,
+  version: `${API_ROOT}${ROUTES.fetch.path}`,
+  upload: `${API_ROOT}${ROUTES.beginUpload.path}`,
+}
+
+/** The encoder of every message. */
+export const ENCODERS: {
+  readonly [N in keyof MessageValues]: (value: MessageValues[N], context: WireContext) => Message<N>
+} = {
+  Entry: entryMessage,
+  VersionsPage: ({ entries, next }) => ({ versions: entries.map(entryMessage), next_cursor: next }),
+  Download: ({ request, entry: { digest, size } }, context) => ({
+    ...encodePresigned(request, context),
+    method: 'GET',
+    digest,
+    size,
+  }),
+  Upload: encodeUpload,
+  BeginUpload: ({ size, mode, description }) => ({
+    size,
+    ...(mode && { mode }),
+    ...encodeDescription(description),
+  }),
+  PresignParts: (parts) => ({ parts: parts.map(({ number, sha256 }) => ({ number, sha256 })) }),
+  PartRequests: (parts, context) => ({
+    parts: parts.map(({ number, request }) => ({ number, request: encodePresigned(request, context) })),
+  }),
+  Service: ({ maxArtifactBytes, maxInlineBytes }) => ({
+    service: 'bucket',
+    api_version: 'v1',
+    limits: {
+      max_artifact_bytes: maxArtifactBytes,
+      max_inline_bytes: maxInlineBytes,
+      max_single_bytes: Math.min(MAX_SINGLE_BYTES, maxArtifactBytes),
+      max_parts_per_request: MAX_PARTS_PER_REQUEST,
+      max_page_limit: MAX_PAGE_LIMIT,
+    },
+    links: SERVICE_LINKS,
+  }),
+  Health: (status) => ({ status }),
+  Problem: encodeProblem,
+  ProblemPage: explainCode,
+  ProblemPages: (codes) => ({ problems: codes.map(explainCode) }),
 }

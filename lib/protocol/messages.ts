@@ -28,7 +28,9 @@ const list = <S extends v.GenericSchema>(item: S) => v.array(item, 'is not an ar
 /** A message of the server: a client ignores the members that it does not know, because a newer server may send more. */
 const message = <E extends v.ObjectEntries>(entries: E) => v.object(entries, 'is not an object')
 /** A body of a request: a member that the server does not know is an error (docs/http-api.md, section 1). */
-const body = <E extends v.ObjectEntries>(entries: E) =>
+const body = <E extends v.ObjectEntries>(
+  entries: E,
+): v.GenericSchema<v.InferInput<v.ObjectSchema<E, string>>, v.InferOutput<v.ObjectSchema<E, string>>> =>
   v.objectWithRest(entries, v.never('is not a member of this body'), 'is not an object')
 
 /** The rules of a text stand in the schema for the OpenAPI document; `parseText` words the one that is broken. */

@@ -8,14 +8,14 @@ import type { ErrorCode } from '../domain/errors.ts'
 import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
 import { HEADERS } from './headers.ts'
 import type { HeaderInput, QueryName } from './inputs.ts'
-import type { MessageName } from './messages.ts'
 import { COMMON_HEADERS, type ResponseHeaderName } from './response-headers.ts'
+import type { MessageValues } from './values.ts'
 
 export type Access = 'read' | 'write'
 export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
 
 /** What a response carries: a message, the bytes of an artifact, or any JSON object. */
-export type Content = MessageName | 'bytes' | 'json'
+export type Content = keyof MessageValues | 'bytes' | 'json'
 
 export interface ResponseDescriptor {
   /** Absent where the response has no body. */
@@ -35,7 +35,7 @@ export interface RouteDescriptor {
   readonly summary: string
   readonly query?: readonly QueryName[]
   readonly headers?: readonly HeaderInput[]
-  readonly body?: MessageName | 'bytes'
+  readonly body?: keyof MessageValues | 'bytes'
   /** The successful responses, by status. */
   readonly responses: { readonly [status: number]: ResponseDescriptor }
   /** Besides `COMMON_ERRORS`, and `WRITE_ERRORS` where access is write. */

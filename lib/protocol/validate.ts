@@ -1,18 +1,18 @@
 /** Validates JSON by a schema, and names every invalid member, so that its sender can correct all of them at once. */
 import * as v from 'valibot'
+import { err, ok, type Result } from '../domain/result.ts'
 import type { ValidationError } from '../domain/validation.ts'
 
-export type Validated<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly errors: readonly ValidationError[] }
-
 /** @returns the message, or an error for each invalid member, named by its JSON path (`parts[3].sha256`). */
-export function validate<S extends v.GenericSchema>(schema: S, value: unknown): Validated<v.InferOutput<S>> {
+export function validate<S extends v.GenericSchema>(
+  schema: S,
+  value: unknown,
+): Result<v.InferOutput<S>, readonly ValidationError[]> {
   // No message is an array, which the library takes for an object.
   const result = v.safeParse(schema, Array.isArray(value) ? null : value, { abortPipeEarly: true })
-  if (result.success) return { ok: true, value: result.output }
+  if (result.success) return ok(result.output)
   const errors = result.issues.map((issue) => ({ in: 'body' as const, ...explain(issue) }))
-  return { ok: false, errors }
+  return err(errors)
 }
 
 function explain({ path: steps, message }: v.BaseIssue<unknown>): { name: string; detail: string } {

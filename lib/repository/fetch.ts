@@ -4,7 +4,6 @@ import type { Digest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
-import { PRESIGNED_SECONDS } from '../domain/limits.ts'
 import type { PresignedRequest } from '../domain/upload.ts'
 import type { BlobReader, FetchPresigner, LedgerReader } from './ports.ts'
 
@@ -42,8 +41,14 @@ export const readBytes = (
   signal: AbortSignal | undefined,
 ): Promise<AsyncIterable<Uint8Array>> => blobs.read(entry, range ?? wholeRange(entry.size), signal)
 
-/** A request that returns the bytes of an entry for `PRESIGNED_SECONDS`, without credentials. */
+export interface PresignFetchDependencies {
+  readonly blobs: FetchPresigner
+  /** How long presigned requests live, in seconds: at most an hour. */
+  readonly presignedSeconds: number
+}
+
+/** A request that returns the bytes of an entry, without credentials. */
 export const presignFetch = (
-  { blobs }: { readonly blobs: FetchPresigner },
+  { blobs, presignedSeconds }: PresignFetchDependencies,
   entry: Entry,
-): Promise<PresignedRequest> => blobs.presignGet(entry, PRESIGNED_SECONDS)
+): Promise<PresignedRequest> => blobs.presignGet(entry, presignedSeconds)

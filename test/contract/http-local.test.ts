@@ -3,10 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
-import { createApi } from '../../lib/http/api.ts'
+import { createFullApi } from '../../lib/http/full-api.ts'
 import { type RunningServer, startServer } from '../../lib/http/node/server.ts'
 import { type Folder, openFolder } from '../../lib/local/folder.ts'
-import { createRepository } from '../../lib/repository/repository.ts'
 import { describeHttpApi, describeNodeServer } from './http/api.ts'
 import { socketTarget, type Target } from './http/target.ts'
 import { describeUploadApi } from './http/uploads.ts'
@@ -46,13 +45,15 @@ beforeAll(async () => {
 })
 
 function start(limits: typeof LIMITS): Promise<RunningServer> {
-  const repository = createRepository({ ...folder, clock: Date.now, ...limits, presignedSeconds: 600 })
+  const { blobs, ledger, uploads, staging, queue } = folder
+  const ports = { blobs, bytes: blobs, ledger, uploads, staging, queue, health: [ledger, blobs] }
+  const stores = { ...ports, clock: Date.now, ...limits, presignedSeconds: 600 }
   return startServer({
-    api: createApi({ repository, delivery: 'direct', log: () => {} }),
+    api: createFullApi({ stores, log: () => {} }),
     host: '127.0.0.1',
     port: 0,
     timeouts: { headers: STALL_MS / 4, idle: STALL_MS, linger: STALL_MS },
-    beside: folder.blobEndpoint,
+    extraRoutes: folder.blobEndpoint,
   })
 }
 

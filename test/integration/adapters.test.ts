@@ -13,9 +13,7 @@ import { LEDGER_KEY } from '../../lib/deployment/tables.ts'
 import { digestHex } from '../../lib/domain/digest.ts'
 import { formatRef } from '../../lib/domain/identifiers.ts'
 import { GIB, LAMBDA_MAX_INLINE_BYTES, MIB, PRESIGNED_SECONDS } from '../../lib/domain/limits.ts'
-import { createApi } from '../../lib/http/api.ts'
-import { webHandler } from '../../lib/http/web.ts'
-import { createRepository } from '../../lib/repository/repository.ts'
+import { createFullApi } from '../../lib/http/full-api.ts'
 import { describeBlobStore } from '../contract/blob-store.ts'
 import { describeHttpApi } from '../contract/http/api.ts'
 import { pathBelow, type Target } from '../contract/http/target.ts'
@@ -24,6 +22,7 @@ import { fakeBlobStore } from '../support/fake-blob-store.ts'
 import { fakeStaging } from '../support/fake-staging.ts'
 import { fakeUploads } from '../support/fake-uploads.ts'
 import { framingHeaders, headerMap, type RawRequest, type RawResponse } from '../support/raw-http.ts'
+import { webHandler } from '../support/web-handler.ts'
 import { emulatedStores } from './emulated-stores.ts'
 
 const stores = emulatedStores()
@@ -66,9 +65,11 @@ describeLedger('DynamoDB', async () => {
 let target: Target
 beforeAll(async () => {
   const limits = { maxInlineBytes: LAMBDA_MAX_INLINE_BYTES, maxArtifactBytes: 8 * MIB }
-  const repository = createRepository({
+  const ledger = createDynamoDbLedger({ client: dynamo, table: await makeTable() })
+  const stores = {
     blobs: blobStore(await makeBucket(), limits.maxArtifactBytes),
-    ledger: createDynamoDbLedger({ client: dynamo, table: await makeTable() }),
+    ledger,
+    health: [ledger],
     // The suite below begins no uploads; upload-adapters.test.ts and the suite on the deployed API cover the adapters of
     // uploads.
     uploads: fakeUploads(),
@@ -77,8 +78,8 @@ beforeAll(async () => {
     presignedSeconds: PRESIGNED_SECONDS,
     clock: Date.now,
     ...limits,
-  })
-  const handle = webHandler(createApi({ repository, delivery: 'redirect', log: () => {} }))
+  }
+  const handle = webHandler(createFullApi({ stores, log: () => {} }))
   const root = 'http://bucket.test/v1'
   target = {
     ...limits,

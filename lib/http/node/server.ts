@@ -33,8 +33,8 @@ export interface ServerOptions {
   readonly port: number
   /** The address that a proxy in front serves this server under. */
   readonly publicUrl?: URL
-  /** Answers paths beside the API (the local store's presigned requests); undefined for a path that is not its own. */
-  readonly beside?: (request: HttpRequest) => Promise<HttpResponse> | undefined
+  /** Answers paths outside of the API (the presigned requests of the local store); undefined for any other path. */
+  readonly extraRoutes?: (request: HttpRequest) => Promise<HttpResponse> | undefined
   readonly timeouts?: Partial<ServerTimeouts>
 }
 
@@ -115,7 +115,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       if (error instanceof BucketError) return api.refuse(request, error)
       throw error
     }
-    return (await options.beside?.(request)) ?? api.handle(request)
+    return (await options.extraRoutes?.(request)) ?? api.handle(request)
   }
 
   const end = (socket: Socket, response: () => HttpResponse | Promise<HttpResponse>) =>

@@ -1,8 +1,6 @@
 /** The API in this process, over stores in memory: the contract without a socket, an emulator or a disk in between. */
 
-import { createApi } from '../../../lib/http/api.ts'
-import { webHandler } from '../../../lib/http/web.ts'
-import { createRepository } from '../../../lib/repository/repository.ts'
+import { createFullApi } from '../../../lib/http/full-api.ts'
 import { verifyUpload } from '../../../lib/repository/verify.ts'
 import { fakeBlobStore } from '../../support/fake-blob-store.ts'
 import { fakeLedger } from '../../support/fake-ledger.ts'
@@ -10,6 +8,7 @@ import { deliveringQueue } from '../../support/fake-queue.ts'
 import { fakeStaging } from '../../support/fake-staging.ts'
 import { fakeUploads } from '../../support/fake-uploads.ts'
 import { framingHeaders, headerMap, type RawRequest, type RawResponse } from '../../support/raw-http.ts'
+import { webHandler } from '../../support/web-handler.ts'
 import { type Delivery, pathBelow, type Target } from './target.ts'
 
 const ROOT = 'http://bucket.test/v1'
@@ -23,10 +22,11 @@ export function memoryTarget(
   const blobs = fakeBlobStore()
   const staging = fakeStaging({ blobs, clock })
   const queue = deliveringQueue((request) => verifyUpload(dependencies, request))
-  const ports = { blobs, staging, queue, ledger: fakeLedger(), uploads: fakeUploads(), clock }
+  const ledger = fakeLedger()
+  const ports = { blobs, staging, queue, ledger, uploads: fakeUploads(), clock, health: [ledger, blobs] }
   const dependencies = { ...ports, ...options, presignedSeconds: 600 }
-  const repository = createRepository(dependencies)
-  const handle = webHandler(createApi({ repository, delivery, log: () => {} }))
+  const stores = delivery === 'direct' ? { ...dependencies, bytes: blobs } : dependencies
+  const handle = webHandler(createFullApi({ stores, log: () => {} }))
   return {
     ...options,
     root: ROOT,

@@ -1,4 +1,4 @@
-/** The texts of an uploader at their limits: what is no visible ASCII with single inner spaces is refused (docs/http-api.md, section 1). */
+/** The texts of an uploader at their limits: other than visible ASCII with single inner spaces is refused (docs/http-api.md, section 1). */
 import { describe, expect, test } from 'vitest'
 import { expectFaults, type FaultAt } from '../../support/problem.ts'
 import { freshRef, json, put, stored, versionPath } from './requests.ts'
@@ -59,7 +59,23 @@ export function describeStoreDescription(target: TargetThunk): void {
     })
   })
 
-  test('optional members that are absent are null, and filled in by nobody', async () => {
+  describe('Content-Type: application/x-www-form-urlencoded, which curl and urllib send unasked', () => {
+    test.for([
+      'application/x-www-form-urlencoded',
+      'Application/X-WWW-Form-URLencoded',
+      'application/x-www-form-urlencoded; charset=utf-8',
+    ])('counts as absent when written %s', async (type) => {
+      const { entry } = await stored(target(), 'x', [['Content-Type', type]])
+      expect(entry.content_type).toBe('application/octet-stream')
+    })
+
+    test('is recorded when only another type begins like it', async () => {
+      const { entry } = await stored(target(), 'x', [['Content-Type', 'application/x-www-form-urlencoded2']])
+      expect(entry.content_type).toBe('application/x-www-form-urlencoded2')
+    })
+  })
+
+  test('optional members that are absent are null, and Bucket fills in none of them', async () => {
     const response = await put(target(), freshRef(), 'x', [
       ['User-Agent', 'somebody/1.0'],
       ['From', 'a@example.com'],

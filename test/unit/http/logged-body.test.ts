@@ -1,7 +1,7 @@
 /** What the operation log says of bytes on their way: all that left, and whether somebody broke off before the end. */
 import { describe, expect, it } from 'vitest'
 import { logged } from '../../../lib/http/logged-body.ts'
-import { Operation } from '../../../lib/http/operation.ts'
+import { RequestTrace } from '../../../lib/http/request-context.ts'
 import type { HttpRequest } from '../../../lib/protocol/http-message.ts'
 
 const request = { method: 'GET', requestId: 'r-1' } as HttpRequest
@@ -16,7 +16,7 @@ function answer(fails?: Error) {
   const { body } = logged(
     { status: 200, headers: { 'Content-Length': '6' }, body: bytes() },
     request,
-    new Operation({ requestId: 'r-1', origin: 'http://localhost' }),
+    new RequestTrace(),
     (line) => lines.push({ ...line }),
   )
   if (body === null || typeof body === 'string') throw new Error('the body is a stream')

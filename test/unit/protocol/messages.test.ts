@@ -12,7 +12,7 @@ const parts = (count: number) =>
 
 const errorsOf = (schema: Parameters<typeof validate>[0], body: unknown) => {
   const result = validate(schema, body)
-  return result.ok ? [] : result.errors.map(({ in: place, name, detail }) => `${place} ${name} ${detail}`)
+  return result.ok ? [] : result.error.map(({ in: place, name, detail }) => `${place} ${name} ${detail}`)
 }
 
 describe('the body of a begin', () => {

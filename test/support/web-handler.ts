@@ -1,13 +1,10 @@
-/** The API as a web-standard `fetch` handler: for tests in process and for any runtime that speaks Request and Response. */
+/** The API as a web-standard `fetch` handler, for tests in this process. */
 import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
-import type { HttpResponse } from '../protocol/http-message.ts'
-import type { Api } from './api.ts'
+import type { Api } from '../../lib/http/api.ts'
+import type { HttpResponse } from '../../lib/protocol/http-message.ts'
 
-/**
- * @returns a handler of web-standard requests. A URL parser has resolved dot segments before it sees them; otherwise it answers
- * exactly as the other fronts do.
- */
+/** @returns a handler of web-standard requests. A URL parser has resolved dot segments before it sees a request. */
 export function webHandler(api: Api): (request: Request) => Promise<Response> {
   return async (request) => {
     const url = new URL(request.url)
@@ -29,7 +26,7 @@ export function webHandler(api: Api): (request: Request) => Promise<Response> {
 
 async function* none(): AsyncGenerator<Uint8Array> {}
 
-/** A body that is cut off errors, it does not end. */
+/** A body that is cut off ends with an error. */
 const webBody = (body: HttpResponse['body']): string | ReadableStream<Uint8Array> | null =>
   // Node's own type of a web stream and the DOM's are one at run time.
   body === null || typeof body === 'string'

@@ -1,0 +1,23 @@
+/** The headers that tell what the bytes of an artifact are (docs/http-api.md, sections 4 and 5). */
+import { formatReprDigest } from '../domain/digest.ts'
+import type { Entry } from '../domain/entry.ts'
+import { ARTIFACT_CACHE_CONTROL, contentDisposition, HEADERS } from '../protocol/headers.ts'
+import { entityTag } from './entity-tag.ts'
+
+export const digestHeaders = ({ digest }: Entry) => ({
+  ETag: entityTag(digest),
+  [HEADERS.artifactDigest]: digest,
+  [HEADERS.reprDigest]: formatReprDigest(digest),
+})
+
+/** Every response about the bytes has these, 304 included. */
+export const artifactHeaders = (entry: Entry) => ({
+  ...digestHeaders(entry),
+  [HEADERS.artifactSize]: String(entry.size),
+  'Accept-Ranges': 'bytes',
+  'Last-Modified': new Date(entry.createdAt).toUTCString(),
+  'Cache-Control': ARTIFACT_CACHE_CONTROL,
+  'Content-Disposition': contentDisposition(entry.ref),
+  'Content-Type': entry.contentType,
+  'Content-Security-Policy': 'sandbox',
+})

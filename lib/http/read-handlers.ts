@@ -1,0 +1,71 @@
+/** The handlers of every route with read access. */
+import { BucketError, ERRORS, type ErrorCode, isErrorCode } from '../domain/errors.ts'
+import { type RouteNameOf, versionsPath } from '../protocol/routes.ts'
+import type { ServiceLimits } from '../protocol/values.ts'
+import { findEntry, presignFetch } from '../repository/fetch.ts'
+import type { HealthCheck } from '../repository/ports.ts'
+import { type UploadStateDependencies, uploadState } from '../repository/upload-state.ts'
+import { formatCursor } from './cursor.ts'
+import { type FetchStores, fetch, findNoted, head } from './fetch.ts'
+import type { Handlers } from './handlers.ts'
+import { openApiDocument } from './openapi.ts'
+
+export interface ReadStores extends FetchStores, ServiceLimits, Omit<UploadStateDependencies, 'blobs'> {
+  readonly blobs: FetchStores['blobs'] & UploadStateDependencies['blobs']
+  /** The stores that `GET /v1/health` asks. */
+  readonly health: readonly HealthCheck[]
+}
+
+/** What describes the API, and not an artifact, may be kept by any cache for a while. */
+const KEEP_AN_HOUR = { 'Cache-Control': 'public, max-age=3600' }
+const KEEP_PAGE = { ...KEEP_AN_HOUR, Vary: 'Accept' }
+
+export const READ_HANDLERS: Handlers<RouteNameOf<'read'>, ReadStores> = {
+  async service(_, { stores: { maxArtifactBytes, maxInlineBytes } }) {
+    const content = { maxArtifactBytes, maxInlineBytes: Math.min(maxInlineBytes, maxArtifactBytes) }
+    return { status: 200, content }
+  },
+
+  async health(_, { stores }) {
+    for (const store of stores.health)
+      await store.check().catch((error: unknown) => {
+        throw BucketError.unavailable('a store does not respond as it should', error)
+      })
+    return { status: 200, content: 'ok' }
+  },
+
+  openapi: async () => ({ status: 200, headers: KEEP_AN_HOUR, content: openApiDocument() }),
+
+  problems: async () => ({
+    status: 200,
+    headers: KEEP_PAGE,
+    content: Object.keys(ERRORS) as ErrorCode[],
+  }),
+
+  async problem({ code }) {
+    if (!isErrorCode(code))
+      throw new BucketError('route_not_found', `${JSON.stringify(code)} is not an error code of this API`, {})
+    return { status: 200, headers: KEEP_PAGE, content: code }
+  },
+
+  async listVersions({ key, limit, cursor }, { stores }) {
+    const { entries, next: after } = await stores.ledger.list(key, cursor, limit)
+    const next = after && formatCursor(key, after)
+    const query = new URLSearchParams({ limit: String(limit), cursor: next ?? '' })
+    const headers: Record<string, string> =
+      next === null ? {} : { Link: `<${versionsPath(key)}?${query}>; rel="next"` }
+    return { status: 200, headers, content: { entries, next } }
+  },
+
+  fetch,
+  head,
+
+  entry: async ({ ref }, { stores }) => ({ status: 200, content: await findEntry(stores, ref, undefined) }),
+
+  async download(input, context) {
+    const entry = await findNoted(input, context)
+    return { status: 200, content: { request: await presignFetch(context.stores, entry), entry } }
+  },
+
+  uploadState: async ({ id }, { stores }) => ({ status: 200, content: await uploadState(stores, id) }),
+}

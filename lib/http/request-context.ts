@@ -1,0 +1,122 @@
+/**
+ * One request in progress: its identity, its stores, how long its waits took, and its line in the operation log.
+ * The log never contains a header, a query or a byte of an artifact (docs/http-api.md, section 9).
+ */
+import type { Digest } from '../domain/digest.ts'
+import type { BlobId } from '../domain/entry.ts'
+import type { ErrorCode } from '../domain/errors.ts'
+import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
+import type { WireContext } from '../protocol/encode.ts'
+import type { HttpRequest } from '../protocol/http-message.ts'
+import type { RouteName } from '../protocol/routes.ts'
+import { observe, type Timer } from '../repository/observe.ts'
+
+/** One line of the operation log. Times in milliseconds, sizes in bytes. */
+export interface OperationRecord {
+  time: string
+  request_id: string
+  operation: RouteName | 'unknown' | 'preflight' | 'blob'
+  method: string
+  status: number
+  duration_ms: number
+  code?: ErrorCode
+  bucket_id?: string
+  artifact_id?: string
+  version?: string
+  digest?: string
+  size?: number
+  bytes_sent?: number
+  /** Set when the sender or receiver disconnected before the end. */
+  aborted?: true
+  /** The inner message of an `internal` or `unavailable`: for the operator, never on the wire. */
+  error?: string
+}
+
+export type OperationLog = (record: OperationRecord) => void
+
+/** The part of a request that its handler works with. */
+export interface RequestContext<S> extends WireContext {
+  readonly signal: AbortSignal | undefined
+  /** Their waits are timed for `Server-Timing`. */
+  readonly stores: S
+  /** Adds to the request's line in the operation log. */
+  note(facts: { readonly digest: Digest; readonly size?: number }): void
+}
+
+/** What a path can name. */
+export interface Subject {
+  readonly key?: ArtifactKey
+  readonly ref?: ArtifactRef
+  readonly id?: BlobId
+}
+
+/** Measures one request and collects its line in the operation log. */
+export class RequestTrace {
+  readonly record: Partial<OperationRecord> = {}
+  readonly #started = performance.now()
+  readonly #phases = new Map<string, number>()
+
+  readonly time: Timer = async (phase, wait) => {
+    const from = performance.now()
+    try {
+      return await wait
+    } finally {
+      this.#phases.set(phase, (this.#phases.get(phase) ?? 0) + performance.now() - from)
+    }
+  }
+
+  /** Notes the subject of the request for the log. */
+  about(subject: ArtifactRef | ArtifactKey): void {
+    this.record.bucket_id = subject.bucketId
+    this.record.artifact_id = subject.artifactId
+    if ('version' in subject) this.record.version = subject.version
+  }
+
+  /** Notes what the inputs of a route name. */
+  noteSubject(inputs: object): void {
+    const { key, ref, id }: Subject = inputs
+    const subject = id?.ref ?? ref ?? key
+    if (subject) this.about(subject)
+    if (id) this.record.digest = id.digest
+  }
+
+  /** Milliseconds so far. */
+  get elapsed(): number {
+    return Math.round((performance.now() - this.#started) * 100) / 100
+  }
+
+  /** `Server-Timing`: each phase and the total so far, in milliseconds. */
+  serverTiming(): string {
+    const phases = [...this.#phases, ['total', this.elapsed] as const]
+    return phases.map(([name, duration]) => `${name};dur=${duration.toFixed(2)}`).join(', ')
+  }
+}
+
+/** The ports among the stores of an API, and the phase of `Server-Timing` in which a call of each counts. */
+const PHASES: Readonly<Record<string, string>> = {
+  ledger: 'ledger',
+  blobs: 'blobs',
+  bytes: 'blobs',
+  staging: 'blobs',
+  uploads: 'uploads',
+  queue: 'uploads',
+}
+
+/** @returns the context of a request whose stores report to `trace`. */
+export function requestContext<S extends object>(
+  { requestId, origin, signal }: HttpRequest,
+  stores: S,
+  trace: RequestTrace,
+): RequestContext<S> {
+  const observed = Object.entries(stores).map(([name, store]) => {
+    const phase = PHASES[name]
+    return [name, phase === undefined || store === undefined ? store : observe(store, phase, trace.time)]
+  })
+  return {
+    requestId,
+    origin,
+    signal,
+    stores: Object.fromEntries(observed) as S,
+    note: (facts) => Object.assign(trace.record, facts),
+  }
+}

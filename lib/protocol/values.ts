@@ -1,0 +1,62 @@
+/** The domain value behind every message: what handlers return and clients get. Encoders and decoders are typed by it. */
+import type { Description } from '../domain/description.ts'
+import type { Entry } from '../domain/entry.ts'
+import type { BucketError, ErrorCode } from '../domain/errors.ts'
+import type { UploadMode } from '../domain/limits.ts'
+import type { PresignedRequest, Upload } from '../domain/upload.ts'
+
+/** One page of a list. `next` continues the list; null on the last page. */
+export interface Page {
+  readonly entries: readonly Entry[]
+  readonly next: string | null
+}
+
+/** A request that serves the bytes, and what they are. */
+export interface Download {
+  readonly request: PresignedRequest
+  readonly entry: Pick<Entry, 'digest' | 'size'>
+}
+
+/** Bytes, throughout. */
+export interface ServiceLimits {
+  readonly maxArtifactBytes: number
+  /** The largest body of one request. */
+  readonly maxInlineBytes: number
+}
+
+export interface PartDigest {
+  /** From 1. */
+  readonly number: number
+  /** 64 hex digits. */
+  readonly sha256: string
+}
+
+export interface PartRequest {
+  readonly number: number
+  readonly request: PresignedRequest
+}
+
+/** What an uploader announces. */
+export interface UploadTerms {
+  /** Bytes. */
+  readonly size: number
+  /** Undefined where the service chooses. */
+  readonly mode: UploadMode | undefined
+  readonly description: Description
+}
+
+/** By the name of the message (messages.ts). */
+export interface MessageValues {
+  Entry: Entry
+  VersionsPage: Page
+  Download: Download
+  Upload: Upload
+  BeginUpload: UploadTerms
+  PresignParts: readonly PartDigest[]
+  PartRequests: readonly PartRequest[]
+  Service: ServiceLimits
+  Health: 'ok'
+  Problem: BucketError
+  ProblemPage: ErrorCode
+  ProblemPages: readonly ErrorCode[]
+}
