@@ -1,5 +1,5 @@
 /**
- * The HTTP API: one request in, one response out, behind any front. Every response leaves through `finish`, so that each has its
+ * The HTTP API: one request in, one response out, for every front. Every response leaves through `finish`, so that each has its
  * request id, its timing and its line in the operation log, and every refusal is a problem.
  */
 import { BucketError } from '../domain/errors.ts'

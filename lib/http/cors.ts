@@ -1,10 +1,13 @@
-/** Cross-origin access from browsers: none, but for the origins that a deployer names (docs/http-api.md, section 9). */
-
+/** Cross-origin access from browsers: none, except for the configured origins (docs/http-api.md, section 9). */
 import type { HttpRequest } from '../protocol/http-message.ts'
 import { SENDABLE_HEADERS } from '../protocol/inputs.ts'
 import { EXPOSED_HEADERS } from '../protocol/response-headers.ts'
 
-/** The headers that let a page of a named origin read an answer; none for any other. `allow` is given for a preflight. */
+/**
+ * The headers that let a page of an allowed origin read a response.
+ *
+ * @param allow the methods of the resource, for a preflight.
+ */
 export function corsHeaders(
   origins: readonly string[],
   request: HttpRequest,

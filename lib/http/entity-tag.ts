@@ -13,7 +13,7 @@ export interface EntityTag {
 /**
  * Reads the value of `If-Match` or `If-None-Match`.
  *
- * @returns `*`, the tags, or nothing when the value is malformed.
+ * @returns `*`, the tags, or undefined if the value is malformed.
  */
 export function parseEntityTags(field: string): '*' | readonly EntityTag[] | undefined {
   if (field.trim() === '*') return '*'

@@ -103,12 +103,12 @@ export type Handler<N extends RouteName, S> = (
 
 export type Handlers<N extends RouteName, S> = { readonly [K in N]: Handler<K, S> }
 
-/** What any handler returns, as the encoder sees it. */
+/** The result of any handler, as the encoder sees it. */
 export interface Reply {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly content?: unknown
 }
 
-/** What any handler looks like to the dispatcher, which has checked the inputs of its route. */
+/** Any handler, as the dispatcher sees it after it has checked the inputs of the route. */
 export type AnyHandler<S> = (input: never, context: RequestContext<S>) => Promise<Reply>

@@ -1,17 +1,17 @@
-/** Dates of header fields (RFC 9110, section 5.6.7): the form that is sent today, and the two old ones that are still to be read. */
+/** Dates in header fields (RFC 9110, section 5.6.7): today's form, and the two obsolete ones that a recipient must accept. */
 
 const RFC_850 = /^(\w{3})\w*, (\d\d)-(\w{3})-(\d\d) (\d\d:\d\d:\d\d) GMT$/
 const ASCTIME = /^(\w{3}) (\w{3}) ([ \d]\d) (\d\d:\d\d:\d\d) (\d{4})$/
 const CENTURY = 100
 
 /**
- * @param now milliseconds since the epoch: a year of two digits is not more than 50 years ahead of it.
- * @returns milliseconds since the epoch; nothing for what is none of the three forms, or no day of the calendar.
+ * @param now milliseconds since the epoch. A year of two digits is at most 50 years after it.
+ * @returns milliseconds since the epoch; undefined for any other form, and for a date that does not exist.
  */
 export function parseHttpDate(field: string, now: number): number | undefined {
   const text = inTodaysForm(field.trim(), new Date(now).getUTCFullYear())
   const time = Date.parse(text)
-  // Whatever else `Date.parse` takes would be written otherwise.
+  // `Date.parse` accepts more forms, which `toUTCString` writes differently.
   return Number.isNaN(time) || new Date(time).toUTCString() !== text ? undefined : time
 }
 

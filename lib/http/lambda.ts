@@ -1,7 +1,7 @@
 /**
  * The API as a Lambda handler behind an API Gateway REST API with proxy integration.
- * Our own adapter, because what reaches a store must be what the client sent: the path is the raw one and is decoded once, by the
- * router, headers keep their values, and a body is decoded when, and only when, the event says that it is base64.
+ * An adapter of our own, because the rules must see what the client sent: the raw path, which only the router decodes; headers with
+ * their own values; and a body that is decoded if and only if the event says that it is base64.
  */
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
 import type { HttpRequest } from '../protocol/http-message.ts'
@@ -16,7 +16,7 @@ export const lambdaHandler =
   async (event) => {
     const { status, headers, body } = await api.handle(apiRequest(event))
     if (body !== null && typeof body !== 'string')
-      throw new TypeError('this front redirects to bytes, it never carries them')
+      throw new TypeError('this front redirects to the bytes and cannot carry them')
     return { statusCode: status, headers, body: body ?? '', isBase64Encoded: false }
   }
 
@@ -32,15 +32,15 @@ function apiRequest(event: APIGatewayProxyEvent): HttpRequest {
       if (body.byteLength > 0) yield body
     },
     requestId: event.requestContext.requestId,
-    // Only relative links need it, and a store behind this front gives absolute ones; not every gateway tells its name.
+    // Only relative URLs need it, and the stores of this front return absolute ones. Not every gateway sends its name.
     origin: `https://${event.requestContext.domainName || 'unknown.invalid'}`,
   }
 }
 
 /**
- * The path as the client sent it: a REST API gives `event.path` still encoded, while it is not dependable whether the values of
- * `pathParameters` are. It lacks the stage, which is the API's root; behind a custom domain it begins with the base path that is
- * mapped to the stage, and is then as deep as the path of the request context, which always has either.
+ * The path as the client sent it. A REST API passes `event.path` still encoded; whether the values of `pathParameters` are decoded
+ * varies. The path lacks the stage, which is the API's root. With a custom domain it begins with the base path that is mapped to the
+ * stage, and then has as many segments as the path of the request context, which always has one of the two.
  */
 function pathOf({ path, requestContext }: APIGatewayProxyEvent): string {
   if (path === '/') return API_ROOT

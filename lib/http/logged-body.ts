@@ -1,4 +1,4 @@
-/** Writes the operation's line when its answer is complete: at once, or when the last byte of the body was taken. */
+/** Writes a request's line in the operation log when its response is complete: at once, or after the last byte of the body. */
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
 import type { OperationLog, RequestTrace } from './request-context.ts'
 
@@ -26,7 +26,7 @@ export function logged(
   return { ...response, body: counted(body, Number(response.headers['Content-Length']), trace, write) }
 }
 
-/** @param size how many bytes there will be; who has them all may hang up before the front has seen the end. */
+/** @param size of the body in bytes. A receiver that has all of them may disconnect before the front has seen the end. */
 async function* counted(
   bytes: AsyncIterable<Uint8Array>,
   size: number,

@@ -51,7 +51,7 @@ function content(body: Content, isPage = false): object {
 const headers = (names: readonly ResponseHeaderName[]): object =>
   Object.fromEntries(names.map((name) => [name, reference('headers', name)]))
 
-/** What a refusal with any of these codes looks like; they have one status. */
+/** The response with any of these codes, which share one status. */
 const refusal = (codes: readonly ErrorCode[]): object => ({
   description: codes.map((code) => `${code}: ${ERRORS[code].title}`).join('; '),
   headers: headers([...COMMON_HEADERS, ...new Set(codes.flatMap((code) => ERROR_HEADERS[code] ?? []))]),

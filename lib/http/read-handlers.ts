@@ -16,7 +16,7 @@ export interface ReadStores extends FetchStores, ServiceLimits, Omit<UploadState
   readonly health: readonly HealthCheck[]
 }
 
-/** What describes the API, and not an artifact, may be kept by any cache for a while. */
+/** Any cache may keep a description of the API itself for a while. */
 const KEEP_AN_HOUR = { 'Cache-Control': 'public, max-age=3600' }
 const KEEP_PAGE = { ...KEEP_AN_HOUR, Vary: 'Accept' }
 

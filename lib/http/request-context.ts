@@ -43,7 +43,7 @@ export interface RequestContext<S> extends WireContext {
   note(facts: { readonly digest: Digest; readonly size?: number }): void
 }
 
-/** What a path can name. */
+/** The subjects that a path can name. */
 export interface Subject {
   readonly key?: ArtifactKey
   readonly ref?: ArtifactRef

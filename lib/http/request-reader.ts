@@ -78,7 +78,7 @@ class RequestReader {
     return this.#parts.request.headers.get(name)
   }
 
-  /** What the parameters of the path name. */
+  /** The subject that the parameters of the path name. */
   subject(path: string) {
     const read = <T>(name: string, parse: (text: string) => Result<T>): T | undefined =>
       path.includes(`{${name}}`) ? this.#take('path', name, parse(this.#parts.params[name] ?? '')) : undefined

@@ -1,6 +1,6 @@
 /**
- * From a raw path to a route of the table. Segments are decoded exactly once, here; dot segments and encoded slashes therefore
- * reach the identifier rules and are refused there, instead of being resolved into another path.
+ * Finds the route of a raw path. Segments are decoded exactly once, here. Dot segments and encoded slashes therefore reach the
+ * identifier rules, which refuse them; they are never resolved into another path.
  */
 import { API_ROOT, type Method, ROUTES, type RouteName } from '../protocol/routes.ts'
 
@@ -24,7 +24,7 @@ for (const [name, route] of Object.entries(ROUTES) as [RouteName, (typeof ROUTES
   template.methods[route.method] = name
   templates.set(route.path, template)
 }
-/** Where there is a GET there is a HEAD (RFC 9110, section 9.1). */
+/** Every resource with GET has HEAD (RFC 9110, section 9.1). */
 for (const { methods } of templates.values()) if (methods.GET) methods.HEAD ??= methods.GET
 
 const isParameter = (segment: string) => segment.startsWith('{')
@@ -33,7 +33,7 @@ function decodeSegment(segment: string): string {
   try {
     return decodeURIComponent(segment)
   } catch {
-    return segment // a lone % stays: no identifier may contain it, so the rules name it
+    return segment // no identifier may contain the %, so the rules refuse it
   }
 }
 

@@ -1,9 +1,9 @@
 /**
- * One request and one response, whatever front they came through: the Node server, a Lambda event, a web-standard
- * `Request`; the API and the local blob endpoint both answer them. The target stays raw, because a URL parser would resolve dot segments before anyone could refuse them.
+ * One request and one response, independent of the front: the Node server or a Lambda event. The API and the local blob endpoint
+ * both handle them. The target stays raw, because a URL parser would resolve dot segments before the rules could refuse them.
  */
 
-/** Header look-up without case; a web `Headers` is one. */
+/** Header look-up without case, such as a web `Headers`. */
 export interface HeaderReader {
   get(name: string): string | null
 }
@@ -13,9 +13,9 @@ export interface HttpRequest {
   /** Path and query exactly as they were received, not decoded. */
   readonly target: string
   readonly headers: HeaderReader
-  /** Bytes of the body where they are known before it is read; 0 when there is none. */
+  /** Bytes of the body, if known before it is read; 0 if there is none. */
   readonly size: number | undefined
-  /** Asks for the body; a front may only now tell the sender to go on (`100-continue`). Called at most once. */
+  /** Requests the body; only then does a front send `100 Continue`. Called at most once. */
   readonly body: () => AsyncIterable<Uint8Array>
   readonly requestId: string
   /** Scheme and authority that the client used, for URLs that must be absolute. */

@@ -1,4 +1,4 @@
-/** The domain value behind every message: what handlers return and clients get. Encoders and decoders are typed by it. */
+/** The domain value of every message, which handlers return and clients get. Encoders and decoders are typed by it. */
 import type { Description } from '../domain/description.ts'
 import type { Entry } from '../domain/entry.ts'
 import type { BucketError, ErrorCode } from '../domain/errors.ts'
@@ -36,7 +36,7 @@ export interface PartRequest {
   readonly request: PresignedRequest
 }
 
-/** What an uploader announces. */
+/** The announcement of an uploader. */
 export interface UploadTerms {
   /** Bytes. */
   readonly size: number

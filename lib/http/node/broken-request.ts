@@ -1,6 +1,6 @@
 /**
- * Requests that Node's parser gives up on never reach the API. Node would answer them with a bare status line; here they get the
- * same problem as any other, written to the socket by hand.
+ * Input that Node's parser refuses never reaches the API. Node would respond with a bare status line; this module writes the same
+ * problem to the socket that any other refusal is.
  */
 import { STATUS_CODES } from 'node:http'
 import { BucketError } from '../../domain/errors.ts'
@@ -8,25 +8,25 @@ import type { HttpResponse } from '../../protocol/http-message.ts'
 import type { Api } from '../api.ts'
 import { brokenRequest } from './incoming.ts'
 
-/** As `clientError` has it. */
+/** The error of Node's `clientError` event. */
 export interface ParserError extends Error {
   readonly code?: string
   readonly reason?: string
   readonly rawPacket?: Buffer
-  /** Where in the packet it gave up. */
+  /** Where in the packet the parser stopped. */
   readonly bytesParsed?: number
 }
 
-/** @returns what to say to the sender. */
+/** @returns the response to the sender. */
 export function refuseBroken(api: Api, error: ParserError): Promise<HttpResponse> | HttpResponse {
   const unknown = error.code === 'HPE_INVALID_METHOD' ? requestLine(error) : undefined
-  // A method that only the parser does not know is one that this resource does not take: the API says which it takes.
+  // The parser does not know every method of HTTP. The API responds with 405 and the methods that the resource supports.
   return unknown
     ? api.handle(brokenRequest(unknown.method, unknown.target))
     : api.refuse(brokenRequest(), translate(error))
 }
 
-/** The bytes of a response behind which the connection ends. */
+/** The bytes of a response after which the connection closes. */
 export function inBytes({ status, headers, body }: HttpResponse): string {
   const lines = Object.entries({ ...headers, Date: new Date().toUTCString(), Connection: 'close' })
   const head = [
@@ -36,7 +36,7 @@ export function inBytes({ status, headers, body }: HttpResponse): string {
   return `${head.join('\r\n')}\r\n\r\n${typeof body === 'string' ? body : ''}`
 }
 
-/** The request line in which the parser stopped (RFC 9112, section 3), where it is one. */
+/** The request line in which the parser stopped (RFC 9112, section 3); undefined if the line is malformed. */
 function requestLine({ rawPacket, bytesParsed = 0 }: ParserError) {
   const text = rawPacket?.toString('latin1') ?? ''
   const start = text.lastIndexOf('\n', bytesParsed - 1) + 1
@@ -55,11 +55,15 @@ function translate(error: ParserError): BucketError {
         : new BucketError('headers_too_large', 'the headers of the request are too large', {})
     default:
       return BucketError.invalidRequest([
-        { in: 'header', name: 'request', detail: `is no HTTP/1.1 message: ${error.reason ?? error.message}` },
+        {
+          in: 'header',
+          name: 'request',
+          detail: `is not an HTTP/1.1 message: ${error.reason ?? error.message}`,
+        },
       ])
   }
 }
 
-/** Only the packet that broke the limit is at hand: a request line without an end in it was too long by itself. */
+/** Only the packet that exceeded the limit is available. A request line that does not end in it was itself too long. */
 const isTargetTooLong = (packet: Buffer | undefined): boolean =>
   packet !== undefined && /^[A-Z]+ \S*$/.test(packet.subarray(0, 8192).toString('latin1'))

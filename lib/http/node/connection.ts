@@ -1,6 +1,6 @@
 /**
- * One connection of a server, with the order of what happens on it: its requests are answered one after another, as they came
- * (RFC 9112, section 9.3.2: of a pipeline only safe ones may run at the same time), and what breaks behind them is answered last.
+ * One connection of a server, and the order of its responses. Pipelined requests run one after another, in the order in which they
+ * came (RFC 9112, section 9.3.2 lets only safe ones run at the same time). Unparseable input is answered last.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -8,15 +8,15 @@ import type { Socket } from 'node:net'
 interface Exchange {
   readonly incoming: IncomingMessage
   readonly outgoing: ServerResponse
-  /** Resolves when every answer before this one has been given. */
+  /** Resolves when every earlier response has been sent. */
   readonly turn: Promise<void> | undefined
-  /** Resolves when this answer has been given, or never will be. */
+  /** Resolves when this response has been sent, or never will be. */
   readonly answered: Promise<void>
 }
 
 export class Connection {
   readonly #socket: Socket
-  /** The newest of those whose answer its receiver has still to take, or whose body is still arriving. */
+  /** The newest exchange whose response is not yet received, or whose body is still arriving. */
   #last: Exchange | undefined
   #answering: ServerResponse | undefined
   #isBroken = false
@@ -26,15 +26,15 @@ export class Connection {
     this.#socket = socket
   }
 
-  /** Whether its receiver has bytes to take: an answer has begun, or nothing is being worked on. */
+  /** Whether the receiver has bytes to read: a response has begun, or no request is running. */
   get waitsForReceiver(): boolean {
     return this.#answering === undefined || this.#answering.headersSent
   }
 
   /**
-   * Waits until it is the turn of a request.
+   * Waits for the turn of a request.
    *
-   * @returns whether it is to be answered: not when the connection is gone by then.
+   * @returns whether to respond; false if the connection has closed in the meantime.
    */
   async turn(incoming: IncomingMessage, outgoing: ServerResponse): Promise<boolean> {
     let answered = () => {}
@@ -50,20 +50,20 @@ export class Connection {
     outgoing.once('close', () => {
       answered()
       this.#answering = undefined
-      if (incoming.complete || this.#socket.destroyed) this.#settle(exchange)
-      else incoming.once('end', () => this.#settle(exchange)).once('close', () => this.#settle(exchange))
+      if (incoming.complete || this.#socket.destroyed) this.#finish(exchange)
+      else incoming.once('end', () => this.#finish(exchange)).once('close', () => this.#finish(exchange))
     })
     await exchange.turn
     const isAnswerable = !this.#socket.destroyed && !(this.#isBroken && !incoming.complete)
     if (isAnswerable) this.#answering = outgoing
-    else answered() // nobody closes an answer that never got its connection
+    else answered() // a response that never got the connection has no `close` event
     return isAnswerable
   }
 
   /**
-   * Answers what is no request, behind the answers of the requests before it; then the connection ends.
+   * Responds to unparseable input after all earlier pipelined responses, then closes the connection.
    *
-   * @param answer the whole response, as bytes of HTTP/1.1.
+   * @param answer returns the whole response, as bytes of HTTP/1.1.
    */
   async end(answer: () => Promise<string>): Promise<void> {
     if (this.#isBroken) return
@@ -71,22 +71,22 @@ export class Connection {
     const last = this.#last
     const isInBody = last?.incoming.complete === false
     await (isInBody ? last.turn : last?.answered)
-    // Bytes behind an answer that has begun would be taken for a part of it.
+    // The receiver would read further bytes as part of a response that has begun.
     if (isInBody && last.outgoing.headersSent) this.#socket.destroy()
     else if (this.#socket.writable) this.#socket.end(await answer())
     else this.#socket.destroySoon()
   }
 
-  /** Ends at once, or when what is under way is done. */
+  /** Closes at once, or after the running request. */
   stop(): void {
     this.#isStopping = true
     if (!this.#last) this.#socket.destroy()
   }
 
-  #settle(exchange: Exchange): void {
+  #finish(exchange: Exchange): void {
     if (this.#last !== exchange) return
     this.#last = undefined
-    // What was busy when the stop began would otherwise stay open for its next request.
+    // A connection that was busy when the stop began would otherwise stay open for its next request.
     if (this.#isStopping) this.#socket.destroySoon()
   }
 }

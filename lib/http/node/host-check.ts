@@ -1,6 +1,6 @@
 /**
- * Which `Host` and `Origin` a local server answers to. A page that rebinds its own name to a loopback address keeps its name in
- * both headers, so refusing every foreign name keeps it out (DNS rebinding).
+ * The `Host` and `Origin` values that a local server accepts. A page that rebinds its own name to a loopback address keeps its name
+ * in both headers, so refusing every foreign name keeps it out (DNS rebinding).
  */
 import { BucketError } from '../../domain/errors.ts'
 
@@ -11,8 +11,8 @@ export interface AllowedHosts {
 }
 
 /**
- * @param address what the server listens on.
- * @param publicUrl the address that a proxy in front serves it under, if there is one.
+ * @param address that the server listens on.
+ * @param publicUrl the address of the server behind a proxy.
  */
 export function allowedHosts(
   address: { host: string; port: number },
@@ -44,13 +44,13 @@ export function checkHost(allowed: AllowedHosts, hosts: readonly string[], origi
   if (!allowed.hosts.has(host.toLowerCase()))
     throw new BucketError(
       'host_not_allowed',
-      `this server does not answer for Host ${JSON.stringify(host)}`,
+      `this server does not accept the Host ${JSON.stringify(host)}`,
       {},
     )
   if (origin !== undefined && !allowed.origins.has(origin.toLowerCase()))
     throw new BucketError(
       'host_not_allowed',
-      `this server does not answer pages of Origin ${JSON.stringify(origin)}`,
+      `this server does not accept pages of the Origin ${JSON.stringify(origin)}`,
       {},
     )
 }

@@ -1,4 +1,4 @@
-/** A Node request as the API takes it, and what is refused of it before it gets there: sizes and framing. */
+/** Turns a Node request into one of the API, and checks its sizes and framing first. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { BucketError } from '../../domain/errors.ts'
@@ -9,7 +9,7 @@ import type { HttpRequest } from '../../protocol/http-message.ts'
 export const MAX_TARGET_BYTES = 8 * KIB
 export const MAX_HEADER_BYTES = 16 * KIB
 
-/** @param body asks for the bytes; called when the API does. */
+/** @param body returns the bytes; called when the API requests them. */
 export function apiRequest(
   incoming: IncomingMessage,
   signal: AbortSignal,
@@ -32,7 +32,7 @@ export function apiRequest(
   }
 }
 
-/** What Node's parser gave up on, as far as it is known. */
+/** Stands in for input that Node's parser refused, as far as it was parsed. */
 export const brokenRequest = (method = 'UNKNOWN', target = ''): HttpRequest => ({
   method,
   target,
@@ -50,7 +50,7 @@ function headerValue(incoming: IncomingMessage, name: string): string | null {
 
 const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)/i
 
-/** The path and query; of a target in absolute form what comes behind the authority (RFC 9112, section 3.2.2). */
+/** The path and query; in a target of absolute form, the part after the authority (RFC 9112, section 3.2.2). */
 function targetOf(incoming: IncomingMessage): string {
   const target = (incoming.url ?? '').replace(ABSOLUTE_FORM, '')
   return target === '' ? '/' : target
@@ -68,27 +68,26 @@ export function checkSizes(incoming: IncomingMessage): void {
   if (target > MAX_TARGET_BYTES)
     throw new BucketError(
       'uri_too_long',
-      `the request target has ${target} bytes; at most ${MAX_TARGET_BYTES} are taken`,
+      `the request target has ${target} bytes; the limit is ${MAX_TARGET_BYTES}`,
       {},
     )
   const headers = incoming.rawHeaders.reduce((bytes, text) => bytes + text.length + 2, 0)
   if (headers > MAX_HEADER_BYTES)
     throw new BucketError(
       'headers_too_large',
-      `the headers have ${headers} bytes; at most ${MAX_HEADER_BYTES} are taken`,
+      `the headers have ${headers} bytes; the limit is ${MAX_HEADER_BYTES}`,
       {},
     )
 }
 
 /**
- * Node undoes chunks alone: under any other transfer coding the bytes that arrive are not those that were meant
- * (RFC 9112, section 6.1).
+ * Node decodes only `chunked`: with any other transfer coding, other bytes arrive than the sender meant (RFC 9112, section 6.1).
  *
  * @throws BucketError `invalid_request`.
  */
 export function checkFraming(incoming: IncomingMessage): void {
   const coding = incoming.headers['transfer-encoding']
   if (coding === undefined || (/^chunked$/i.test(coding) && incoming.httpVersion === '1.1')) return
-  const detail = 'is taken as chunked of HTTP/1.1 alone: send the bytes without another transfer coding'
+  const detail = 'can only be chunked, of HTTP/1.1: send the bytes without another transfer coding'
   throw BucketError.invalidRequest([{ in: 'header', name: 'Transfer-Encoding', detail }])
 }

@@ -1,4 +1,4 @@
-/** Gives an answer to its receiver: no faster than it is taken, and never one that could be mistaken for a whole. */
+/** Sends a response no faster than the receiver reads it. A body that fails midway never looks complete. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpResponse } from '../../protocol/http-message.ts'
 
@@ -15,12 +15,12 @@ export async function send(response: HttpResponse, outgoing: ServerResponse): Pr
     }
     outgoing.end()
   } catch {
-    // Cut before Content-Length is reached: the receiver cannot take it for the whole.
+    // The connection closes before Content-Length is reached, so the receiver knows that bytes are missing.
     outgoing.destroy()
   }
 }
 
-/** Resolves when more may be written, or nothing any more. */
+/** Resolves when the receiver can take more bytes, or has disconnected. */
 function drained(outgoing: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const settle = () => {
@@ -32,8 +32,8 @@ function drained(outgoing: ServerResponse): Promise<void> {
   })
 }
 
-/** Lets a body that nobody will send end, so that what it holds is closed and its log line written. */
-export async function closeBody({ body }: HttpResponse): Promise<void> {
+/** Ends a body that will not be sent, so that its files are closed and its log line is written. */
+export async function cancelBody({ body }: HttpResponse): Promise<void> {
   if (body === null || typeof body === 'string') return
   const bytes = body[Symbol.asyncIterator]()
   await bytes.next().catch(() => undefined)
@@ -41,8 +41,8 @@ export async function closeBody({ body }: HttpResponse): Promise<void> {
 }
 
 /**
- * An answer that comes before the end of the body: the rest is read and dropped for a while, because closing at once would make
- * the sender's system throw the answer away unread (RFC 9112, section 9.6).
+ * After a response that comes before the end of the body, reads and drops the rest for a while. If the server closed at once, the
+ * sender's system would discard the response unread (RFC 9112, section 9.6).
  *
  * @param lingerMs how long, in milliseconds.
  */

@@ -1,6 +1,6 @@
 /**
  * The body of a Node request as an async iterable that never hangs and never hides a broken connection.
- * Unlike the stream's own iterator, leaving it early keeps the socket, so that a refusal can still be answered.
+ * Unlike the stream's own iterator, it keeps the socket open when its reader stops early, so that a refusal can still be sent.
  */
 import type { IncomingMessage } from 'node:http'
 import { BucketError } from '../../domain/errors.ts'

@@ -1,6 +1,6 @@
 /**
  * The Node server: one `http.Server` around the API. It refuses before it reads, bounds every wait on a peer, replaces Node's own
- * bare refusals by problems, and stops only when running requests are done.
+ * bare refusals by problems, and stops only after the running requests.
  */
 
 import { once } from 'node:events'
@@ -23,15 +23,15 @@ import {
   MAX_HEADER_BYTES,
   MAX_TARGET_BYTES,
 } from './incoming.ts'
-import { closeBody, lingerOnBody, send } from './outgoing.ts'
+import { cancelBody, lingerOnBody, send } from './outgoing.ts'
 import { requestBody } from './request-body.ts'
 
 export interface ServerOptions {
   readonly api: Api
   readonly host: string
-  /** 0 for any free one. */
+  /** 0 for any free port. */
   readonly port: number
-  /** The address that a proxy in front serves this server under. */
+  /** The address of this server behind a proxy. */
   readonly publicUrl?: URL
   /** Answers paths outside of the API (the presigned requests of the local store); undefined for any other path. */
   readonly extraRoutes?: (request: HttpRequest) => Promise<HttpResponse> | undefined
@@ -42,13 +42,13 @@ export interface ServerOptions {
 export interface ServerTimeouts {
   /** For the headers of a request, from its first byte. */
   readonly headers: number
-  /** Without any byte from a sender, or to a receiver. */
+  /** Without any byte from a sender or to a receiver. */
   readonly idle: number
-  /** For the rest of a body whose request is answered already. */
+  /** For the rest of a body whose response has been sent. */
   readonly linger: number
 }
 
-/** The status of a sender that stalled: nothing else can come on its connection. */
+/** After a stalled sender, no further request can arrive on its connection. */
 const STALLED = ERROR_STATUS.request_timeout
 
 const DEFAULT_TIMEOUTS: ServerTimeouts = { headers: 30_000, idle: 60_000, linger: 10_000 }
@@ -57,12 +57,12 @@ export interface RunningServer {
   readonly port: number
   /** The API root, `http://127.0.0.1:9470/v1`. */
   readonly url: string
-  /** Takes no new request, waits for the running ones. */
+  /** Accepts no new request, and waits for the running ones. */
   stop(): Promise<void>
 }
 
 /**
- * Listens and answers until `stop()`.
+ * Serves requests until `stop()`.
  *
  * @throws the system's error when it cannot listen (`EADDRINUSE`, `EACCES`, …).
  */
@@ -74,7 +74,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let stopping = false
 
   const server = createServer({
-    // Larger than what we allow, so that we can say which limit a request breaks.
+    // Larger than our own limits, so that the response can say which limit a request exceeds.
     maxHeaderSize: 2 * (MAX_TARGET_BYTES + MAX_HEADER_BYTES),
     headersTimeout: timeouts.headers,
     requestTimeout: 0, // a body that makes progress may take as long as it needs
@@ -82,7 +82,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     keepAliveTimeout: 65_000,
     requireHostHeader: false, // a missing one is refused with a problem
   })
-  // Node would drop those behind the thousandth unread: their size is the limit.
+  // By default Node drops headers after the thousandth, unread. Their size is the limit here.
   server.maxHeadersCount = 0
 
   const serve = async (incoming: IncomingMessage, outgoing: ServerResponse, awaitsContinue: boolean) => {
@@ -98,8 +98,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return requestBody(incoming, timeouts.idle)
     })
     const response = await answer(request, incoming)
-    if (outgoing.destroyed) return closeBody(response)
-    // Whoever waits for 100-continue and gets a final answer may send its body or not: only a new connection is unambiguous.
+    if (outgoing.destroyed) return cancelBody(response)
+    // A sender that waits for 100-continue and gets a final response may send its body or not. Only a new connection is unambiguous.
     const isAmbiguous = awaitsContinue && !asked
     if (stopping || isAmbiguous || response.status === STALLED) outgoing.setHeader('Connection', 'close')
     if (!incoming.complete) lingerOnBody(incoming, outgoing, timeouts.linger)
@@ -125,7 +125,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     connections.set(socket, new Connection(socket))
     socket.once('close', () => connections.delete(socket))
   })
-  // Called by `close` too. Node's own takes an answer for sent once it was handed over, and cuts off what is on its way.
+  // `close` calls this too. Node's own method closes connections whose response has not reached its receiver yet.
   server.closeIdleConnections = () => {
     for (const connection of connections.values()) connection.stop()
   }
@@ -140,8 +140,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (error.code === 'ECONNRESET') socket.destroy()
     else void end(socket as Socket, () => refuseBroken(api, error))
   })
-  // A receiver that takes no byte any more; senders have a limit of their own, and our own work is not theirs to be cut for.
-  // Heads have the parser's limit, which answers; this one must not come before it.
+  // Closes on a receiver that reads no more bytes. Senders have a limit of their own, and a request that waits for our stores is
+  // not closed. The parser's limit for headers sends a response, so this one must be longer.
   server.setTimeout(Math.max(timeouts.idle, 2 * timeouts.headers), (socket) => {
     if (connections.get(socket)?.waitsForReceiver !== false) socket.destroy()
   })
@@ -163,7 +163,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-/** A wildcard address is no address to call: the loopback one is. */
+/** A client cannot call a wildcard address, so it gets the loopback one. */
 function originOf(host: string, port: number): string {
   const name =
     host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host
