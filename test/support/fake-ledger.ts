@@ -21,13 +21,13 @@ export function fakeLedger(): FakeLedger {
     },
 
     async list(key, after, limit) {
-      const next = [...rows.values()]
+      const remaining = [...rows.values()]
         .map(({ entry }) => entry)
         .filter(({ ref }) => formatArtifactKey(ref) === formatArtifactKey(key))
         .filter(({ ref }) => after === undefined || ref.version > after)
         .sort((one, other) => (one.ref.version < other.ref.version ? -1 : 1))
-      const entries = next.slice(0, limit)
-      return { entries, next: next.length > limit ? (entries.at(-1)?.ref.version ?? null) : null }
+      const entries = remaining.slice(0, limit)
+      return { entries, next: remaining.length > limit ? (entries.at(-1)?.ref.version ?? null) : null }
     },
 
     check: async () => undefined,

@@ -1,4 +1,4 @@
-/** What an audit finds, over entries and listings of any kind and order of entries. */
+/** The findings of an audit, for entries and listings of any kind and order. */
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -53,7 +53,7 @@ async function audited(entries: readonly Entry[], blobs: readonly ListedBlob[]) 
 }
 
 describe('an audit', () => {
-  it('finds nothing where every entry has its blob, in whatever order the table gives them', async () => {
+  it('has no findings if every entry has its blob, in any order of the table', async () => {
     const refs = ['b/a/v2', 'b/a.x/v1', 'b/a/v10', 'b+1/a:0/v', 'B/a/v', 'b/a/v1']
     const { summary, findings } = await audited(
       refs.map((ref) => entry(ref)),
@@ -91,7 +91,7 @@ describe('an audit', () => {
     expect(isSound(summary)).toBe(false)
   })
 
-  it('counts what no entry names, which is no damage, and names the references that have several', async () => {
+  it('counts unreferenced blobs, which are not damage, and names references with several blobs', async () => {
     const { summary, findings } = await audited(
       [entry('b/a/v', 'b')],
       [blob('b/a/v', 'a'), blob('b/a/v', 'b'), blob('b/a/v', 'c', { size: 5 }), blob('b/a/w')],
@@ -124,7 +124,7 @@ describe('an audit', () => {
     expect(summary.unreferenced.count).toBe(0)
   })
 
-  it('refuses a listing that is not in order, for it would find damage where there is none', async () => {
+  it('refuses a listing that is not in order, because it would report damage that does not exist', async () => {
     const blobs = each([blob('b/a/v2'), blob('b/a/v1')])
     await expect(
       audit({ entries: each([]), blobs, folder, youngFrom: YOUNG_FROM, report: () => {} }),

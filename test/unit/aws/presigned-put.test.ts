@@ -103,10 +103,10 @@ test('zero bytes, and five GiB, have their exact length signed', async () => {
 })
 
 test('without credentials the store is unavailable', async () => {
-  const nobody = createS3Client({ region: 'eu-west-1' }, SERVER_BLOB_LIMITS)
-  nobody.config.credentials = async () => {
+  const anonymous = createS3Client({ region: 'eu-west-1' }, SERVER_BLOB_LIMITS)
+  anonymous.config.credentials = async () => {
     throw Object.assign(new Error('none'), { name: 'CredentialsProviderError' })
   }
-  const poor = createS3BlobStore({ client: nobody, bucket: 'blobs', maxBytes: GIB })
+  const poor = createS3BlobStore({ client: anonymous, bucket: 'blobs', maxBytes: GIB })
   await expect(poor.presignPut(blob, 5, 'text/plain', 60)).rejects.toMatchObject({ code: 'unavailable' })
 })

@@ -41,7 +41,7 @@ describe('whether a blob that is there is proven to be the bytes of its digest',
     ],
     ['our writers marked it', { Metadata: { 'bucket-sha256': digestHex(blob.digest) } }, true],
     ['a mark of another digest', { Metadata: { 'bucket-sha256': '0'.repeat(64) } }, false],
-    ['nobody says anything', {}, false],
+    ['there is no attestation', {}, false],
   ])('%s', async (_, head, attested) => {
     s3.on(HeadObjectCommand).resolves({ ContentLength: 5, ...head })
     expect(await store.inspect(blob)).toEqual({ found: true, size: 5, attested })
@@ -143,7 +143,7 @@ describe('reading a blob', () => {
     await expect(reading).rejects.toThrow('the caller went away')
   })
 
-  test('that nobody reads to the end closes its connection', async () => {
+  test('that is not read to the end closes its connection', async () => {
     put(noise(8 * MIB))
     for await (const _ of await connect(2000).read(blob, undefined, undefined)) break
     await expect.poll(() => aws.openAnswers()).toBe(0)

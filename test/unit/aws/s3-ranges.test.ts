@@ -52,7 +52,7 @@ test('an object that was replaced is an error at once, never other bytes', async
   expect(gets().length).toBeLessThanOrEqual(RANGES_AT_ONCE)
 })
 
-test('an object that is gone is an error at once: nothing brings it back', async () => {
+test('a missing object is an error at once, because a retry cannot help', async () => {
   const { staged } = await stand.opened(bytes)
   stand.aws.objects.clear()
   await expect(collect(staged.read(undefined))).rejects.toMatchObject({ code: 'unavailable' })

@@ -55,7 +55,7 @@ describe('a small blob of known size', () => {
     expect(aws.calls).toEqual([])
   })
 
-  test('is hashed by S3 against its digest too: bytes that nobody verified are not stored', async () => {
+  test('is also hashed by S3, so that unverified bytes are not stored', async () => {
     async function* unverified() {
       yield Buffer.from('jello')
     }
@@ -203,7 +203,7 @@ describe.each([
     expect(aws.openUploads.size).toBe(0)
   })
 
-  test('whose completion is answered by nobody is found by the retry', async () => {
+  test('whose completion gets no response is found by the retry', async () => {
     aws.misbehave('CompleteMultipartUpload', 'lose-answer', 1)
     expect(await store.write(blobOf(large), verified(large), options(size))).toBe('exists')
     expect(await store.inspect(blobOf(large))).toMatchObject({ found: true, attested: true })

@@ -19,7 +19,7 @@ export interface StagedStand {
   readonly staging: Staging
   /** The same with a second for CompleteMultipartUpload, for tests in which it gets no response. */
   readonly impatient: Staging
-  /** What the read function sees of the same staging area. */
+  /** The read function's view of the same staging area. */
   readonly view: Pick<Staging, 'parts'>
   readonly blobs: BlobStore
   /** Starts an upload of these bytes and sends all of its parts. */

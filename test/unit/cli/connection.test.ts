@@ -1,4 +1,4 @@
-/** What the commands of the client send of the secrets in their environment. */
+/** The secrets of the environment that the client commands send. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type PlayedFront, playFront } from '../client/played-front.ts'
 import { bucket } from './command-line.ts'
@@ -20,7 +20,7 @@ async function sent(environment: Record<string, string>, ...args: string[]) {
 }
 
 describe('an API key in the environment', () => {
-  it('is sent whenever it is set, beside whatever else authorizes', async () => {
+  it('is sent whenever it is set, in addition to any other authorization', async () => {
     const key = { BUCKET_API_KEY: 'k', BUCKET_TOKEN: 't' }
     const withKey = { 'x-api-key': 'k' }
     expect(await sent(key)).toMatchObject(withKey)

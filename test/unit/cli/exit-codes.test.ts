@@ -36,7 +36,7 @@ describe('the exit code', () => {
     expect(ran.stderr).toContain(`  next: ${REFUSALS[code].next}\n`)
   })
 
-  it('is 2 when the address is not the root of an API, and no version is said to be missing', async () => {
+  it('is 2 when the URL is not the root of an API, and does not report a missing version', async () => {
     front.misbehave = (_, response) => sendProblem(response, 'route_not_found')
     const ran = await show()
     expect(ran.exit).toBe(2)
@@ -60,7 +60,7 @@ describe('the exit code', () => {
     expect(front.received.length).toBeGreaterThan(1)
   })
 
-  it('is 7 when nobody listens', async () => {
+  it('is 7 when no server listens', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => server.once('listening', resolve))
     const address = server.address()

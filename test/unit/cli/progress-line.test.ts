@@ -34,7 +34,7 @@ describe('progress', () => {
     expect(clear()).toBe('\r\x1b[K')
   })
 
-  it('counts what is acknowledged, and tells beside it what has left', () => {
+  it('counts acknowledged bytes, and shows the sent bytes in brackets', () => {
     const { at } = show(true)
     at(0, 0)
     expect(at(1000, 0, 'uploading', 5 * 1024 ** 2)).toMatch(/0 B of 1\.0 GiB {2}0 % {2}\(5\.0 MiB sent\)/)
@@ -69,7 +69,7 @@ describe('progress', () => {
     expect(widths[3]).toBe('3 s left')
   })
 
-  it('shows why nothing moves', () => {
+  it('shows why the transfer waits', () => {
     const { at, line } = show(true, 90)
     at(0, 0)
     at(1000, 256 * 1024 ** 2)

@@ -162,7 +162,7 @@ describe('bucket get', () => {
 })
 
 describe('bucket show, list and digest', () => {
-  it('tell of entries, for people and for programs', async () => {
+  it('print entries, for people and for programs', async () => {
     const { entry } = front.put('b/a/v', Buffer.from('x'))
     for (const version of ['w', 'x', 'y']) front.put(`b/a/${version}`, Buffer.from(version))
     expect((await on('show', 'b/a/v')).stdout).toContain(`digest             ${entry.digest}\n`)

@@ -83,7 +83,7 @@ describe('bucket uploads', () => {
     expect((await on('uploads', PINNED)).stdout).toMatch(/^state {14}committed$/m)
   })
 
-  it('gives an upload up with --abort, and exits 3 where there is none', async () => {
+  it('aborts an upload with --abort, and exits 3 if there is none', async () => {
     await begin()
     const given = await on('uploads', PINNED, '--abort')
     expect(given).toMatchObject({ exit: 0, stdout: `${PINNED}\n` })
@@ -124,7 +124,7 @@ describe('bucket put', () => {
     expect((await on('put', 'b/a/v', file)).exit).toBe(0)
   })
 
-  it('goes on from stdin with an upload that a file began', async () => {
+  it('resumes from stdin an upload that began from a file', async () => {
     await begin()
     const piped = await bucket(['put', 'b/a/v', '-', '--json'], { url: front.url, stdin: BYTES })
     expect(JSON.parse(piped.stdout)).toMatchObject({ created: true, entry: { digest: DIGEST } })

@@ -10,7 +10,7 @@ import { someBytes } from './played-front.ts'
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
-/** What an upload of these bytes has to announce, the plain way. */
+/** The digest and parts that an upload of these bytes must announce, computed the simple way. */
 const partsOf = (bytes: Uint8Array, size = partSize(bytes.byteLength)) =>
   Array.from({ length: Math.ceil(bytes.byteLength / size) }, (_, at) =>
     sha256(bytes.subarray(at * size, (at + 1) * size)),

@@ -61,7 +61,7 @@ describe('authorization', () => {
     }
   })
 
-  it('has an API key beside it where one is given, and then too nothing for the store', async () => {
+  it('is sent with a given API key, and neither goes to the store', async () => {
     store.put('b/a/v', bytes)
     for (const [auth, authorization] of [
       [undefined, undefined],
@@ -69,7 +69,7 @@ describe('authorization', () => {
       [{ kind: 'bearer', token: 't' }, /^Bearer t$/],
       [
         { kind: 'iam', region: 'eu-west-1', credentials: async () => CREDENTIALS },
-        // The key is signed: nobody on the way can put another in its place.
+        // The signature covers the key, so no proxy can replace it.
         /^AWS4-HMAC-SHA256 .*SignedHeaders=[a-z0-9;-]*;x-api-key[;,]/,
       ],
     ] as const) {

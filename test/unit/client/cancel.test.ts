@@ -6,7 +6,7 @@ import { type PlayedFront, playFront, sha256, someBytes } from './played-front.t
 
 const REF = 'prod-models/llama/v1'
 const bytes = someBytes(4 * MIB)
-/** Longer than any test may take: whoever waits this long hangs. */
+/** Longer than the time limit of a test: a wait of this length is a hang. */
 const FOR_EVER = 600_000
 
 let front: PlayedFront
@@ -75,7 +75,7 @@ describe('cancelling a get', { timeout: 10_000 }, () => {
     expect(front.received).toHaveLength(1)
   })
 
-  it('ends at once while it goes on over another connection', async () => {
+  it('ends at once while it resumes on another connection', async () => {
     play('cut')
     const { reader, reading } = await readUntilSilent(await get(1))
     await expect.poll(() => front.received.length).toBe(2)

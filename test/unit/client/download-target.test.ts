@@ -1,4 +1,7 @@
-/** Where a download goes, when something stands there already. A FIFO stands for whatever is no file: no test risks a device. */
+/**
+ * Targets of a download that exist already. A FIFO stands for every kind that isn't a regular file, so that no test risks a
+ * device.
+ */
 import { execFileSync } from 'node:child_process'
 import {
   chmod,
@@ -36,7 +39,7 @@ afterEach(async () => {
 const at = (...names: string[]) => join(folder, ...names)
 const download = (path: string) => bucket.download(REF, path, { force: true })
 
-describe('a target that is no file', () => {
+describe('a target that is not a regular file', () => {
   it.each<[string, () => Promise<string>, string]>([
     ['a folder', async () => folder, 'EISDIR'],
     ['a FIFO', async () => fifo(at('fifo')), 'EINVAL'],
@@ -75,7 +78,7 @@ describe('a target that is a link', () => {
     expect(await readdir(at('there'))).toEqual(['model'])
   })
 
-  it('to nothing leads to a new file', async () => {
+  it('without a target creates the file that it names', async () => {
     await mkdir(at('there'))
     await link(join('there', 'model'), at('link'))
     await download(at('link'))
@@ -101,7 +104,7 @@ describe('a target that is a file', () => {
     }
   })
 
-  it('stays when nothing comes', async () => {
+  it('stays when the download fails', async () => {
     await writeFile(at('model'), 'old')
     front.misbehave = (_, response) => sendProblem(response, 'forbidden')
     await expect(download(at('model'))).rejects.toMatchObject({ code: 'forbidden' })

@@ -32,7 +32,7 @@ describe('entries', () => {
     expect((await listed(bucket)).map(({ ref }) => ref.version)).toEqual(['1', '2', '3', '4', '5'])
   })
 
-  it('may be none', async () => {
+  it('may be empty', async () => {
     expect(await listed(bucket)).toEqual([])
   })
 

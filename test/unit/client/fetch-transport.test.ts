@@ -51,7 +51,7 @@ describe('the listener on the caller’s signal', () => {
     expect(listeners()).toEqual([])
   })
 
-  it('is gone when nobody can be reached', async () => {
+  it('is removed when the server is unreachable', async () => {
     await front.close()
     await expect(send()).rejects.toMatchObject({ kind: 'unreachable' })
     expect(listeners()).toEqual([])

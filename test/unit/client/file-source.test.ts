@@ -1,4 +1,4 @@
-/** Files that have other bytes than their size says, and streams that are none. */
+/** Files whose content does not match their reported size, and values that are not streams. */
 import { createReadStream } from 'node:fs'
 import { appendFile, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -42,13 +42,13 @@ describe('a file', () => {
   })
 
   it.each([0, 10])(
-    'of %i bytes that has more than it says is refused, whatever its size says',
+    'of %i bytes that has more bytes than its size is refused, for any reported size',
     async (size) => {
       const path = join(folder, 'growing')
       await writeFile(path, Buffer.alloc(size))
       const handle = await open(path)
       const before = await handle.stat({ bigint: true })
-      // A file system that goes on to tell of the first size, as some that are made of other things than disks do.
+      // A file system that keeps reporting the first size, as some virtual ones do.
       const stat = async () => before
       const stale = new Proxy(handle, {
         get: (target, name) => (name === 'stat' ? stat : Reflect.get(target, name).bind(target)),

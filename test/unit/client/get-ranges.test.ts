@@ -72,7 +72,7 @@ describe('the download of a large artifact', { timeout: 30_000 }, () => {
     expect(Number(/\d+/.exec(resumed[1] ?? '')?.[0])).toBeGreaterThan(32 * MIB)
   })
 
-  it('asks the store behind a redirect for the ranges, and the front for each address', async () => {
+  it('asks the target of the redirect for the ranges, and the API for each address', async () => {
     const store = await playFront()
     const kept = store.put(REF, bytes)
     store.misbehave = (request, response) => {

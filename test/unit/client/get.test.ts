@@ -94,7 +94,7 @@ describe('get', () => {
     }
   })
 
-  it('goes on where a broken or stalled connection ended, with the digest pinned and never If-Range', async () => {
+  it('resumes where a broken or stalled connection ended, with the digest pinned and without If-Range', async () => {
     for (const how of ['cut', 'stall'] as const) {
       front.received.length = 0
       breakAfter(1_500_000, 2, how)
@@ -143,7 +143,7 @@ describe('get', () => {
     await expect(bucket.get(REF).then(buffer)).rejects.toMatchObject({ code: 'digest_mismatch' })
   })
 
-  it('skips what it has when a server begins anew instead of going on', async () => {
+  it('skips the bytes that it has when a server sends the whole again', async () => {
     let first = true
     front.misbehave = (request, response) => {
       if (first) {
@@ -253,7 +253,7 @@ describe('a redirect', () => {
     ])
   })
 
-  it('is asked for anew when its target has expired', async () => {
+  it('is requested again when its target has expired', async () => {
     redirect()
     let expired = 1
     store.misbehave = (_, response) => {

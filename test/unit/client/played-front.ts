@@ -33,7 +33,7 @@ export interface PlayedFront {
   readonly stored: Map<string, Stored>
   /** Asked before the contract is played; true means that it answered. */
   misbehave: Handler | undefined
-  /** What `GET /v1` says. */
+  /** The response to `GET /v1`. */
   limits: { max_artifact_bytes: number; max_inline_bytes: number }
   /** How many bodies were asked for with `100 Continue`. */
   continued: number

@@ -33,7 +33,7 @@ type StoreHandler = (
 ) => boolean | Promise<boolean>
 
 export interface PlayedUploads {
-  /** What the service chooses; single when left out. */
+  /** The mode that the service chooses; single if omitted. */
   mode: UploadMode
   readonly all: Map<string, PlayedUpload>
   /** The upload that was begun last. */

@@ -166,7 +166,7 @@ describe('put', () => {
     expect(front.stored.size).toBe(0)
   })
 
-  it('tells of its phases in order, and ends with the last byte', async () => {
+  it('reports its phases in order, and ends with the last byte', async () => {
     const told: Progress[] = []
     await bucket.put(REF, someBytes(3_000_000), { onProgress: (progress) => told.push(progress) })
     expect([...new Set(told.map(({ phase }) => phase))]).toEqual([

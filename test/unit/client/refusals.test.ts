@@ -79,7 +79,7 @@ describe('a refusal of a body', () => {
     await expect(bucket.put('b/a/v', BIG)).rejects.toMatchObject({ code: 'insufficient_storage' })
   })
 
-  it('is seen as that refusal even when the connection is closed behind it with bytes unread', async () => {
+  it('is seen as that refusal even when the server then closes the connection with unread bytes', async () => {
     for (let round = 0; round < 20; round++) {
       const bucket = await listen((socket) =>
         onPut(socket, () => {
@@ -171,7 +171,7 @@ describe('an answer of JSON that comes byte by byte', () => {
   })
 })
 
-describe('an answer that is none', () => {
+describe('an unexpected response', () => {
   it('is an interruption when the connection is closed', async () => {
     const bucket = await listen((socket) => socket.destroy())
     await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'interrupted' })
@@ -193,7 +193,7 @@ describe('an answer that is none', () => {
     }
   })
 
-  it('is unreachable when nobody listens', async () => {
+  it('is unreachable when no server listens', async () => {
     const bucket = await listen(() => {})
     server.close()
     await once(server, 'close')

@@ -1,4 +1,4 @@
-/** Sources that give more or fewer bytes than they promised: nobody after them may pay for it. */
+/** Sources that yield more or fewer bytes than announced must not harm the next request on the connection. */
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient as BrowserClient } from '../../../lib/client/index.ts'
@@ -67,7 +67,7 @@ describe.each([
 })
 
 describe('the bytes of another artifact', () => {
-  it('never come in place of those that were asked for, whatever a source gave before', async () => {
+  it('never replace the requested bytes, no matter what a source yielded before', async () => {
     front.put('b/other/v', Buffer.from('other bytes'))
     front.put('b/asked/v', Buffer.from('asked bytes'))
     const bucket = new BucketClient({ url: front.url, ...IMPATIENT })

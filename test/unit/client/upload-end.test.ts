@@ -1,4 +1,4 @@
-/** What a put makes of what happens after the last byte (docs/http-api.md, section 7.3). */
+/** The end of a put, after the last byte was sent (docs/http-api.md, section 7.3). */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -125,7 +125,7 @@ describe('the end of an upload', () => {
   }
   const problem = (code: string) => ({ code, detail: `it is ${code}`, next: 'do it' })
 
-  it('begins anew when the stores failed the verification, a bounded number of times', async () => {
+  it('restarts when the stores failed the verification, a bounded number of times', async () => {
     failWith(problem('unavailable'), 1)
     expect((await bucket.put(REF, path)).created).toBe(true)
     expect(isStored()).toBe(true)
@@ -146,7 +146,7 @@ describe('the end of an upload', () => {
     }
   }
 
-  it('begins anew when the commit meets an upload that the stores failed, a bounded number of times', async () => {
+  it('restarts when the commit meets an upload that the stores failed, a bounded number of times', async () => {
     failBeforeCommit(problem('unavailable'), 1)
     expect((await bucket.put(REF, path)).created).toBe(true)
     expect(isStored()).toBe(true)
@@ -200,7 +200,7 @@ describe('the end of an upload', () => {
     expect(played.acknowledged).toEqual([1, 1])
   })
 
-  it('begins anew when the upload was given up meanwhile', async () => {
+  it('restarts when the upload was aborted meanwhile', async () => {
     let isGivenUp = false
     front.misbehave = (request) => {
       if (isGivenUp || !request.url?.endsWith('/commit')) return false

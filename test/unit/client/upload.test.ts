@@ -115,7 +115,7 @@ describe('put of what does not fit inline', { timeout: 30_000 }, () => {
     expect(uploading.some(({ bytes, sent = 0 }) => sent > bytes)).toBe(true)
   })
 
-  it('goes on where another process stopped, and sends no part again that is there', async () => {
+  it('resumes where another process stopped, and does not send received parts again', async () => {
     await breakOff()
     expect(played.acknowledged.toSorted()).toEqual([1, 3])
     expect((await client().put(REF, path)).created).toBe(true)

@@ -63,7 +63,7 @@ describe('a digest', () => {
     expect(detailOf(text)).toBe(detail)
   })
 
-  it('in base64, or in the base64 of URLs, is told its hex form, whatever its letters', () => {
+  it('in base64 or base64url is refused with its hex form, in any case of its letters', () => {
     fc.assert(
       fc.property(bytes32, (bytes) => {
         const told = `is base64: in hex it is sha256:${bytes.toString('hex')}; ${EXPECTED}`
@@ -74,7 +74,7 @@ describe('a digest', () => {
     )
   })
 
-  it('is refused as no digest, whatever it is, without ever breaking', () => {
+  it('is refused without an exception, for any text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(detailOf(text)).toContain(`; ${EXPECTED}`)

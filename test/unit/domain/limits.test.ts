@@ -87,7 +87,7 @@ describe('parts', () => {
     expect(partSize(SMALLEST_PARTS_UP_TO + 1)).toBe(17 * MIB)
   })
 
-  it('of zero bytes are none: such an artifact is always single', () => {
+  it('do not exist for zero bytes: such an artifact is always single', () => {
     expect(partCount(0)).toBe(0)
   })
 })

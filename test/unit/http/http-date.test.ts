@@ -31,7 +31,7 @@ describe('a date of a header field', () => {
     'Sun, 06 Nov 1994 08:49:37 +0100',
     'Sun, 6 Nov 1994 08:49:37 GMT',
     '',
-  ])('%j is none', (field) => {
+  ])('%j is not a date', (field) => {
     expect(parseHttpDate(field, NOW)).toBeUndefined()
   })
 })

@@ -1,4 +1,4 @@
-/** Batches: the same bytes in the same order, in bounded memory, whatever the sender does with its chunks. */
+/** Batches have the same bytes in the same order, in bounded memory, for any sizes of the sender's chunks. */
 import { describe, expect, it } from 'vitest'
 import { BATCH_BYTES, batches } from '../../../lib/local/batches.ts'
 import { inChunks, someBytes } from '../../support/fake-artifacts.ts'

@@ -108,7 +108,7 @@ describe('a presigned store', () => {
     await expectNothing(blob)
   })
 
-  it('is no permission to read, and one to read is none to store', async () => {
+  it('does not permit reading, and one for reading does not permit storing', async () => {
     const blob = freshBlob()
     const { url, headers } = await presigned(blob)
     expect((await send(url, { method: 'GET', headers })).status).toBe(403)

@@ -27,7 +27,7 @@ const write = (blob: BlobId, bytes: AsyncIterable<Uint8Array>) =>
 const temporaries = () => readdir(join(dataDir, 'tmp'))
 
 describe('a final name', () => {
-  it('belongs to the verified bytes, whatever had it before', async () => {
+  it('belongs to the verified bytes, no matter which file had it before', async () => {
     const bytes = someBytes(1000)
     const blob = blobOf('b/a/v', bytes)
     await mkdir(dirname(pathOf(blob)), { recursive: true })
@@ -36,7 +36,7 @@ describe('a final name', () => {
     expect(digestOf(await readFile(pathOf(blob)))).toBe(blob.digest)
   })
 
-  it('is not taken when something that is no file has it, and the temporary is gone', async () => {
+  it('is not taken from an object that is not a regular file, and the temporary file is removed', async () => {
     const bytes = someBytes(10)
     const blob = blobOf('b/a/v', bytes)
     await mkdir(pathOf(blob), { recursive: true })

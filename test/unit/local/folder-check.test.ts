@@ -65,7 +65,7 @@ describe('a check', () => {
     await stored('b/a/v2', someBytes(0))
     await stored('B/Model:7B/v1', someBytes(1000))
     await stored(`b/${'X'.repeat(128)}/${'Y'.repeat(128)}`, someBytes(5))
-    // Beside `b/a`, before and behind it in the order of names.
+    // Next to `b/a`, before and after it in the order of names.
     for (const artifact of ['a-', 'a.', 'a0', 'aa']) await stored(`b/${artifact}/v`, someBytes(3))
     await folder.close()
     for (const verify of [false, true])
@@ -113,7 +113,7 @@ describe('a check', () => {
     ])
   })
 
-  it('counts blobs that no entry names, beside others and in folders of their own', async () => {
+  it('counts unreferenced blobs, next to others and in folders of their own', async () => {
     await stored('b/a/v', someBytes(10))
     const lost = entryOf('b/a/v', someBytes(FILE, 2))
     const alone = entryOf('c/never/v', someBytes(FILE))

@@ -1,4 +1,4 @@
-/** Small blobs are in the records of their entries: never an entry without its bytes, whatever happens at the same time. */
+/** Small blobs are in the records of their entries: an entry never lacks its bytes, no matter what runs at the same time. */
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** What a restart finds of uploads: verifications are taken up, what expired or belongs to nobody goes, and no blob is touched. */
+/** Uploads after a restart: verifications resume, expired and orphaned data is removed, and blobs are not touched. */
 import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, rm, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -79,7 +79,7 @@ async function expectCommitted(id: BlobId) {
 const dead = () => ({ state: 'verifying' as const, leaseOwner: 'a dead verifier', leaseUntil: now + 120_000 })
 
 describe('a verification that a dead server left', () => {
-  it('is taken up at once, whatever lease it held', async () => {
+  it('resumes at once, no matter which lease it held', async () => {
     const { id, ...row } = await uploaded('b/a/v')
     await folder.staging.complete({ id, ...row }, [part])
     await folder.uploads.write({ id, ...row, ...dead(), revision: 2 }, { id, ...row })
@@ -128,7 +128,7 @@ describe('a verification that a dead server left', () => {
   })
 })
 
-it('a verification that is under way when the server stops goes on after its start', async () => {
+it('a verification in progress when the server stops resumes after its start', async () => {
   const row = await uploaded('b/a/v')
   const moved = { ...row, state: 'verifying' as const, revision: 2 }
   await folder.uploads.write(moved, row)

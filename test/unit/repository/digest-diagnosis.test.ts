@@ -32,11 +32,11 @@ describe('the hint for', () => {
     ['other gzipped bytes', digestOf(text('y')), gzipSync(text('x'))],
     ['what only begins like gzip', digestOf(text('x')), Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3])],
     ['a gzip that is cut off', digestOf(text('x')), gzipSync(text('x')).subarray(0, 12)],
-  ])('%s is none', async (_, declared, body) => {
+  ])('%s gives no hint', async (_, declared, body) => {
     expect(await diagnosed(declared, body)).toBeUndefined()
   })
 
-  it('a body that was too large to keep is none', async () => {
+  it('a body that was too large to keep gives no hint', async () => {
     expect(await diagnoseMismatch(digestOf(text('x')), DIAGNOSABLE_BYTES + 1, undefined)).toBeUndefined()
   })
 })

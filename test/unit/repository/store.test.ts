@@ -150,7 +150,7 @@ describe('once the bytes came', () => {
 })
 
 describe('a final name that is taken', () => {
-  it('by the right bytes that nobody vouches for counts once they are hashed', async () => {
+  it('by the right bytes without an attestation counts after they are hashed', async () => {
     const stores = given()
     stores.blobs.plant(ID, BYTES)
     expect(await stored(stores)).toMatchObject({ digest: ID.digest })

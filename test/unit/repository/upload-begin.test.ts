@@ -68,7 +68,7 @@ describe('a begin', () => {
   })
 
   it.each([
-    ['zero bytes are single, whatever was asked', 0, 'multipart', 'single'],
+    ['zero bytes are single in any requested mode', 0, 'multipart', 'single'],
     ['64 MiB are single', 64 * MIB, undefined, 'single'],
     ['more are parts', 64 * MIB + 1, undefined, 'multipart'],
     ['single is possible where it is asked for', 65 * MIB, 'single', 'single'],
@@ -114,7 +114,7 @@ describe('a begin', () => {
     expect(error.next).toContain('DELETE')
   })
 
-  it('after an upload has expired begins anew, and drops its parts', async () => {
+  it('after an upload has expired restarts it, and drops its parts', async () => {
     const stores = given()
     await arrived(stores, 'multipart')
     const { attempt } = await rowOf(stores)
@@ -124,14 +124,14 @@ describe('a begin', () => {
     expect(stores.staging.attempts).not.toContain(attempt)
   })
 
-  it('begins anew where the parts of an open upload are gone', async () => {
+  it('restarts an open upload whose parts are gone', async () => {
     const stores = given()
     await arrived(stores, 'multipart')
     await stores.staging.drop(await rowOf(stores))
     expect(await beginUpload(stores, beginOf('multipart'))).toMatchObject({ created: true })
   })
 
-  it('begins anew where the ledger has lost what a row calls committed', async () => {
+  it('restarts an upload whose row says committed if the ledger has no entry', async () => {
     const stores = given()
     await arrived(stores, 'single')
     await commitUpload(stores, { id: ID, commitId: newCommitId() })
@@ -205,7 +205,7 @@ describe('requests for parts', () => {
     expect(await refusal(presignParts(stores, ID, asked))).toMatchObject(committed)
   })
 
-  it('for a version that is stored by now are refused: nobody sends bytes in vain', async () => {
+  it('for a version that is now stored are refused, so that clients send no bytes for it', async () => {
     const asked = [{ number: 1, sha256: SHA256 }]
     for (const [bytes, state] of [
       [BYTES, 'committed'],
@@ -236,7 +236,7 @@ describe('requests for parts', () => {
 })
 
 describe('the state of an upload', () => {
-  it('is what has arrived, for whoever knows only the reference and the digest', async () => {
+  it('lists the received parts to a caller with the ref and the digest', async () => {
     const stores = given()
     await beginUpload(stores, beginOf('multipart'))
     expect(await uploadState(stores, ID)).toMatchObject({ state: 'open', received: [] })

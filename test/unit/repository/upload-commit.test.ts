@@ -1,4 +1,4 @@
-/** What a commit leads to, and what a give-up does (docs/http-api.md, sections 7.3 and 7.5). Races are in test/simulation. */
+/** The results of a commit and of an abort (docs/http-api.md, sections 7.3 and 7.5). Races are in test/simulation. */
 import { describe, expect, it } from 'vitest'
 import { BucketError } from '../../../lib/domain/errors.ts'
 import { MIB, UPLOAD_SECONDS } from '../../../lib/domain/limits.ts'
@@ -46,7 +46,7 @@ describe('the commit of a single upload', () => {
     expect(await rowOf(stores)).toMatchObject({ state: 'open' })
   })
 
-  it('of bytes that nobody vouches for has them read first', async () => {
+  it('of unattested bytes has them read first', async () => {
     const stores = given()
     await beginUpload(stores, beginOf('single'))
     stores.blobs.plant(ID, BYTES)
@@ -56,7 +56,7 @@ describe('the commit of a single upload', () => {
     expect(stores.ledger.entries).toHaveLength(1)
   })
 
-  it('whose bytes are of another size than announced fails, and can be begun anew', async () => {
+  it('whose bytes have another size than announced fails, and can be restarted', async () => {
     const stores = given()
     await beginUpload(stores, beginOf('single', ID, 10))
     stores.blobs.plant(ID, BYTES)
@@ -124,7 +124,7 @@ describe('the commit of parts', () => {
 })
 
 describe('a commit', () => {
-  it('finds the digest in the ledger, whoever put it there, also without an upload', async () => {
+  it('finds the digest in the ledger, no matter who stored it, also without an upload', async () => {
     const stores = given()
     await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
     expect(await commit(stores)).toMatchObject({ outcome: 'found' })
@@ -171,7 +171,7 @@ describe('a commit', () => {
     expect(stores.ledger.entries).toEqual([])
   })
 
-  it('has stored what the ledger took, whatever becomes of the row', async () => {
+  it('has stored the entry that the ledger accepted, even if the row's update fails', async () => {
     const stores = given()
     await arrived(stores, 'single')
     let writes = 0
@@ -205,7 +205,7 @@ describe('a give-up', () => {
     expect(stores.uploads.rows).toEqual([])
   })
 
-  it('is refused while the upload is being verified, and possible when nobody does any more', async () => {
+  it('is refused while a verifier holds the lease, and possible afterwards', async () => {
     const stores = given()
     await arrived(stores, 'multipart')
     await commit(stores)

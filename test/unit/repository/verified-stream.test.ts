@@ -1,4 +1,4 @@
-/** The stream ends normally only when all the bytes arrived and are the right ones: whoever publishes at its end is safe. */
+/** The stream ends normally only after all bytes arrived and matched, so it is safe to publish them at its end. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EMPTY_DIGEST } from '../../../lib/domain/digest.ts'
@@ -29,7 +29,7 @@ async function readToEnd(stream: AsyncIterable<Uint8Array>) {
 }
 
 describe('right bytes', () => {
-  it('pass unchanged in whatever chunks they come, and are counted', async () => {
+  it('pass unchanged in chunks of any size, and are counted', async () => {
     const chunks = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 5 })
     await fc.assert(
       fc.asyncProperty(chunks, async (sizes) => {
@@ -40,7 +40,7 @@ describe('right bytes', () => {
     )
   })
 
-  it('may be none', async () => {
+  it('may be empty', async () => {
     const stream = verified(inChunks(new Uint8Array(), 1), EMPTY_DIGEST, 0)
     expect(await collect(stream)).toEqual(new Uint8Array())
     expect(stream.size).toBe(0)

@@ -76,7 +76,7 @@ describe('a delivery', () => {
     expect(await verifyUpload(early, { id: ID, attempt: (await rowOf(early)).attempt })).toBe('committed')
   })
 
-  it('of an upload whose parts are gone fails it: it can be begun anew', async () => {
+  it('of an upload whose parts are gone fails it, and it can be restarted', async () => {
     await stores.staging.drop(await rowOf(stores))
     expect(await verify()).toBe('failed')
     expect(await state()).toMatchObject({

@@ -1,4 +1,7 @@
-/** What a power cut can leave of the ledger: a torn group is cut off, whatever of it reached the disk, and nothing else is lost. */
+/**
+ * The states of the ledger that a power cut can leave: a torn group is cut off, no matter which of its pages reached the disk,
+ * and all earlier entries are kept.
+ */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { OpenLedger } from '../../../../lib/local/ledger/open-ledger.ts'
 import { artifact, LogUnderTest, type Stored, storeAll } from './log-under-test.ts'
