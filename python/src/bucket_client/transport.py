@@ -225,7 +225,7 @@ def _proxy_authorization(proxy: SplitResult) -> dict[str, str]:
 
 
 _UNREACHABLE = {
-    errno.ECONNREFUSED: "nothing listens there",
+    errno.ECONNREFUSED: "no server listens there",
     errno.EHOSTUNREACH: "there is no route to it",
     errno.ENETUNREACH: "there is no route to it",
     errno.ETIMEDOUT: "it does not accept the connection",

@@ -68,7 +68,7 @@ describe('the exit code', () => {
     await new Promise((resolve) => server.close(resolve))
     const ran = await bucket(['show', 'b/a/v', '--url', `http://127.0.0.1:${port}/v1`])
     expect(ran.exit).toBe(7)
-    expect(ran.stderr).toContain('nothing listens there')
+    expect(ran.stderr).toContain('no server listens there')
   })
 
   it('is 8 when there are no credentials to sign with', async () => {

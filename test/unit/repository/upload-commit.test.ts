@@ -171,7 +171,7 @@ describe('a commit', () => {
     expect(stores.ledger.entries).toEqual([])
   })
 
-  it('has stored the entry that the ledger accepted, even if the row's update fails', async () => {
+  it('has stored the entry that the ledger accepted, even if the update of the row fails', async () => {
     const stores = given()
     await arrived(stores, 'single')
     let writes = 0
@@ -187,7 +187,7 @@ describe('a commit', () => {
   })
 })
 
-describe('a give-up', () => {
+describe('an abort', () => {
   it.each(['single', 'multipart'] as const)('of %s leaves no upload, and no parts', async (mode) => {
     const stores = given()
     await arrived(stores, mode)
