@@ -71,6 +71,8 @@ const upload = fc.oneof(
   }),
   fc.record({
     ...facts,
+    // An upload of zero bytes is always single.
+    size: fc.integer({ min: 1, max: 2 ** 40 }),
     state: fc.constant('open' as const),
     mode: fc.constant('multipart' as const),
     received: fc.array(part, { maxLength: 3 }),
