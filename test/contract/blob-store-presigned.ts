@@ -1,4 +1,4 @@
-/** What every blob store promises of its presigned requests, as S3 keeps it (docs/http-api.md, sections 5 and 7.1). */
+/** The promises of every blob store for its presigned requests, as S3 keeps them (docs/http-api.md, sections 5 and 7.1). */
 import { describe, expect, it } from 'vitest'
 import { blobOf, digestOf, entryOf, someBytes } from '../support/fake-artifacts.ts'
 import { type BlobStoreSuiteOptions, type BlobStoreUnderTest, blobStoreSteps } from './blob-store-steps.ts'
@@ -42,7 +42,7 @@ export function describePresignedRequests(
       expect(new Uint8Array(await response.arrayBuffer())).toEqual(bytes.subarray(first, end))
     })
 
-    it('refuse a range behind the end', async (context) => {
+    it('refuse a range after the end', async (context) => {
       needs(context, 'presigned get')
       const bytes = someBytes(1000)
       const entry = entryOf(freshName(), bytes)

@@ -9,12 +9,12 @@ import type { BlobStore } from '../../lib/repository/ports.ts'
 import { verifiedStream } from '../../lib/repository/verified-stream.ts'
 import { collect, digestOf, inChunks } from '../support/fake-artifacts.ts'
 
-/** What a suite asks of the world around a store. */
+/** The steps that a suite needs from an implementation, besides the port itself. */
 export interface BlobStoreUnderTest {
   readonly blobs: BlobStore
   /** Puts bytes under a final name past the port, as a stranger with access to the store would. */
   plant(blob: BlobId, bytes: Uint8Array): Promise<void>
-  /** Sends a presigned request verbatim, with `headers` beside its own. */
+  /** Sends a presigned request verbatim, with `headers` in addition to its own. */
   send(
     request: PresignedRequest,
     options?: { readonly headers?: Readonly<Record<string, string>>; readonly body?: Uint8Array },
@@ -24,7 +24,7 @@ export interface BlobStoreUnderTest {
   close(): Promise<void>
 }
 
-/** What an implementation, or an emulator of it, may be unable to show. */
+/** The promises that an implementation, or an emulator of it, cannot show. */
 export type BlobStoreProbe = 'plant' | 'presigned get' | 'presigned put' | 'expiry'
 
 export interface BlobStoreSuiteOptions {

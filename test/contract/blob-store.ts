@@ -1,6 +1,6 @@
 /**
- * What every blob store promises, as one suite that each implementation passes (lib/repository/ports.ts).
- * It begins with honesty probes: a store that takes wrong bytes, or shows unfinished ones, fails before anything else counts.
+ * The promises of every blob store, as one suite that each implementation passes (lib/repository/ports.ts). It begins with
+ * honesty probes: a store that accepts wrong bytes, or shows unfinished ones, fails before any other test counts.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { BlobStore } from '../../lib/repository/ports.ts'
@@ -70,7 +70,7 @@ export function describeBlobStore(
         await expectBytes(blob, bytes)
       })
 
-      it('knows nothing of a blob that nobody wrote', async () => {
+      it('reports a blob that was never written as missing', async () => {
         await nothingThere(blobOf(freshName(), someBytes(1)))
       })
 
@@ -110,7 +110,7 @@ export function describeBlobStore(
         await expectBytes(blob, bytes)
       })
 
-      it('takes a stream whose size nobody announced', async () => {
+      it('accepts a stream without an announced size', async () => {
         const bytes = someBytes(300_000)
         const blob = blobOf(freshName(), bytes)
         const source = verified(inChunks(bytes, 1000), blob.digest, undefined)

@@ -48,7 +48,7 @@ describe('a faulty port', () => {
     expect(calls).toEqual(['1 check', '2 append'])
   })
 
-  it('passes everything on when nothing is to fail, whatever the port', async () => {
+  it('passes every call through when no failure is planned, for any port', async () => {
     const blobs = faultyBlobStore(
       fakeBlobStore(),
       numbered(() => undefined),

@@ -1,6 +1,6 @@
 /**
- * What every ledger promises, as one suite that each implementation passes (lib/repository/ports.ts).
- * It begins with honesty probes: a ledger that lets a second append win, or two at once, fails before anything else counts.
+ * The promises of every ledger, as one suite that each implementation passes (lib/repository/ports.ts). It begins with honesty
+ * probes: a ledger that lets a second append win, or two at once, fails before any other test counts.
  */
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
 import type { Entry } from '../../lib/domain/entry.ts'
@@ -17,7 +17,7 @@ export interface LedgerUnderTest {
   close(): Promise<void>
 }
 
-/** What an implementation, or an emulator of it, may be unable to show. */
+/** The promises that an implementation, or an emulator of it, cannot show. */
 export type LedgerProbe = 'reopen'
 
 export interface LedgerSuiteOptions {
@@ -85,7 +85,7 @@ export function describeLedger(
         expect(await append({ ...other, ref: taken.ref }, id)).toEqual({ appended: false, entry: taken })
       })
 
-      it('knows nothing of what nobody appended', async () => {
+      it('reports an entry that was never appended as missing', async () => {
         expect(await ledger.find(parseRef(freshName()))).toBeUndefined()
       })
     })
@@ -207,17 +207,17 @@ export function describeLedger(
         },
       )
 
-      it('go on after a version, also one that is not stored', async () => {
+      it('continue after a version, even one that is not stored', async () => {
         await appendAll(['b', 'd', 'f'].map((text) => `list/after/${text}`))
-        const behind = async (text: string) =>
+        const after = async (text: string) =>
           (await ledger.list(parseArtifactKey('list/after'), version(text), 10)).entries.map(
             ({ ref }) => ref.version,
           )
-        expect(await behind('b')).toEqual(['d', 'f'])
-        expect(await behind('c')).toEqual(['d', 'f'])
-        expect(await behind('f')).toEqual([])
-        expect(await behind('A')).toEqual(['b', 'd', 'f'])
-        expect(await behind('b'.repeat(128))).toEqual(['d', 'f'])
+        expect(await after('b')).toEqual(['d', 'f'])
+        expect(await after('c')).toEqual(['d', 'f'])
+        expect(await after('f')).toEqual([])
+        expect(await after('A')).toEqual(['b', 'd', 'f'])
+        expect(await after('b'.repeat(128))).toEqual(['d', 'f'])
       })
 
       it('hold whole entries', async () => {

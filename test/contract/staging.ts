@@ -1,7 +1,7 @@
 /**
- * What every staging area promises, as one suite that each implementation passes (lib/repository/upload-ports.ts).
- * It begins with honesty probes: an area that takes wrong parts, or parts after the joining, or gives unpublished bytes a final
- * name, fails before anything else counts. Artifacts have two parts, of 16 MiB and of a few bytes: the least that there is.
+ * The promises of every staging area, as one suite that each implementation passes (lib/repository/upload-ports.ts). It begins
+ * with honesty probes: an area that accepts wrong parts, or parts after the join, or gives unpublished bytes a final name,
+ * fails before any other test counts. Artifacts have two parts, of 16 MiB and of a few bytes, the smallest possible.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
@@ -23,7 +23,7 @@ export interface StagingUnderTest {
   close(): Promise<void>
 }
 
-/** What an implementation, or an emulator of it, may be unable to show. */
+/** The promises that an implementation, or an emulator of it, cannot show. */
 export type StagingProbe =
   | 'wrong bytes'
   | 'wrong length'

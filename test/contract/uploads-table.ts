@@ -1,7 +1,7 @@
 /**
- * What every table of uploads promises, as one suite that each implementation passes (lib/repository/upload-ports.ts).
- * It begins with honesty probes: a table in which two writers of one revision win, or a write brings back a row that is gone,
- * fails before anything else counts.
+ * The promises of every table of uploads, as one suite that each implementation passes (lib/repository/upload-ports.ts). It
+ * begins with honesty probes: a table in which two writers of one revision win, or a write recreates a removed row, fails
+ * before any other test counts.
  */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
@@ -17,7 +17,7 @@ export interface UploadsUnderTest {
   close(): Promise<void>
 }
 
-/** What an implementation, or an emulator of it, may be unable to show. */
+/** The promises that an implementation, or an emulator of it, cannot show. */
 export type UploadsProbe = 'reopen' | 'expired rows'
 
 export interface UploadsSuiteOptions {
@@ -90,7 +90,7 @@ export function describeUploads(
         expect(await uploads.find(row.id)).toBeUndefined()
       })
 
-      it('does not take a row of another attempt for the same, whatever its revision', async () => {
+      it('does not mistake a row of another attempt for the same one, at any revision', async () => {
         const earlier = await created()
         const later = { ...fresh(earlier.id), revision: earlier.revision }
         expect(await uploads.remove(earlier)).toBe(true)

@@ -42,9 +42,8 @@ const begin = ({ id, bytes }: Artifact, mode: UploadMode) => ({
 const TURNS = 12
 
 /**
- * What a client program does: begins or finds the upload, sends what is missing, commits; begins anew where it must.
- *
- * @param bytes what it really sends, where that is not the artifact.
+ * A client program: it begins or finds the upload, sends the missing parts, commits, and restarts if necessary.
+ * | @param bytes the bytes that it really sends, if they are not the artifact.
  */
 export const uploads = (name: string, what: Artifact, mode: UploadMode, bytes = what.bytes): Actor => ({
   name,
@@ -129,7 +128,10 @@ export const startsOver = (name: string, what: Artifact, mode: UploadMode): Acto
   },
 })
 
-/** Sends part 1 again, with other bytes, by a request of its own: the store takes them, for they are what was signed. */
+/**
+ * Sends part 1 again, with other bytes, by a request of its own. The store accepts them, because the request was signed for
+ * them.
+ */
 export const replacesPart = (name: string, what: Artifact, bytes: Uint8Array): Actor => ({
   name,
   async script(client) {

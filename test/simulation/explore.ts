@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 
 /** Something whose next steps are choices. */
 export interface World {
-  /** What can happen next, each under a name that is unique and the same in every run; empty at the end. */
+  /** The possible next steps, each under a name that is unique and the same in every run; empty at the end. */
   choices(): readonly string[]
   /** Makes it happen, until everything waits for a choice again. */
   perform(choice: string): Promise<void>

@@ -45,13 +45,13 @@ export const gatedStaging = (process: Process, staging: Staging): Staging => ({
 })
 
 const gatedBytes = (process: Process, staged: StagedBytes): StagedBytes => ({
-  ...staged, // reading what is pinned meets nobody
+  ...staged, // reads of a pinned object do not race
   promote: async (blob) =>
     gatedPromotion(process, await process.gate('staged.promote', () => staged.promote(blob))),
 })
 
 const gatedPromotion = (process: Process, promotion: Promotion): Promotion => ({
-  ...promotion, // waiting for what was begun meets nobody
+  ...promotion, // waits for a started copy do not race
   publish: () => process.gate('promotion.publish', () => promotion.publish()),
   abandon: () => process.gate('promotion.abandon', () => promotion.abandon()),
 })

@@ -118,5 +118,5 @@ export class Process {
   }
 }
 
-/** What of an answer can make a difference to a rule; functions are gated themselves. */
+/** The part of a result on which a rule can depend; functions are gated themselves. */
 const summary = (value: unknown): string => JSON.stringify(value) ?? 'undefined'

@@ -1,4 +1,4 @@
-/** Who meets whom in the search, and how much may go wrong while they do. */
+/** The parties that the search combines, and the number of failures that it injects. */
 import {
   arrived,
   commits,
@@ -16,7 +16,7 @@ import type { Budget, Scenario, UploadWorld } from './upload-world.ts'
 
 export interface NamedScenario extends Scenario {
   readonly name: string
-  /** What may go wrong when there is time to search for longer. */
+  /** The failures of a longer search. */
   readonly deep: Budget
 }
 
@@ -26,7 +26,7 @@ const budget = (faults: number, delays: number, duplicates: number): Budget => (
   duplicates,
 })
 
-/** With nobody against it, an upload that does not expire, and is not delivered in vain for too often, gets there in the end. */
+/** Without rivals, an upload that does not expire succeeds in the end, unless its deliveries fail too often. */
 const isStored = (world: UploadWorld) => {
   if (!world.isLate && !world.isBuried && !world.isStored(RIGHT.id))
     throw new Error('the bytes arrived, and were never stored')
@@ -44,7 +44,8 @@ const nothingStored = (world: UploadWorld) => {
 }
 
 const oneStored = (world: UploadWorld) => {
-  if (world.stores.ledger.entries.length !== 1) throw new Error('two wanted the name, and nobody got it')
+  if (world.stores.ledger.entries.length !== 1)
+    throw new Error('two stores competed for the name, and neither got it')
 }
 
 /** One inline store, sent again after every crash. */
@@ -57,7 +58,7 @@ export const STORE_SCENARIOS: readonly NamedScenario[] = [
     end: isStored,
   },
   {
-    name: 'a store over bytes that nobody vouches for',
+    name: 'a store over unattested bytes',
     budget: budget(2, 0, 0),
     deep: budget(4, 0, 0),
     prepare: async (held) => held.blobs.plant(RIGHT.id, RIGHT.bytes),

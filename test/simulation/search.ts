@@ -31,7 +31,7 @@ export function searchAll(scenarios: readonly NamedScenario[]): void {
   }
 }
 
-/** Errors are made by the thousand here, and most of their cost is the stack that nobody looks at. */
+/** The search creates thousands of errors, and most of their cost is the unused stack trace. */
 export async function withoutStackTraces<T>(work: () => Promise<T>): Promise<T> {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 0

@@ -1,16 +1,16 @@
 /** A world whose steps are chosen by hand: one interleaving, told as it happens, with every promise checked after every step. */
 import { type Scenario, UploadWorld } from './upload-world.ts'
 
-/** Room for whatever a race tells of; nothing happens that is not told. */
+/** The stores of one race, where each step happens only when the race says so. */
 const budget = { faults: 9, delays: 9, duplicates: 9 }
 
 export interface Stage {
   readonly world: UploadWorld
   /** One step by its name, as `choices` has it. */
   step(choice: string): Promise<void>
-  /** Lets a process go on until it is about to make this call. */
+  /** Runs a process until it is about to make this call. */
   upTo(name: string, call: string): Promise<void>
-  /** Lets a process go on to its end. */
+  /** Runs a process to its end. */
   toEnd(name: string): Promise<void>
   /** Lets everything happen that is still to come, and checks how it ends. */
   settle(): Promise<void>

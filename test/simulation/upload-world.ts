@@ -37,22 +37,22 @@ export interface Budget {
 
 export interface Actor {
   readonly name: string
-  /** What somebody does; every step goes through `client`. */
+  /** The program of an actor; every step goes through `client`. */
   script(client: Client): Promise<void>
 }
 
 export interface Scenario {
   readonly budget: Budget
   readonly isDishonest?: boolean
-  /** Brings the stores into the state in which the actors meet; nothing goes wrong here. */
+  /** Brings the stores into the state in which the actors begin, without failures. */
   prepare?(stores: Stores, deps: RuleDependencies): Promise<void>
   readonly actors: readonly Actor[]
-  /** What must be true in the end, beside what must always be. */
+  /** The conditions that must hold at the end, in addition to those that always hold. */
   end?(world: UploadWorld): void
 }
 
 const SWEEP = 'expired rows are deleted'
-/** Marks steps that are no call of Bucket's: they cannot fail here, only be late. */
+/** Marks steps that are not calls of Bucket: they cannot fail here, but they can be late. */
 const OUTSIDE = '~ '
 export const START = Date.parse('2026-11-23T04:00:00.000Z')
 
@@ -115,7 +115,7 @@ export class UploadWorld implements World {
 
   readonly clock = (): number => this.#now
 
-  /** What an actor wrote down. */
+  /** The notes of an actor. */
   notes(actor: string): readonly string[] {
     return this.#actors.get(actor)?.notes ?? []
   }
@@ -169,7 +169,7 @@ export class UploadWorld implements World {
     })
   }
 
-  /** An attempt that was given up is never appended by whoever worked for it. */
+  /** An aborted attempt is never appended by its own verifier or commit. */
   #watchedLedger(process: Process, ledger: Ledger): Ledger {
     return {
       ...ledger,
@@ -252,7 +252,7 @@ export class UploadWorld implements World {
     return [...steps, ...fresh, ...dead, ...again, ...faults, ...sweep, ...time]
   }
 
-  /** Time passes by itself when nobody can do anything but wait; in the middle of things it is a choice that costs. */
+  /** Time advances by itself when every actor waits; otherwise it is a choice that counts as a failure. */
   #clockChoices(steps: readonly string[], isDeliverable: boolean): readonly string[] {
     const next = this.#nextDeadline()
     if (next === undefined || steps.some((step) => step.endsWith('ledger.append'))) return []
@@ -300,7 +300,7 @@ export class UploadWorld implements World {
     process
       .run(rule)
       .then(
-        // Whoever acknowledges a message takes it from everybody: so do the queues that we know.
+        // An acknowledgement removes a message for all receivers, as in the queues that we use.
         () => this.stores.queue.acknowledge(message),
         (error: unknown) => {
           if (!(error instanceof Crashed) && !(error instanceof BucketError)) this.#violation ??= error
@@ -351,7 +351,7 @@ export class UploadWorld implements World {
 
   async checkEnd(): Promise<void> {
     for (const [name, { isDone, notes }] of this.#actors)
-      if (!isDone) throw new Error(`${name} waits for ever (${notes.join(', ')})`)
+      if (!isDone) throw new Error(`${name} never stops waiting (${notes.join(', ')})`)
     for (const row of this.stores.uploads.rows) await this.#checkEnded(row)
     // Each process that died may have left one, which expires by itself.
     const faults = this.#scenario.budget.faults - this.#budget.faults
@@ -359,17 +359,17 @@ export class UploadWorld implements World {
     this.#scenario.end?.(this)
   }
 
-  /** Nobody does anything any more: an upload that is being verified would stay so until it expires. */
+  /** All actors have ended: an upload in `verifying` would stay so until it expires. */
   async #checkEnded(row: UploadRecord): Promise<void> {
     if (row.state === 'committed' && !this.isStored(row.id))
       throw new Error('a row says committed, and the ledger has no entry')
     if (row.expiresAt <= this.#now) return
     const { state } = await uploadState(this.#depsOf(this.stores), row.id)
     if (state === 'verifying')
-      throw new Error(`the upload of ${row.id.digest.slice(7, 15)} stays verifying, and nobody verifies it`)
+      throw new Error(`the upload of ${row.id.digest.slice(7, 15)} stays verifying without a verifier`)
   }
 
-  /** Whether a message came to the dead letters: its upload has failed, and its client is to begin anew. */
+  /** Whether a message reached the dead-letter queue: its upload has failed, and its client must restart. */
   get isBuried(): boolean {
     return this.#deliveries.isBuried
   }

@@ -1,7 +1,7 @@
 /**
- * Every interleaving of uploaders, verifiers, rivals and give-ups, with crashes and lost answers at every call of a store,
- * doubled and late deliveries, and clocks that jump: readers see nothing or exact bytes, one digest has the name, what was visible
- * stays, what was given up stays invisible, every upload comes to an end, and whoever tries again gets there.
+ * Every interleaving of uploaders, verifiers, rivals and aborts, with crashes and lost responses at every call of a store,
+ * duplicate and late deliveries, and clocks that jump: readers see 404 or exact bytes, one digest has the name, visible entries
+ * stay, aborted uploads stay invisible, every upload ends, and a retry succeeds.
  */
 import { describe } from 'vitest'
 import { UPLOAD_SCENARIOS } from './scenarios.ts'

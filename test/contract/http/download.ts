@@ -1,4 +1,7 @@
-/** The download resource: where the bytes are, as JSON, for whoever cannot follow a redirect (docs/http-api.md, section 5). */
+/**
+ * The download resource returns the location of the bytes as JSON, for clients that cannot follow a redirect (docs/http-api.md,
+ * section 5).
+ */
 import { beforeAll, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { DIGEST, expectFaults, expectProblem, TIME } from '../../support/problem.ts'

@@ -1,4 +1,4 @@
-/** What every response carries, whatever it says (docs/http-api.md, section 1). */
+/** The headers of every response, success or refusal (docs/http-api.md, section 1). */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { header, type RawResponse } from '../../support/raw-http.ts'
 import {

@@ -64,7 +64,7 @@ export function describeFetchDirect(target: TargetThunk): void {
     })
 
     test.for(['bytes=5-2', 'bytes=a-b', 'bytes=', 'bytes=-', 'bytes=0x1-2'])(
-      'Range: %s is no range: ignored, never other bytes',
+      'Range: %s is invalid: it is ignored, and the whole is sent',
       async (range) => {
         const response = await fetch([['Range', range]])
         // RFC 9110, section 14.2, leaves both open; a part of the bytes as 206 would be wrong.

@@ -85,8 +85,8 @@ export function describeIdentifiers(target: TargetThunk): void {
 
     test.for([
       ['half an escape', 'a%2'],
-      ['an escape that is none', 'a%ZZ'],
-      ['an escape that is no UTF-8', 'a%FF'],
+      ['an invalid escape', 'a%ZZ'],
+      ['an escape that is not UTF-8', 'a%FF'],
     ])('%s: 400', async ([, bad], context) => {
       needs(context, target(), 'encoded-path')
       expectProblem(await get(target(), `${listPath(freshRef())}/${bad}`), 'invalid_request')

@@ -77,7 +77,7 @@ export function describeList(target: TargetThunk): void {
       expect(seen).toEqual([...VERSIONS])
     })
 
-    test('a cursor goes on with another limit, and may be used again', async () => {
+    test('a cursor continues with another limit, and may be used again', async () => {
       const { next_cursor } = await read('?limit=2')
       const cursor = `cursor=${encodeURIComponent(next_cursor ?? '')}`
       for (let again = 0; again < 2; again++)
@@ -85,7 +85,7 @@ export function describeList(target: TargetThunk): void {
       expect(versions((await read(`?limit=1000&${cursor}`)).versions)).toEqual(VERSIONS.slice(2))
     })
 
-    test('a version that comes in behind the cursor is still found', async () => {
+    test('a version that is stored after the position of the cursor is still found', async () => {
       const own = freshRef()
       for (const version of ['a', 'c']) await stored(target(), version, [], { ...own, version })
       const { next_cursor } = await read('?limit=1', own)

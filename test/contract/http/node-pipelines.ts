@@ -1,4 +1,7 @@
-/** Several requests on one connection, and what is none among them: each is answered, in its turn (RFC 9112, section 9.3.2). */
+/**
+ * Pipelined requests on one connection, and unparseable input among them: each gets its response in order (RFC 9112, section
+ * 9.3.2).
+ */
 import { describe, expect, test } from 'vitest'
 import { expectFaults, expectProblem } from '../../support/problem.ts'
 import { header } from '../../support/raw-http.ts'
@@ -32,7 +35,7 @@ export function describeNodePipelines(target: TargetThunk): void {
       expect(await statuses(both, 2)).toEqual([201, 200])
     })
 
-    test('are answered though the last is no HTTP', async () => {
+    test('get their responses even if the last one is not HTTP', async () => {
       const ref = freshRef()
       expect(await statuses(`${storeOf(ref, 'one byte too many')}X`, 2)).toEqual([201, 400])
       expect((await get(target(), entryPath(ref))).status).toBe(200)
@@ -47,7 +50,7 @@ export function describeNodePipelines(target: TargetThunk): void {
       await expectInvisible(target(), ref)
     })
 
-    test('do no harm when nobody waits for them', async () => {
+    test('do no harm when the client has disconnected', async () => {
       const ref = freshRef()
       const bytes = 'x'.repeat(Math.min(target().maxInlineBytes, 3_000_000))
       expect(await statuses(storeOf(ref, bytes), 1)).toEqual([201])
@@ -60,7 +63,7 @@ export function describeNodePipelines(target: TargetThunk): void {
   })
 
   describe('what only looks like a request', () => {
-    test('a method that nobody knows is 405 with Allow on a known path, and 404 elsewhere', async () => {
+    test('an unknown method is 405 with Allow on a known path, and 404 elsewhere', async () => {
       for (const method of ['BREW', 'get', 'HEADX', 'CONNECT']) {
         const [response] = await answersTo(request(method, '/v1/health'), 1)
         expectProblem(response ?? expect.fail('no answer'), 'method_not_allowed')
@@ -70,7 +73,7 @@ export function describeNodePipelines(target: TargetThunk): void {
       expectProblem(elsewhere ?? expect.fail('no answer'), 'route_not_found')
     })
 
-    test('a transfer coding beside chunks is 400: its bytes are not those of the digest', async () => {
+    test('a transfer coding in addition to chunked is 400, because the digest does not cover its bytes', async () => {
       const ref = freshRef()
       const lines = [`X-Artifact-Digest: ${sha256('01234')}`, 'Transfer-Encoding: gzip, chunked']
       const [response] = await answersTo(`${storeHead(target(), ref, lines)}5\r\n01234\r\n0\r\n\r\n`, 1)

@@ -40,12 +40,12 @@ export function describeNodeSenders(target: TargetThunk): void {
       expect((await answerTo(read('/v1/health', padding(12 * 1024)))).status).toBe(200)
     })
 
-    test('what is no HTTP is 400, as a problem', async () => {
+    test('input that is not HTTP is 400, as a problem', async () => {
       expectProblem(await answerTo('NONSENSE\r\n\r\n'), 'invalid_request')
       expectProblem(await answerTo(read('/v1/health', 'No colon here')), 'invalid_request')
     })
 
-    test('two lengths of one body are 400: nobody else may read it another way', async () => {
+    test('two lengths of one body are 400, because a proxy could read it differently', async () => {
       const ref = freshRef()
       const both = storeHead(target(), ref, [...declares(10), 'Transfer-Encoding: chunked'])
       expect((await answerTo(`${both}0\r\n\r\n`)).status).toBe(CONTRACT_ERRORS.invalid_request.status)
@@ -119,7 +119,7 @@ export function describeNodeSenders(target: TargetThunk): void {
       await expectInvisible(target(), ref)
     })
 
-    test('a chunk that is none leaves nothing', async () => {
+    test('an invalid chunk leaves no bytes in the store', async () => {
       const ref = freshRef()
       const lines = [`X-Artifact-Digest: ${sha256('01234')}`, 'Transfer-Encoding: chunked']
       const answer = await answerTo(`${storeHead(target(), ref, lines)}5\r\n01234\r\nzz\r\n`)

@@ -1,4 +1,6 @@
-/** Query parameters: none is ignored, so that nobody believes that a filter was applied (docs/http-api.md, section 1). */
+/**
+ * Unknown query parameters are refused, so that callers do not believe that a filter was applied (docs/http-api.md, section 1).
+ */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { expectFaults } from '../../support/problem.ts'
 import {

@@ -1,4 +1,4 @@
-/** The promises that hold whoever else is there at the same time (docs/http-api.md, section 9). */
+/** The promises that hold while other clients store at the same time (docs/http-api.md, section 9). */
 import { describe, expect, test } from 'vitest'
 import { expectProblem } from '../../support/problem.ts'
 import {
@@ -25,7 +25,7 @@ async function race(target: Target, ref: Ref, bodies: readonly string[]) {
   )
   const winners = responses.filter(({ status }) => status === 201)
   expect(responses.map(({ status }) => status).sort()).toEqual([201, ...Array(bodies.length - 1).fill(409)])
-  const winner = expectEntry(json(winners[0] ?? expect.fail('nobody won')))
+  const winner = expectEntry(json(winners[0] ?? expect.fail('no store won')))
   responses.forEach((response, at) => {
     const body = bodies[at] ?? ''
     if (response.status === 201)
@@ -61,7 +61,7 @@ export function describeRaces(target: TargetThunk): void {
       expect(bodies).toContain(bytes.toString())
     })
 
-    test('who reads while others store sees nothing, or exactly one entry for ever', async (context) => {
+    test('a reader during stores gets 404, or the same entry permanently', async (context) => {
       needs(context, target(), 'concurrency')
       const ref = freshRef()
       const seen = new Set<string>()

@@ -16,7 +16,7 @@ export interface Ref {
 
 const random = (): string => randomBytes(6).toString('hex')
 
-/** A reference that nobody used before. */
+/** A new ref. */
 export const freshRef = (parts: Partial<Ref> = {}): Ref => ({
   bucketId: `contract-${random()}`,
   artifactId: `artifact-${random()}`,
@@ -97,7 +97,7 @@ export async function stored(
   return { ref, bytes, digest, etag: `"${digest}"`, entry: expectEntry(json(response)) }
 }
 
-/** The bytes of a version, by whatever way the front gives them. */
+/** The bytes of a version, directly or through a redirect. */
 export async function fetchBytes(target: Target, path: string): Promise<Buffer> {
   const response = await get(target, path)
   if (response.status === 307) {

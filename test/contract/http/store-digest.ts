@@ -65,12 +65,12 @@ export function describeStoreDigest(target: TargetThunk): void {
       ['in hex', `sha-256=:${hex('sha256')}:`],
       ['without colons', `sha-256=${sha256Base64('x')}`],
       ['of too few bytes', `sha-256=:${Buffer.alloc(31).toString('base64')}:`],
-      ['that is no dictionary', '???'],
+      ['that is not a dictionary', '???'],
     ])('a Repr-Digest %s is 400', async (_, field) => {
       expectFaults(await put(target(), freshRef(), 'x', [['Repr-Digest', field]]), 'header Repr-Digest')
     })
 
-    test('a Repr-Digest that is none is 400 also beside a right X-Artifact-Digest', async () => {
+    test('an invalid Repr-Digest is 400 even with a right X-Artifact-Digest', async () => {
       const headers = [
         ['X-Artifact-Digest', sha256('x')],
         ['Repr-Digest', 'sha-256=:AAAA:'],

@@ -1,4 +1,4 @@
-/** What a store refuses, and in which order (docs/http-api.md, sections 4 and 8). */
+/** The refusals of a store, and their order (docs/http-api.md, sections 4 and 8). */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { expectFaults, expectProblem } from '../../support/problem.ts'
 import { type HeaderLines, header } from '../../support/raw-http.ts'

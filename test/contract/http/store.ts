@@ -1,4 +1,4 @@
-/** What a store answers when it takes the bytes (docs/http-api.md, sections 3 and 4). */
+/** The response to a successful store (docs/http-api.md, sections 3 and 4). */
 import { describe, expect, test } from 'vitest'
 import { expectProblem } from '../../support/problem.ts'
 import { header } from '../../support/raw-http.ts'
@@ -109,7 +109,7 @@ export function describeStore(target: TargetThunk): void {
       expect((await fetchBytes(target(), versionPath(ref))).equals(bytes)).toBe(true)
     })
 
-    test('Repr-Digest alone is enough, other algorithms beside it are ignored', async () => {
+    test('Repr-Digest alone is enough, and its other algorithms are ignored', async () => {
       const sha512 = `sha-512=:${Buffer.alloc(64, 1).toString('base64')}:`
       const right = `sha-256=:${sha256Base64('x')}:`
       for (const field of [right, `${sha512}, ${right}`, `${right},${sha512}, unixsum=:AAAA:`]) {

@@ -5,7 +5,7 @@
 import type { TestContext } from 'vitest'
 import { type HeaderLines, type RawRequest, type RawResponse, sendRaw } from '../../support/raw-http.ts'
 
-/** What may be lost on the way to a front, so that a test behind it shows nothing. */
+/** Parts of a request that this target's path may lose, so that a test of them would not show anything. */
 export type Witness =
   /** Dot segments arrive as they were sent. */
   | 'raw-path'

@@ -62,7 +62,7 @@ export function describeUploadBegin(target: TargetThunk): void {
       expect(problem.upload).toMatchObject({ size: 10, state: 'open', digest })
     })
 
-    test('uploads of other digests to the same version stand beside each other', async () => {
+    test('uploads of other digests to the same version are independent', async () => {
       const ref = freshRef()
       await begun(target(), ref, digest, { size: 10 })
       await begun(target(), ref, OTHER_DIGEST, { size: 11 })
@@ -133,7 +133,7 @@ export function describeUploadBegin(target: TargetThunk): void {
     })
 
     test.for(['', 'no JSON', '[]', 'null', '{"size":1}}'])(
-      'a body that is no JSON object is 400: %s',
+      'a body that is not a JSON object is 400: %s',
       async (body) => {
         const problem = expectProblem(await begin(body), 'invalid_request')
         expect(problem.errors?.map((error) => error.in)).toEqual(['body'])

@@ -79,7 +79,7 @@ export function describeUploadMultipart(target: TargetThunk): void {
       expect((await sendPresigned(target(), request, bytes)).status).toBeLessThan(300)
     })
 
-    test('right parts with a wrong whole: failed with digest_mismatch, nothing visible, and it can begin anew', async () => {
+    test('right parts with a wrong whole fail with digest_mismatch, are not visible, and can be restarted', async () => {
       const ref = freshRef()
       await begin(ref, OTHER_DIGEST)
       await send(ref, OTHER_DIGEST, 1, bytes)

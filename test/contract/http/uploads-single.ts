@@ -160,7 +160,7 @@ export function describeUploadSingle(target: TargetThunk): void {
       expect(new Set(answers.map(({ body }) => body.toString('utf8'))).size).toBe(1)
     })
 
-    test('DELETE is 204, then there is nothing, then it can begin anew', async () => {
+    test('DELETE is 204, then the upload is gone and can be restarted', async () => {
       const ref = freshRef()
       await begin(ref)
       const path = uploadPath(ref, digest)

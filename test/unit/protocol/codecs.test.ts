@@ -1,4 +1,4 @@
-/** Whatever a server encodes, a client decodes to the same domain value. */
+/** A client decodes every value that a server encodes to the same domain value. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_CONTENT_TYPE } from '../../../lib/domain/description.ts'

@@ -26,7 +26,7 @@ function rowsOf(section: number): string[][] {
     )
 }
 
-/** What stands between backticks. */
+/** The text between backticks. */
 const codes = (cell = ''): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)
 /** Header names among them, without their values. */
 const headersIn = (cell = ''): string[] => codes(cell).map((code) => code.replace(/:.*$/, ''))
