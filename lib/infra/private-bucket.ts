@@ -15,6 +15,7 @@ import {
   ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
+import { acknowledge } from './acknowledge.ts'
 import type { Settings } from './settings.ts'
 
 export interface PrivateBucketProps {
@@ -85,6 +86,13 @@ export class PrivateBucket extends Construct {
       id: 'AwsSolutions-S1',
       reason:
         'Server access logs contain the query strings of presigned requests, which Bucket never logs (docs/http-api.md, section 9.5). CloudTrail data events record the same accesses.',
+    })
+    acknowledge(bucket, {
+      CKV_AWS_18:
+        'Server access logs contain the query strings of presigned requests, which Bucket never logs.',
+      ...(created.versioned
+        ? {}
+        : { CKV_AWS_21: 'Everything in this bucket expires; versions would keep it.' }),
     })
     // The CDK's types are not made for `exactOptionalPropertyTypes`.
     return bucket as IBucket

@@ -18,6 +18,7 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2'
 import { Construct } from 'constructs'
 import { type Access, API_ROOT } from '../protocol/routes.ts'
+import { acknowledge } from './acknowledge.ts'
 import { authorization } from './api-access.ts'
 import { addApiKey } from './api-key.ts'
 import { resourcePolicy } from './api-resource-policy.ts'
@@ -98,6 +99,10 @@ export class BucketApi extends Construct {
       ...(key ? { encryptionKey: key } : {}),
       removalPolicy: RemovalPolicy.RETAIN,
     })
+    if (key === undefined)
+      acknowledge(this.accessLog, {
+        CKV_AWS_158: 'CloudWatch Logs encrypts with its own key; the setting kmsKeyArn replaces it.',
+      })
     const { vpcEndpointIds, gatewayLogRole = true } = settings
     const policy = resourcePolicy(this, settings)
     this.restApi = new RestApi(this, 'RestApi', {
@@ -150,6 +155,11 @@ export class BucketApi extends Construct {
     this.url = this.domain?.url ?? rootUrl(this.restApi, settings)
     if (settings.webAclArn !== undefined && settings.emulatorUrl === undefined)
       new CfnWebACLAssociation(this, 'WebAcl', { resourceArn: stage.stageArn, webAclArn: settings.webAclArn })
+    acknowledge(stage, {
+      CKV_AWS_120:
+        'Responses depend on the caller and the moment; clients and CDNs cache immutable bytes by their headers.',
+      CKV_AWS_73: 'The setting tracing turns X-Ray on.',
+    })
     this.acknowledge(settings)
   }
 

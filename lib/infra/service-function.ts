@@ -10,6 +10,7 @@ import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-n
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { LAMBDA_ENVIRONMENT, LAMBDA_VARIABLES, type LambdaSide } from '../deployment/environment.ts'
+import { acknowledge } from './acknowledge.ts'
 import type { BlobStorage } from './blob-storage.ts'
 import { BUNDLE, handlerEntry } from './bundling.ts'
 import { wildcardFinding } from './finding-id.ts'
@@ -55,6 +56,10 @@ export class ServiceFunction extends Construct {
       ...(key ? { encryptionKey: key } : {}),
       removalPolicy: RemovalPolicy.RETAIN,
     })
+    if (key === undefined)
+      acknowledge(this.logGroup, {
+        CKV_AWS_158: 'CloudWatch Logs encrypts with its own key; the setting kmsKeyArn replaces it.',
+      })
     const reserved = concurrency(side, settings)
     this.role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
@@ -82,6 +87,14 @@ export class ServiceFunction extends Construct {
         logLevel: LogLevel.WARNING,
         externalModules: [...BUNDLE.external],
       },
+    })
+    acknowledge(this.function, {
+      CKV_AWS_115:
+        'The settings readConcurrency and writeConcurrency reserve concurrency; verifyConcurrency bounds the verifier.',
+      CKV_AWS_116:
+        'The API calls the function synchronously, and the queue of the verifier has its own dead letters.',
+      CKV_AWS_117: 'The function calls only regional AWS services, under a role that can reach nothing else.',
+      CKV_AWS_173: 'The environment contains names of resources and limits, no secrets.',
     })
     this.policy = this.allow(this.role, props)
   }

@@ -8,6 +8,7 @@ import { AttributeType, Billing, CfnGlobalTable, TableEncryptionV2, TableV2 } fr
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
 import { UPLOADS_KEY, UPLOADS_TTL } from '../deployment/tables.ts'
+import { acknowledge } from './acknowledge.ts'
 
 export interface UploadsTableProps {
   /** Customer-managed; undefined means the key that AWS manages. */
@@ -27,6 +28,9 @@ export class UploadsTable extends Construct {
       encryption: TableEncryptionV2.awsManagedKey(),
       timeToLiveAttribute: UPLOADS_TTL,
       removalPolicy: RemovalPolicy.DESTROY,
+    })
+    acknowledge(this.table, {
+      CKV_AWS_165: 'Clients restart a lost upload; restored rows would describe attempts that have ended.',
     })
     // As for the ledger: `customerManagedKey` refuses a stack whose region is unknown at synth.
     const resource = this.table.node.defaultChild

@@ -8,6 +8,7 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct, type IDependable } from 'constructs'
 import { UPLOAD_SECONDS } from '../domain/limits.ts'
+import { acknowledge } from './acknowledge.ts'
 import type { Settings } from './settings.ts'
 import { TIMEOUT_SECONDS } from './timeouts.ts'
 
@@ -47,6 +48,11 @@ export class VerificationQueue extends Construct {
       retentionPeriod: RETENTION.queue,
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: DELIVERIES },
     })
+    if (key === undefined)
+      for (const queue of [this.queue, this.deadLetters])
+        acknowledge(queue, {
+          CKV_AWS_27: 'SQS encrypts with its own key (SSE-SQS); the setting kmsKeyArn replaces it.',
+        })
   }
 
   /**
