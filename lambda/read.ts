@@ -1,4 +1,4 @@
-/** The Lambda behind every route of `read` access. It has no S3 client (decision 010). */
+/** The Lambda function for every route with `read` access. It has no S3 client (decision 010). */
 import { createDynamoDbClient } from '../lib/aws/clients.ts'
 import { createDynamoDbLedgerReader } from '../lib/aws/dynamodb-ledger.ts'
 import { createDynamoDbUploads } from '../lib/aws/dynamodb-uploads.ts'

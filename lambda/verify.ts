@@ -1,4 +1,4 @@
-/** The Lambda behind the queue of verifications, and behind its dead-letter queue. */
+/** The Lambda function for the queue of verifications and its dead-letter queue. */
 import {
   createDynamoDbClient,
   createS3Client,

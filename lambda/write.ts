@@ -1,4 +1,4 @@
-/** The Lambda behind every route of `write` access. */
+/** The Lambda function for every route with `write` access. */
 import {
   createDynamoDbClient,
   createS3Client,

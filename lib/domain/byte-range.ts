@@ -8,8 +8,8 @@ export interface ByteRange {
 
 /**
  * @param size of the artifact in bytes.
- * @returns the range within the artifact; `unsatisfiable` when it begins behind the last byte; nothing when the header is to be
- * ignored: malformed, another unit, or several ranges (a server may then answer with everything).
+ * @returns the range within the artifact; `unsatisfiable` if it begins after the last byte; undefined if the header must be
+ * ignored: malformed, another unit, or several ranges (a server may then send the whole).
  */
 export function parseRange(field: string | null, size: number): ByteRange | 'unsatisfiable' | undefined {
   const [, from, to] = /^\s*bytes\s*=\s*(\d*)-(\d*)\s*$/i.exec(field ?? '') ?? []

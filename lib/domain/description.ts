@@ -14,7 +14,7 @@ export interface Description {
 
 export const DEFAULT_CONTENT_TYPE = 'application/octet-stream'
 
-/** What one member may hold, and what it holds when the uploader leaves it out. */
+/** The rule of one member, and its value if the uploader omits it. */
 interface MemberRule<T> {
   /** Characters. */
   readonly maxLength: number

@@ -4,7 +4,7 @@ import type { Entry } from './entry.ts'
 
 export interface DigestMismatch {
   readonly declaredDigest: Digest
-  /** Absent where the bytes were not hashed, because their number alone was wrong. */
+  /** Absent if the bytes were not hashed, because their number alone was wrong. */
   readonly computedDigest?: Digest
   /** Bytes that arrived. */
   readonly size?: number
@@ -32,7 +32,7 @@ export type FailureCode = keyof FailureDetails
 export type UploadFailure = {
   readonly [C in FailureCode]: {
     readonly code: C
-    /** What happened, in one sentence. */
+    /** The failure in one sentence. */
     readonly detail: string
     readonly details: FailureDetails[C]
   }

@@ -1,6 +1,6 @@
 /**
- * The three identifiers of an artifact version, and the reference that they form.
- * A value of these types has been checked: it can stand in a path, a key or a file name without another look.
+ * The three identifiers of an artifact version, and the ref that they form. A value of these types has been validated: it is
+ * safe in a path, a key or a file name.
  */
 import { err, ok, type Result } from './result.ts'
 
@@ -11,7 +11,7 @@ export type BucketId = Branded<string, 'BucketId'>
 export type ArtifactId = Branded<string, 'ArtifactId'>
 export type Version = Branded<string, 'Version'>
 
-/** One artifact, whatever its versions. */
+/** One artifact, with all of its versions. */
 export interface ArtifactKey {
   readonly bucketId: BucketId
   readonly artifactId: ArtifactId
@@ -29,11 +29,11 @@ const identifier = new RegExp(IDENTIFIER_PATTERN)
 const parseIdentifier = <T extends string>(text: string): Result<T> =>
   identifier.test(text) ? ok(text as T) : err(describeMalformed(text))
 
-/** @returns the bucket id, or why `text` is none (docs/http-api.md, section 1). */
+/** @returns the bucket id, or the reason why `text` is invalid (docs/http-api.md, section 1). */
 export const parseBucketId = (text: string): Result<BucketId> => parseIdentifier(text)
-/** @returns the artifact id, or why `text` is none (docs/http-api.md, section 1). */
+/** @returns the artifact id, or the reason why `text` is invalid (docs/http-api.md, section 1). */
 export const parseArtifactId = (text: string): Result<ArtifactId> => parseIdentifier(text)
-/** @returns the version, or why `text` is none (docs/http-api.md, section 1). */
+/** @returns the version, or the reason why `text` is invalid (docs/http-api.md, section 1). */
 export const parseVersion = (text: string): Result<Version> => parseIdentifier(text)
 
 function describeMalformed(text: string): string {

@@ -1,6 +1,6 @@
 /**
- * Why a digest might not match: the few causes that are seen again and again, each tried on the bytes at hand.
- * A hint is a help for a reader, never a reason to accept anything.
+ * The common causes of a digest mismatch, each tried on the received bytes. A hint helps the reader; it is never a reason to
+ * accept the bytes.
  */
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -22,8 +22,8 @@ const sha256 = (...parts: Uint8Array[]): Digest => {
 const newline = Buffer.from('\n')
 
 /**
- * @param body the whole body, where it was small enough to keep.
- * @returns one sentence on the likely cause, or nothing when none is seen.
+ * @param body the whole body, if it was small enough to keep.
+ * @returns one sentence on the likely cause, or undefined without one.
  */
 export async function diagnoseMismatch(
   declared: Digest,

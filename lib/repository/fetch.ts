@@ -22,7 +22,7 @@ export async function findEntry(
   return entry
 }
 
-/** @param expected the caller's digest; undefined when its condition names none. */
+/** @param expected the caller's digest; undefined if the condition names none. */
 export const digestDiffers = (entry: Entry, expected: Digest | undefined): BucketError<'digest_differs'> =>
   new BucketError(
     'digest_differs',

@@ -1,6 +1,7 @@
 /**
- * The queue of verifications inside of a server's process: a few at a time, again after a failure, and in the end given up.
- * It remembers nothing: the rows say what is unfinished, and whoever opens the stores sends those again.
+ * The queue of verifications in a server's process: it runs a few at a time, retries after failures, and abandons at the end.
+ * It keeps no state on disk: the rows of uploads say which verifications are unfinished, and the program that opens the stores
+ * sends those again.
  */
 import { formatRef } from '../domain/identifiers.ts'
 import type { VerificationQueue, VerificationRequest } from './upload-ports.ts'
@@ -11,7 +12,7 @@ export interface DeliveryRecord {
   operation: 'verify' | 'abandon'
   /** How often this verification was delivered, this time included. */
   delivery: number
-  /** What it led to; `retry` when it comes again. */
+  /** The outcome; `retry` if it will be delivered again. */
   outcome: string
   duration_ms: number
   bucket_id: string
@@ -19,26 +20,26 @@ export interface DeliveryRecord {
   version: string
   digest: string
   attempt: string
-  /** For the operator: why it comes again. */
+  /** For the operator: the reason for the retry. */
   error?: string
 }
 
 export interface InProcessQueueOptions {
-  /** Handles one delivery, and says what it led to; a rejection means again. */
+  /** Handles one delivery and returns its outcome; a rejection means that it is delivered again. */
   readonly verify: (request: VerificationRequest, signal: AbortSignal) => Promise<string>
-  /** Ends what was delivered in vain; a rejection means again. */
+  /** Ends an upload whose deliveries all failed; a rejection means that this is retried. */
   readonly abandon: (request: VerificationRequest) => Promise<void>
   readonly log: (record: DeliveryRecord) => void
-  /** How many are verified at the same time. */
+  /** The number of concurrent verifications. */
   readonly concurrency?: number
-  /** How often one is delivered before it is given up. */
+  /** The number of deliveries before a verification is abandoned. */
   readonly tries?: number
   /** Milliseconds before the second delivery; doubled for each one after it. */
   readonly firstDelay?: number
 }
 
 export interface InProcessQueue extends VerificationQueue {
-  /** Takes no more, stops what is under way, and waits for that. What is unfinished stays so. */
+  /** Stops accepting messages, stops running verifications, and waits for them. Unfinished ones stay unfinished. */
   close(): Promise<void>
 }
 
@@ -58,7 +59,7 @@ interface Job {
 export function inProcessQueue(options: InProcessQueueOptions): InProcessQueue {
   const { verify, abandon, log } = options
   const { concurrency = CONCURRENCY, tries = TRIES, firstDelay = FIRST_DELAY_MS } = options
-  /** Every job that is not done, by its upload and attempt. */
+  /** The unfinished jobs, by upload and attempt. */
   const jobs = new Map<string, Job>()
   const ready: Job[] = []
   const running = new Set<Promise<void>>()
@@ -89,7 +90,7 @@ export function inProcessQueue(options: InProcessQueueOptions): InProcessQueue {
       if (isLast) await abandon(request)
       log(write(isLast ? 'abandoned' : await verify(request, signal)))
     } catch (error) {
-      // What stops because the server does is no failure: the next start takes it up.
+      // A verification that stops with the server has not failed: the next start resumes it.
       if (!signal.aborted) log(write('retry', error))
       later(job)
       return
@@ -107,13 +108,13 @@ export function inProcessQueue(options: InProcessQueueOptions): InProcessQueue {
       ready.push(job)
       pump()
     }, delay)
-    timer.unref() // what is unfinished is taken up at the next start
+    timer.unref() // the next start resumes unfinished verifications
     timers.add(timer)
   }
 
   return {
     async send({ id, attempt }) {
-      if (signal.aborted) return // the next start takes it up
+      if (signal.aborted) return // the next start resumes it
       const request = { id, attempt }
       const known = jobs.get(nameOf(request))
       if (known) {
@@ -152,7 +153,7 @@ function lineOf({ request, deliveries }: Job, operation: DeliveryRecord['operati
   })
 }
 
-/** With the causes, for an `unavailable` says only what did not happen. */
+/** With the causes, because an `unavailable` alone does not name the failure. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { message, cause } = error

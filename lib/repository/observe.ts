@@ -1,4 +1,4 @@
-/** Instrumentation of ports, in one place: the rules know nothing of it. */
+/** Instrumentation of ports, in one place and outside of the rules. */
 
 /** Records how long a wait took. `phase` is its name in `Server-Timing`. */
 export type Timer = <T>(phase: string, wait: Promise<T>) => Promise<T>

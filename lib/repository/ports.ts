@@ -1,8 +1,8 @@
 /**
- * What the rules ask of a ledger and a blob store (upload-ports.ts: of uploads, a staging area and a queue).
- * A port is as narrow as its users: readers and writers are separate, so a process that only reads is wired without stubs.
- * An adapter translates its own failures into `BucketError` (`unavailable`, `insufficient_storage`). A store that fails is
- * never "not found". `test/contract/` has one suite per port, and every implementation passes it.
+ * The ports of the ledger and the blob store (upload-ports.ts: of uploads, a staging area and a queue). A port is as narrow as
+ * its users: readers and writers are separate, so a process that only reads is wired without stubs. An adapter translates its
+ * own failures into `BucketError` (`unavailable`, `insufficient_storage`). A store that fails is never "not found".
+ * `test/contract/` has one suite per port, and every implementation passes it.
  */
 import type { ByteRange } from '../domain/byte-range.ts'
 import type { BlobId, Entry } from '../domain/entry.ts'
@@ -41,7 +41,7 @@ export interface LedgerWriter {
 export type AppendResult =
   /** This call's entry is in the ledger, also when an earlier try of the same `commitId` put it there. */
   | { readonly appended: true; readonly entry: Entry }
-  /** Another entry holds the reference. Nothing changed. */
+  /** Another entry has the ref. The ledger is unchanged. */
   | { readonly appended: false; readonly entry: Entry }
 
 export interface Ledger extends LedgerReader, LedgerWriter {}
@@ -59,7 +59,7 @@ export interface BlobReader {
   ): Promise<AsyncIterable<Uint8Array>>
 }
 
-/** What is known about a blob under its final name, without reading its bytes (invariant I1). */
+/** The facts about a blob under its final name that are known without reading its bytes (invariant I1). */
 export type BlobState =
   | { readonly found: false }
   | {

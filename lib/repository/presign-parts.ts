@@ -34,7 +34,7 @@ export async function presignParts(
 ): Promise<readonly PresignedPart[]> {
   const [row, entry] = await Promise.all([deps.uploads.find(id), deps.ledger.find(id.ref)])
   const record = unexpired(row, deps.clock())
-  // A version that is taken needs no more bytes, whatever the row says.
+  // A version that is stored needs no more bytes, regardless of the row.
   if (entry || record?.mode !== 'multipart' || record.state !== 'open') {
     const upload = await uploadState(deps, id)
     const why = upload.state === 'open' ? 'is a single upload and has no parts' : `is ${upload.state}`

@@ -32,7 +32,7 @@ export interface StoreDependencies {
   readonly ledger: LedgerReader & LedgerWriter
   readonly clock: Clock
   readonly maxArtifactBytes: number
-  /** What one request body may carry here. */
+  /** The largest body of one request, in bytes. */
   readonly maxInlineBytes: number
 }
 

@@ -63,7 +63,7 @@ export async function beginUpload(
 interface Found {
   readonly isNew: boolean
   readonly record: UploadRecord
-  /** What has arrived, if it is known. */
+  /** The received bytes or parts, if they are known. */
   readonly received: Arrived | undefined
 }
 

@@ -1,6 +1,6 @@
 /**
- * What the rules of uploads ask of the world: a table of upload rows, a staging area for parts, and a queue of verifications.
- * Rows change only by compare-and-set. The row changes first, then the staging area, then the queue (docs/races.md).
+ * The ports of uploads: a table of upload rows, a staging area for parts, and a queue of verifications. Rows change only by
+ * compare-and-set. The row changes first, then the staging area, then the queue (docs/races.md).
  */
 import type { Description } from '../domain/description.ts'
 import type { BlobId } from '../domain/entry.ts'

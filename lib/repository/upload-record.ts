@@ -1,4 +1,4 @@
-/** Rows of uploads: the transitions from one to the next. Who may write a transition is decided by compare-and-set. */
+/** Rows of uploads, and the transitions from one to the next. Compare-and-set decides which writer may make a transition. */
 import { randomUUID } from 'node:crypto'
 import type { Description } from '../domain/description.ts'
 import type { Entry } from '../domain/entry.ts'
@@ -56,7 +56,7 @@ export const changed = (record: UploadRecord, change: Partial<UploadRecord>): Up
   revision: record.revision + 1,
 })
 
-/** The row of an upload whose commit has begun: nothing aborts or restarts it while the lease lasts. */
+/** The row of an upload whose commit has begun. It cannot be aborted or restarted while the lease lasts. */
 export const verifying = (record: UploadRecord, now: number): UploadRecord =>
   changed(record, {
     state: 'verifying',

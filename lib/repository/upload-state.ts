@@ -1,6 +1,6 @@
 /**
- * What a caller sees of an upload. The ledger has the last word: an upload whose digest it holds is committed, whatever its row
- * says, and one whose version it holds with other bytes has failed.
+ * The state of an upload, as callers see it. The ledger takes precedence over the row: if it has the digest, the upload is
+ * committed; if it has the version with other bytes, the upload has failed.
  */
 import { descriptionOf } from '../domain/description.ts'
 import type { Entry } from '../domain/entry.ts'

@@ -1,7 +1,6 @@
 /**
- * Hashes bytes on their way to a store.
- * The stream ends normally only if every byte arrived and their SHA-256 is the declared digest. A writer therefore publishes
- * nothing unless the iteration came to its end.
+ * Hashes bytes on their way to a store. The stream ends normally only if every byte arrived and their SHA-256 is the declared
+ * digest. A writer must therefore publish only after the iteration has ended.
  */
 import { createHash } from 'node:crypto'
 import { type Digest, digestFromHex } from '../domain/digest.ts'
