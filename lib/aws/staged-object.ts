@@ -12,7 +12,7 @@ import type { StagedUpload } from '../repository/upload-ports.ts'
 export const stagingKey = ({ ref, digest }: UploadId, attempt: string): string =>
   `${STAGING_PREFIX}${formatRef(ref)}/${digestHex(digest)}/${attempt}`
 
-/** What S3 calls the place for this attempt's parts. */
+/** S3's id of the multipart upload for this attempt's parts. */
 export function multipartId({ stagingId }: Pick<StagedUpload, 'stagingId'>): string {
   if (stagingId === null) throw new Error('an upload in single mode has no parts')
   return stagingId

@@ -54,8 +54,8 @@ export const REVISION = attributeName('revision' satisfies keyof UploadRow)
 export const WRITE_ID = attributeName('writeId' satisfies keyof UploadRow)
 
 /**
- * How long an expired row, which counts as absent, stays for an operator to look at, in seconds. DynamoDB deletes late, never
- * early, and nothing depends on when.
+ * How long an expired row is kept for an operator, in seconds. It counts as absent. DynamoDB deletes such rows late, never
+ * early, and the rules do not depend on the time.
  */
 const KEPT_SECONDS = 2 * 24 * 3600
 

@@ -34,7 +34,7 @@ export interface BlobEndpointOptions {
   readonly clock: Clock
 }
 
-/** What the operation log may say of a request, filled in while it is answered. */
+/** The facts for the operation log, filled in while the request is handled. */
 export interface BlobRequestNotes {
   bucket_id?: string
   artifact_id?: string
@@ -47,7 +47,7 @@ export interface BlobRequestNotes {
   error?: string
 }
 
-/** @returns nothing for a path that is none of its own. The answer never rejects. */
+/** @returns undefined for a path that isn't its own. The promise never rejects. */
 export type BlobEndpoint = (
   request: HttpRequest,
   notes?: BlobRequestNotes,
@@ -64,7 +64,7 @@ const FAILURES = {
   method_not_allowed: [405, 'a presigned request is sent with its own method'],
   operation_aborted: [409, 'another sender is at this part: send the request again'],
   precondition_failed: [412, 'the bytes are there already'],
-  invalid_range: [416, 'the range begins behind the last byte'],
+  invalid_range: [416, 'the range begins after the last byte'],
   internal_error: [500, 'the request failed for a reason that is in the log: send it again'],
   slow_down: [503, 'the request cannot be answered now: send it again'],
   insufficient_storage: [507, 'the disk is full: free space, then send the request again'],
@@ -170,7 +170,7 @@ async function give(
   return { status, headers, body }
 }
 
-/** The bytes of a single upload: create-only, but a blob that nobody vouches for is replaced by one that is verified. */
+/** The bytes of a single upload: create-only, but verified bytes replace an unattested blob. */
 async function take(
   blobs: BlobStore,
   blob: BlobId,

@@ -1,6 +1,6 @@
 /**
- * The final names of blobs, below the folder of all blobs. Only a file that is complete, verified and on disk is renamed to one,
- * over whatever has the name: what stood there was not vouched for, and these bytes have the digest that the name says.
+ * The final names of blobs, in the folder of all blobs. Only a complete, verified and durable file is renamed to one. It
+ * replaces an existing file of that name, because that file has no attestation and the new one has the digest of the name.
  */
 import { join } from 'node:path'
 import type { BlobId } from '../domain/entry.ts'
@@ -20,7 +20,7 @@ export interface BlobFiles {
    * @param file its bytes were verified to have the blob's digest; on failure it is left where it is.
    */
   publish(blob: BlobId, file: string): Promise<void>
-  /** Removes the file of a blob, durably; there may be none. Only for the owner of the folder. */
+  /** Removes the file of a blob, durably, if it exists. Only for the owner of the folder. */
   remove(blob: BlobId): Promise<void>
   /** As `BlobStore.inspect`; what it finds cannot vanish any more. */
   inspect(blob: BlobId): Promise<BlobState>
@@ -71,7 +71,7 @@ export function blobFiles(root: string): BlobFiles {
       const fd = await openFile(path)
       if (fd === undefined) return { found: false }
       try {
-        // Whoever wrote it may have died before its syncs: what is found must not vanish after it was counted on.
+        // Its writer may have died before its syncs: sync it here, so that a file that a caller relies on cannot disappear.
         await syncFile(fd)
         await folders.ensure(folder)
         await folders.sync(folder)

@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { digestHex } from '../domain/digest.ts'
 import type { BlobId } from '../domain/entry.ts'
 
-/** What file systems take as one name, in bytes. */
+/** The longest name that file systems accept, in bytes. */
 const NAME_BYTES = 255
-/** Room for `@` and the 64 hex digits behind a version. */
+/** Room for `@` and the 64 hex digits after a version. */
 const VERSION_BYTES = NAME_BYTES - 65
 /** How much of an identifier that is too long stays readable before its SHA-256. */
 const READABLE_BYTES = 100

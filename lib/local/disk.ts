@@ -42,10 +42,10 @@ const translate = (error: unknown): never => {
   throw diskError(error)
 }
 
-/** Opens a new file for writing. Its mode lets nobody write to it again, once this descriptor is closed. */
+/** Opens a new file for writing. Its mode permits no further writes after this descriptor is closed. */
 export const createFile = (path: string): Promise<number> => open(path, 'wx', 0o444).catch(translate)
 
-/** Makes a file of `size` bytes that occupies nothing yet, durably but for its name; its owner may write into it. */
+/** Creates a sparse file of `size` bytes, durably except for its name; its owner may write into it. */
 export async function createSparseFile(path: string, size: number): Promise<void> {
   try {
     const fd = await open(path, 'wx', 0o600)
@@ -72,7 +72,10 @@ export async function openFile(path: string, flags: 'r' | 'r+' = 'r'): Promise<n
 
 export const closeFile = (fd: number): Promise<void> => close(fd).catch(translate)
 
-/** The size of an open file in bytes. @throws BucketError `unavailable` when it is no regular file. */
+/**
+ * The size of an open file in bytes.
+ * @throws BucketError `unavailable` if it isn't a regular file.
+ */
 export function sizeOfFile(fd: number): number {
   try {
     return sizeIn(fs.fstatSync(fd))
@@ -93,13 +96,12 @@ export async function sizeAtPath(path: string): Promise<number | undefined> {
 
 function sizeIn(stats: fs.Stats): number {
   if (stats.isFile()) return stats.size
-  throw BucketError.unavailable('the name of a blob is taken by something that is no file')
+  throw BucketError.unavailable('the name of a blob is taken by something that is not a regular file')
 }
 
 /**
- * Writes all of `pieces`: a file system may take fewer bytes than it was given.
- *
- * @param position where in the file; undefined for behind what this descriptor has written.
+ * Writes all of `pieces`: a file system may write fewer bytes than it was given.
+ * @param position in the file; undefined for the position after the last write of this descriptor.
  */
 export async function writeAll(
   fd: number,
@@ -130,7 +132,7 @@ const writeSome = (
         fs.writev(fd, pieces, position, (error, written) => (error ? reject(error) : resolve(written)))
       })
 
-/** What is left of `pieces` behind their first `bytes`. */
+/** The rest of `pieces` after their first `bytes`. */
 function without(pieces: readonly Uint8Array[], bytes: number): Uint8Array[] {
   let skip = bytes
   return pieces.flatMap((piece) => {
@@ -143,7 +145,7 @@ function without(pieces: readonly Uint8Array[], bytes: number): Uint8Array[] {
 /** Makes the bytes of an open file durable, and what is needed to read them again. */
 export const syncFile = (fd: number): Promise<void> => fdatasync(fd).catch(translate)
 
-/** Lets nobody write to a file again, and makes it durable. */
+/** Makes a file read-only and durable. */
 export async function sealFile(path: string): Promise<void> {
   try {
     const fd = await open(path, 'r')
@@ -222,7 +224,7 @@ export async function truncateFile(fd: number, size: number): Promise<void> {
   }
 }
 
-/** Gives a file its final name, in place of whatever had it. */
+/** Gives a file its final name, replacing an existing file of that name. */
 export const renameFile = (from: string, to: string): Promise<void> => rename(from, to).catch(translate)
 
 /** Removes a temporary file. One that stays is removed at the next start: its failure must not hide the first one. */
@@ -239,7 +241,7 @@ export async function removeFile(path: string): Promise<boolean> {
   }
 }
 
-/** Makes a folder whose parent exists; that it is there already is no failure. */
+/** Creates a folder in an existing parent; an existing folder is not an error. */
 export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path)

@@ -60,7 +60,7 @@ export interface FolderCheckOptions {
   readonly onProgress?: (bytes: number, total: number) => void
 }
 
-/** What the ledger holds. */
+/** The contents of the ledger. */
 export interface FolderTotals {
   readonly entries: number
   /** Bytes. */
@@ -68,8 +68,8 @@ export interface FolderTotals {
 }
 
 /**
- * @throws FolderRefused when a server has the folder, when its ledger is not complete, or when it is no data folder; errors of the file
- * system as they are.
+ * @throws FolderRefused if a server has the folder, if its ledger is incomplete, or if it isn't a data folder; errors of the
+ * file system unchanged.
  */
 export async function checkFolder(dataDir: string, options: FolderCheckOptions): Promise<FolderTotals> {
   const root = resolve(dataDir)

@@ -1,7 +1,7 @@
 /**
- * What a data folder holds, and whether this code knows it. `format` names the format and the store: it is the last durable thing in a
- * new folder, and every segment of the ledger repeats the store's id, so that a folder of another kind, of a later Bucket, or with
- * the ledger of another store is refused instead of written into.
+ * Whether this code can open a data folder. `format` names the format and the store: it is the last durable file in a new
+ * folder, and every segment of the ledger repeats the store's id. So a folder of another kind, of a later Bucket, or with the
+ * ledger of another store is refused, and not written to.
  */
 import { randomUUID } from 'node:crypto'
 import {
@@ -34,7 +34,7 @@ const FORMAT_1 = 'bucket-folder 1\n'
 const FORMAT_2 = /^bucket-folder 2\n([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\n$/
 const formatOf = (storeId: string) => `bucket-folder 2\n${storeId}\n`
 
-/** What may stand in a folder whose first start was cut short, or in a new file system. */
+/** The files that may exist in a folder whose first start was interrupted, or in a new file system. */
 const UNFINISHED: readonly string[] = [LAYOUT.lock, `${LAYOUT.format}.new`, 'lost+found']
 /** A ledger of at most this many bytes holds no record. */
 const EMPTY_LEDGER_BYTES = 128

@@ -1,4 +1,4 @@
-/** What a failed commit of LMDB means to the caller of a port. It leaves the database as it was, and usable. */
+/** Translates a failed commit of LMDB for the caller of a port. The database is unchanged and usable. */
 import { statfs } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { BucketError } from '../domain/errors.ts'
@@ -7,7 +7,7 @@ import { MIB } from '../domain/limits.ts'
 /** LMDB passes the operating system's numbers on. */
 const NO_SPACE: readonly unknown[] = [constants.errno.ENOSPC, constants.errno.EDQUOT]
 
-/** What is written, for errors. */
+/** The written thing, for error texts. */
 export interface LmdbTable {
   /** In words: `the ledger`. */
   readonly name: string

@@ -26,7 +26,7 @@ import { writeTemporary } from './temporary.ts'
 export const FORMAT_1 = {
   ledger: 'ledger.mdb',
   ledgerLock: 'ledger.mdb-lock',
-  /** What the old ledger is called after the move. */
+  /** The name of the old ledger after the move. */
   kept: 'ledger.format-1.mdb',
 } as const
 
@@ -48,7 +48,7 @@ interface Row {
   }
 }
 
-/** What a move did. */
+/** The result of a move. */
 export interface MoveReport {
   readonly entries: number
   readonly seconds: number

@@ -62,12 +62,12 @@ export function parsePartPath(path: string): PartId | undefined {
   return stagingId === undefined ? undefined : { stagingId, number: Number(number) }
 }
 
-/** What a query has for the signature's sake. */
+/** The query parameters of a signature. */
 const SIGNATURE = ['expires', 'signature']
 
 type Headers = PresignedRequest['headers']
 
-/** JSON keeps the values apart, whatever they contain. */
+/** JSON keeps the values apart for any content. */
 const sign = (
   secret: Uint8Array,
   method: PresignedRequest['method'],
@@ -136,7 +136,7 @@ const partHeaders = (size: string, checksum: string) => ({
   'x-amz-checksum-sha256': checksum,
 })
 
-/** The signature of a request is that of exactly these values, nothing stands in its query beside, and it has not expired. */
+/** True if the signature matches exactly these values, the query has no further parameters, and it has not expired. */
 function isGenuine(
   secret: Uint8Array,
   method: PresignedRequest['method'],
@@ -153,14 +153,14 @@ function isGenuine(
   return given.byteLength === expected.byteLength && timingSafeEqual(given, expected) && now < Number(expires)
 }
 
-/** What a presigned GET promises about the bytes. */
+/** The facts about the bytes that a presigned GET returns. */
 export interface SignedGet {
   readonly contentType: string
   /** Bytes. */
   readonly size: number
 }
 
-/** What a presigned PUT fixes about the bytes. */
+/** The facts about the bytes that a presigned PUT requires. */
 export interface SignedPut {
   /** Bytes. */
   readonly size: number

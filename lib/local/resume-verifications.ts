@@ -1,6 +1,6 @@
 /**
- * Verifications that the process before did not finish. Whoever holds the lock of the folder knows that their verifiers are dead,
- * so that their leases need not run out.
+ * Resumes the verifications that an earlier process did not finish. The holder of the folder's lock knows that their verifiers
+ * are dead, so it does not wait for their leases.
  */
 import type { Clock } from '../repository/ports.ts'
 import type { VerificationQueue } from '../repository/upload-ports.ts'

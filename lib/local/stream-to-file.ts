@@ -1,6 +1,6 @@
 /**
- * A stream on its way into a file, in bounded memory, durable when this resolves. Whether the bytes may stay is the stream's to say:
- * it ends normally only when they are right, and whoever calls cleans up after one that throws.
+ * Writes a stream to a file, in bounded memory; the bytes are durable when this resolves. The stream decides whether they may
+ * stay: it ends normally only if they are right, and the caller cleans up after a stream that throws.
  */
 import { BATCH_BYTES, batches } from './batches.ts'
 import { closeFile, syncFile, writeAll } from './disk.ts'
@@ -9,10 +9,10 @@ import { closeFile, syncFile, writeAll } from './disk.ts'
 const WRITE_BACK_BATCHES = (32 * 1024 * 1024) / BATCH_BYTES
 
 /**
- * @param open gives the descriptor, which is closed here; called when the first bytes have arrived, so that a small body that is
- * refused has never touched the disk.
- * @param position where in the file the bytes belong; undefined for a new file.
- * @throws BucketError `insufficient_storage`, `unavailable`; the reason of `signal`; whatever `bytes` and `open` throw.
+ * @param open returns the descriptor, which is closed here. It is called when the first bytes have arrived, so that a refused
+ * small body never touches the disk.
+ * @param position of the bytes in the file; undefined for a new file.
+ * @throws BucketError `insufficient_storage`, `unavailable`; the reason of `signal`; the errors of `bytes` and `open`.
  */
 export async function streamToFile(
   open: () => Promise<number>,

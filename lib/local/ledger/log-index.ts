@@ -34,7 +34,7 @@ export interface LogIndex {
   close(covered: LogEnd | undefined): Promise<void>
 }
 
-/** What an orderly stop leaves. */
+/** The state that an orderly stop writes. */
 export interface Proof {
   readonly storeId: string
   readonly index: FileIdentity

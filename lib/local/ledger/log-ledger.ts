@@ -43,7 +43,7 @@ const INDEX_BATCH = 512
 const INDEX_BACKLOG = 100_000
 /** Records that were read last, in bytes: a fetch asks for the entry, then for the blob. */
 const CACHE_BYTES = 4 * MIB
-/** What a cached record takes beside its blob, in bytes; roughly. */
+/** The approximate size of a cached record without its blob, in bytes. */
 const CACHED_ENTRY_BYTES = 1024
 
 interface Waiting {

@@ -22,7 +22,7 @@ import { refOfRecord } from './record.ts'
 import { recordReader } from './record-reader.ts'
 import { NO_SEGMENT, SEGMENT_HEADER_BYTES } from './segment.ts'
 
-/** What opening a ledger found. */
+/** The result of opening a ledger. */
 export interface LedgerReport {
   readonly entries: number
   /** Bytes of a group that a crash left unfinished, and that were cut off. */
@@ -109,7 +109,7 @@ async function tidy(folder: string, segments: readonly LogSegment[]): Promise<vo
   for (const { path } of segments.slice(0, -1)) chmodSync(path, 0o444)
 }
 
-/** What follows the end was never acknowledged. What comes before it must be durable before anybody sees it. */
+/** Bytes after the end were never acknowledged. Records before it must be durable before a reader sees them. */
 async function cut({ path, size }: LogSegment, { offset }: LogEnd): Promise<void> {
   const fd = openSync(path, 'r+')
   try {

@@ -184,7 +184,7 @@ class GroupTracker {
   }
 }
 
-/** What a reader of the log is told, in order. `buffer` is reused after each call. */
+/** The events for a reader of the log, in order. `buffer` is reused after each call. */
 export interface LogVisitor {
   record(segment: number, frame: RecordFrame, buffer: Buffer, at: number, offset: number): void
   damage(damage: LogDamage): void

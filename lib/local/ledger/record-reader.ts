@@ -1,4 +1,4 @@
-/** Reads single records of the log at positions that the index gives. What it returns has its checksum and the right reference. */
+/** Reads single records of the log at positions from the index. A returned record has a valid checksum and the right ref. */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { BucketError } from '../../domain/errors.ts'

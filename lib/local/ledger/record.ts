@@ -45,7 +45,7 @@ const KINDS = { inline: 1, file: 2, removed: 3 } as const
 export type RecordKind = keyof typeof KINDS
 const KIND_OF: readonly (RecordKind | undefined)[] = [undefined, 'inline', 'file', 'removed']
 
-/** What a record says about itself. Its checksum was right. */
+/** The frame of a record with a valid checksum. */
 export interface RecordFrame {
   readonly kind: RecordKind
   /** Bytes of the whole record. */
@@ -129,10 +129,9 @@ const checksum = (buffer: Buffer, at: number, entryLength: number, seed: number,
 
 /**
  * Reads the frame of the record at `at`.
- *
- * @param end of the bytes in `buffer`; a record that goes beyond it is none.
+ * @param end of the bytes in `buffer`; a record that goes beyond it is incomplete.
  * @param offset of the record in its segment, in bytes.
- * @returns undefined unless a record with the right checksum begins here. The blob's bytes have a checksum of their own.
+ * @returns undefined unless a record with a valid checksum begins here. The blob's bytes have a checksum of their own.
  */
 export function readFrame(
   buffer: Buffer,

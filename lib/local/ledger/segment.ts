@@ -32,7 +32,7 @@ export interface SegmentHeader {
   readonly replaces: string | null
 }
 
-/** What the next segment remembers of a sealed one. */
+/** The summary of a sealed segment that the next segment holds. */
 export interface SealedSegment {
   /** Bytes. */
   readonly length: number
