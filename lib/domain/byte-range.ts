@@ -1,4 +1,4 @@
-/** The `Range` of a fetch (RFC 9110, section 14): one range of bytes, or none that we act on. */
+/** One range of the bytes of an artifact. */
 
 /** `first` and `last` are byte positions, both inclusive, as in HTTP (RFC 9110, section 14.1.2). */
 export interface ByteRange {
@@ -6,25 +6,6 @@ export interface ByteRange {
   readonly last: number
 }
 
-/**
- * @param size of the artifact in bytes.
- * @returns the range within the artifact; `unsatisfiable` if it begins after the last byte; undefined if the header must be
- * ignored: malformed, another unit, or several ranges (a server may then send the whole).
- */
-export function parseRange(field: string | null, size: number): ByteRange | 'unsatisfiable' | undefined {
-  const [, from, to] = /^\s*bytes\s*=\s*(\d*)-(\d*)\s*$/i.exec(field ?? '') ?? []
-  if (from === undefined || to === undefined || (from === '' && to === '')) return undefined
-  if (from === '') {
-    const last = Number(to)
-    if (last === 0 || size === 0) return 'unsatisfiable'
-    return { first: Math.max(0, size - last), last: size - 1 }
-  }
-  const first = Number(from)
-  const last = to === '' ? size - 1 : Math.min(Number(to), size - 1)
-  if (to !== '' && Number(to) < first) return undefined
-  return first >= size ? 'unsatisfiable' : { first, last }
-}
-
-/** Every byte; nothing where there is none. */
+/** All bytes; undefined if there are none. */
 export const wholeRange = (size: number): ByteRange | undefined =>
   size === 0 ? undefined : { first: 0, last: size - 1 }

@@ -10,7 +10,7 @@ import type { ValidationError } from './validation.ts'
 
 type None = Record<never, never>
 
-/** What an error carries in addition to its code and its sentence. */
+/** The details of each code, in addition to its message. */
 export interface ErrorDetails {
   invalid_request: { readonly errors: readonly ValidationError[] }
   digest_mismatch: DigestMismatch
@@ -47,175 +47,176 @@ export interface ErrorDetails {
 
 export type ErrorCode = keyof ErrorDetails
 
-/** What the table says of one code. */
+/** The row of one code. */
 export interface ErrorRule {
   readonly retryable: boolean
   readonly title: string
-  /** What it means, for the page of the code. */
+  /** The meaning, for the page of the code. */
   readonly meaning: string
-  /** What the caller should do; a `BucketError` may say it more precisely. */
+  /** The next step of the caller; a `BucketError` may name a more precise one. */
   readonly next: string
 }
 
 export const ERRORS: { readonly [C in ErrorCode]: ErrorRule } = {
   invalid_request: {
     retryable: false,
-    title: 'The request is malformed',
+    title: 'Invalid request',
     meaning:
-      'One or more inputs break their rules. Every fault is listed in errors, with where it stood and what is expected.',
+      'One or more inputs are invalid. errors lists each of them, with its place in the request and the expected form.',
     next: 'Correct every input listed in errors and send the request again.',
   },
   digest_mismatch: {
     retryable: false,
     title: 'The bytes do not have the declared digest',
     meaning:
-      'Bucket hashed the bytes that it received and found another SHA-256 than the one declared. Nothing was stored.',
-    next: 'Compute the digest over exactly the bytes that you send and store again; if the digest is right, the bytes changed on the way.',
+      'Bucket computed the SHA-256 of the received bytes, and it is not the declared one. Nothing was stored.',
+    next: 'Compute the digest of exactly the bytes that you send, then store again. If the digest is right, the bytes changed in transit.',
   },
   unauthorized: {
     retryable: false,
-    title: 'The caller is not known',
-    meaning: 'The gateway in front of Bucket got no credentials, or none that it accepts.',
-    next: 'Sign the request or send the token that this deployment asks for.',
+    title: 'The caller is not authenticated',
+    meaning: 'The gateway in front of Bucket received no valid credentials.',
+    next: 'Sign the request, or send the token that this deployment requires.',
   },
   forbidden: {
     retryable: false,
-    title: 'The caller is not allowed to do this',
-    meaning: 'The gateway in front of Bucket knows the caller and refuses the request.',
-    next: 'Ask whoever runs this deployment for access, or use other credentials.',
+    title: 'The caller is not authorized',
+    meaning: 'The gateway in front of Bucket identified the caller and refused the request.',
+    next: 'Ask the operator of this deployment for access, or use other credentials.',
   },
   route_not_found: {
     retryable: false,
-    title: 'There is no such resource',
+    title: 'Unknown path',
     meaning:
-      'The path is none of this API. Bucket has no "latest", no search, no delete, and no listing of buckets or artifacts.',
+      'This API has no such path. Bucket has no "latest", no search, no deletion, and no listing of buckets or artifacts.',
     next: 'Compare the path with GET /v1/openapi.json.',
   },
   version_not_found: {
     retryable: false,
     title: 'This version is not stored',
-    meaning: 'The ledger was asked and has no entry under exactly this reference.',
-    next: 'Check the reference, byte by byte; your own registry knows what was stored.',
+    meaning: 'The ledger has no entry with exactly this reference.',
+    next: 'Check bucket_id, artifact_id and version; they are compared byte by byte.',
   },
   upload_not_found: {
     retryable: false,
     title: 'There is no such upload',
     meaning:
-      'No upload of this digest to this reference is under way: none was begun, it was given up, or it expired.',
-    next: 'Begin one with PUT on this path.',
+      'There is no unfinished upload of this digest to this reference: it never began, was aborted, or expired.',
+    next: 'Begin an upload with PUT on this path.',
   },
   method_not_allowed: {
     retryable: false,
-    title: 'This resource does not take that method',
+    title: 'Method not allowed',
     meaning:
-      'The path is known, the method is none of its own. Stored artifacts cannot be changed or deleted.',
+      'The path exists, but does not support this method. Stored artifacts cannot be changed or deleted.',
     next: 'Use one of the methods in the Allow header.',
   },
   request_timeout: {
     retryable: true,
     title: 'The sender stalled',
-    meaning: 'No byte of the request arrived for longer than the server waits. Nothing was stored.',
+    meaning: 'The server received no byte of the request within its time limit. Nothing was stored.',
     next: 'Send the request again.',
   },
   version_exists: {
     retryable: false,
-    title: 'This version is stored already',
+    title: 'This version is already stored',
     meaning:
-      'A version is stored once and never replaced. conflict says whether the stored bytes are those of the declared digest.',
-    next: 'Identical: treat it as done. Different: choose a new version.',
+      'A version is stored once and never replaced. conflict tells whether the stored bytes have the declared digest.',
+    next: 'Identical: treat the store as done. Different: choose a new version.',
   },
   upload_incomplete: {
     retryable: false,
-    title: 'Bytes are still missing',
+    title: 'The upload is incomplete',
     meaning:
-      'The upload cannot be committed yet: missing names parts that have not arrived (the first 100). It stays open.',
-    next: 'Ask for requests for the missing parts, send them, and commit again.',
+      'The upload cannot be committed yet. missing lists the first 100 parts that have not arrived. The upload stays open.',
+    next: 'Get requests for the missing parts, send the parts, and commit again.',
   },
   upload_conflict: {
     retryable: false,
-    title: 'The upload is not in the state for this',
-    meaning: 'The upload that is there, shown in upload, does not allow the request.',
-    next: 'Look at upload: while open it can be given up with DELETE and begun anew; while verifying, wait; once committed, nothing is left to do.',
+    title: "Operation not allowed in the upload's current state",
+    meaning: 'The existing upload, shown in upload, does not allow this request.',
+    next: 'Check the state of upload. Open: abort it with DELETE and begin again. Verifying: wait. Committed: nothing is left to do.',
   },
   digest_differs: {
     retryable: false,
     title: 'The stored artifact has another digest',
-    meaning: 'The reference is stored, but not with the digest that was asked for.',
-    next: 'Do not use these bytes as what you expected; check where the expected digest comes from.',
+    meaning: 'The version is stored, but not with the expected digest.',
+    next: 'Do not use the stored bytes in place of the expected ones. Check where the expected digest comes from.',
   },
   precondition_failed: {
     retryable: false,
-    title: 'A precondition of the request does not hold',
+    title: 'A precondition of the request failed',
     meaning:
-      'A store asked with If-None-Match: * for the version to be absent, and it is stored already; or a fetch asked with If-Unmodified-Since for an earlier one.',
-    next: 'Identical: treat it as done. Different: choose a new version.',
+      'A store with If-None-Match: * requires that the version is absent, but it is already stored. Or a fetch with If-Unmodified-Since names a time before the store.',
+    next: 'Identical: treat the store as done. Different: choose a new version.',
   },
   artifact_too_large: {
     retryable: false,
     title: 'The artifact is too large',
-    meaning: 'The artifact is larger than max_artifact_bytes, the limit that this deployment sets.',
-    next: 'Store it as several artifacts with a manifest, or have the limit raised.',
+    meaning: 'The artifact is larger than max_artifact_bytes, the limit of this deployment.',
+    next: 'Store it as several artifacts with a manifest, or ask the operator to raise the limit.',
   },
   inline_too_large: {
     retryable: false,
     title: 'The artifact is too large for one request',
-    meaning: 'This front takes at most max_inline_bytes in a request body; larger artifacts go by an upload.',
-    next: 'Begin an upload: PUT on the path in upload.',
+    meaning:
+      'This server accepts at most max_inline_bytes in a request body. Larger artifacts need an upload.',
+    next: 'Begin an upload with PUT on the path in upload.',
   },
   uri_too_long: {
     retryable: false,
     title: 'The request target is too long',
     meaning: 'The path and query together are longer than 8 KiB.',
-    next: 'Shorten the request target; no reference needs that length.',
+    next: 'Shorten the request target. No valid reference is that long.',
   },
   unsupported_content_encoding: {
     retryable: false,
-    title: 'Content codings are not taken',
-    meaning: 'Bytes are opaque: a content coding would change what the digest means.',
-    next: 'Send the bytes without Content-Encoding; compressed bytes are stored as they are, with the digest of the compressed bytes.',
+    title: 'Content codings are not supported',
+    meaning: 'Bucket stores opaque bytes. A content coding makes it ambiguous which bytes have the digest.',
+    next: 'Send the bytes without Content-Encoding. To store compressed bytes, declare the digest of the compressed bytes.',
   },
   range_not_satisfiable: {
     retryable: false,
     title: 'The range is outside the artifact',
-    meaning: 'The requested range begins behind the last byte. Content-Range tells the size.',
-    next: 'Ask for a range within the size.',
+    meaning: 'The requested range begins after the last byte. Content-Range tells the size.',
+    next: 'Request a range within the size.',
   },
   host_not_allowed: {
     retryable: false,
-    title: 'This server does not answer for that host',
+    title: 'Host not allowed',
     meaning:
-      'Host or Origin is none of the names of this server: the request may come from a page that was tricked into sending it (DNS rebinding).',
-    next: 'Use the loopback address that the server printed, or start it with --public-url for another name.',
+      'Host or Origin is not a name of this server. A malicious page may have sent the request (DNS rebinding).',
+    next: 'Use the loopback address that the server printed, or start the server with --public-url for another name.',
   },
   throttled: {
     retryable: true,
     title: 'Too many requests',
-    meaning: 'The gateway or a quota slows this caller down.',
-    next: 'Wait as long as Retry-After says and send the request again.',
+    meaning: 'The caller exceeded the rate limit or the quota of the gateway.',
+    next: 'Wait for the seconds in Retry-After, then send the request again.',
   },
   headers_too_large: {
     retryable: false,
     title: 'The headers are too large',
-    meaning: 'The headers of the request are larger than 16 KiB together.',
+    meaning: 'The headers of the request are larger than 16 KiB in total.',
     next: 'Send fewer or shorter headers.',
   },
   internal: {
     retryable: true,
-    title: 'Something broke inside',
-    meaning: 'A fault that Bucket did not expect. What was stored before is untouched.',
-    next: 'Send the request again; if it stays, give request_id to whoever runs this deployment.',
+    title: 'Internal error',
+    meaning: 'Bucket met an unexpected error. Stored artifacts are not affected.',
+    next: 'Send the request again. If the error persists, give request_id to the operator of this deployment.',
   },
   unavailable: {
     retryable: true,
-    title: 'A store does not answer',
+    title: 'Storage is unavailable',
     meaning:
-      'The ledger or the blob store failed, throttled or took too long. It says nothing about whether an artifact is stored.',
-    next: 'Wait as long as Retry-After says and send the request again: every request is safe to repeat.',
+      'The ledger or the blob store failed, throttled or took too long. The artifact may or may not be stored.',
+    next: 'Wait for the seconds in Retry-After, then send the request again. Every request is safe to repeat.',
   },
   insufficient_storage: {
     retryable: false,
     title: 'The disk is full',
-    meaning: 'The folder of the local server has no room for these bytes. Nothing was stored.',
+    meaning: 'The disk of the data folder has no space for these bytes. Nothing was stored.',
     next: 'Free space on the disk of the data folder, then send the request again.',
   },
 }
@@ -223,7 +224,7 @@ export const ERRORS: { readonly [C in ErrorCode]: ErrorRule } = {
 export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(ERRORS, text)
 
 export interface BucketErrorOptions {
-  /** What to do, where the table's sentence can be said more precisely. */
+  /** A more precise next step than that of the table. */
   readonly next?: string
   /** Seconds to wait before a retry. */
   readonly retryAfter?: number

@@ -2,12 +2,13 @@
  * The blob endpoint: stands where S3 stands, and answers presigned requests on `/blobs/…` and `/parts/…`.
  * It knows no ledger and no caller: what is not signed for exactly this request is refused, before its body is asked for.
  */
-import { parseRange, wholeRange } from '../domain/byte-range.ts'
+import { wholeRange } from '../domain/byte-range.ts'
 import { digestFromHex } from '../domain/digest.ts'
 import type { BlobId } from '../domain/entry.ts'
 import { BucketError, type ErrorCode } from '../domain/errors.ts'
 import { ARTIFACT_CACHE_CONTROL, contentDisposition } from '../protocol/headers.ts'
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
+import { parseRange } from '../protocol/range.ts'
 import type { BlobStore, Clock } from '../repository/ports.ts'
 import { verifiedStream } from '../repository/verified-stream.ts'
 import type { FolderStaging } from './folder-staging.ts'
