@@ -34,7 +34,7 @@ export async function connect(
   const url = options.url ?? (environment[CLI_ENVIRONMENT.url] || undefined)
   if (url !== undefined && !(URL.canParse(url) && /^https?:\/\//i.test(url)))
     throw new UsageError(
-      `${JSON.stringify(url)} is no http or https address`,
+      `${JSON.stringify(url)} is not an http or https address`,
       'Give the root of the API, as in http://127.0.0.1:9470/v1.',
     )
   const auth = readAuth(options.auth ?? (environment[CLI_ENVIRONMENT.auth] || undefined), environment)
@@ -89,7 +89,7 @@ export function readAuth(kind: string | undefined, environment: CliContext['envi
     }
     default:
       throw new UsageError(
-        `${JSON.stringify(kind)} is no kind of authorization`,
+        `${JSON.stringify(kind)} is not a kind of authorization`,
         'Use none, iam, bearer or api-key.',
       )
   }

@@ -1,5 +1,5 @@
 /**
- * What a command gets from outside: streams, environment, the wish to stop, and the server that `serve` starts.
+ * A command's view of the outside: streams, environment, the stop signal, and the server that `serve` starts.
  * Only `bin/` knows the real ones.
  */
 import type { Readable, Writable } from 'node:stream'
@@ -21,7 +21,7 @@ export interface FolderDamage {
   readonly fault: 'missing' | 'wrong_size' | 'wrong_digest' | 'unreadable'
   /** Relative to the data folder. */
   readonly path: string
-  /** What was found instead; bytes. */
+  /** The size that was found instead; bytes. */
   readonly foundSize?: number
   readonly foundDigest?: Digest
 }

@@ -1,4 +1,4 @@
-/** `bucket digest`: the digest of local bytes. It asks nobody, and loads nothing that could. */
+/** `bucket digest`: the digest of local bytes. It sends no request. */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { Command } from 'commander'

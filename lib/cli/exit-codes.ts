@@ -1,5 +1,5 @@
 /**
- * What a command's exit says, once (the table in docs/cli.md). Scripts rely on it: a number never changes its meaning.
+ * The exit codes of the commands (the table in docs/cli.md). Scripts rely on them: a number never changes its meaning.
  * Every error code of the API has one, and the compiler holds that.
  */
 import { BucketError, type ErrorCode } from '../domain/errors.ts'
@@ -25,7 +25,7 @@ const BY_CODE: { readonly [C in ErrorCode]: number } = {
   digest_differs: EXIT.digestMismatch,
   unauthorized: EXIT.unauthorized,
   forbidden: EXIT.unauthorized,
-  route_not_found: EXIT.usage, // no command asks for what is no route: the address is wrong
+  route_not_found: EXIT.usage, // every command asks for existing routes, so the address is wrong
   version_not_found: EXIT.notFound,
   upload_not_found: EXIT.notFound,
   method_not_allowed: EXIT.unexpected,

@@ -46,7 +46,7 @@ export function addFolderCommands(program: Command, context: CliContext): void {
     .addHelpText(
       'after',
       `
-Files that are stored already are not sent again. The manifest comes last: nobody sees half a folder, and after an
+Files that are stored already are not sent again. The manifest comes last, so half a folder is never visible, and after an
 interruption the same command sends only what is missing.
 
 Examples:

@@ -1,4 +1,4 @@
-/** `bucket fsck`: whether a data folder still holds what its ledger says, and what it holds beside that. Changes nothing. */
+/** `bucket fsck`: compares a data folder with its ledger, and changes nothing. */
 import type { Command } from 'commander'
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
 import { formatRef } from '../domain/identifiers.ts'
@@ -30,7 +30,7 @@ export function addFsckCommand(program: Command, context: CliContext): void {
       'after',
       `
 Reports entries whose bytes are missing or wrong, and blobs that no entry names (they lost a race, or were never
-committed; nobody can fetch them). Nothing is changed. Without --verify only names and sizes are compared.
+committed; they cannot be fetched). It changes nothing. Without --verify only names and sizes are compared.
 
 Exits with ${EXIT.done} when every entry has its bytes, unreferenced blobs or not, and with ${EXIT.digestMismatch} when one has not, or when
 the ledger is damaged or missing.

@@ -19,7 +19,7 @@ export interface Shown extends Progress {
 
 export interface ProgressLine {
   report(progress: Shown): void
-  /** Says why nothing moves, until the next progress. */
+  /** Shows why no data arrives, until the next progress. */
   wait(reason: string): void
   clear(): void
 }
@@ -104,7 +104,7 @@ export function progressLine(
  * One line of at most `width` characters. What matters least is left out first: the bar, then the name, then the bytes.
  *
  * @param gained bytes since the phase began; bytes that an earlier run sent say nothing about speed.
- * @param note replaces rate and time left while nothing moves.
+ * @param note replaces rate and time left while no data arrives.
  */
 function describe(
   { name, phase, bytes, total, sent = 0 }: Shown,

@@ -1,4 +1,4 @@
-/** Runs one command line: parses it, does it, and turns whatever comes out into words and an exit code. */
+/** Runs one command line: parses it, runs the command, and turns its result or error into words and an exit code. */
 import { Command, CommanderError } from 'commander'
 import { addCheckCommand } from './check-command.ts'
 import type { CliContext } from './context.ts'
@@ -27,7 +27,7 @@ export async function run(args: readonly string[], context: CliContext): Promise
     await program.parseAsync(isKnown(program, args) ? args : args.slice(0, 1), { from: 'user' })
     return EXIT.done
   } catch (thrown) {
-    // What breaks because the user stopped the command is not a failure of its own.
+    // An error that follows from the user's stop is not a failure of its own.
     const error = signal.aborted ? signal.reason : thrown
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage
@@ -37,7 +37,7 @@ export async function run(args: readonly string[], context: CliContext): Promise
     if (error instanceof Interrupted) return failure.exit
     stderr.write(failureText(failure, hasColor(context)))
     if (args.includes('--json'))
-      await write(stdout, `${JSON.stringify(failureJson(failure))}\n`).catch(() => undefined) // nobody reads it
+      await write(stdout, `${JSON.stringify(failureJson(failure))}\n`).catch(() => undefined) // stdout is closed
     return failure.exit
   }
 }
@@ -60,7 +60,7 @@ function createProgram(context: CliContext): Command {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
-      // The help for whoever gave no command.
+      // The help when no command was given.
       writeErr: (text) => void stderr.write(text),
       // Errors are told by `run`, in their three parts.
       outputError: () => {},

@@ -120,17 +120,17 @@ export const isLoopback = (host: string): boolean =>
 const filled = (text: string): Result<string> => (text === '' ? err('is empty') : ok(text))
 
 const parseStore = (text: string): Result<'local' | 'aws'> =>
-  text === 'local' || text === 'aws' ? ok(text) : err(`${JSON.stringify(text)} is no store: local or aws`)
+  text === 'local' || text === 'aws' ? ok(text) : err(`${JSON.stringify(text)} is not a store: local or aws`)
 
 const parsePort = (text: string): Result<number> =>
   /^\d{1,5}$/.test(text) && Number(text) < 65_536
     ? ok(Number(text))
-    : err(`${JSON.stringify(text)} is no port: 0 to 65535`)
+    : err(`${JSON.stringify(text)} is not a port: 0 to 65535`)
 
 /** The paths of this server are fixed: a proxy that puts others before them would be told so in no URL that it gives out. */
 function parsePublicUrl(text: string): Result<URL> {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text))
-    return err(`${JSON.stringify(text)} is no http or https address`)
+    return err(`${JSON.stringify(text)} is not an http or https address`)
   const url = new URL(text)
   return ['/', API_ROOT, `${API_ROOT}/`].includes(url.pathname)
     ? ok(url)

@@ -1,12 +1,12 @@
 /**
- * Standard input that is what the caller gave. For a descriptor that is no file, pipe, socket or terminal Node makes an
- * empty stream: a folder, or a whole disk, would be stored as zero bytes, for ever.
+ * Standard input as the caller gave it. For a descriptor that isn't a file, pipe, socket or terminal, Node makes an empty
+ * stream: a folder, or a whole disk, would be stored permanently as zero bytes.
  */
 import { createReadStream, fstatSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 
 /**
- * @param stdin as `process.stdin`, which tells its descriptor whatever it is made of.
+ * @param stdin as `process.stdin`, which has its descriptor in every case.
  * @returns the same, or, where Node has no stream for it, the bytes of its descriptor: those of a disk, and the system's
  * own `EISDIR` for a folder.
  *

@@ -1,4 +1,4 @@
-/** `bucket uploads`: how far the upload of some bytes has got, and giving it up. An upload is found by ref and digest. */
+/** `bucket uploads`: shows the progress of an upload, or aborts it. An upload is found by ref and digest. */
 
 import type { Command } from 'commander'
 import type { Upload } from '../client/node.ts'
@@ -23,15 +23,15 @@ interface UploadsOptions extends ConnectionOptions, OutputOptions {
 export function addUploadsCommand(program: Command, context: CliContext): void {
   const command = program
     .command('uploads')
-    .description('show how far an upload has got, or give it up')
+    .description('show the progress of an upload, or abort it')
     .argument('<ref>', 'bucket_id/artifact_id/version@sha256:…, or without the digest and with --file')
     .option('--file <path>', 'the file that is uploaded: its digest is computed')
-    .option('--abort', 'give the upload up: what was sent is dropped')
+    .option('--abort', 'abort the upload and drop what was sent')
     .addHelpText(
       'after',
       `
-An upload goes on when \`bucket put\` runs again, on any host; it expires after a week. Exit 3: there is none;
-4: it cannot be given up, because it is being verified or committed.
+An upload continues when \`bucket put\` runs again, on any host; it expires after a week. Exit 3: there is no such
+upload; 4: it cannot be aborted, because it is being verified or committed.
 
 Examples:
   bucket uploads prod-models/llama-3-8b/v3.1.0@sha256:9f86d0…
@@ -57,8 +57,8 @@ async function uploads(
     const bucket = await connect(options, context, output)
     if (options.abort) {
       await bucket.abortUpload(ref, digest, context)
-      await output.result(`${formatRef(ref)}@${digest}\n`, { given_up: true, ref: formatRef(ref), digest })
-      output.remark('given up: what was sent is dropped')
+      await output.result(`${formatRef(ref)}@${digest}\n`, { aborted: true, ref: formatRef(ref), digest })
+      output.remark('aborted: what was sent is dropped')
       return
     }
     const upload = await bucket.upload(ref, digest, context)
@@ -80,7 +80,7 @@ async function digestOf(
   if (file === undefined || given !== undefined)
     throw new UsageError(
       given === undefined
-        ? `${formatRef(ref)} alone names no upload: there can be one for each digest`
+        ? `${formatRef(ref)} is not enough: there can be one upload for each digest`
         : 'the digest is given twice, after @ and by --file',
       'Write REF@sha256:<64 hex digits>, or REF --file FILE.',
     )

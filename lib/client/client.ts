@@ -25,7 +25,8 @@ import {
   type VerifiedStream,
   verifiedStream,
 } from './transfer/download.ts'
-import { type PutOptions, type PutResult, put, versionExists } from './transfer/put.ts'
+import { put, versionExists } from './transfer/put.ts'
+import type { PutOptions, PutResult } from './transfer/put-options.ts'
 import { type ByteStream, blobSource, bytesSource, type Source } from './transfer/source.ts'
 
 /** Where a server listens unless it is told otherwise. */
@@ -36,11 +37,11 @@ export interface BucketClientOptions {
   readonly url?: string | URL | undefined
   /** Left out: IAM for an `execute-api` address, nothing for any other. */
   readonly auth?: Auth | undefined
-  /** Sent as `X-Api-Key` to the API, and to nobody else, beside what `auth` sends. */
+  /** Sent as `X-Api-Key` to the API alone, in addition to what `auth` sends. */
   readonly apiKey?: string | undefined
   readonly retry?: Partial<RetryPolicy> | undefined
   readonly timeouts?: Partial<Timeouts> | undefined
-  /** Told of every answer, failed request and retry, for logs and displays. */
+  /** Called for every answer, failed request and retry, for logs and displays. */
   readonly onEvent?: OnEvent | undefined
 }
 
@@ -53,7 +54,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What can be stored. A stream is read to its end first; a `Source` of one's own is opened as often as needed, then disposed of. */
+/** Sources of bytes. A stream is read to its end first; a custom `Source` is opened as often as needed, then disposed of. */
 export type PutSource = Blob | Uint8Array | ByteStream | Source
 
 /**
@@ -68,7 +69,7 @@ export class BucketClient {
   #service: Service | undefined
 
   /**
-   * @throws TypeError when the address is none of HTTP or holds more than the root, when a token or key cannot stand in a
+   * @throws TypeError when the address is not an HTTP address or holds more than the root, when a token or key cannot stand in a
    * header, or when the region or the credentials of `iam` cannot be known.
    */
   constructor(platform: Platform, options: BucketClientOptions = {}) {
@@ -88,9 +89,9 @@ export class BucketClient {
   }
 
   /**
-   * Stores bytes under a reference (docs/http-api.md, sections 4 and 7): in one request up to 64 MiB where the front takes
-   * that, else by an upload, which the same call of any process on any host finds again and goes on with. They are read
-   * twice, for the digest goes ahead of them; a stream, which can be read only once, is therefore spooled: to a temporary
+   * Stores bytes under a reference (docs/http-api.md, sections 4 and 7): in one request up to 64 MiB where the API takes
+   * that, else by an upload, which the same call of any process on any host finds again and continues. They are read
+   * twice, because the digest is sent before them; a stream, which can be read only once, is therefore spooled: to a temporary
    * file in Node, to a Blob in a browser.
    *
    * @returns the entry, and `created: false` when the same bytes were there already.
@@ -137,7 +138,7 @@ export class BucketClient {
   }
 
   /**
-   * What is stored under many refs, without computing or sending anything.
+   * Looks up many refs at once, without computing or sending anything.
    *
    * @param refs each a ref, or a ref with the digest to compare with.
    * @returns one result for each, in the same order: `absent`, `identical`, `different`, or `stored` without a digest.
@@ -169,7 +170,7 @@ export class BucketClient {
   }
 
   /**
-   * Gives an upload up: what was sent is dropped.
+   * Aborts an upload and drops what was sent.
    *
    * @throws BucketError `upload_not_found`; `upload_conflict` while it is verified or once it is committed; NetworkError.
    */
@@ -191,10 +192,10 @@ export class BucketClient {
   }
 
   /**
-   * What this front is and takes (docs/http-api.md, section 2). The answer is kept; until there is one every caller asks
+   * The service document: what this API is and accepts (docs/http-api.md, section 2). The answer is kept; until there is one every caller asks
    * for itself, so that one who stops leaves no request behind and takes none from another.
    *
-   * @throws BucketError as any request can; NetworkError, `unexpected_response` where the address is no Bucket's.
+   * @throws BucketError as any request can; NetworkError, `unexpected_response` where the address is not that of a Bucket API.
    */
   async service({ signal }: CallOptions = {}): Promise<Service> {
     this.#service ??= decodeService(

@@ -16,7 +16,7 @@ import { type PushCalls, type PushOptions, type PushResult, push } from './node/
 import { createSha256 } from './node/sha256.ts'
 import { hashSource } from './transfer/artifact-hash.ts'
 import type { TransferOptions } from './transfer/progress.ts'
-import type { PutOptions, PutResult } from './transfer/put.ts'
+import type { PutOptions, PutResult } from './transfer/put-options.ts'
 import { type ByteStream, readStream, type Source } from './transfer/source.ts'
 
 export { FolderError } from './folder/folder-error.ts'

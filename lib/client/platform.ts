@@ -2,10 +2,15 @@
  * What differs between Node and a browser, in one place: how requests are sent, how SHA-256 is computed, how a stream
  * is spooled, where AWS credentials come from.
  */
-import type { AwsCredentials } from './api/auth.ts'
 import type { Transport } from './api/transport.ts'
 import type { TransferOptions } from './transfer/progress.ts'
 import type { ByteStream, Source } from './transfer/source.ts'
+
+export interface AwsCredentials {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken?: string | undefined
+}
 
 /** A SHA-256 under way. */
 export interface Sha256 {

@@ -1,10 +1,10 @@
-/** What both public entries show beside the client itself: the words of the domain, errors, and the types of options. */
+/** The exports of both public entries in addition to the client: domain values, errors, and the types of options. */
 export { type Digest, parseDigest } from '../domain/digest.ts'
 export type { Entry } from '../domain/entry.ts'
 export { BucketError, type ErrorCode, isBucketError } from '../domain/errors.ts'
 export { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
 export { artifactRef, parseRef } from '../domain/refs.ts'
-export type { Auth, AwsCredentials } from './api/auth.ts'
+export type { Auth } from './api/auth.ts'
 export type { Service } from './api/decode.ts'
 export type { ClientEvent, OnEvent } from './api/events.ts'
 export { NetworkError, type NetworkErrorKind } from './api/network-error.ts'
@@ -18,8 +18,9 @@ export {
   type PutSource,
   type RefInput,
 } from './client.ts'
+export type { AwsCredentials } from './platform.ts'
 export type { CheckResult } from './transfer/check.ts'
 export type { GetOptions, VerifiedStream } from './transfer/download.ts'
 export type { OnProgress, Phase, Progress, TransferOptions } from './transfer/progress.ts'
-export type { PutOptions, PutResult } from './transfer/put.ts'
+export type { PutOptions, PutResult } from './transfer/put-options.ts'
 export { type ByteStream, type Source, SourceChangedError } from './transfer/source.ts'

@@ -44,7 +44,7 @@ export interface ApiClient extends Omit<ApiClientOptions, 'authorize' | 'root'> 
   json(request: ApiRequest): Promise<JsonObject>
   /**
    * One GET of an address that the server handed out, with these headers and no others. Only a path, which is this
-   * front's own, is authorized like any request to it; an absolute address gets nothing of the caller's.
+   * API's own, is authorized like any request to it; an absolute address gets nothing of the caller's.
    */
   follow(
     address: string,
@@ -148,13 +148,13 @@ const isUnder = (root: string, path: string): boolean =>
 
 function parseUrl(address: string, base: URL): URL {
   if (!URL.canParse(address, base.href))
-    throw new NetworkError('unexpected_response', 'the server handed out an address that is none')
+    throw new NetworkError('unexpected_response', 'the server sent an invalid address')
   return new URL(address, base.href)
 }
 
 /**
  * @param url the root, `…/v1`, of http or https.
- * @throws TypeError when it is no such address, or has credentials, a query or a fragment, none of which is told.
+ * @throws TypeError for another address, and for one with credentials, a query or a fragment, which the message leaves out.
  */
 export function apiRoot(url: string | URL): URL {
   const root = new URL(String(url))

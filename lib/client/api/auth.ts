@@ -3,18 +3,12 @@
  * targets get none of this, because stores refuse them and others must not learn them.
  */
 import { digestHex, EMPTY_DIGEST } from '../../domain/digest.ts'
-import type { Platform } from '../platform.ts'
-
-export interface AwsCredentials {
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
-  readonly sessionToken?: string | undefined
-}
+import type { AwsCredentials, Platform } from '../platform.ts'
 
 export type Auth =
   | { readonly kind: 'none' }
   | { readonly kind: 'bearer'; readonly token: string }
-  /** The key and nothing else; `BucketClientOptions.apiKey` sends one beside other credentials. */
+  /** The key and nothing else; `BucketClientOptions.apiKey` sends one in addition to other credentials. */
   | { readonly kind: 'api-key'; readonly key: string }
   | {
       readonly kind: 'iam'
@@ -45,8 +39,8 @@ export const authForHost = (root: URL): Auth =>
   EXECUTE_API.test(root.hostname) ? { kind: 'iam' } : { kind: 'none' }
 
 /**
- * @param apiKey a key of a gateway's usage plan, which is asked for beside whatever else authorizes. It is put among the
- * headers first, so that a signature covers it and nobody on the way can change it.
+ * @param apiKey a key of a gateway's usage plan, which it requires in addition to other authorization. It is added to
+ * the headers first, so that a signature covers it and a proxy cannot change it.
  * @throws TypeError when the region or the credentials of `iam` cannot be known, or when a token or key cannot stand in a header.
  */
 export function authorizer(auth: Auth, root: URL, platform: Platform, apiKey?: string): Authorize {
@@ -80,7 +74,7 @@ function authorizerOf(auth: Auth, root: URL, platform: Platform): Authorize {
   }
 }
 
-/** Visible ASCII with spaces inside: all that arrives as it was sent, whoever is on the way (RFC 9110, section 5.5). */
+/** Visible ASCII with spaces inside: every proxy passes these on unchanged (RFC 9110, section 5.5). */
 const SENDABLE = /^[!-~](?:[ -~]*[!-~])?$/
 
 function assureSendable(what: string, secret: string): void {

@@ -5,7 +5,7 @@
 
 /**
  * @param ms milliseconds to wait.
- * @param expired makes the error when they are over; whoever holds the connection also closes it there.
+ * @param expired makes the error when they are over, and closes the connection.
  */
 export function within<T>(ms: number, wait: Promise<T>, expired: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {

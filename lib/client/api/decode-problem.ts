@@ -9,7 +9,7 @@ import { parseJsonObject, readText } from './decode.ts'
 import { NetworkError } from './network-error.ts'
 import type { IncomingResponse, Timeouts } from './transport.ts'
 
-/** What a status means when nothing of Bucket's own says more. */
+/** The meaning of a status without a problem document of Bucket. */
 const MEANINGS: { readonly [status: number]: 'unauthorized' | 'forbidden' | 'throttled' | 'unavailable' } = {
   401: 'unauthorized',
   403: 'forbidden',
@@ -23,7 +23,7 @@ const MEANINGS: { readonly [status: number]: 'unauthorized' | 'forbidden' | 'thr
  * Reads the body of a refusal.
  *
  * @param where the URL that was asked, as it may be shown.
- * @returns the error to throw: `NetworkError` `unexpected_response` when nothing says what the status means.
+ * @returns the error to throw: `NetworkError` `unexpected_response` when the status has no known meaning.
  */
 export async function decodeProblem(
   response: IncomingResponse,

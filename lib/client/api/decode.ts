@@ -14,7 +14,7 @@ const MAX_JSON_BYTES = 16 * 1024 * 1024
 
 export type JsonObject = { readonly [member: string]: unknown }
 
-/** What the client uses of the service document (docs/http-api.md, section 2). */
+/** The part of the service document that the client uses (docs/http-api.md, section 2). */
 export interface Service {
   readonly apiVersion: string
   readonly limits: {
@@ -47,7 +47,7 @@ export async function readText(response: IncomingResponse, timeouts: Timeouts): 
   for await (const chunk of response.body) {
     size += chunk.byteLength
     if (size > MAX_JSON_BYTES) throw unexpectedResponse('more JSON than any answer of Bucket has')
-    // Whoever leaves the loop closes the connection; a wait for the next bytes is bounded by the transport.
+    // Leaving the loop closes the connection; the transport bounds the wait for the next bytes.
     if (performance.now() - began > jsonMs(timeouts, size))
       throw new NetworkError('stalled', `the answer comes too slowly: ${size} bytes so far`)
     text += decoder.decode(chunk, { stream: true })
@@ -55,7 +55,7 @@ export async function readText(response: IncomingResponse, timeouts: Timeouts): 
   return text + decoder.decode()
 }
 
-/** @returns nothing when `text` is no JSON, or JSON of anything but an object. */
+/** @returns undefined unless `text` is a JSON object. */
 export function parseJsonObject(text: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(text)
@@ -68,7 +68,7 @@ export function parseJsonObject(text: string): JsonObject | undefined {
 /**
  * Reads the body of an answer that is to be a JSON object.
  *
- * @throws NetworkError `unexpected_response` when it is none; what `readText` throws.
+ * @throws NetworkError `unexpected_response` when it is not one; what `readText` throws.
  */
 export async function readJson(response: IncomingResponse, timeouts: Timeouts): Promise<JsonObject> {
   const value = parseJsonObject(await readText(response, timeouts))
@@ -109,7 +109,7 @@ export const aboutAnother = (asked: string, told: string) =>
  * Reads a page of a list (docs/http-api.md, section 6).
  *
  * @returns its entries, none in an empty page, and `nextCursor`, null on the last page.
- * @throws NetworkError `unexpected_response` when it is no page; what `decodeEntry` throws.
+ * @throws NetworkError `unexpected_response` when it is not a page; what `decodeEntry` throws.
  */
 export function decodePage(value: JsonObject): { entries: Entry[]; nextCursor: string | null } {
   const { versions, next_cursor: cursor } = value
@@ -118,7 +118,7 @@ export function decodePage(value: JsonObject): { entries: Entry[]; nextCursor: s
   return { entries: versions.map(decodeEntry), nextCursor: cursor }
 }
 
-/** @throws NetworkError `unexpected_response` when it is no service document (docs/http-api.md, section 2). */
+/** @throws NetworkError `unexpected_response` when it is not a service document (docs/http-api.md, section 2). */
 export function decodeService(value: JsonObject): Service {
   const { service, api_version: apiVersion, limits } = value
   if (service !== 'bucket' || typeof apiVersion !== 'string' || !isObject(limits))
@@ -173,4 +173,4 @@ export const isObject = (value: unknown): value is JsonObject =>
 
 /** @param what the answer has, or lacks: the end of a sentence, without anything secret. */
 export const unexpectedResponse = (what: string) =>
-  new NetworkError('unexpected_response', `the answer is none of Bucket's: it has ${what}`)
+  new NetworkError('unexpected_response', `unexpected response: it has ${what}. Is this a Bucket API?`)

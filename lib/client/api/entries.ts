@@ -1,4 +1,4 @@
-/** One entry, and all entries of one artifact. Whatever the server says is checked to be about what was asked. */
+/** One entry, and all entries of one artifact. Every answer is checked to be about what was asked for. */
 import type { Entry } from '../../domain/entry.ts'
 import { isBucketError } from '../../domain/errors.ts'
 import { type ArtifactKey, type ArtifactRef, formatArtifactKey } from '../../domain/identifiers.ts'
@@ -8,7 +8,7 @@ import type { ApiClient } from './api-client.ts'
 import { aboutAnother, decodeEntryOf, decodePage } from './decode.ts'
 import { NetworkError } from './network-error.ts'
 
-/** @throws BucketError `version_not_found`, and whatever a request can meet. */
+/** @throws BucketError `version_not_found`, and the errors of any request. */
 export async function getEntry(
   api: ApiClient,
   ref: ArtifactRef,

@@ -1,5 +1,5 @@
 /**
- * No answer, or none that is Bucket's: the other half of what can go wrong, beside `BucketError`.
+ * A missing answer, or one that is not Bucket's: every failure that is not a `BucketError`.
  * Messages name an origin and a path, never a query: presigned queries are secrets.
  */
 

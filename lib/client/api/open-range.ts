@@ -1,6 +1,6 @@
 /**
- * Opens the bytes of an artifact from some byte on, wherever they are: at the front, behind its redirect, or behind
- * the request that `download` hands out. Each call asks the front anew, so that an expired URL costs one more question.
+ * Opens the bytes of an artifact from some byte on: from the API itself, from the target of its redirect, or with the
+ * request that `download` returns. Each call asks the API again, so an expired URL costs one more request.
  */
 import { type Digest, parseDigest } from '../../domain/digest.ts'
 import { BucketError } from '../../domain/errors.ts'
@@ -26,7 +26,7 @@ export interface Opened {
  * `If-Range` would, and a front that redirects refuses `If-Range` (docs/http-api.md, section 5).
  *
  * @param start the first byte wanted.
- * @param end behind the last byte wanted; nothing for all that follow.
+ * @param end after the last byte wanted; undefined for all that follow.
  */
 export async function openRange(
   api: ApiClient,
@@ -108,7 +108,7 @@ function opened(
         )
       return { digest, size, from: start, response }
     }
-    // The store's own words mean nothing here: an expired URL, a throttled or a failing store are all worth asking anew.
+    // The store's own status is not interpreted: an expired URL, a throttled or a failing store are all worth another attempt.
     default:
       throw refuse(
         BucketError.unavailable(`the store that holds the bytes answered ${response.status}`, undefined, 0),
@@ -123,7 +123,7 @@ export const digestDiffers = (ref: ArtifactRef, stored: Digest, expected: Digest
     storedDigest: stored,
   })
 
-/** What the answer says that the bytes are called (docs/http-api.md, section 5): of the headers it alone tells of the reference. */
+/** The file name in the answer (docs/http-api.md, section 5): the only header that names the reference. */
 const fileName = (disposition: string | null): string | undefined =>
   /;\s*filename="([^"]*)"/i.exec(disposition ?? '')?.[1]
 

@@ -15,7 +15,7 @@ export interface RetryPolicy {
   readonly maxDelayMs: number
   /** A longer `Retry-After` is not waited for: the failure is reported instead. Milliseconds. */
   readonly maxRetryAfterMs: number
-  /** Milliseconds without progress that a transfer survives once bytes have arrived, whatever the number of attempts. */
+  /** Milliseconds without progress that a transfer survives once bytes have arrived, for any number of attempts. */
   readonly patienceMs: number
 }
 
@@ -36,7 +36,7 @@ export interface Retrier {
 /**
  * @param failures how many attempts have failed so far, at least 1.
  * @param random a number from 0 to 1: spreads delays over the upper half of their range, so that clients do not return in step.
- * @returns milliseconds to wait before the next attempt, or undefined if there must be none.
+ * @returns milliseconds to wait before the next attempt, or undefined if it must not be repeated.
  */
 export function retryDelay(
   policy: RetryPolicy,

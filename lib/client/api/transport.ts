@@ -39,7 +39,7 @@ export interface IncomingResponse {
   readonly headers: Headers
   /** The bytes of the body, once; throws `NetworkError` when they stall or break off. */
   readonly body: AsyncIterable<Uint8Array>
-  /** Gives up the body. Everyone who does not read it calls this. */
+  /** Gives up the body. A caller that does not read the body must call this. */
   discard(): void
 }
 
@@ -47,12 +47,12 @@ export interface Transport {
   /** False where a redirect cannot be looked at (`fetch` in browsers hides its target). */
   readonly seesRedirects: boolean
   /**
-   * @throws NetworkError when no answer came; the reason of `signal` when it was aborted; whatever the body's source throws.
+   * @throws NetworkError when no answer came; the reason of `signal` when it was aborted; the error of the body's source.
    */
   send(request: OutgoingRequest): Promise<IncomingResponse>
 }
 
-/** What the system may still hold of a body when its last write has left, and how slow a line may be to carry it. */
+/** The system may still hold this much of a body after its last write, and a line may be this slow to carry it. */
 const BUFFERED_BYTES = 4 * 1024 * 1024
 const SLOW_BYTES_PER_MS = 32
 

@@ -53,11 +53,11 @@ export interface Upload {
 
 /** An upload as the one who sends its bytes sees it. */
 export interface BegunUpload extends Upload {
-  /** What stores the bytes, in single mode while they are awaited. */
+  /** The request that stores the bytes, in single mode while they are expected. */
   readonly request: Presigned | undefined
 }
 
-/** @throws NetworkError `unexpected_response` when it is no upload, or none of this reference and digest. */
+/** @throws NetworkError `unexpected_response` when it is not an upload of this reference and digest. */
 export function decodeUpload(value: JsonObject, ref: ArtifactRef, digest: Digest): BegunUpload {
   const { bucket_id, artifact_id, version, mode, state, expires_at: expiresAt } = value
   const isNamed = bucket_id === ref.bucketId && artifact_id === ref.artifactId && version === ref.version
@@ -101,13 +101,13 @@ function decodeReceived(value: unknown, mode: UploadMode): boolean | readonly Re
   })
 }
 
-/** Why it failed; a problem that nobody knows is one that can be tried anew. */
+/** Why it failed; an unknown problem can be tried again. */
 function decodeFailure(problem: unknown): BucketError {
   const told = isObject(problem) ? decodeProblem(problem) : undefined
   return told ?? BucketError.unavailable('the upload failed, and the server does not say why')
 }
 
-/** @throws NetworkError `unexpected_response` when it is no request to store bytes (docs/http-api.md, section 7.1). */
+/** @throws NetworkError `unexpected_response` when it is not a request to store bytes (docs/http-api.md, section 7.1). */
 export function decodePresigned(value: unknown): Presigned {
   if (!isObject(value) || typeof value.url !== 'string' || value.method !== 'PUT')
     throw unexpectedResponse('no presigned request')

@@ -7,7 +7,7 @@ import { NetworkError, shownUrl } from '../api/network-error.ts'
 import { answerMs, type IncomingResponse, type OutgoingRequest, type Transport } from '../api/transport.ts'
 import { exactLength, readStream, type Source } from '../transfer/source.ts'
 
-/** @returns a transport that sees no redirects: whoever uses it asks `download` for the bytes (docs/http-api.md, section 5). */
+/** @returns a transport that sees no redirects: its user asks `download` for the bytes (docs/http-api.md, section 5). */
 export function fetchTransport(): Transport {
   return { seesRedirects: false, send }
 }

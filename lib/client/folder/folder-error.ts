@@ -1,4 +1,4 @@
-/** What can be wrong with a folder that is pushed or pulled, apart from the network and the store. */
+/** Errors of a folder that is pushed or pulled, apart from those of the network and the store. */
 
 export type FolderErrorCode =
   /** A local folder has something that no manifest can describe. */

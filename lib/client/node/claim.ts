@@ -1,7 +1,7 @@
 /**
  * Unfinished files and folders that survive the process that works on them. A free one is named by a digest alone. A
  * process takes it by renaming it to a name with its own identity, which only one process can win, and gives it back the
- * same way. What a killed process left is free as soon as that process is gone.
+ * same way. The work of a killed process is free as soon as that process is gone.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 
-/** Unfinished work that nobody continued for this long is removed. Milliseconds. */
+/** Unfinished work that was not continued for this long is removed. Milliseconds. */
 const STALE_MS = 7 * 24 * 3600 * 1000
 /** Work of a process on another machine counts as free after this long without a write. Milliseconds. */
 const FOREIGN_IDLE_MS = 3600 * 1000

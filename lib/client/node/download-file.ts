@@ -19,7 +19,7 @@ export interface DownloadOptions extends GetOptions {
   readonly force?: boolean | undefined
   /** Where partial files are kept; next to the target when left out. On the same file system. */
   readonly partialFolder?: string | undefined
-  /** Told of the partial file that a download leaves when it fails or is stopped. */
+  /** Called with the partial file that a download leaves when it fails or is stopped. */
   readonly onKept?: ((kept: KeptPartial) => void) | undefined
 }
 

@@ -9,7 +9,7 @@ import { type ByteStream, readStream, type Source, SourceChangedError } from '..
 import { createSha256 } from './sha256.ts'
 
 /**
- * Opens a file; what is no regular file (a pipe, a device) is spooled, and so is a file whose size says that it is empty
+ * Opens a file. A pipe or a device is spooled, and so is a file whose size says that it is empty
  * where it is not: the bytes of `/proc` are made when they are read.
  *
  * @throws the system's error when it cannot be opened, also for a folder.

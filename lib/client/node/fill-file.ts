@@ -1,6 +1,6 @@
 /**
  * Writes the missing bytes of a download into its partial file: a large artifact by several ranges at once, each at its
- * place. Every byte is hashed, in order, behind the ranges that are still arriving.
+ * place. Every byte is hashed, in order, while later ranges are still arriving.
  */
 import type { FileHandle } from 'node:fs/promises'
 import type { ArtifactRef } from '../../domain/identifiers.ts'
@@ -18,7 +18,7 @@ const RANGE_BYTES = 32 * MIB
 const READ_BYTES = MIB
 
 /**
- * Granules are written whole and once: what was hashed is what the file holds, whatever a server sends later.
+ * Granules are written whole and once: the file keeps exactly the bytes that were hashed, even if a server sends others later.
  *
  * @returns the SHA-256 of the filled file, 64 hex digits.
  * @throws BucketError `digest_mismatch` when more bytes arrive than the artifact has; what the download throws; the

@@ -10,7 +10,7 @@ import { claim, claimedPath, freePath, hasUnfinished, removeStale } from './clai
 
 export const GRANULE_BYTES = MIB
 
-/** Only its owner reads a partial file, since it may replace a file that nobody else may read. */
+/** Only its owner reads a partial file, since it may replace a private file. */
 const OWNER_ONLY = 0o600
 
 const SUFFIX = '.bucket-partial'
@@ -95,7 +95,7 @@ export class PartialFile {
     await this.handle.write(this.#marks, granule, 1, this.#size + granule)
   }
 
-  /** What is still to be fetched, in order, in spans of at most `most` bytes that begin at a granule. */
+  /** The spans that are still to be fetched, in order, of at most `most` bytes that begin at a granule. */
   missing(most: number): ByteSpan[] {
     const spans: ByteSpan[] = []
     for (let at = 0; at < this.#marks.length; at++) {

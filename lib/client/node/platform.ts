@@ -1,6 +1,5 @@
 /** The platform of Node: its own HTTP, its own SHA-256, temporaries on disk, the credentials that AWS tools find. */
-import type { AwsCredentials } from '../api/auth.ts'
-import type { Platform } from '../platform.ts'
+import type { AwsCredentials, Platform } from '../platform.ts'
 import { spool } from './file-source.ts'
 import { createSha256 } from './sha256.ts'
 import { nodeTransport } from './transport.ts'
@@ -13,7 +12,7 @@ export function nodePlatform(): Platform {
     sha256: createSha256,
     spool,
     async awsCredentials() {
-      // Loaded late: nobody else should wait for it. The provider keeps what it found until that expires.
+      // Loaded late, because other kinds of authorization do not need it. The provider keeps what it found until that expires.
       const { defaultProvider } = await import('@aws-sdk/credential-provider-node')
       credentials ??= defaultProvider()
       return await credentials()

@@ -46,7 +46,7 @@ export interface PullOptions extends TransferOptions {
   readonly force?: boolean | undefined
   /** Files at once; 8 when left out. */
   readonly parallel?: number | undefined
-  /** Told of the staging folder that a pull leaves when it fails or is stopped. */
+  /** Called with the staging folder that a pull leaves when it fails or is stopped. */
   readonly onKept?: ((kept: KeptPartial) => void) | undefined
 }
 
@@ -282,7 +282,7 @@ async function makeFolders(tree: string, files: readonly { readonly path: string
   for (const folder of folders) await mkdir(join(tree, folder), { recursive: true })
 }
 
-/** Whoever may read it may execute it. */
+/** Everyone who may read the file may execute it. */
 async function makeExecutable(location: string): Promise<void> {
   const { mode } = await stat(location)
   await chmod(location, (mode & 0o777) | ((mode & 0o444) >> 2))

@@ -18,7 +18,7 @@ import {
 import { runAtOnce } from '../transfer/adaptive-concurrency.ts'
 import { type ArtifactDigests, hashSource } from '../transfer/artifact-hash.ts'
 import type { TransferOptions } from '../transfer/progress.ts'
-import type { PutOptions, PutResult } from '../transfer/put.ts'
+import type { PutOptions, PutResult } from '../transfer/put-options.ts'
 import { bytesSource, type Source } from '../transfer/source.ts'
 import { DigestCache, defaultCacheFolder } from './digest-cache.ts'
 import { fileSource } from './file-source.ts'

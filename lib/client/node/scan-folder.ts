@@ -1,4 +1,4 @@
-/** What a local folder holds, as a manifest describes it. Reads names and sizes, no bytes. */
+/** Lists a local folder as a manifest describes it. Reads names and sizes, no bytes. */
 import type { Dirent, Stats } from 'node:fs'
 import { readdir, readlink, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -80,7 +80,7 @@ export async function scanFolder(folder: string, options: ScanOptions): Promise<
   )
 }
 
-/** Names are bytes for the system. What is not UTF-8 would be replaced unnoticed, and then not be found. */
+/** Names are bytes for the system. Node replaces those that are not UTF-8 without notice, and the replaced name does not exist. */
 async function names(folder: string): Promise<{ item: Dirent; isValid: boolean }[]> {
   const items = await readdir(folder, { withFileTypes: true })
   if (!items.some(({ name }) => name.includes('\ufffd')))

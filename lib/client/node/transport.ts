@@ -27,7 +27,7 @@ export function nodeTransport(): Transport {
     async send(request) {
       const { protocol } = request.url
       if (protocol !== 'http:' && protocol !== 'https:')
-        throw new NetworkError('unexpected_response', `${protocol}// is no way to reach Bucket`)
+        throw new NetworkError('unexpected_response', `${protocol}// is not a way to reach Bucket`)
       return await exchange(request, protocol === 'http:' ? http : https, agents[protocol])
     },
   }
@@ -62,7 +62,7 @@ async function exchange(
       answer = message
       resolve(message)
     })
-    // Stays for the life of the request: after the answer, a late write error has nobody else to go to.
+    // Stays for the life of the request: after the answer, a late write error has no other listener.
     outgoing.on('error', reject)
   })
   answered.catch(() => {})
@@ -107,7 +107,7 @@ async function exchange(
   }
 }
 
-/** Resolves when the body may be sent, or is no longer wanted. A server that says nothing gets it all the same. */
+/** Resolves when the body may be sent, or is no longer wanted. A silent server gets it after a moment. */
 async function mayContinue(
   outgoing: http.ClientRequest,
   answered: Promise<unknown>,
@@ -155,7 +155,7 @@ async function sendBody(
   outgoing.end()
 }
 
-/** Keeps a failure of the source apart from those of the network: a file that cannot be read is no reason to try again. */
+/** Keeps a failure of the source apart from those of the network: a file that cannot be read is not worth another attempt. */
 class SourceFailure extends Error {}
 
 async function* markingFailures(body: Source): AsyncGenerator<Uint8Array, void> {
@@ -196,7 +196,7 @@ function response(
       throw translate(error, 'broke off its answer')
     } finally {
       settled()
-      // A connection with half a request or half an answer on it serves nobody else.
+      // A connection with half a request or half an answer on it serves no other request.
       if (!ended || !outgoing.writableFinished) outgoing.destroy()
     }
   }
@@ -231,7 +231,7 @@ const UNREACHABLE: { readonly [code: string]: string } = {
 /** What OpenSSL makes of an answer that is not TLS: its first bytes, read as a version or a length. */
 const NOT_TLS = /wrong.version.number|packet.length.too.long/i
 
-/** Errors of TLS carry OpenSSL's own line; what it says is behind the name of the function. */
+/** Errors of TLS carry OpenSSL's own line; the reason follows the name of the function. */
 const tlsReason = ({ message }: Error): string => /:SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message
 
 function networkError(error: NodeJS.ErrnoException, where: string, brokeOff: string): NetworkError {

@@ -63,7 +63,7 @@ export class ArtifactHash {
 const isInParts = (size: number): boolean => size > SINGLE_BY_DEFAULT_BYTES
 
 /**
- * What is known of a source already, else what reading all of it gives.
+ * The digests of a source: those that it carries, else computed by reading all of it.
  *
  * @param withParts whether the digests of parts are needed.
  * @throws SourceChangedError when the bytes are no longer those that were hashed when the source was made, or not as many

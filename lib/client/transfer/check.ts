@@ -1,4 +1,4 @@
-/** What is stored under refs, without computing or sending anything. */
+/** Looks up many refs at once, without computing or sending anything. */
 import type { Digest } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
 import type { ArtifactRef } from '../../domain/identifiers.ts'
@@ -8,7 +8,7 @@ import { runAtOnce } from './adaptive-concurrency.ts'
 
 export interface CheckResult {
   readonly ref: ArtifactRef
-  /** What was asked for, where a digest was given. */
+  /** The digest to compare with, where one was given. */
   readonly digest: Digest | undefined
   /** `stored` where no digest was given to compare with. */
   readonly state: 'absent' | 'identical' | 'different' | 'stored'

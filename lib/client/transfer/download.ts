@@ -13,11 +13,11 @@ import { isRetryable, pause, retryDelay, retrying, transferRetryDelay } from '..
 import type { OnProgress, TransferOptions } from './progress.ts'
 
 export interface GetOptions extends TransferOptions {
-  /** What the bytes must be, `sha256:…`; without it, whatever the entry says. */
+  /** What the bytes must be, `sha256:…`; without it, those of the entry. */
   readonly digest?: string | undefined
 }
 
-/** What the entry says of the bytes. */
+/** Digest and size as the entry has them. */
 export interface Expected {
   readonly digest: Digest
   /** Bytes. */
@@ -36,7 +36,7 @@ export interface Download extends Expected {
   /**
    * The bytes from `start` up to, not including, `end`, over as many connections as it takes. They are not verified.
    *
-   * @throws RangesIgnoredError when the server sends bytes from the first one on, whatever is asked for.
+   * @throws RangesIgnoredError when the server sends bytes from the first one on for every range.
    */
   read(start: number, end: number, options: ReadOptions): AsyncGenerator<Uint8Array, void>
   /** Drops the rest of the bytes at once, also if none was read or some are being waited for. */

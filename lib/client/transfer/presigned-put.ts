@@ -1,5 +1,5 @@
 /**
- * Brings bytes into the store with the requests that the server hands out. What the store's answers mean is
+ * Brings bytes into the store with the requests that the server hands out. The meaning of the store's answers is in
  * docs/http-api.md, section 7.1; its words are its own and are not read.
  */
 
@@ -44,7 +44,7 @@ export async function deliver(
   { body, sha256, request, onSent, onBusy }: Delivery,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  // A break in a transfer of hours is no reason to end it: twice the patience of a single request.
+  // A break in a transfer of hours must not end it: twice the patience of a single request.
   const policy = { ...api.retry, attempts: api.retry.attempts * 2 }
   let failures = 0
   let refusals = 0
@@ -82,7 +82,7 @@ const forbidden = () =>
     'the store refuses the requests that the server signs',
     {},
     {
-      next: 'Check the clocks of the server and of its store; if they are right, tell whoever runs this deployment.',
+      next: 'Check the clocks of the server and of its store; if they are right, tell the operator of this deployment.',
     },
   )
 

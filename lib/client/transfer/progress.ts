@@ -1,4 +1,4 @@
-/** What a long transfer reports while it runs. */
+/** The progress that a long transfer reports. */
 
 export type Phase = 'hashing' | 'uploading' | 'verifying' | 'committed' | 'downloading'
 
@@ -8,7 +8,7 @@ export interface Progress {
   readonly bytes: number
   /** Bytes to do in this phase; nothing where the end is not known yet (a stream that is being spooled). */
   readonly total: number | undefined
-  /** While uploading: bytes that have left, acknowledged or not. What is not may have to leave again. */
+  /** While uploading: bytes that have left, acknowledged or not. Those that are not acknowledged may have to be sent again. */
   readonly sent?: number
   /** Of several files at once. */
   readonly files?: { readonly done: number; readonly total: number }

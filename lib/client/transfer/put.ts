@@ -1,6 +1,6 @@
 /**
- * Store: hash, look whether there is anything to send, send. What is there already with the same bytes is a success.
- * The way is chosen by size and by what the front says of itself: one request body, or an upload that can be resumed.
+ * Store: hash, look whether there is anything to send, send. The same bytes under the same ref are a success.
+ * The way is chosen by size and by the limits of the API: one request body, or an upload that can be resumed.
  */
 import { DEFAULT_CONTENT_TYPE, DESCRIPTION, parseText } from '../../domain/description.ts'
 import { type Digest, digestFromHex, digestHex } from '../../domain/digest.ts'
@@ -16,26 +16,9 @@ import { findEntry } from '../api/entries.ts'
 import { digestOf } from '../api/open-range.ts'
 import { retrying } from '../api/retry.ts'
 import { hashSource } from './artifact-hash.ts'
-import type { TransferOptions } from './progress.ts'
+import type { PutOptions, PutResult } from './put-options.ts'
 import type { Source } from './source.ts'
 import { upload } from './upload.ts'
-
-export interface PutOptions extends TransferOptions {
-  /** What the bytes must be, `sha256:…`: other bytes are `digest_mismatch` before anything is sent. */
-  readonly digest?: string | undefined
-  /** Opaque text, 1–256 characters (docs/http-api.md, section 1). */
-  readonly uploadedBy?: string | undefined
-  /** Opaque text, 1–1,024 characters. */
-  readonly provenanceSource?: string | undefined
-  /** At most 255 characters; `application/octet-stream` when left out. */
-  readonly contentType?: string | undefined
-}
-
-export interface PutResult {
-  readonly entry: Entry
-  /** False when the same bytes were stored there before. */
-  readonly created: boolean
-}
 
 /** Above this an entry is asked for before the body is sent: one cheap question against seconds of sending. */
 const ASK_FIRST_BYTES = MIB
@@ -79,7 +62,7 @@ export async function put(
   }
 }
 
-/** Whoever wanted these bytes to be stored has what they wanted. */
+/** The caller wanted these bytes to be stored, and they are. */
 function asFound(ref: ArtifactRef, digest: Digest, error: unknown): PutResult {
   if (!isBucketError(error, 'version_exists') || error.details.conflict !== 'identical') throw error
   return { entry: ensureEntryOf(ref, digest, error.details.stored), created: false }

@@ -67,7 +67,7 @@ export async function sendParts(
   })
 }
 
-/** What the store has with another digest or size is to be sent again (docs/http-api.md, section 7.2). */
+/** A part that the store has with another digest or size must be sent again (docs/http-api.md, section 7.2). */
 function missingParts({ size, received }: Upload, sha256s: readonly string[]): PartToSend[] {
   const there = new Map(Array.isArray(received) ? received.map((part) => [part.number, part]) : [])
   const parts = Array.from({ length: partCount(size) }, (_, at) => ({
@@ -87,7 +87,7 @@ export interface PartToSend {
   readonly sha256: string
 }
 
-/** The requests for the parts of one upload; whoever sends them at once shares it. */
+/** The requests for the parts of one upload; all senders share one. */
 export class PartRequests {
   readonly #api: ApiClient
   readonly #id: UploadId

@@ -1,5 +1,5 @@
 /**
- * Bytes to be stored. They are read at least twice (the digest goes ahead of them, and a broken attempt begins anew),
+ * Bytes to be stored. They are read at least twice (the digest is sent before them, and a broken attempt restarts),
  * from any position on, so a source can be opened again and again; a stream is therefore spooled first, by the platform.
  */
 import { raceAbort } from '../api/deadline.ts'
@@ -23,10 +23,10 @@ export interface Source {
   dispose(): Promise<void>
 }
 
-/** Thrown into whoever reads a source whose bytes are no longer those of the beginning. Nothing was stored. */
+/** Thrown to the reader of a source whose bytes changed. Nothing was stored. */
 export class SourceChangedError extends Error {
   override readonly name = 'SourceChangedError'
-  readonly next = 'Store it again when nothing writes to it any more, or store a copy.'
+  readonly next = 'Store it again when no program writes to it any more, or store a copy.'
 }
 
 /** Any other number of bytes than was promised is other bytes. */
@@ -109,7 +109,7 @@ export async function* readStream(
     }
   } finally {
     const returned = Promise.resolve(chunks.return?.())
-    // A stream that gives nothing does not end either: nobody waits for it.
+    // A silent stream does not end either, so its end is not awaited.
     if (signal?.aborted) returned.catch(() => {})
     else await returned
   }

@@ -23,7 +23,7 @@ const send = (more: Partial<OutgoingRequest> = {}) =>
     url: new URL(front.url),
     headers: {},
     signal: given.signal,
-    timeouts: { ...DEFAULT_TIMEOUTS, idleMs: 100 },
+    timeouts: DEFAULT_TIMEOUTS,
     ...more,
   })
 
@@ -60,7 +60,8 @@ describe('the listener on the caller’s signal', () => {
 
   it('is gone when no answer comes in time', async () => {
     front.misbehave = () => true
-    await expect(send()).rejects.toMatchObject({ kind: 'stalled' })
+    const timeouts = { ...DEFAULT_TIMEOUTS, idleMs: 100 }
+    await expect(send({ timeouts })).rejects.toMatchObject({ kind: 'stalled' })
     expect(listeners()).toEqual([])
   })
 

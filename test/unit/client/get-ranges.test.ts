@@ -19,7 +19,7 @@ let path: string
 beforeEach(async () => {
   front = await playFront()
   front.put(REF, bytes)
-  bucket = new BucketClient({ url: front.url, retry: { baseMs: 1 }, timeouts: { idleMs: 500 } })
+  bucket = new BucketClient({ url: front.url, retry: { baseMs: 1 }, timeouts: { idleMs: 20_000 } })
   folder = await mkdtemp(join(tmpdir(), 'client-ranges-'))
   path = join(folder, 'model')
 })
