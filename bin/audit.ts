@@ -1,14 +1,22 @@
 /**
- * `npm run audit`: compares the ledger of a deployment with its blobs, and changes nothing. Each finding is a line as it is met,
- * the sums come last. Exit status 0: every entry has its blob; 1: one has not, or of another size; 2: it could not be said.
+ * `npm run audit`: compares the ledger of a deployment with its blobs and changes nothing; `--repair-ledger --write` appends the rows
+ * that a restored ledger lacks. One line for each finding, then the sums.
+ * Exit status 0: every entry has its blob, or every reference its row. 1: not every one. 2: the command failed.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createDynamoDbClient, createS3Client, SERVER_BLOB_LIMITS } from '../lib/aws/clients.ts'
+import { createDynamoDbLedger } from '../lib/aws/dynamodb-ledger.ts'
 import { audit, type Finding, isSound, type Summary } from '../lib/aws/operator/audit.ts'
-import { listBlobs, scanLedger } from '../lib/aws/operator/deployed-stores.ts'
+import { inspectBlob, listBlobs, scanLedger } from '../lib/aws/operator/deployed-stores.ts'
+import {
+  isRepaired,
+  type Repair,
+  type RepairSummary,
+  repairLedger,
+} from '../lib/aws/operator/repair-ledger.ts'
 import { stackOutputs } from '../lib/aws/operator/stack-outputs.ts'
 import { CLI_ENVIRONMENT, endpointsIn } from '../lib/deployment/environment.ts'
 import { GIB } from '../lib/domain/limits.ts'
@@ -18,12 +26,15 @@ const USAGE = `npm run -s audit -- --stack NAME | --blob-bucket NAME --ledger-ta
   --stack NAME               a deployed stack, whose outputs name the S3 bucket and the table
   --blob-bucket NAME         env: ${CLI_ENVIRONMENT.blobBucket}
   --ledger-table NAME        env: ${CLI_ENVIRONMENT.ledgerTable}
-  --region NAME              default: as the AWS SDK finds it
-  --min-age-days N           younger blobs without an entry count apart: one may still come (default: 14)
+  --region NAME              default: the region of the AWS SDK
+  --min-age-days N           blobs without an entry that are younger are counted separately (default: 14)
   --usd-per-gb-month PRICE   of a GB (2^30 bytes) in S3 for a month (default: 0.023, Standard in us-east-1)
+  --repair-ledger            list the blobs whose references have no row, instead of the audit
+  --write                    with --repair-ledger: append the missing rows
   --json                     each line is a JSON document: findings, then the summary
 
-It takes s3:ListBucket on the S3 bucket and dynamodb:Scan on the table; with --stack also cloudformation:DescribeStacks.`
+Needs s3:ListBucket on the S3 bucket and dynamodb:Scan on the table; with --stack also cloudformation:DescribeStacks; with
+--repair-ledger also s3:GetObject on the blobs, and to --write also dynamodb:PutItem.`
 
 class Misused extends Error {}
 
@@ -34,6 +45,8 @@ interface Settings {
   readonly region: string | undefined
   readonly minAgeDays: number
   readonly usdPerGbMonth: number
+  readonly repairLedger: boolean
+  readonly write: boolean
   readonly json: boolean
 }
 
@@ -45,12 +58,14 @@ function readSettings(args: readonly string[]): Settings {
       ...{ stack: text, 'blob-bucket': text, 'ledger-table': text, region: text },
       'min-age-days': { ...text, default: '14' },
       'usd-per-gb-month': { ...text, default: '0.023' },
+      'repair-ledger': { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
   })
   const amount = (name: 'min-age-days' | 'usd-per-gb-month') => {
     const value = values[name]
-    if (!/^\d+(\.\d+)?$/.test(value)) throw new Misused(`--${name} ${value} is no number`)
+    if (!/^\d+(\.\d+)?$/.test(value)) throw new Misused(`--${name} ${value} is not a number`)
     return Number(value)
   }
   const fromEnvironment = (name: string) => (values.stack ? undefined : process.env[name] || undefined)
@@ -61,14 +76,18 @@ function readSettings(args: readonly string[]): Settings {
     region: values.region,
     minAgeDays: amount('min-age-days'),
     usdPerGbMonth: amount('usd-per-gb-month'),
+    repairLedger: values['repair-ledger'],
+    write: values.write,
     json: values.json,
   }
+  if (settings.write && !settings.repairLedger) throw new Misused('--write needs --repair-ledger')
   if (settings.stack === undefined && (!settings.blobBucket || !settings.ledgerTable))
     throw new Misused('name the deployment: --stack, or --blob-bucket and --ledger-table')
   return settings
 }
 
-async function run(settings: Settings): Promise<Summary> {
+/** @returns whether the deployment is sound. */
+async function run(settings: Settings): Promise<boolean> {
   const { region } = settings
   const endpoints = endpointsIn(process.env)
   const s3 = createS3Client({ region, endpoint: endpoints.s3 }, SERVER_BLOB_LIMITS)
@@ -85,13 +104,28 @@ async function run(settings: Settings): Promise<Summary> {
   const ledgerTable = named(settings.ledgerTable, 'LedgerTableName')
   const folder = await mkdtemp(join(tmpdir(), 'bucket-audit-'))
   try {
-    return await audit({
+    const stores = {
       entries: scanLedger(dynamoDb, ledgerTable),
       blobs: listBlobs(s3, blobBucket),
       folder,
+    }
+    if (settings.repairLedger) {
+      const repaired = await repairLedger({
+        ...stores,
+        inspect: (key) => inspectBlob(s3, blobBucket, key),
+        ledger: settings.write ? createDynamoDbLedger({ client: dynamoDb, table: ledgerTable }) : undefined,
+        report: (repair) => say(settings.json ? JSON.stringify(repair) : repairLine(repair, settings.write)),
+      })
+      tellRepairs(repaired, settings)
+      return isRepaired(repaired)
+    }
+    const summary = await audit({
+      ...stores,
       youngFrom: new Date(Date.now() - settings.minAgeDays * 86_400_000),
       report: (finding) => say(settings.json ? JSON.stringify(finding) : lineOf(finding)),
     })
+    tell(summary, settings)
+    return isSound(summary)
   } finally {
     await rm(folder, { recursive: true, force: true })
     s3.destroy()
@@ -109,14 +143,41 @@ function lineOf(finding: Finding): string {
     case 'unreferenced':
       return `unreferenced  ${key}  ${finding.size} bytes`
     case 'missing':
-      return `MISSING       ${key}  the entry says ${finding.size} bytes`
+      return `MISSING       ${key}  its entry has ${finding.size} bytes`
     case 'wrong_size':
-      return `WRONG SIZE    ${key}  ${finding.stored_size} bytes, the entry says ${finding.size}`
+      return `WRONG SIZE    ${key}  ${finding.stored_size} bytes, its entry has ${finding.size}`
     case 'ambiguous':
       return `ambiguous     ${key}  ${finding.blobs} blobs`
     case 'foreign':
       return `foreign       ${key}  ${finding.size} bytes`
   }
+}
+
+function repairLine({ repair, key }: Repair, isWritten: boolean): string {
+  switch (repair) {
+    case 'append':
+      return `${isWritten ? 'appended' : 'missing row'}  ${key}`
+    case 'exists':
+      return `row exists now  ${key}`
+    case 'ambiguous':
+      return `AMBIGUOUS  ${key}  other blobs of this reference have no row either`
+    case 'unproven':
+      return `UNPROVEN  ${key}  S3 does not vouch for its digest: hash it first`
+    case 'foreign':
+      return `foreign  ${key}`
+  }
+}
+
+function tellRepairs(summary: RepairSummary, { json, write }: Settings): void {
+  const { append, exists, ambiguous, unproven, foreign } = summary
+  say(
+    json
+      ? JSON.stringify({ ...summary, written: write, repaired: isRepaired(summary) })
+      : [
+          `${append} rows ${write ? 'appended' : 'missing: append them with --write'}`,
+          `${ambiguous} ambiguous blobs, ${unproven} unproven blobs, ${foreign} foreign keys, ${exists} rows created meanwhile`,
+        ].join('\n'),
+  )
 }
 
 function tell(summary: Summary, { json, minAgeDays, usdPerGbMonth }: Settings): void {
@@ -147,9 +208,7 @@ const withCauses = (error: unknown): string =>
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
 try {
   const settings = readSettings(process.argv.slice(2))
-  const summary = await run(settings)
-  tell(summary, settings)
-  process.exitCode = isSound(summary) ? 0 : 1
+  process.exitCode = (await run(settings)) ? 0 : 1
 } catch (error) {
   const isUsage = error instanceof Misused || (error instanceof TypeError && 'code' in error)
   process.stderr.write(`error: ${withCauses(error)}\n${isUsage ? `\n${USAGE}\n` : ''}`)

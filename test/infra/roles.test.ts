@@ -191,6 +191,7 @@ describe('the operators’ tools', () => {
   it('only list and read', () => {
     expect([...commandsOf(sourcesOf('lib/aws/operator'))].sort()).toEqual([
       'DescribeStacks',
+      'HeadObject',
       'ListObjectsV2',
       'Scan',
     ])

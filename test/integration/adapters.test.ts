@@ -53,7 +53,7 @@ describeLedger('DynamoDB', async () => {
   return {
     ledger: createDynamoDbLedger({ client: dynamo, table }),
     reopen: async () => {
-      const client = createDynamoDbClient({ endpoint })
+      const client = createDynamoDbClient({})
       return createDynamoDbLedger({ client, table })
     },
     close: async () => {

@@ -2,10 +2,13 @@
  * `npm run audit` as a real process on the S3 and DynamoDB of an emulator, with damage that the service itself cannot cause.
  */
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { blobKey } from '../../lib/aws/blob-object.ts'
 import { createDynamoDbLedger } from '../../lib/aws/dynamodb-ledger.ts'
+import { createS3BlobStore } from '../../lib/aws/s3-blob-store.ts'
 import { LEDGER_KEY } from '../../lib/deployment/tables.ts'
 import { digestFromHex } from '../../lib/domain/digest.ts'
 import { parseRef } from '../../lib/domain/refs.ts'
@@ -83,6 +86,37 @@ describe('npm run audit', () => {
       { finding: 'wrong_size', key: key('v2'), size: 5, stored_size: 11 },
       expect.objectContaining({ sound: false, missing: 1, wrong_size: 1 }),
     ])
+  })
+
+  it('repairs a restored ledger before writers are let in: the row of a later store is back', async () => {
+    // The restored table has no row of a blob that was stored after the restore time.
+    const blobs = await stores.makeBucket()
+    const table = await stores.makeTable(LEDGER_KEY)
+    const bytes = Buffer.from('stored after the restore time')
+    const id = {
+      ref: parseRef('b/a/late'),
+      digest: digestFromHex(createHash('sha256').update(bytes).digest('hex')),
+    }
+    const store = createS3BlobStore({
+      ...{ client: stores.s3, bucket: blobs, maxBytes: bytes.byteLength, endpoint: stores.endpoint },
+    })
+    const options = { size: bytes.byteLength, contentType: 'text/plain', signal: undefined }
+    await store.write(id, Readable.from([bytes]), options)
+    await stores.s3.send(new PutObjectCommand({ Bucket: blobs, Key: 'blobs/foreign', Body: 'x' }))
+
+    const restored = ['--blob-bucket', blobs, '--ledger-table', table, '--repair-ledger']
+    const ledger = createDynamoDbLedger({ client: stores.dynamo, table })
+    expect((await audit(...restored)).lines).toContainEqual(
+      expect.objectContaining({ append: 1, foreign: 1, written: false, repaired: true }),
+    )
+    expect(await ledger.find(id.ref)).toBeUndefined()
+
+    const { exit, lines } = await audit(...restored, '--write')
+    expect([exit, lines[0]]).toMatchObject([0, { repair: 'append', key: blobKey(id) }])
+    expect(await ledger.find(id.ref)).toMatchObject({
+      ...{ ...id, size: bytes.byteLength, contentType: 'text/plain' },
+    })
+    expect((await audit(...restored, '--write')).lines).toContainEqual(expect.objectContaining({ append: 0 }))
   })
 
   it('exits 2 if a store does not respond or the usage is invalid', async () => {

@@ -1,10 +1,14 @@
-/** SDK clients of an emulator, and S3 buckets and tables of a suite's own on it. Takes the emulator from AWS_ENDPOINT_URL. */
+/**
+ * SDK clients of an emulator or of engines, and S3 buckets and tables of a suite's own. The endpoints come from the SDK's own
+ * variables: AWS_ENDPOINT_URL, or one for each service.
+ */
 import { randomUUID } from 'node:crypto'
 import { CreateTableCommand, type DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb'
 import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3'
 import { createDynamoDbClient, createS3Client, SERVER_BLOB_LIMITS } from '../../lib/aws/clients.ts'
 
 export interface EmulatedStores {
+  /** Of S3. */
   readonly endpoint: string
   readonly s3: S3Client
   readonly dynamo: DynamoDBClient
@@ -16,14 +20,21 @@ export interface EmulatedStores {
 }
 
 export function emulatedStores(): EmulatedStores {
-  const endpoint = process.env.AWS_ENDPOINT_URL
-  if (endpoint === undefined) throw new Error('AWS_ENDPOINT_URL names no emulator')
+  const {
+    AWS_ENDPOINT_URL: all,
+    AWS_ENDPOINT_URL_S3: forS3,
+    AWS_ENDPOINT_URL_DYNAMODB: forDynamo,
+  } = process.env
+  const endpoint = forS3 ?? all
+  const dynamoEndpoint = forDynamo ?? all
+  if (endpoint === undefined || dynamoEndpoint === undefined)
+    throw new Error('AWS_ENDPOINT_URL, or one for S3 and one for DynamoDB, must name an emulator')
   // These credentials replace those of the machine, so that tests only ever reach the emulator.
   process.env.AWS_ACCESS_KEY_ID = 'test'
   process.env.AWS_SECRET_ACCESS_KEY = 'test'
   process.env.AWS_REGION = 'us-east-1'
   const s3 = createS3Client({ endpoint }, SERVER_BLOB_LIMITS)
-  const dynamo = createDynamoDbClient({ endpoint }, { ...SERVER_BLOB_LIMITS, attempts: 2 })
+  const dynamo = createDynamoDbClient({ endpoint: dynamoEndpoint }, { ...SERVER_BLOB_LIMITS, attempts: 2 })
   return {
     endpoint,
     s3,

@@ -27,7 +27,7 @@ describeUploads('DynamoDB', async () => {
   const table = await stores.makeTable(UPLOADS_KEY)
   return {
     uploads: createDynamoDbUploads({ client: dynamo, table }),
-    reopen: async () => createDynamoDbUploads({ client: createDynamoDbClient({ endpoint }), table }),
+    reopen: async () => createDynamoDbUploads({ client: createDynamoDbClient({}), table }),
     close: async () => {
       await dynamo.send(new DeleteTableCommand({ TableName: table }))
     },

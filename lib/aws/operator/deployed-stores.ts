@@ -1,12 +1,19 @@
 /**
- * All blobs and all entries of a deployment, one page at a time. Operators' tools alone read these: no
- * function calls them, no role of the service may scan the ledger, and `test/infra/roles.test.ts` holds this folder to reading.
+ * All blobs and all entries of a deployment, one page at a time. Only operators' tools read them: no function calls this module, no
+ * role of the service may scan the ledger, and `test/infra/roles.test.ts` checks that this folder only reads.
  */
 import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-sdk/client-dynamodb'
-import { ListObjectsV2Command, type ListObjectsV2CommandOutput, type S3Client } from '@aws-sdk/client-s3'
+import {
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
+  type S3Client,
+} from '@aws-sdk/client-s3'
 import { BLOB_PREFIX, LEDGER_KEY } from '../../deployment/tables.ts'
+import { base64ToHex } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
 import { parseArtifactKey } from '../../domain/refs.ts'
+import { DIGEST_METADATA_KEY } from '../blob-object.ts'
 import { failed as ledgerFailed } from '../dynamodb-errors.ts'
 import { entryOf } from '../ledger-row.ts'
 import type { Row } from '../rows.ts'
@@ -20,7 +27,24 @@ export interface ListedBlob {
   readonly lastModified: Date
 }
 
-/** Current versions only: what lies behind a delete marker or a newer version is not listed. In the order of the keys. */
+/** What S3 says about the bytes and the media type of a blob. */
+export interface InspectedBlob {
+  /** The SHA-256 that S3 or our own writers vouch for, in hex; undefined if neither does. */
+  readonly attestedHex: string | undefined
+  readonly contentType: string | undefined
+}
+
+export async function inspectBlob(client: S3Client, bucket: string, key: string): Promise<InspectedBlob> {
+  const command = new HeadObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: 'ENABLED' })
+  const head = await client.send(command).catch(s3Failed('a blob could not be inspected'))
+  const isWhole = head.ChecksumType === 'FULL_OBJECT' && head.ChecksumSHA256 !== undefined
+  return {
+    attestedHex: isWhole ? base64ToHex(head.ChecksumSHA256 ?? '') : head.Metadata?.[DIGEST_METADATA_KEY],
+    contentType: head.ContentType,
+  }
+}
+
+/** Current versions only, not those behind a delete marker or a newer version. In the order of the keys. */
 export async function* listBlobs(client: S3Client, bucket: string): AsyncGenerator<ListedBlob> {
   let after: string | undefined
   do {
@@ -40,7 +64,7 @@ export async function* listBlobs(client: S3Client, bucket: string): AsyncGenerat
   } while (after !== undefined)
 }
 
-/** In no order. Consistent: every entry that was answered before the scan began is there. */
+/** In no order. Consistent: every entry whose append resolved before the scan started is there. */
 export async function* scanLedger(client: DynamoDBClient, table: string): AsyncGenerator<Entry> {
   let after: Row | undefined
   do {

@@ -128,7 +128,7 @@ describe('an audit', () => {
     const blobs = each([blob('b/a/v2'), blob('b/a/v1')])
     await expect(
       audit({ entries: each([]), blobs, folder, youngFrom: YOUNG_FROM, report: () => {} }),
-    ).rejects.toThrow('not in order')
+    ).rejects.toThrow('out of order')
   })
 })
 
