@@ -213,11 +213,14 @@ class Connection:
         incoming = _Incoming(self, where, cancel)
         is_sent = False
         try:
-            self._send(memoryview(head), incoming, where, cancel)
             if body is None:
-                is_sent = True
-            elif not (expects and self._is_refused(incoming, cancel)):
-                is_sent = self._send_body(body, incoming, on_sent, where, cancel)
+                is_sent = self._send(memoryview(head), incoming, where, cancel)
+            elif expects:
+                self._send(memoryview(head), incoming, where, cancel)
+                if not self._is_refused(incoming, cancel):
+                    is_sent = self._send_body(b"", body, incoming, on_sent, where, cancel)
+            else:
+                is_sent = self._send_body(head, body, incoming, on_sent, where, cancel)
         except (BrokenPipeError, ConnectionResetError, ConnectionAbortedError):
             # The server may have answered and closed without reading: its response says more than the break.
             if not self._take_early(incoming):
@@ -236,14 +239,21 @@ class Connection:
         incoming.patience = self.timeouts.idle
         return Response(self, response, reader, incoming, is_sent, where)
 
-    def _send_body(self, body: Body, incoming: _Incoming, on_sent: Any, where: str, cancel: Cancel | None) -> bool:
+    def _send_body(
+        self, head: bytes, body: Body, incoming: _Incoming, on_sent: Any, where: str, cancel: Cancel | None
+    ) -> bool:
+        """Send the head, if it has not left yet, and the body. Returns false as soon as a response arrives."""
+        if body.size == 0:
+            return self._send(memoryview(head), incoming, where, cancel)
         sent = 0
         for chunk in _marking_failures(body):
             view = memoryview(chunk)
             for at in range(0, len(view), _WRITE_BYTES):
                 piece = view[at : at + _WRITE_BYTES]
-                if not self._send(piece, incoming, where, cancel):
+                # The head and a small body leave in one packet.
+                if not self._send(memoryview(head + bytes(piece)) if head else piece, incoming, where, cancel):
                     return False
+                head = b""
                 sent += len(piece)
                 if on_sent is not None:
                     on_sent(sent)

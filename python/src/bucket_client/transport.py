@@ -69,6 +69,7 @@ class Transport:
         self.timeouts = timeouts
         self._lock = threading.Lock()
         self._idle: dict[tuple[str, str], list[Connection]] = defaultdict(list)
+        self._proxies: dict[tuple[str, str], SplitResult | None] = {}
         self._pid = os.getpid()
         self._ca_file = None if ca_file is None else os.fspath(ca_file)
         self._tls: ssl.SSLContext | None = None
@@ -163,8 +164,15 @@ class Transport:
                 self._tls = ssl.create_default_context()
             return self._tls
 
+    def _proxy(self, url: SplitResult) -> SplitResult | None:
+        """Return the proxy of an origin, looked up once: reading the environment costs as much as a small request."""
+        origin = (url.scheme, url.netloc)
+        if origin not in self._proxies:
+            self._proxies[origin] = _proxy(url)
+        return self._proxies[origin]
+
     def _connect(self, url: SplitResult) -> Connection:
-        proxy = _proxy(url)
+        proxy = self._proxy(url)
         host, port = (url.hostname or "", url.port) if proxy is None else (proxy.hostname or "", proxy.port)
         opened: http.client.HTTPConnection
         if url.scheme == "https":
@@ -181,7 +189,7 @@ class Transport:
         if url.query:
             target += f"?{url.query}"
         headers = {"Host": url.netloc.rpartition("@")[2], "Accept-Encoding": "identity", **request.headers}
-        proxy = _proxy(url) if url.scheme == "http" else None
+        proxy = self._proxy(url) if url.scheme == "http" else None
         if proxy is not None:
             target = f"http://{headers['Host']}{target}"
             headers.update(_proxy_authorization(proxy))
