@@ -20,6 +20,7 @@ setFlagsFromString('--heap-growing-percent=300')
 const stopped = new AbortController()
 for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => {
+    if (signal === 'SIGHUP' && isDetachedServer()) return
     // A second signal ends the process without waiting.
     if (stopped.signal.aborted) process.exit(SIGNAL_EXIT[signal])
     stopped.abort(new Interrupted(signal))
@@ -36,7 +37,7 @@ const exitCode = await run(process.argv.slice(2), {
   signal: stopped.signal,
   startServer: async (settings) => {
     const { startFront } = await import('./serve.ts')
-    return await startFront(settings, process.env)
+    return await startFront(settings, process.env, readVersion())
   },
   checkFolder: async (dataDir, check) => {
     const { checkFolder } = await import('../lib/local/folder-check.ts')
@@ -46,6 +47,12 @@ const exitCode = await run(process.argv.slice(2), {
 })
 // An open stdin or a keep-alive connection would keep the process running.
 process.exit(exitCode)
+
+/** `nohup bucket serve &` outlives its terminal. Node resets the signal that nohup ignores, so the absence of a terminal decides. */
+function isDetachedServer(): boolean {
+  const hasTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
+  return process.argv[2] === 'serve' && !hasTerminal
+}
 
 /** From the package's manifest, which is next to `bin/` in a checkout, and next to `dist/` in the package. */
 function readVersion(): string {

@@ -1,5 +1,7 @@
 /** Wires a server for `bucket serve`: the rules over a folder, or over S3 and DynamoDB, behind the Node server. */
-
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import type { RunningServer } from '../lib/cli/context.ts'
 import type { LocalStores, ServeSettings } from '../lib/cli/serve-settings.ts'
 import { endpointsIn } from '../lib/deployment/environment.ts'
@@ -22,10 +24,18 @@ export interface Stores {
   close(): Promise<void>
 }
 
-/** @throws the stores' own refusals; the system's error when it cannot listen. */
-export async function startFront(settings: ServeSettings, environment: Environment): Promise<RunningServer> {
-  const { host, port, maxArtifactBytes, publicUrl } = settings
-  const stores = await openStores(settings, environment)
+/**
+ * @param version of the program, for the log.
+ * @throws the stores' own refusals; the system's error when it cannot listen.
+ */
+export async function startFront(
+  settings: ServeSettings,
+  environment: Environment,
+  version: string,
+): Promise<RunningServer> {
+  const { host, port, maxArtifactBytes, publicUrl, drainLimit } = settings
+  await assertCanListen(host, port)
+  const stores = await openStores(settings, environment, version)
   const { ports, extraRoutes } = stores
   const settled = {
     clock: Date.now,
@@ -44,7 +54,8 @@ export async function startFront(settings: ServeSettings, environment: Environme
     return {
       url: server.url,
       async stop() {
-        await server.stop()
+        // What still runs after the limit ends with the process; nothing of it was acknowledged.
+        await Promise.race([server.stop(), setTimeout(drainLimit, undefined, { ref: false })])
         await stores.close()
       },
     }
@@ -54,15 +65,32 @@ export async function startFront(settings: ServeSettings, environment: Environme
   }
 }
 
-async function openStores(settings: ServeSettings, environment: Environment): Promise<Stores> {
-  if (settings.store === 'local') return await openLocal(settings)
+/** Before the folder is opened: a port that is in use must not cost a folder that is made for nothing. */
+async function assertCanListen(host: string, port: number): Promise<void> {
+  const probe = createServer().listen(port, host)
+  await once(probe, 'listening')
+  probe.close()
+  await once(probe, 'close')
+}
+
+async function openStores(
+  settings: ServeSettings,
+  environment: Environment,
+  version: string,
+): Promise<Stores> {
+  if (settings.store === 'local') return await openLocal(settings, version)
   const { openAws } = await import('./aws-stores.ts')
   return openAws(settings, settings.maxArtifactBytes, endpointsIn(environment).s3, log)
 }
 
-async function openLocal({ dataDir }: LocalStores): Promise<Stores> {
+async function openLocal({ dataDir }: LocalStores, version: string): Promise<Stores> {
+  // Whatever the mode of the folder is: who reads its files reads every artifact.
+  process.umask(0o077)
   const { openFolder } = await import('../lib/local/folder.ts')
-  const { blobs, ledger, uploads, staging, queue, ...folder } = await openFolder(dataDir, { log })
+  const { blobs, ledger, uploads, staging, queue, ...folder } = await openFolder(dataDir, {
+    // One line tells an operator what runs on what.
+    log: (record) => log(record.operation === 'open_folder' ? { ...record, version } : record),
+  })
   return {
     ports: { blobs, bytes: blobs, ledger, uploads, staging, queue, health: [ledger, blobs] },
     extraRoutes: withLogging(folder.blobEndpoint, log),

@@ -20,6 +20,10 @@ export function addServeCommand(program: Command, context: CliContext): void {
       `the largest artifact (env: ${env.maxArtifactBytes}, default: 5GiB)`,
     )
     .option('--public-url <url>', `the address that a proxy in front has (env: ${env.publicUrl})`)
+    .option(
+      '--drain-limit <time>',
+      `how long a stop waits for running requests (env: ${env.drainLimit}, default: 30s)`,
+    )
     .option('--blob-bucket <name>', `aws: the S3 bucket of the blobs (env: ${env.blobBucket})`)
     .option('--staging-bucket <name>', `aws: the S3 bucket of unfinished uploads (env: ${env.stagingBucket})`)
     .option('--ledger-table <name>', `aws: the table of the entries (env: ${env.ledgerTable})`)
@@ -33,7 +37,7 @@ export function addServeCommand(program: Command, context: CliContext): void {
       'after',
       `
 One line on stdout says when it is ready and where; operations are logged on stderr, a line of JSON each.
-SIGTERM or Ctrl-C finishes running requests; a second one does not wait.
+SIGTERM or Ctrl-C finishes running requests, for --drain-limit at most; a second one does not wait.
 
 Examples:
   bucket serve

@@ -5,7 +5,10 @@ import type { Result } from '../domain/result.ts'
 import { err, ok } from '../domain/result.ts'
 import { API_ROOT } from '../protocol/routes.ts'
 import { UsageError } from './failure.ts'
-import { parseSize } from './sizes.ts'
+import { parseDuration, parseSize } from './sizes.ts'
+
+/** Service managers kill a process 90 s (systemd) or 10 s (docker stop) after they asked it to stop. */
+const DEFAULT_DRAIN_MS = 30_000
 
 interface FrontSettings {
   readonly host: string
@@ -15,6 +18,8 @@ interface FrontSettings {
   readonly maxArtifactBytes: number
   /** The address that a proxy in front serves this server under. */
   readonly publicUrl: URL | undefined
+  /** How long a stop waits for running requests, in milliseconds. */
+  readonly drainLimit: number
 }
 
 export interface LocalStores {
@@ -45,6 +50,7 @@ export interface ServeOptions {
   readonly dataDir?: string
   readonly maxArtifactBytes?: string
   readonly publicUrl?: string
+  readonly drainLimit?: string
   readonly blobBucket?: string
   readonly stagingBucket?: string
   readonly ledgerTable?: string
@@ -63,6 +69,7 @@ const FLAGS: { readonly [K in Setting]: string } = {
   dataDir: '--data-dir',
   maxArtifactBytes: '--max-artifact-bytes',
   publicUrl: '--public-url',
+  drainLimit: '--drain-limit',
   blobBucket: '--blob-bucket',
   stagingBucket: '--staging-bucket',
   ledgerTable: '--ledger-table',
@@ -109,6 +116,7 @@ export function readServeSettings(
     port: read('port', 9470, parsePort),
     maxArtifactBytes: read('maxArtifactBytes', DEFAULT_MAX_ARTIFACT_BYTES, parseSize),
     publicUrl: read<URL | undefined>('publicUrl', undefined, parsePublicUrl),
+    drainLimit: read('drainLimit', DEFAULT_DRAIN_MS, parseDuration),
   }
   if (faults.length > 0) throw new UsageError(faults.join('; '), 'See `bucket serve --help`.')
   return settings

@@ -44,6 +44,7 @@ export const CLI_ENVIRONMENT = {
   host: 'BUCKET_HOST',
   port: 'BUCKET_PORT',
   publicUrl: 'BUCKET_PUBLIC_URL',
+  drainLimit: 'BUCKET_DRAIN_LIMIT',
   dataDir: 'BUCKET_DATA_DIR',
   maxArtifactBytes: LAMBDA_ENVIRONMENT.maxArtifactBytes,
   blobBucket: LAMBDA_ENVIRONMENT.blobBucket,

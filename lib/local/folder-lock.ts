@@ -3,8 +3,8 @@
  * however it ends. Two files are locked, so that a second server is kept out even after one of them was removed.
  */
 import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { tryLock } from 'fs-native-extensions'
 import { BucketError } from '../domain/errors.ts'
 import { FolderRefused, LAYOUT } from './folder-format.ts'
 
@@ -48,7 +48,7 @@ export function lockFolder(dataDir: string): FolderLock {
 function lockFile(dataDir: string, path: string, flags: string): number {
   const fd = openSync(path, flags, 0o600)
   try {
-    if (tryLock(fd)) return fd
+    if (loadTryLock()(fd)) return fd
     const pid = readFileSync(join(dataDir, LAYOUT.lock), 'latin1').trim()
     throw new FolderRefused(
       `the folder ${dataDir} is in use by another server${/^\d+$/.test(pid) ? ` (process ${pid})` : ''}`,
@@ -57,5 +57,20 @@ function lockFile(dataDir: string, path: string, flags: string): number {
   } catch (error) {
     closeSync(fd)
     throw error
+  }
+}
+
+/** The package has prebuilt files for glibc, macOS and Windows alone, and fails when it is loaded elsewhere. */
+function loadTryLock(): (fd: number) => boolean {
+  try {
+    const { tryLock }: typeof import('fs-native-extensions') = createRequire(import.meta.url)(
+      'fs-native-extensions',
+    )
+    return tryLock
+  } catch (error) {
+    throw new FolderRefused(
+      `file locks do not work on this system (${process.platform}, ${process.arch}), and without one two servers could write to one folder: ${error instanceof Error ? error.message.split('\n')[0] : error}`,
+      'Run Bucket on macOS, Windows or a Linux with glibc: in a container, for example node:22-slim instead of node:22-alpine.',
+    )
   }
 }

@@ -3,10 +3,10 @@
  * A folder is open at most once, on one machine. What an earlier process left unfinished is removed or resumed before any answer.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, renameSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { PRESIGNED_SECONDS } from '../domain/limits.ts'
+import { PRESIGNED_SECONDS, UPLOAD_SECONDS } from '../domain/limits.ts'
 import { type DeliveryRecord, inProcessQueue } from '../repository/in-process-queue.ts'
 import type { BlobStore, Clock, Ledger } from '../repository/ports.ts'
 import type { Staging, Uploads, VerificationQueue } from '../repository/upload-ports.ts'
@@ -50,7 +50,7 @@ export interface Folder {
 /** A line of the log about the folder as a whole. */
 export interface FolderRecord {
   time: string
-  operation: 'open_folder' | 'move_folder' | 'ledger_damage' | 'uploads_damage'
+  operation: 'open_folder' | 'move_folder' | 'ledger_damage' | 'uploads_damage' | 'clock'
   folder: string
   /** What the operator should know, in words. */
   message: string
@@ -60,6 +60,8 @@ export interface FolderRecord {
   index_rebuilt?: { records: number; seconds: number; records_per_second: number }
   /** Bytes of an unfinished group that were cut off the ledger. */
   torn_bytes?: number
+  /** Bytes free on the disk of the folder. */
+  free_bytes?: number
 }
 
 export interface FolderOptions {
@@ -71,6 +73,7 @@ export interface FolderOptions {
 
 /** How often what uploads left behind is removed, in milliseconds. */
 const CLEAN_UP_MS = 3_600_000
+const DAY_MS = 24 * 3_600_000
 
 /**
  * Opens `dataDir`, made if it is not there. A folder of an earlier format is moved to this one.
@@ -118,13 +121,15 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
     storeId,
     guard: lock.assertInPlace,
   })
+  const lastWrite = statSync(inside(LAYOUT.uploads), { throwIfNoEntry: false })?.mtimeMs
+  const restedMs = lastWrite === undefined ? 0 : clock() - lastWrite
   const setAside = setAsideDamaged(root, LAYOUT.uploads)
   const tables = openUploadTables(inside(LAYOUT.uploads))
   await syncFolder(root)
-  tellReport(report, format === undefined, tell)
+  const space = freeSpace(root)
+  tellReport(report, format === undefined, await space.bytes(), tell)
   if (setAside !== undefined) tell('uploads_damage', setAside)
 
-  const space = freeSpace(root)
   const blobs = folderBlobs({
     ...{ files, space, held, ledger, secret, clock },
     temporaries: inside(LAYOUT.temporaries),
@@ -146,7 +151,13 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
     presignedSeconds: PRESIGNED_SECONDS,
   }
 
-  await cleanUp({ uploads, staging, table, clock }, 0)
+  // A clock that is far ahead must not cost uploads: after a long rest, only the hourly round removes what has expired.
+  if (restedMs < UPLOAD_SECONDS * 1000) await cleanUp({ uploads, staging, table, clock }, 0)
+  else
+    tell(
+      'clock',
+      `the folder was last written ${Math.floor(restedMs / DAY_MS)} days ago by this machine's clock; expired uploads are kept for an hour in case the clock is wrong`,
+    )
   await staging.removeOrphans()
   await resumeVerifications(uploads, queue, clock)
   let cleaning = Promise.resolve()
@@ -175,6 +186,7 @@ const describeMove = ({ entries, seconds }: MoveReport) =>
 function tellReport(
   { entries, rebuilt, tornBytes, damage }: LedgerReport,
   isNew: boolean,
+  freeBytes: number,
   tell: (operation: FolderRecord['operation'], message: string, more: Partial<FolderRecord>) => void,
 ): void {
   for (const found of damage) tell('ledger_damage', describeDamage(found), {})
@@ -183,6 +195,7 @@ function tellReport(
   if (rebuilt && !isNew) parts.push('the index was built from the log')
   tell('open_folder', parts.join('; '), {
     entries,
+    free_bytes: freeBytes,
     ...(tornBytes > 0 && { torn_bytes: tornBytes }),
     ...(rebuilt &&
       !isNew && {

@@ -10,16 +10,21 @@ const RESERVE_BYTES = 64 * MIB
 const RESERVE_INODES = 8
 
 export interface FreeSpace {
+  /** Bytes that are free for this user. */
+  bytes(): Promise<number>
   /** @throws BucketError `insufficient_storage` unless `size` bytes fit on the disk. */
   require(size: number): Promise<void>
 }
 
 /** @param folder on the disk. */
 export const freeSpace = (folder: string): FreeSpace => ({
+  async bytes() {
+    const { bavail, bsize } = await look(folder)
+    return bavail * bsize
+  },
+
   async require(size) {
-    const { bavail, blocks, bsize, files, ffree } = await statfs(folder).catch((error: unknown) => {
-      throw diskError(error)
-    })
+    const { bavail, blocks, bsize, files, ffree } = await look(folder)
     // File systems without a fixed number of inodes say 0.
     if (files > 0 && ffree < RESERVE_INODES)
       throw new BucketError(
@@ -40,3 +45,8 @@ export const freeSpace = (folder: string): FreeSpace => ({
       )
   },
 })
+
+const look = (folder: string) =>
+  statfs(folder).catch((error: unknown) => {
+    throw diskError(error)
+  })

@@ -71,6 +71,7 @@ export function openAppendLog(options: AppendLogOptions): AppendLog {
   let seed = segmentSeed(storeId, segment)
   /** A failed group may have left bytes after `offset`. */
   let isDirty = false
+  let isClosed = false
 
   async function sealSegment(): Promise<void> {
     const sealed = { length: offset, sha256: hash.copy().digest('hex') }
@@ -116,6 +117,8 @@ export function openAppendLog(options: AppendLogOptions): AppendLog {
     },
 
     async append(records) {
+      // The descriptor may belong to another file by now.
+      if (isClosed) throw BucketError.unavailable('the server is stopping')
       if (isDirty) await truncateFile(fd, offset)
       isDirty = false
       assertInPlace()
@@ -148,7 +151,10 @@ export function openAppendLog(options: AppendLogOptions): AppendLog {
       return positions
     },
 
-    close: () => closeSync(fd),
+    close() {
+      isClosed = true
+      closeSync(fd)
+    },
   }
 }
 

@@ -12,6 +12,7 @@ describe('the settings of serve', () => {
       dataDir: '.bucket',
       maxArtifactBytes: 5 * 1024 ** 3,
       publicUrl: undefined,
+      drainLimit: 30_000,
     })
   })
 
@@ -23,6 +24,7 @@ describe('the settings of serve', () => {
       BUCKET_DATA_DIR: 'd',
       BUCKET_MAX_ARTIFACT_BYTES: '5MB',
       BUCKET_PUBLIC_URL: 'https://artifacts.example',
+      BUCKET_DRAIN_LIMIT: '1.5m',
     }
     expect(readServeSettings({ port: '0' }, environment)).toEqual({
       store: 'local',
@@ -31,6 +33,7 @@ describe('the settings of serve', () => {
       dataDir: 'd',
       maxArtifactBytes: 5_000_000,
       publicUrl: new URL('https://artifacts.example'),
+      drainLimit: 90_000,
     })
   })
 
@@ -48,6 +51,7 @@ describe('the settings of serve', () => {
       port: 9470,
       maxArtifactBytes: 5 * 1024 ** 3,
       publicUrl: undefined,
+      drainLimit: 30_000,
       blobBucket: 'b',
       stagingBucket: 's',
       ledgerTable: 'mine',
@@ -68,9 +72,15 @@ describe('the settings of serve', () => {
     const read = () =>
       readServeSettings(
         { port: '65536', maxArtifactBytes: '-1' },
-        { BUCKET_STORE: 's3', BUCKET_PUBLIC_URL: 'ftp://x' },
+        { BUCKET_STORE: 's3', BUCKET_PUBLIC_URL: 'ftp://x', BUCKET_DRAIN_LIMIT: 'soon' },
       )
-    for (const name of ['--port', '--max-artifact-bytes', 'BUCKET_STORE', 'BUCKET_PUBLIC_URL'])
+    for (const name of [
+      '--port',
+      '--max-artifact-bytes',
+      'BUCKET_STORE',
+      'BUCKET_PUBLIC_URL',
+      'BUCKET_DRAIN_LIMIT',
+    ])
       expect(read).toThrow(name)
   })
 })

@@ -201,3 +201,20 @@ describe('while the server runs', () => {
     folder = await openFolder(dataDir, { clock })
   })
 })
+
+describe('a start with a clock that is far ahead', () => {
+  it('removes no upload, and says why', async () => {
+    const row = await uploaded('b/a/kept')
+    await folder.close()
+    const messages: string[] = []
+    const ahead = {
+      clock: () => now + 400 * 24 * HOUR,
+      log: (record: object) => 'message' in record && messages.push(String(record.message)),
+    }
+    await (await openFolder(dataDir, ahead)).close()
+    expect(messages.join('\n')).toContain('in case the clock is wrong')
+    folder = await openFolder(dataDir, { clock: () => now })
+    expect(await folder.uploads.find(row.id)).toEqual(row)
+    expect(await staged()).toHaveLength(1)
+  })
+})

@@ -1,0 +1,129 @@
+/** Starting and stopping a server: what it leaves behind, what it says, and how long it takes. */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { request } from 'node:http'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { serveFolder } from '../support/served-folder.ts'
+
+let folder: string
+let dataDir: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bucket-start-'))
+  dataDir = join(folder, 'data')
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const EMPTY = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+
+describe('a server', { timeout: 60_000 }, () => {
+  it('that is started with nohup survives a hang-up, and ends on SIGTERM', async () => {
+    const [out, err] = ['out', 'err'].map((name) => openSync(join(folder, name), 'w'))
+    const child = spawn(
+      'nohup',
+      [process.execPath, '--import', 'tsx', 'bin/bucket.ts', 'serve', '--port', '0', '--data-dir', dataDir],
+      { stdio: ['ignore', out, err] },
+    )
+    const ended = once(child, 'exit')
+    const output = () => readFileSync(join(folder, 'out'), 'utf8')
+    await expect.poll(output, { timeout: 30_000 }).toContain('ready at')
+    child.kill('SIGHUP')
+    const url = /http:\S+/.exec(output())?.[0]
+    expect((await fetch(`${url}/health`)).status).toBe(200)
+    child.kill('SIGTERM')
+    expect((await ended)[0]).toBe(0)
+  })
+
+  it('stops within its drain limit while a sender drips, and nothing of that store is there', async () => {
+    const server = await serveFolder(dataDir, '--drain-limit', '500ms')
+    const outgoing = request(`${server.url}/buckets/b/artifacts/a/versions/v`, {
+      method: 'PUT',
+      headers: { 'X-Artifact-Digest': EMPTY, 'Content-Length': 1_000_000 },
+    }).on('error', () => {})
+    outgoing.write('x')
+    await expect.poll(() => outgoing.socket?.bytesWritten ?? 0).toBeGreaterThan(0)
+    // Answered after the request that came before it.
+    await fetch(`${server.url}/health`)
+    expect(await server.stop()).toBe(0)
+    outgoing.destroy()
+    const again = await serveFolder(dataDir)
+    expect((await fetch(`${again.url}/buckets/b/artifacts/a/versions/v/entry`)).status).toBe(404)
+    await again.stop()
+  })
+
+  it('that finds its port in use leaves no folder behind', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { port } = other.address() as { port: number }
+    const args = ['bin/bucket.ts', 'serve', '--port', String(port), '--data-dir', dataDir]
+    const ran = spawnSync(process.execPath, ['--import', 'tsx', ...args], { encoding: 'utf8' })
+    other.close()
+    expect([ran.status, ran.stderr]).toEqual([1, expect.stringContaining(String(port))])
+    expect(existsSync(dataDir)).toBe(false)
+  })
+
+  it('takes a fresh file system, and makes everything in it private to its user', async () => {
+    mkdirSync(join(dataDir, 'lost+found'), { recursive: true })
+    chmodSync(dataDir, 0o755)
+    const server = await serveFolder(dataDir)
+    const bytes = Buffer.alloc(20_000)
+    const digest = `sha256:${spawnSync('sha256sum', { input: bytes, encoding: 'utf8' }).stdout.slice(0, 64)}`
+    const stored = await fetch(`${server.url}/buckets/b/artifacts/a/versions/v`, {
+      method: 'PUT',
+      body: bytes,
+      headers: { 'X-Artifact-Digest': digest },
+    })
+    expect(stored.status).toBe(201)
+    await server.stop()
+    const names = readdirSync(dataDir, { recursive: true, encoding: 'utf8' }).filter(
+      (name) => name !== 'lost+found',
+    )
+    expect(names.length).toBeGreaterThan(10)
+    for (const name of names) expect(statSync(join(dataDir, name)).mode & 0o077, name).toBe(0)
+  })
+
+  it('says first which version it is, what is in the folder, and how much room there is', async () => {
+    const lines = async () => {
+      const child = spawn(
+        process.execPath,
+        ['--import', 'tsx', 'bin/bucket.ts', 'serve', '--port', '0', '--data-dir', dataDir],
+        { stdio: ['ignore', 'pipe', 'pipe'] },
+      )
+      let words = ''
+      child.stderr.on('data', (chunk) => {
+        words += chunk
+      })
+      await once(child.stdout, 'data')
+      const exited = once(child, 'exit')
+      child.kill('SIGTERM')
+      await exited
+      return words
+        .split('\n')
+        .filter((line) => line.startsWith('{'))
+        .map((line) => JSON.parse(line))
+    }
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+    const opened = {
+      operation: 'open_folder',
+      folder: dataDir,
+      entries: 0,
+      free_bytes: expect.any(Number),
+      version,
+    }
+    expect(await lines()).toMatchObject([{ ...opened, message: 'a new folder' }])
+    expect(await lines()).toMatchObject([{ ...opened, message: '0 entries' }])
+  })
+})
