@@ -24,10 +24,14 @@ export const PATTERNS: readonly Pattern[] = [
     good: ['No repair is needed.', 'Clients cannot see it.', 'These alarms notify no one.'],
   },
   {
-    pattern: /\bnothing (?!is\b|was\b|were\b|has\b|had\b|but\b|this\b|as\b|less\b)[a-z]+s\b/i,
+    pattern: /\bnothing (?!unless\b|is\b|was\b|were\b|has\b|had\b|but\b|this\b|as\b|less\b)[a-z]+s\b/i,
     instead: 'name the actor and negate the verb',
     bad: ['Nothing removes these rows.'],
-    good: ['Nothing was stored.', 'The server never removes these rows.'],
+    good: [
+      'Nothing was stored.',
+      'The server never removes these rows.',
+      'writes nothing unless it is told to',
+    ],
   },
   {
     pattern: /(?:^|[.!?] |\/\*\* |\/\/ |\* |# )(?:What|Who) (?![^.!?|]*\?)[^.!?|:\n]*[a-z`)][.]/,

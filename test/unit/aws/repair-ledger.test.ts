@@ -78,7 +78,7 @@ describe('a repair', () => {
     expect(await ledger.find(parseRef('b/a/v1'))).toBeUndefined()
   })
 
-  test('leaves a reference alone that has a row, whatever other blobs it has', async () => {
+  test('keeps the row of a ref, no matter which other blobs it has', async () => {
     const { ledger, repairs } = await repaired(
       [entry('b/a/v1', 'b')],
       [blob('b/a/v1', 'a'), blob('b/a/v1', 'b'), blob('b/a/v1', 'c')],
