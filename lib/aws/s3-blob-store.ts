@@ -7,13 +7,13 @@ import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand } from '@aws-sdk
 import type { ByteRange } from '../domain/byte-range.ts'
 import { digestBase64, digestHex } from '../domain/digest.ts'
 import type { BlobId } from '../domain/entry.ts'
+import { abortableIterable } from '../flow/abortable-iterable.ts'
 import type { BlobState, BlobStore, Clock } from '../repository/ports.ts'
 import { blobKey, DIGEST_METADATA_KEY } from './blob-object.ts'
 import { presignsGet, presignsPut } from './s3-blob-requests.ts'
 import { failed, isMissing } from './s3-errors.ts'
 import type { SignedAccess } from './s3-presign.ts'
 import { type ObjectStore, ONE_PUT_BYTES, putWhole, uploadStream } from './s3-write.ts'
-import { watchedBytes } from './watched-bytes.ts'
 
 export interface S3BlobStoreOptions extends ObjectStore {
   /** The largest blob, in bytes. It sizes the parts of a stream of unknown length. */
@@ -74,7 +74,7 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
       )
       .catch(fail)
     if (!(Body instanceof Readable)) throw new Error('the SDK gave no readable stream')
-    return translated(watchedBytes(Body, signal), fail)
+    return translated(abortableIterable(Body, signal), fail)
   }
 }
 

@@ -3,12 +3,13 @@
  * It has no S3 client (decision 010): the SDK's signer signs, the request handler of its DynamoDB client sends, the SDK's
  * parser reads the XML.
  */
-import { setTimeout as wait } from 'node:timers/promises'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { parseXML } from '@aws-sdk/xml-builder'
 import { ServiceException } from '@smithy/core/client'
 import type { HttpRequest, HttpResponse } from '@smithy/core/protocols'
 import type { BlobId } from '../domain/entry.ts'
+import { abortableIterable } from '../flow/abortable-iterable.ts'
+import { fullJitter, retry } from '../flow/retry.ts'
 import type { BlobState } from '../repository/ports.ts'
 import type { StagedUpload } from '../repository/upload-ports.ts'
 import { blobKey } from './blob-object.ts'
@@ -17,12 +18,11 @@ import { type SignedAccess, type Signing, signRequest, type UnsignedRequest } fr
 import { isPassing, serviceFailure } from './sdk-failure.ts'
 import { multipartId, stagingKey } from './staged-object.ts'
 import { readAllParts, type StoredPart, storedPart } from './stored-part.ts'
-import { watchedBytes } from './watched-bytes.ts'
 
 /** One attempt with its body, in milliseconds. All attempts and pauses end before API Gateway gives up after 29 s. */
 const ATTEMPT_MS = 5000
 const ATTEMPTS = 3
-const PAUSE_MS = 100
+const PAUSE_MS = 200
 /** Requests are sent at once; the lifetime allows for clocks that differ. */
 const SIGNED_SECONDS = 300
 
@@ -99,14 +99,13 @@ async function lookUp(
   action: string,
   isAbsent: (refusal: unknown) => boolean,
 ): Promise<LookupResponse | undefined> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await send(access, request)
-    } catch (error) {
-      if (isAbsent(error)) return undefined
-      if (!isPassing(error) || attempt === ATTEMPTS) throw serviceFailure(error, action)
-      await wait(Math.random() * PAUSE_MS * 2 ** attempt)
-    }
+  const delayAfter = (error: unknown, failures: number) =>
+    !isAbsent(error) && isPassing(error) && failures < ATTEMPTS ? fullJitter(PAUSE_MS, failures) : undefined
+  try {
+    return await retry(() => send(access, request), delayAfter)
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw serviceFailure(error, action)
   }
 }
 
@@ -121,7 +120,8 @@ async function send(access: LookupAccess, unsigned: UnsignedRequest): Promise<Lo
 
 async function readBody({ body }: HttpResponse, signal: AbortSignal): Promise<string> {
   const chunks: Uint8Array[] = []
-  if (body) for await (const chunk of watchedBytes(body, signal)) chunks.push(chunk)
+  if (!body) return ''
+  for await (const chunk of abortableIterable<Uint8Array>(body, signal)) chunks.push(chunk)
   return Buffer.concat(chunks).toString()
 }
 

@@ -15,12 +15,12 @@ import {
 import { digestHex } from '../domain/digest.ts'
 import type { BlobId } from '../domain/entry.ts'
 import { MIB } from '../domain/limits.ts'
+import { raceAbort } from '../flow/abort.ts'
 import type { Promotion } from '../repository/upload-ports.ts'
 import { blobKey, DIGEST_METADATA_KEY } from './blob-object.ts'
 import { failed, isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
 import type { PinnedObject } from './s3-ranges.ts'
 import { copySource } from './staged-object.ts'
-import { beforeAbort } from './watched-bytes.ts'
 
 /** S3 accepts parts of 5 MiB to 5 GiB, and 10,000 of them. */
 const COPY_BYTES = 64 * MIB
@@ -54,7 +54,7 @@ export async function startPromotion(
   let move = await startMove(source, target, blob)
   async function publish(signal: AbortSignal): Promise<'written' | 'exists'> {
     for (let attempt = 1; ; attempt += 1) {
-      const parts = await beforeAbort(() => move.parts, signal)
+      const parts = await raceAbort(() => move.parts, signal)
       const outcome = await complete(target, blob, move.uploadId, parts, signal)
       if (outcome !== 'simultaneous') {
         // The caller will not call abandon() after this, so abort the multipart upload here.
@@ -68,7 +68,7 @@ export async function startPromotion(
   }
   return {
     async waitForCopies(keep, signal) {
-      while (!(await beforeAbort(() => isDoneWithin(KEEP_MS, move.parts), signal))) await keep()
+      while (!(await raceAbort(() => isDoneWithin(KEEP_MS, move.parts), signal))) await keep()
     },
     publish(signal) {
       const late = AbortSignal.timeout(target.completeMs)

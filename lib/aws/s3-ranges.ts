@@ -4,17 +4,17 @@
  * whole before it is given on, so a slow reader never lets a connection stall, and one that breaks is fetched again.
  */
 import { Readable } from 'node:stream'
-import { setTimeout as wait } from 'node:timers/promises'
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { MIB } from '../domain/limits.ts'
+import { abortableIterable } from '../flow/abortable-iterable.ts'
+import { fullJitter, retry } from '../flow/retry.ts'
 import { failed, isMissing, isNameTaken } from './s3-errors.ts'
-import { watchedBytes } from './watched-bytes.ts'
 
 export const RANGE_BYTES = 8 * MIB
 export const RANGES_AT_ONCE = 4
 /** The SDK tries again until an answer begins; a body that breaks off is ours to fetch again. */
 const TRIES = 4
-const PAUSE_MS = 200
+const PAUSE_MS = 400
 /** One try of one range, from asking to its last byte: what is slower than 280 KB/s hangs. */
 const TRY_MS = 30_000
 
@@ -64,15 +64,12 @@ async function fetchRange(
   last: number,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await fetchOnce(object, first, last, AbortSignal.any([signal, AbortSignal.timeout(TRY_MS)]))
-    } catch (error) {
-      const isOver = signal.aborted || isNameTaken(error) || isMissing(error)
-      if (isOver || attempt === TRIES) return failed('the staged bytes could not be read', signal)(error)
-      await wait(Math.random() * PAUSE_MS * 2 ** attempt)
-    }
+  const attempt = () => fetchOnce(object, first, last, AbortSignal.any([signal, AbortSignal.timeout(TRY_MS)]))
+  const delayAfter = (error: unknown, failures: number) => {
+    const isOver = signal.aborted || isNameTaken(error) || isMissing(error)
+    return isOver || failures === TRIES ? undefined : fullJitter(PAUSE_MS, failures)
   }
+  return retry(attempt, delayAfter, signal).catch(failed('the staged bytes could not be read', signal))
 }
 
 /** 412 where the object is no longer the one that was pinned. */
@@ -93,7 +90,7 @@ async function fetchOnce(
   const size = last - first + 1
   const bytes = Buffer.allocUnsafeSlow(size)
   let filled = 0
-  for await (const chunk of watchedBytes(Body, signal)) {
+  for await (const chunk of abortableIterable(Body, signal)) {
     if (filled + chunk.byteLength > size) throw new Error('a range has more bytes than were asked for')
     bytes.set(chunk, filled)
     filled += chunk.byteLength

@@ -4,12 +4,13 @@
  * checked again by S3. Above, parts are sent as they arrive, and the upload is completed after the end of the stream.
  */
 import { Readable } from 'node:stream'
-import { setTimeout as wait } from 'node:timers/promises'
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
 import { digestBase64, digestHex } from '../domain/digest.ts'
 import type { BlobId } from '../domain/entry.ts'
 import { MIB } from '../domain/limits.ts'
+import { abortableIterable } from '../flow/abortable-iterable.ts'
+import { retry } from '../flow/retry.ts'
 import type { WriteOptions } from '../repository/ports.ts'
 import { blobKey, DIGEST_METADATA_KEY } from './blob-object.ts'
 import { failed, isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
@@ -54,22 +55,21 @@ export async function putWhole(
 ): Promise<'written' | 'exists'> {
   // The stream ends normally only after the right bytes, so only verified bytes are sent.
   const { signal } = options
-  const body = await collect(watchedBytes(bytes, signal), size)
+  const body = await collect(abortableIterable(bytes, signal), size)
   const command = new PutObjectCommand({
     ...createOnly(store, blob, options),
     Body: body,
     ContentLength: body.byteLength,
     ChecksumSHA256: digestBase64(blob.digest),
   })
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await store.client.send(command, signal ? { abortSignal: signal } : {})
-      return 'written'
-    } catch (error) {
-      if (isNameTaken(error)) return 'exists'
-      if (!isSimultaneous(error) || attempt === SIMULTANEOUS_TRIES) return failed(WRITING, signal)(error)
-      await wait(Math.random() * SIMULTANEOUS_PAUSE_MS, undefined, signal ? { signal } : {})
-    }
+  const attempt = () => store.client.send(command, signal ? { abortSignal: signal } : {})
+  const delayAfter = (error: unknown, failures: number) =>
+    isSimultaneous(error) && failures < SIMULTANEOUS_TRIES ? Math.random() * SIMULTANEOUS_PAUSE_MS : undefined
+  try {
+    await retry(attempt, delayAfter, signal)
+    return 'written'
+  } catch (error) {
+    return isNameTaken(error) ? 'exists' : failed(WRITING, signal)(error)
   }
 }
 

@@ -2,7 +2,7 @@
  * Makes a stream of chunks of any size into batches that are worth a write call, in bounded memory.
  * Whatever the sender does with the size of its chunks, a batch is about a hundred pieces at most.
  */
-import { abortable } from './abortable.ts'
+import { abortableIterable } from '../flow/abortable-iterable.ts'
 
 /** A batch is given away when it holds this many bytes. */
 export const BATCH_BYTES = 512 * 1024
@@ -28,7 +28,7 @@ export async function* batches(
     block = block.subarray(used)
     used = 0
   }
-  for await (const chunk of abortable(source, signal)) {
+  for await (const chunk of abortableIterable(source, signal)) {
     const size = chunk.byteLength
     if (size === 0) continue
     if (size >= SMALL_BYTES || bytes === 0) {

@@ -4,7 +4,7 @@
  */
 import type { ByteRange } from '../domain/byte-range.ts'
 import { BucketError } from '../domain/errors.ts'
-import { abortable } from './abortable.ts'
+import { abortableIterable } from '../flow/abortable-iterable.ts'
 import { closeFile, openFile, readAt, sizeAtPath, sizeOfFile } from './disk.ts'
 
 /** Bytes of one read; a blob up to this size is read at once. */
@@ -27,7 +27,7 @@ export async function readFile(
   const { first, last } = range ?? { first: 0, last: size - 1 }
   if (last >= size) throw shortened(size)
   // Nothing stays open for a stream that nobody may ever begin to read.
-  return abortable(readLong(path, first, last + 1), signal)
+  return abortableIterable(readLong(path, first, last + 1), signal)
 }
 
 const lengthOf = ({ first, last }: ByteRange) => last + 1 - first

@@ -5,8 +5,8 @@
 import { join } from 'node:path'
 import type { ByteRange } from '../domain/byte-range.ts'
 import type { BlobId } from '../domain/entry.ts'
+import { abortableIterable } from '../flow/abortable-iterable.ts'
 import type { BlobStore, Clock } from '../repository/ports.ts'
-import { abortable } from './abortable.ts'
 import type { BlobFiles } from './blob-files.ts'
 import { readFile } from './blob-reader.ts'
 import { removeTemporary } from './disk.ts'
@@ -97,7 +97,7 @@ export function folderBlobs(options: FolderBlobsOptions): BlobStore {
 
 async function gather(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<Buffer> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of abortable(bytes, signal)) chunks.push(chunk)
+  for await (const chunk of abortableIterable(bytes, signal)) chunks.push(chunk)
   return Buffer.concat(chunks)
 }
 

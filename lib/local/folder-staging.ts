@@ -9,10 +9,10 @@ import { digestFromHex } from '../domain/digest.ts'
 import { BucketError } from '../domain/errors.ts'
 import { partSize } from '../domain/limits.ts'
 import type { UploadId } from '../domain/upload.ts'
+import { abortableIterable } from '../flow/abortable-iterable.ts'
 import type { Clock } from '../repository/ports.ts'
 import type { StagedBytes, StagedUpload, Staging } from '../repository/upload-ports.ts'
 import { verifiedStream } from '../repository/verified-stream.ts'
-import { abortable } from './abortable.ts'
 import type { BlobFiles } from './blob-files.ts'
 import { readFile } from './blob-reader.ts'
 import {
@@ -85,7 +85,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     const known = table.part(stagingId, number)
     if (known?.sha256 === sha256) {
       // The same bytes again, from a sender who missed the answer: what is there stays, whatever becomes of these.
-      for await (const _ of abortable(bytes(), signal));
+      for await (const _ of abortableIterable(bytes(), signal));
       return 'received'
     }
     const take = known ? replacePart : writePart

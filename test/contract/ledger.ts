@@ -209,15 +209,15 @@ export function describeLedger(
 
       it('continue after a version, even one that is not stored', async () => {
         await appendAll(['b', 'd', 'f'].map((text) => `list/after/${text}`))
-        const after = async (text: string) =>
+        const versionsAfter = async (text: string) =>
           (await ledger.list(parseArtifactKey('list/after'), version(text), 10)).entries.map(
             ({ ref }) => ref.version,
           )
-        expect(await after('b')).toEqual(['d', 'f'])
-        expect(await after('c')).toEqual(['d', 'f'])
-        expect(await after('f')).toEqual([])
-        expect(await after('A')).toEqual(['b', 'd', 'f'])
-        expect(await after('b'.repeat(128))).toEqual(['d', 'f'])
+        expect(await versionsAfter('b')).toEqual(['d', 'f'])
+        expect(await versionsAfter('c')).toEqual(['d', 'f'])
+        expect(await versionsAfter('f')).toEqual([])
+        expect(await versionsAfter('A')).toEqual(['b', 'd', 'f'])
+        expect(await versionsAfter('b'.repeat(128))).toEqual(['d', 'f'])
       })
 
       it('hold whole entries', async () => {

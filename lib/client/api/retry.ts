@@ -2,8 +2,10 @@
  * Whether, and after how long, a failed attempt is repeated. Every request of the API is safe to repeat
  * (docs/http-api.md, section 8), so only the kind of failure decides. The delays are pure functions of data.
  */
+
 import { BucketError } from '../../domain/errors.ts'
-import { sleep } from './deadline.ts'
+import { sleep } from '../../flow/abort.ts'
+import { retry } from '../../flow/retry.ts'
 import type { OnEvent } from './events.ts'
 import { NetworkError } from './network-error.ts'
 
@@ -105,14 +107,10 @@ export async function retrying<T>(
   signal: AbortSignal | undefined,
   attempt: () => Promise<T>,
 ): Promise<T> {
-  for (let failures = 1; ; failures++) {
-    signal?.throwIfAborted()
-    try {
-      return await attempt()
-    } catch (error) {
-      const delay = retryDelay(retrier.retry, failures, error, Math.random())
-      if (delay === undefined) throw error
-      await pause(retrier, failures + 1, delay, error, signal)
-    }
+  const delayAfter = (error: unknown, failures: number) => {
+    const delayMs = retryDelay(retrier.retry, failures, error, Math.random())
+    if (delayMs !== undefined) retrier.onEvent({ kind: 'retry', attempt: failures + 1, delayMs, error })
+    return delayMs
   }
+  return retry(attempt, delayAfter, signal)
 }

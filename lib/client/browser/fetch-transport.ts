@@ -2,7 +2,7 @@
  * The transport over `fetch`. It cannot look at redirects, nor send a body piece by piece: bodies go as a Blob or as
  * bytes, and count as sent when the answer is there.
  */
-import { within } from '../api/deadline.ts'
+import { within } from '../../flow/abort.ts'
 import { NetworkError, shownUrl } from '../api/network-error.ts'
 import { answerMs, type IncomingResponse, type OutgoingRequest, type Transport } from '../api/transport.ts'
 import { exactLength, readStream, type Source } from '../transfer/source.ts'

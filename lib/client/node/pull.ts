@@ -19,6 +19,7 @@ import { dirname, join, resolve } from 'node:path'
 import { type Digest, digestHex } from '../../domain/digest.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
 import { MIB } from '../../domain/limits.ts'
+import { runAtOnce } from '../../flow/run-at-once.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { FolderError } from '../folder/folder-error.ts'
 import {
@@ -29,7 +30,6 @@ import {
   type ManifestFile,
   parseManifest,
 } from '../folder/manifest.ts'
-import { runAtOnce } from '../transfer/adaptive-concurrency.ts'
 import { openDownload } from '../transfer/download.ts'
 import type { TransferOptions } from '../transfer/progress.ts'
 import { claim, claimedPath, freePath, removeStale } from './claim.ts'

@@ -5,6 +5,7 @@ import type { Entry } from '../../domain/entry.ts'
 import { BucketError } from '../../domain/errors.ts'
 import { type ArtifactKey, type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
 import { artifactKey } from '../../domain/refs.ts'
+import { runAtOnce } from '../../flow/run-at-once.ts'
 import { digestOf } from '../api/open-range.ts'
 import {
   encodeManifest,
@@ -15,7 +16,6 @@ import {
   MANIFEST_TYPE,
   type ManifestFile,
 } from '../folder/manifest.ts'
-import { runAtOnce } from '../transfer/adaptive-concurrency.ts'
 import { type ArtifactDigests, hashSource } from '../transfer/artifact-hash.ts'
 import type { TransferOptions } from '../transfer/progress.ts'
 import type { PutOptions, PutResult } from '../transfer/put-options.ts'

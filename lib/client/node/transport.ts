@@ -5,7 +5,7 @@
 import { setMaxListeners } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
-import { within } from '../api/deadline.ts'
+import { within } from '../../flow/abort.ts'
 import { NetworkError, type NetworkErrorKind, shownUrl } from '../api/network-error.ts'
 import { answerMs, type IncomingResponse, type OutgoingRequest, type Transport } from '../api/transport.ts'
 import { exactLength, type Source } from '../transfer/source.ts'

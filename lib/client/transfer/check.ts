@@ -2,9 +2,9 @@
 import type { Digest } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
 import type { ArtifactRef } from '../../domain/identifiers.ts'
+import { runAtOnce } from '../../flow/run-at-once.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { findEntry } from '../api/entries.ts'
-import { runAtOnce } from './adaptive-concurrency.ts'
 
 export interface CheckResult {
   readonly ref: ArtifactRef

@@ -5,9 +5,9 @@
 
 import { digestFromHex } from '../../domain/digest.ts'
 import { BucketError } from '../../domain/errors.ts'
+import { sleep } from '../../flow/abort.ts'
 import { ERROR_STATUS } from '../../protocol/errors.ts'
 import type { ApiClient, Presigned } from '../api/api-client.ts'
-import { sleep } from '../api/deadline.ts'
 import { readRetryAfter } from '../api/decode-problem.ts'
 import { NetworkError } from '../api/network-error.ts'
 import { backoffDelay, retryDelay } from '../api/retry.ts'

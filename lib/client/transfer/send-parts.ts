@@ -3,9 +3,10 @@
  * checked by the store as it arrives. A part counts when its arrival is acknowledged.
  */
 import { MAX_PARTS_PER_REQUEST, partCount, partSize, sizeOfPart } from '../../domain/limits.ts'
+import { runAtOnce } from '../../flow/run-at-once.ts'
 import type { ApiClient, Presigned } from '../api/api-client.ts'
 import { presignParts, type Upload, type UploadId } from '../api/uploads.ts'
-import { AdaptiveConcurrency, runAtOnce } from './adaptive-concurrency.ts'
+import { AdaptiveConcurrency } from './adaptive-concurrency.ts'
 import { deliver } from './presigned-put.ts'
 import type { OnProgress } from './progress.ts'
 import { type Source, sliceSource } from './source.ts'

@@ -2,7 +2,7 @@
  * Bytes to be stored. They are read at least twice (the digest is sent before them, and a broken attempt restarts),
  * from any position on, so a source can be opened again and again; a stream is therefore spooled first, by the platform.
  */
-import { raceAbort } from '../api/deadline.ts'
+import { raceAbort } from '../../flow/abort.ts'
 
 export interface Source {
   /** Bytes. */
@@ -103,7 +103,7 @@ export async function* readStream(
   const chunks = 'getReader' in stream ? readWebStream(stream) : stream[Symbol.asyncIterator]()
   try {
     for (;;) {
-      const next = await raceAbort(chunks.next(), signal)
+      const next = await raceAbort(() => chunks.next(), signal)
       if (next.done) return
       yield next.value
     }

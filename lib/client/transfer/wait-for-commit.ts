@@ -2,8 +2,8 @@
 import type { Entry } from '../../domain/entry.ts'
 import { BucketError } from '../../domain/errors.ts'
 import { formatRef } from '../../domain/identifiers.ts'
+import { sleep } from '../../flow/abort.ts'
 import type { ApiClient } from '../api/api-client.ts'
-import { sleep } from '../api/deadline.ts'
 import { commitUpload, type UploadId, uploadState } from '../api/uploads.ts'
 import type { OnProgress } from './progress.ts'
 

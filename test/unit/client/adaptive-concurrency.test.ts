@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { AdaptiveConcurrency, runAtOnce } from '../../../lib/client/transfer/adaptive-concurrency.ts'
+import { AdaptiveConcurrency } from '../../../lib/client/transfer/adaptive-concurrency.ts'
 import { MIB } from '../../../lib/domain/limits.ts'
+import { runAtOnce } from '../../../lib/flow/run-at-once.ts'
 
 /** A line on which each transfer has a speed of its own up to a common limit, in bytes per millisecond. */
 function line(own: number, common: number) {

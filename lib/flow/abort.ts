@@ -1,0 +1,37 @@
+/** Waits that end early: when a signal aborts, or when their time is over. None of them stops the work that is waited for. */
+
+/**
+ * Runs one step, but stops waiting for it when the signal aborts.
+ * Each call has its own listener and removes it: a race against one shared promise of the abort would keep every step in memory.
+ *
+ * @throws the reason of the signal; errors of the step.
+ */
+export const raceAbort = <T>(step: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> =>
+  new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason)
+    const abort = () => reject(signal?.reason)
+    signal?.addEventListener('abort', abort, { once: true })
+    step()
+      .then(resolve, reject)
+      .finally(() => signal?.removeEventListener('abort', abort))
+  })
+
+/** @param ms milliseconds. @throws the reason of the signal. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = () =>
+    new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms)
+    })
+  return raceAbort(timeout, signal).finally(() => clearTimeout(timer))
+}
+
+/**
+ * @param ms milliseconds to wait.
+ * @param expired makes the error once they are over. The caller closes the connection, if there is one.
+ */
+export const within = <T>(ms: number, wait: Promise<T>, expired: () => Error): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(expired()), ms)
+    wait.then(resolve, reject).finally(() => clearTimeout(timer))
+  })

@@ -1,0 +1,146 @@
+/** Waits, retries and concurrency that every layer builds on: each has a bound and leaves nothing behind. */
+import { getEventListeners } from 'node:events'
+import { describe, expect, it } from 'vitest'
+import { raceAbort, sleep, within } from '../../../lib/flow/abort.ts'
+import { abortableIterable } from '../../../lib/flow/abortable-iterable.ts'
+import { retry } from '../../../lib/flow/retry.ts'
+
+const never = <T>() => new Promise<T>(() => undefined)
+const stopped = new Error('the time is over')
+
+/** A controller, and how many listeners its signal has. */
+function aborting() {
+  const controller = new AbortController()
+  return {
+    controller,
+    signal: controller.signal,
+    listeners: () => getEventListeners(controller.signal, 'abort').length,
+  }
+}
+
+describe('raceAbort', () => {
+  it('rejects with the reason as soon as the signal aborts, though the step hangs', async () => {
+    const { controller, signal, listeners } = aborting()
+    const waiting = raceAbort(() => never(), signal)
+    controller.abort(stopped)
+    await expect(waiting).rejects.toBe(stopped)
+    expect(listeners()).toBe(0)
+  })
+
+  it('does not run the step once the signal has aborted', async () => {
+    const step = () => expect.unreachable('the step ran') as Promise<void>
+    await expect(raceAbort(step, AbortSignal.abort(stopped))).rejects.toBe(stopped)
+  })
+
+  it('leaves no listener after the step', async () => {
+    const { signal, listeners } = aborting()
+    expect(await raceAbort(async () => 1, signal)).toBe(1)
+    await expect(raceAbort(() => Promise.reject(stopped), signal)).rejects.toBe(stopped)
+    await sleep(0)
+    expect(listeners()).toBe(0)
+  })
+})
+
+describe('sleep', () => {
+  it('ends early when the signal aborts', async () => {
+    const { controller, signal } = aborting()
+    const sleeping = sleep(3_600_000, signal)
+    controller.abort(stopped)
+    await expect(sleeping).rejects.toBe(stopped)
+  })
+})
+
+describe('within', () => {
+  it('rejects a wait that takes too long, and passes on one that does not', async () => {
+    await expect(within(1, never(), () => stopped)).rejects.toBe(stopped)
+    expect(await within(3_600_000, Promise.resolve(1), () => stopped)).toBe(1)
+  })
+})
+
+describe('an abortable iterable', () => {
+  /** Counts from 1, and notes whether it was closed; hangs after `last`. */
+  function counting(last: number) {
+    const source = { isClosed: false, numbers }
+    async function* numbers() {
+      try {
+        for (let number = 1; number <= last; number += 1) yield number
+        await never()
+      } finally {
+        source.isClosed = true
+      }
+    }
+    return source
+  }
+
+  it('passes on every value, the end and the failure of its source', async () => {
+    async function* source() {
+      yield 1
+      yield 2
+      throw stopped
+    }
+    const seen: number[] = []
+    const reading = (async () => {
+      for await (const number of abortableIterable(source(), undefined)) seen.push(number)
+    })()
+    await expect(reading).rejects.toBe(stopped)
+    expect(seen).toEqual([1, 2])
+  })
+
+  it('rejects with the reason while its source hangs, and leaves no listener', async () => {
+    const { controller, signal, listeners } = aborting()
+    const stream = abortableIterable(counting(1).numbers(), signal)
+    expect(await stream.next()).toEqual({ done: false, value: 1 })
+    const waiting = stream.next()
+    controller.abort(stopped)
+    await expect(waiting).rejects.toBe(stopped)
+    expect([listeners(), await stream.next()]).toEqual([0, { done: true, value: undefined }])
+  })
+
+  it('closes its source before a reader that stops early continues', async () => {
+    const source = counting(3)
+    for await (const _ of abortableIterable(source.numbers(), undefined)) break
+    expect(source.isClosed).toBe(true)
+  })
+
+  it('does not wait for a source that hangs when it is closed', async () => {
+    const stream = abortableIterable(counting(0).numbers(), undefined)
+    void stream.next()
+    expect(await stream.return?.()).toEqual({ done: true, value: undefined })
+  })
+})
+
+describe('retry', () => {
+  const failing = (times: number) => {
+    let calls = 0
+    return async () => {
+      calls += 1
+      if (calls <= times) throw new Error(`failure ${calls}`)
+      return calls
+    }
+  }
+
+  it('repeats until an attempt succeeds, asking for each delay by the number of failures', async () => {
+    const asked: [string, number][] = []
+    const delayAfter = (error: unknown, failures: number) => {
+      asked.push([(error as Error).message, failures])
+      return 0
+    }
+    expect(await retry(failing(2), delayAfter)).toBe(3)
+    expect(asked).toEqual([
+      ['failure 1', 1],
+      ['failure 2', 2],
+    ])
+  })
+
+  it('throws the last error when it gives up', async () => {
+    const delayAfter = (_: unknown, failures: number) => (failures < 2 ? 0 : undefined)
+    await expect(retry(failing(9), delayAfter)).rejects.toThrow('failure 2')
+  })
+
+  it('ends a delay when the signal aborts', async () => {
+    const { controller, signal } = aborting()
+    const retrying = retry(failing(9), () => 3_600_000, signal)
+    controller.abort(stopped)
+    await expect(retrying).rejects.toBe(stopped)
+  })
+})
