@@ -65,7 +65,7 @@ export function createApi<N extends RouteName, S extends object>(options: ApiOpt
     if (handler === undefined) throw new Error(`this server has no handler for ${name}`)
     const { body }: RouteDescriptor = ROUTES[name]
     const decodeBody = body === undefined ? undefined : bodies[body]
-    const inputs = await readInputs(name, { request, params: match.params, query, redirects, decodeBody })
+    const inputs = await readInputs(name, { request, match, query, redirects, decodeBody })
     trace.noteSubject(inputs)
     const context = requestContext(request, stores, trace)
     return encodeReply(name, await handler(inputs as never, context), request, context)

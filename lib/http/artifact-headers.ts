@@ -1,18 +1,22 @@
 /** The headers that tell what the bytes of an artifact are (docs/http-api.md, sections 4 and 5). */
 import { formatReprDigest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
+import { formatRef } from '../domain/identifiers.ts'
 import { ARTIFACT_CACHE_CONTROL, contentDisposition, HEADERS } from '../protocol/headers.ts'
 import { entityTag } from './entity-tag.ts'
 
 export const digestHeaders = ({ digest }: Entry) => ({
   ETag: entityTag(digest),
   [HEADERS.artifactDigest]: digest,
-  [HEADERS.reprDigest]: formatReprDigest(digest),
 })
+
+export const refHeader = ({ ref }: Entry) => ({ [HEADERS.artifactRef]: formatRef(ref) })
 
 /** Every response about the bytes has these, 304 included. */
 export const artifactHeaders = (entry: Entry) => ({
   ...digestHeaders(entry),
+  ...refHeader(entry),
+  [HEADERS.reprDigest]: formatReprDigest(entry.digest),
   [HEADERS.artifactSize]: String(entry.size),
   'Accept-Ranges': 'bytes',
   'Last-Modified': new Date(entry.createdAt).toUTCString(),

@@ -8,7 +8,7 @@ import { HEADERS } from '../protocol/headers.ts'
 import { parseRange } from '../protocol/range.ts'
 import { findEntry, type PresignFetchDependencies, presignFetch, readBytes } from '../repository/fetch.ts'
 import type { BlobReader, LedgerReader } from '../repository/ports.ts'
-import { artifactHeaders } from './artifact-headers.ts'
+import { artifactHeaders, refHeader } from './artifact-headers.ts'
 import type { Handler, InputOf, RangeFields, ReplyOf } from './handlers.ts'
 import { isNotModified, rangeApplies } from './preconditions.ts'
 import type { RequestContext } from './request-context.ts'
@@ -78,6 +78,7 @@ async function redirect(
       Location: new URL(url, origin).href,
       [HEADERS.artifactDigest]: entry.digest,
       [HEADERS.artifactSize]: String(entry.size),
+      ...refHeader(entry),
     },
   }
 }

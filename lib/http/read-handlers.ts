@@ -5,6 +5,7 @@ import type { ServiceLimits } from '../protocol/values.ts'
 import { findEntry, presignFetch } from '../repository/fetch.ts'
 import type { HealthCheck } from '../repository/ports.ts'
 import { type UploadStateDependencies, uploadState } from '../repository/upload-state.ts'
+import { refHeader } from './artifact-headers.ts'
 import { formatCursor } from './cursor.ts'
 import { type FetchStores, fetch, findNoted, head } from './fetch.ts'
 import type { Handlers } from './handlers.ts'
@@ -64,7 +65,8 @@ export const READ_HANDLERS: Handlers<RouteNameOf<'read'>, ReadStores> = {
 
   async download(input, context) {
     const entry = await findNoted(input, context)
-    return { status: 200, content: { request: await presignFetch(context.stores, entry), entry } }
+    const request = await presignFetch(context.stores, entry)
+    return { status: 200, headers: refHeader(entry), content: { request, entry } }
   },
 
   uploadState: async ({ id }, { stores }) => ({ status: 200, content: await uploadState(stores, id) }),

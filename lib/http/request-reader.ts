@@ -19,14 +19,15 @@ import type { HeaderValues, InputOf, QueryValues, RangeFields } from './handlers
 import { readJson } from './json-body.ts'
 import { type Preconditions, readPreconditions } from './preconditions.ts'
 import { parseReprDigest } from './repr-digest.ts'
+import type { PathMatch } from './router.ts'
 
 /** Decodes a JSON body. Errors are named by the path of the member. */
 export type BodyDecoder<T = unknown> = (json: unknown) => Result<T, readonly ValidationError[]>
 
 export interface RequestParts {
   readonly request: HttpRequest
-  /** The decoded path parameters. */
-  readonly params: Readonly<Record<string, string>>
+  /** The path, parsed. */
+  readonly match: Pick<PathMatch, 'params' | 'overEncoded'>
   readonly query: string
   /** Whether a fetch redirects: conditions that its client would repeat to the target are then refused. */
   readonly redirects: boolean
@@ -80,15 +81,23 @@ class RequestReader {
 
   /** The subject that the parameters of the path name. */
   subject(path: string) {
+    for (const name of new Set(this.#parts.match.overEncoded))
+      this.addError(
+        'path',
+        name,
+        'has a percent-encoded letter, digit, -, ., _ or ~: write the character itself',
+      )
     const read = <T>(name: string, parse: (text: string) => Result<T>): T | undefined =>
-      path.includes(`{${name}}`) ? this.#take('path', name, parse(this.#parts.params[name] ?? '')) : undefined
+      path.includes(`{${name}}`)
+        ? this.#take('path', name, parse(this.#parts.match.params[name] ?? ''))
+        : undefined
     const bucketId = read('bucket_id', parseBucketId)
     const artifactId = read('artifact_id', parseArtifactId)
     const version = read('version', parseVersion)
     const digest = read('digest', parseDigest)
     const key = bucketId && artifactId && { bucketId, artifactId }
     const ref = key && version && { ...key, version }
-    return { key, ref, id: ref && digest && { ref, digest }, code: this.#parts.params.code }
+    return { key, ref, id: ref && digest && { ref, digest }, code: this.#parts.match.params.code }
   }
 
   /**

@@ -7,6 +7,8 @@ import { API_ROOT, type Method, ROUTES, type RouteName } from '../protocol/route
 /** A known path: its parameters, decoded, and the routes that share it, by method. */
 export interface PathMatch {
   readonly params: Readonly<Record<string, string>>
+  /** The parameters, or `path` for any other segment, with a percent-encoded character that needs no encoding. */
+  readonly overEncoded: readonly string[]
   readonly methods: Readonly<Partial<Record<Method, RouteName>>>
 }
 
@@ -27,6 +29,9 @@ for (const [name, route] of Object.entries(ROUTES) as [RouteName, (typeof ROUTES
 /** Every resource with GET has HEAD (RFC 9110, section 9.1). */
 for (const { methods } of templates.values()) if (methods.GET) methods.HEAD ??= methods.GET
 
+/** An unreserved character, percent-encoded (RFC 3986, section 2.3). */
+const NEEDLESS = /%(?:4[1-9A-F]|5[0-9A]|6[1-9A-F]|7[0-9AE]|3[0-9]|2[DE]|5F)/i
+
 const isParameter = (segment: string) => segment.startsWith('{')
 
 function decodeSegment(segment: string): string {
@@ -39,7 +44,8 @@ function decodeSegment(segment: string): string {
 
 /** @param path raw, without the query. */
 export function matchPath(path: string): PathMatch | undefined {
-  const segments = path.split('/').map(decodeSegment)
+  const raw = path.split('/')
+  const segments = raw.map(decodeSegment)
   for (const template of templates.values()) {
     if (template.segments.length !== segments.length) continue
     const fits = template.segments.every((expected, at) => isParameter(expected) || expected === segments[at])
@@ -48,7 +54,10 @@ export function matchPath(path: string): PathMatch | undefined {
     template.segments.forEach((expected, at) => {
       if (isParameter(expected)) params[expected.slice(1, -1)] = segments[at] ?? ''
     })
-    return { params, methods: template.methods }
+    const overEncoded = template.segments.flatMap((expected, at) =>
+      NEEDLESS.test(raw[at] ?? '') ? [isParameter(expected) ? expected.slice(1, -1) : 'path'] : [],
+    )
+    return { params, overEncoded, methods: template.methods }
   }
   return undefined
 }

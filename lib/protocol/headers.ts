@@ -6,6 +6,7 @@ import { DESCRIPTION_WIRE } from './description.ts'
 export const HEADERS = {
   artifactDigest: 'X-Artifact-Digest',
   artifactSize: 'X-Artifact-Size',
+  artifactRef: 'X-Artifact-Ref',
   uploadedBy: DESCRIPTION_WIRE.uploadedBy.header,
   provenanceSource: DESCRIPTION_WIRE.provenanceSource.header,
   requestId: 'X-Request-Id',

@@ -40,6 +40,12 @@ export const RESPONSE_HEADERS = {
     required,
     exposed: true,
   },
+  [HEADERS.artifactRef]: {
+    schema: text,
+    description: 'the version that the response is about: bucket_id/artifact_id/version',
+    required,
+    exposed: true,
+  },
   [HEADERS.reprDigest]: {
     schema: text,
     description: 'the same digest in the form of RFC 9530',

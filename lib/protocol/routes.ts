@@ -49,9 +49,12 @@ const VERSIONS = '/buckets/{bucket_id}/artifacts/{artifact_id}/versions'
 const VERSION = `${VERSIONS}/{version}` as const
 const UPLOAD = `${VERSION}/uploads/{digest}` as const
 
-const DIGEST_HEADERS = ['ETag', HEADERS.artifactDigest, HEADERS.reprDigest] as const
+/** `Repr-Digest` is not among them: it would be the digest of the JSON (RFC 9530, section 3). */
+const DIGEST_HEADERS = ['ETag', HEADERS.artifactDigest] as const
 const ARTIFACT_HEADERS = [
   ...DIGEST_HEADERS,
+  HEADERS.reprDigest,
+  HEADERS.artifactRef,
   HEADERS.artifactSize,
   'Accept-Ranges',
   'Last-Modified',
@@ -141,7 +144,7 @@ export const ROUTES = {
       200: { content: 'bytes', headers: ARTIFACT_HEADERS },
       206: { content: 'bytes', headers: [...ARTIFACT_HEADERS, 'Content-Range'] },
       304: { headers: ARTIFACT_HEADERS },
-      307: { headers: ['Location', HEADERS.artifactDigest, HEADERS.artifactSize] },
+      307: { headers: ['Location', HEADERS.artifactDigest, HEADERS.artifactSize, HEADERS.artifactRef] },
     },
     errors: ['version_not_found', 'digest_differs', 'precondition_failed', 'range_not_satisfiable'],
   },
@@ -172,7 +175,7 @@ export const ROUTES = {
     tag: 'artifacts',
     summary: 'Get a URL that serves the bytes for a limited time',
     query: ['digest'],
-    responses: { 200: { content: 'Download' } },
+    responses: { 200: { content: 'Download', headers: [HEADERS.artifactRef] } },
     errors: ['version_not_found', 'digest_differs'],
   },
   beginUpload: {

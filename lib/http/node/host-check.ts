@@ -34,14 +34,22 @@ export function allowedHosts(
   return { hosts: new Set(hosts), origins: new Set(origins) }
 }
 
-/** @throws BucketError `invalid_request` without a host or with several, `host_not_allowed` for a foreign host or origin. */
-export function checkHost(allowed: AllowedHosts, hosts: readonly string[], origin: string | undefined): void {
+/**
+ * @param acceptsAnyHost for a resource that tells nothing: probes of containers and load balancers send names of their own.
+ * @throws BucketError `invalid_request` without a host or with several, `host_not_allowed` for a foreign host or origin.
+ */
+export function checkHost(
+  allowed: AllowedHosts,
+  hosts: readonly string[],
+  origin: string | undefined,
+  acceptsAnyHost: boolean,
+): void {
   const [host] = hosts
   if (host === undefined || host === '')
     throw BucketError.invalidRequest([{ in: 'header', name: 'Host', detail: 'is missing' }])
   if (hosts.length > 1)
     throw BucketError.invalidRequest([{ in: 'header', name: 'Host', detail: 'is given more than once' }])
-  if (!allowed.hosts.has(host.toLowerCase()))
+  if (!acceptsAnyHost && !allowed.hosts.has(host.toLowerCase()))
     throw new BucketError(
       'host_not_allowed',
       `this server does not accept the Host ${JSON.stringify(host)}`,

@@ -27,7 +27,8 @@ export function apiRequest(
     size: length === undefined ? (chunked ? undefined : 0) : Number(length),
     body,
     requestId: randomUUID(),
-    origin: publicUrl?.host === host.toLowerCase() ? publicUrl.origin : `http://${host}`,
+    // A proxy may send its own Host: with a public address, every URL starts with that address.
+    origin: publicUrl?.origin ?? `http://${host}`,
     signal,
   }
 }

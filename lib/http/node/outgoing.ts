@@ -40,17 +40,48 @@ export async function cancelBody({ body }: HttpResponse): Promise<void> {
   await bytes.return?.()
 }
 
+/** Bounds on the rest of a body that is read and dropped. */
+export interface DropLimits {
+  /** Milliseconds. */
+  readonly ms: number
+  readonly bytes: number
+}
+
 /**
- * After a response that comes before the end of the body, reads and drops the rest for a while. If the server closed at once, the
- * sender's system would discard the response unread (RFC 9112, section 9.6).
- *
- * @param lingerMs how long, in milliseconds.
+ * Sends a response that comes before the end of the body, then reads and drops the rest before it ends the response. Some clients
+ * (Python's urllib, which also asks to close the connection) read nothing before they have sent everything, and a server that
+ * closes first makes their system discard the response unread (RFC 9112, section 9.6). The receiver has the whole response by its
+ * Content-Length all the while.
  */
-export function lingerOnBody(incoming: IncomingMessage, outgoing: ServerResponse, lingerMs: number): void {
-  outgoing.once('finish', () => {
-    if (incoming.complete) return
-    const timer = setTimeout(() => incoming.socket.destroy(), lingerMs)
-    incoming.once('close', () => clearTimeout(timer)).once('end', () => clearTimeout(timer))
-    incoming.resume()
+export async function sendEarly(
+  response: HttpResponse & { readonly body: string | null },
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  limits: DropLimits,
+): Promise<void> {
+  outgoing.writeHead(response.status, response.headers)
+  if (response.body === null) outgoing.flushHeaders()
+  else outgoing.write(response.body)
+  await dropBody(incoming, limits)
+  if (!incoming.complete) outgoing.once('finish', () => incoming.socket.destroySoon())
+  outgoing.end()
+}
+
+/** Resolves at the end of the body, or at the first limit. */
+function dropBody(incoming: IncomingMessage, { ms, bytes }: DropLimits): Promise<void> {
+  return new Promise((resolve) => {
+    let dropped = 0
+    const finish = () => {
+      clearTimeout(timer)
+      incoming.off('data', count).off('end', finish).off('close', finish)
+      resolve()
+    }
+    const count = (chunk: Buffer) => {
+      dropped += chunk.byteLength
+      if (dropped > bytes) finish()
+    }
+    const timer = setTimeout(finish, ms)
+    incoming.on('data', count).once('end', finish).once('close', finish)
+    if (incoming.destroyed) finish()
   })
 }

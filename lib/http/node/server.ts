@@ -7,9 +7,10 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { BucketError } from '../../domain/errors.ts'
+import { GIB } from '../../domain/limits.ts'
 import { ERROR_STATUS } from '../../protocol/errors.ts'
 import type { HttpRequest, HttpResponse } from '../../protocol/http-message.ts'
-import { API_ROOT } from '../../protocol/routes.ts'
+import { API_ROOT, ROUTES } from '../../protocol/routes.ts'
 import type { Api } from '../api.ts'
 import { inBytes, type ParserError, refuseBroken } from './broken-request.ts'
 import { Connection } from './connection.ts'
@@ -23,7 +24,7 @@ import {
   MAX_HEADER_BYTES,
   MAX_TARGET_BYTES,
 } from './incoming.ts'
-import { cancelBody, lingerOnBody, send } from './outgoing.ts'
+import { cancelBody, send, sendEarly } from './outgoing.ts'
 import { requestBody } from './request-body.ts'
 
 export interface ServerOptions {
@@ -47,6 +48,9 @@ export interface ServerTimeouts {
   /** For the rest of a body whose response has been sent. */
   readonly linger: number
 }
+
+/** After an early refusal, the server reads at most this much of the rest of a body. */
+const DROPPED_BYTES = GIB
 
 /** After a stalled sender, no further request can arrive on its connection. */
 const STALLED = ERROR_STATUS.request_timeout
@@ -102,14 +106,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     // A sender that waits for 100-continue and gets a final response may send its body or not. Only a new connection is unambiguous.
     const isAmbiguous = awaitsContinue && !asked
     if (stopping || isAmbiguous || response.status === STALLED) outgoing.setHeader('Connection', 'close')
-    if (!incoming.complete) lingerOnBody(incoming, outgoing, timeouts.linger)
+    const { body } = response
+    const isEarly = !incoming.complete && !isAmbiguous && response.status !== STALLED
+    if (isEarly && (body === null || typeof body === 'string'))
+      return sendEarly({ ...response, body }, incoming, outgoing, {
+        ms: timeouts.linger,
+        bytes: DROPPED_BYTES,
+      })
     await send(response, outgoing)
   }
 
   const answer = async (request: HttpRequest, incoming: IncomingMessage): Promise<HttpResponse> => {
     try {
       checkSizes(incoming)
-      checkHost(allowed, hostsOf(incoming), incoming.headers.origin)
+      checkHost(allowed, hostsOf(incoming), incoming.headers.origin, isHealth(request))
       checkFraming(incoming)
     } catch (error) {
       if (error instanceof BucketError) return api.refuse(request, error)
@@ -162,6 +172,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   }
 }
+
+const isHealth = ({ target }: HttpRequest): boolean =>
+  target.split('?', 1)[0] === `${API_ROOT}${ROUTES.health.path}`
 
 /** A client cannot call a wildcard address, so it gets the loopback one. */
 function originOf(host: string, port: number): string {

@@ -26,6 +26,7 @@ export function expectFetchHeaders(response: RawResponse, one: Stored): void {
   expect({
     etag: header(response, 'ETag'),
     digest: header(response, 'X-Artifact-Digest'),
+    ref: header(response, 'X-Artifact-Ref'),
     size: header(response, 'X-Artifact-Size'),
     repr: header(response, 'Repr-Digest'),
     ranges: header(response, 'Accept-Ranges'),
@@ -36,6 +37,7 @@ export function expectFetchHeaders(response: RawResponse, one: Stored): void {
   }).toEqual({
     etag: one.etag,
     digest: one.digest,
+    ref: `${one.ref.bucketId}/${artifactId}/${version}`,
     size: String(one.bytes.length),
     repr: `sha-256=:${sha256Base64(one.bytes)}:`,
     ranges: 'bytes',

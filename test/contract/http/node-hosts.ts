@@ -34,10 +34,16 @@ export function describeNodeHosts(target: TargetThunk): void {
         `localhost.evil.example:${port}`,
       ]
       for (const host of others)
-        expectProblem(await get(target(), '/v1/health', [['Host', host]]), 'host_not_allowed')
+        expectProblem(await get(target(), '/v1', [['Host', host]]), 'host_not_allowed')
       const ref = freshRef()
       expectProblem(await put(target(), ref, 'x', [['Host', 'evil.example']]), 'host_not_allowed')
       expect((await get(target(), versionPath(ref))).status).toBe(404)
+    })
+
+    test('health accepts any Host, so that probes work, but no foreign page', async () => {
+      expect((await get(target(), '/v1/health', [['Host', 'pod.internal']])).status).toBe(200)
+      const page = await get(target(), '/v1/health', [['Origin', 'http://evil.example']])
+      expectProblem(page, 'host_not_allowed')
     })
 
     test('no Host is 400', async () => {
@@ -52,7 +58,7 @@ export function describeNodeHosts(target: TargetThunk): void {
 
     test('the authority of an absolute request target counts like a Host', async () => {
       const [host] = own()
-      const evil = await raw('GET http://evil.example/v1/health HTTP/1.1', `Host: ${host}`)
+      const evil = await raw('GET http://evil.example/v1 HTTP/1.1', `Host: ${host}`)
       expect([400, 421]).toContain(evil.status)
     })
 
