@@ -43,6 +43,7 @@ const exitCode = await run(process.argv.slice(2), {
     const { checkFolder } = await import('../lib/local/folder-check.ts')
     return await checkFolder(dataDir, check)
   },
+  dataFolder: () => import('../lib/local/data-folder-tools.ts'),
   version: readVersion(),
 })
 // An open stdin or a keep-alive connection would keep the process running.

@@ -5,6 +5,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Digest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
+import type { ArtifactRef } from '../domain/identifiers.ts'
 import type { ProgressStream } from './progress-line.ts'
 import type { ServeSettings } from './serve-settings.ts'
 
@@ -45,6 +46,20 @@ export interface FolderCheck {
   readonly onProgress: (bytes: number, total: number) => void
 }
 
+/** Tools for a data folder, all of them without a server. */
+export interface DataFolderTools {
+  /** @returns what the copy has now, and how much of it was copied. */
+  backupFolder(
+    from: string,
+    to: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly entries: number; readonly copiedBlobs: number; readonly copiedBytes: number }>
+  /** Gives all entries, in the order in which they were stored, some at a time. */
+  listFolder(dataDir: string, use: (entries: readonly Entry[]) => Promise<void>): Promise<void>
+  /** @returns the entry that was erased; undefined when there was none. */
+  eraseVersion(dataDir: string, ref: ArtifactRef): Promise<Entry | undefined>
+}
+
 export interface CliContext {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly stdin: () => Readable
@@ -55,5 +70,6 @@ export interface CliContext {
   readonly startServer: (settings: ServeSettings) => Promise<RunningServer>
   /** Compares a data folder with its ledger. @returns what the ledger holds. */
   readonly checkFolder: (dataDir: string, check: FolderCheck) => Promise<{ entries: number; size: number }>
+  readonly dataFolder: () => Promise<DataFolderTools>
   readonly version: string
 }

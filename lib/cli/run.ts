@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { addCheckCommand } from './check-command.ts'
 import type { CliContext } from './context.ts'
+import { addDataFolderCommands } from './data-folder-commands.ts'
 import { addDigestCommand } from './digest-command.ts'
 import { EXIT, SIGNAL_EXIT } from './exit-codes.ts'
 import { describeFailure, ExitError, failureJson, failureText, Interrupted, UsageError } from './failure.ts'
@@ -83,6 +84,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 not found, 4 conflict, 5 digest mis
   addUploadsCommand(program, context)
   addDigestCommand(program, context)
   addFsckCommand(program, context)
+  addDataFolderCommands(program, context)
   return program
 }
 

@@ -3,26 +3,19 @@
  * are damaged. Bucket's API has neither.
  */
 import { rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { Entry } from '../domain/entry.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
 import { blobFiles } from './blob-files.ts'
 import { syncFolder } from './disk.ts'
-import { FolderRefused, LAYOUT, readFormat } from './folder-format.ts'
+import { LAYOUT } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
-import { INDEX_FILES, readProof } from './ledger/log-index.ts'
-import {
-  describeDamage,
-  findEnd,
-  hashSegment,
-  type LogDamage,
-  type LogSegment,
-  listLog,
-  readLog,
-} from './ledger/read-log.ts'
+import { type FolderLog, openFolderLog } from './folder-log.ts'
+import { INDEX_FILES } from './ledger/log-index.ts'
+import { describeDamage, hashSegment, type LogDamage, type LogSegment } from './ledger/read-log.ts'
 import { decodeEntry, refOfRecord } from './ledger/record.ts'
 import { rewriteSegment, type Span } from './ledger/rewrite-segment.ts'
-import { NO_SEGMENT, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentName } from './ledger/segment.ts'
+import { NO_SEGMENT, type SegmentHeader, segmentName } from './ledger/segment.ts'
 
 /**
  * Erases one version: its record, with everything that it says, and its bytes. The reference is free again afterwards.
@@ -71,32 +64,17 @@ export const discardDamage = (dataDir: string): Promise<readonly string[]> =>
     return damage.map(describeDamage)
   })
 
-interface OfflineLog {
-  readonly root: string
-  readonly segments: readonly LogSegment[]
-  read(visitor: Parameters<typeof readLog>[3]): Promise<void>
+interface OfflineLog extends FolderLog {
   rewrite(segment: number, spans: readonly Span[]): Promise<void>
 }
 
 async function withLog<T>(dataDir: string, use: (log: OfflineLog) => Promise<T>): Promise<T> {
-  const root = resolve(dataDir)
-  const format = await readFormat(root)
-  if (format?.version !== 2)
-    throw new FolderRefused(
-      `the folder ${root} isn't a data folder of this version of Bucket`,
-      'Name the folder that a server was started with as --data-dir.',
-    )
+  const log = await openFolderLog(dataDir)
+  const { root, segments, storeId } = log
   const lock = lockFolder(root)
   try {
-    const { storeId } = format
-    const segments = listLog(join(root, LAYOUT.ledger), storeId)
-    const last = segments.at(-1)
-    if (!last) throw new Error('a log has at least one segment')
-    const end = await findEnd(last, storeId, readProof(root, storeId)?.covered)
     return await use({
-      ...{ root, segments },
-      read: (visitor) =>
-        readLog(segments, storeId, { from: { segment: 1, offset: SEGMENT_HEADER_BYTES }, end }, visitor),
+      ...log,
       async rewrite(number, spans) {
         const segment = segments[number - 1]
         if (!segment) throw new Error(`no segment ${number}`)

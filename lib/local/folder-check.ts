@@ -5,28 +5,19 @@
 import { createHash } from 'node:crypto'
 import { lstatSync } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
+import { join, relative } from 'node:path'
 import { wholeRange } from '../domain/byte-range.ts'
 import { type Digest, digestFromHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
 import { blobFolder, blobName } from './blob-names.ts'
 import { readFile } from './blob-reader.ts'
-import { FolderRefused, LAYOUT, readFormat } from './folder-format.ts'
+import { LAYOUT } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
-import { readProof } from './ledger/log-index.ts'
-import {
-  describeDamage,
-  type FoundEnd,
-  findEnd,
-  hashSegment,
-  type LogSegment,
-  type LogVisitor,
-  listLog,
-  readLog,
-} from './ledger/read-log.ts'
+import { type FolderLog, openFolderLog } from './folder-log.ts'
+import { describeDamage, hashSegment } from './ledger/read-log.ts'
 import { blobOfRecord, decodeEntry } from './ledger/record.ts'
-import { SEGMENT_HEADER_BYTES, segmentName } from './ledger/segment.ts'
+import { segmentName } from './ledger/segment.ts'
 import { PathSet } from './path-set.ts'
 
 /** An entry whose bytes cannot be given. */
@@ -72,21 +63,10 @@ export interface FolderTotals {
  * file system unchanged.
  */
 export async function checkFolder(dataDir: string, options: FolderCheckOptions): Promise<FolderTotals> {
-  const root = resolve(dataDir)
-  const format = await readFormat(root)
-  if (!format)
-    throw new FolderRefused(
-      `the folder ${root} isn't a Bucket folder: it has no ${JSON.stringify(LAYOUT.format)} file`,
-      'Name the folder that a server was started with as --data-dir.',
-    )
-  if (format.version === 1)
-    throw new FolderRefused(
-      `the folder ${root} has the format of an earlier version of Bucket`,
-      'Start a server on it once: it moves the folder to the format of this version.',
-    )
-  const unlock = lockUnlessReadOnly(root)
+  const log = await openFolderLog(dataDir)
+  const unlock = lockUnlessReadOnly(log.root)
   try {
-    return await new FolderCheck(root, format.storeId, options).run()
+    return await new FolderCheck(log, options).run()
   } finally {
     unlock()
   }
@@ -106,33 +86,31 @@ function lockUnlessReadOnly(root: string): () => void {
 const FILES_AT_ONCE = 256
 
 class FolderCheck {
+  readonly #log: FolderLog
   readonly #root: string
-  readonly #storeId: string
   readonly #blobs: string
   readonly #options: FolderCheckOptions
   readonly #expected = new PathSet()
   #bytesRead = 0
   #total = 0
 
-  constructor(root: string, storeId: string, options: FolderCheckOptions) {
-    this.#root = root
-    this.#storeId = storeId
-    this.#blobs = join(root, LAYOUT.blobs)
+  constructor(log: FolderLog, options: FolderCheckOptions) {
+    this.#log = log
+    this.#root = log.root
+    this.#blobs = join(log.root, LAYOUT.blobs)
     this.#options = options
   }
 
   async run(): Promise<FolderTotals> {
-    const segments = listLog(join(this.#root, LAYOUT.ledger), this.#storeId)
-    const last = segments.at(-1)
-    if (!last) throw new Error('a log has at least one segment')
-    const end = await findEnd(last, this.#storeId, readProof(this.#root, this.#storeId)?.covered)
-    const entries = await this.#countEntries(segments, end)
-    await this.#checkSegments(segments, end)
-    await this.#checkEntries(segments, end)
+    const { segments, end } = this.#log
+    const entries = await this.#countEntries()
+    await this.#checkSegments()
+    await this.#checkEntries()
     this.#expected.seal()
     await this.#findUnreferenced(this.#blobs)
     // A crash left a group unfinished: no entry of it was acknowledged, and the next start cuts it off.
-    if (end.offset < last.size)
+    const last = segments[end.segment - 1]
+    if (last && end.offset < last.size)
       this.#options.onUnreferenced({
         path: `${LAYOUT.ledger}/${segmentName(last.number)}#${end.offset}`,
         size: last.size - end.offset,
@@ -144,14 +122,9 @@ class FolderCheck {
     this.#options.onLedgerDamage?.(message)
   }
 
-  #read(segments: readonly LogSegment[], end: FoundEnd, visitor: LogVisitor): Promise<void> {
-    const from = { segment: 1, offset: SEGMENT_HEADER_BYTES }
-    return readLog(segments, this.#storeId, { from, end }, visitor)
-  }
-
-  async #countEntries(segments: readonly LogSegment[], end: FoundEnd): Promise<number> {
+  async #countEntries(): Promise<number> {
     let entries = 0
-    await this.#read(segments, end, {
+    await this.#log.read({
       record: (_, frame, buffer, at) => {
         if (frame.kind === 'removed') return
         entries += 1
@@ -164,7 +137,8 @@ class FolderCheck {
   }
 
   /** A sealed segment has the digest that the next one remembers, unless it was rewritten and says so. */
-  async #checkSegments(segments: readonly LogSegment[], end: FoundEnd): Promise<void> {
+  async #checkSegments(): Promise<void> {
+    const { segments, end } = this.#log
     for (const segment of segments) {
       const next = segments[segment.number]
       if (segment.number === end.segment || !next?.header) continue
@@ -176,9 +150,9 @@ class FolderCheck {
     }
   }
 
-  async #checkEntries(segments: readonly LogSegment[], end: FoundEnd): Promise<void> {
+  async #checkEntries(): Promise<void> {
     let inFiles: Entry[] = []
-    await this.#read(segments, end, {
+    await this.#log.read({
       record: (segment, frame, buffer, at) => {
         if (frame.kind === 'removed') return
         const { entry } = decodeEntry(buffer, at, frame)

@@ -3,6 +3,7 @@ import { Readable, Writable } from 'node:stream'
 import type { CliContext, RunningServer } from '../../../lib/cli/context.ts'
 import { run } from '../../../lib/cli/run.ts'
 import type { ServeSettings } from '../../../lib/cli/serve-settings.ts'
+import * as dataFolderTools from '../../../lib/local/data-folder-tools.ts'
 import { checkFolder } from '../../../lib/local/folder-check.ts'
 
 export interface Ran {
@@ -41,6 +42,7 @@ export async function bucket(args: readonly string[], options: RunOptions = {}):
     signal: options.signal ?? new AbortController().signal,
     startServer: options.startServer ?? (() => Promise.reject(new Error('no server here'))),
     checkFolder,
+    dataFolder: async () => dataFolderTools,
     version: '1.2.3',
   })
   const bytes = Buffer.concat(out)

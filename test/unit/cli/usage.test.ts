@@ -24,7 +24,7 @@ describe('the command line', () => {
     const command = await bucket(['gte', 'b/a/v'])
     expect(command.exit).toBe(2)
     expect(command.stderr).toContain('Did you mean get?')
-    const helped = await bucket(['lst', '--help'])
+    const helped = await bucket(['lisst', '--help'])
     expect([helped.exit, helped.stdout]).toEqual([2, ''])
     expect(helped.stderr).toContain('Did you mean list?')
     const option = await bucket(['get', 'b/a/v', '--ouput', 'x'])

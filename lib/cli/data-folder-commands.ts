@@ -1,0 +1,117 @@
+/** Commands for the owner of a data folder: `backup`, `restore`, `ls` and `erase`. They need no server. */
+import type { Command } from 'commander'
+import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import { entryMessage } from '../protocol/entry-message.ts'
+import type { CliContext } from './context.ts'
+import { EXIT } from './exit-codes.ts'
+import { ExitError } from './failure.ts'
+import { createOutput, type OutputOptions, withOutput } from './output.ts'
+import { parseRefArgument } from './refs.ts'
+import { formatSize } from './sizes.ts'
+
+interface FolderOptions extends OutputOptions {
+  readonly dataDir?: string
+}
+
+const dataDirOf = ({ dataDir }: FolderOptions, { environment }: CliContext): string =>
+  dataDir ?? (environment[CLI_ENVIRONMENT.dataDir] || '.bucket')
+
+const withDataDir = (command: Command): Command =>
+  withOutput(
+    command.option(
+      '--data-dir <folder>',
+      `where artifacts are kept (env: ${CLI_ENVIRONMENT.dataDir}, default: .bucket)`,
+    ),
+  )
+
+export function addDataFolderCommands(program: Command, context: CliContext): void {
+  withDataDir(
+    program
+      .command('backup')
+      .description('copy a data folder, next to a running server')
+      .argument('<folder>', 'the copy: an empty folder, a new one, or an earlier copy')
+      .addHelpText(
+        'after',
+        `
+The copy is a data folder of its own. The next run copies only what is new. Every blob is verified on the way; uploads
+that are not committed are not copied.
+
+Examples:
+  bucket backup /backup/bucket
+  bucket fsck --data-dir /backup/bucket --verify`,
+      ),
+  ).action((folder: string, options: FolderOptions) =>
+    copy(dataDirOf(options, context), folder, options, context),
+  )
+
+  withDataDir(
+    program
+      .command('restore')
+      .description('copy a backup to a data folder that is empty or new')
+      .argument('<backup>', 'a folder that bucket backup made'),
+  ).action((backup: string, options: FolderOptions) =>
+    copy(backup, dataDirOf(options, context), options, context),
+  )
+
+  withDataDir(
+    program
+      .command('ls')
+      .description('list everything in a data folder, in the order in which it was stored')
+      .addHelpText(
+        'after',
+        `
+Also next to a running server. With --json, each line is one entry.
+
+Examples:
+  bucket ls --data-dir /srv/bucket
+  bucket ls --json | jq -r .digest`,
+      ),
+  ).action(async (options: FolderOptions) => {
+    const output = createOutput({ ...options, json: false }, context)
+    const { listFolder } = await context.dataFolder()
+    await listFolder(dataDirOf(options, context), async (entries) => {
+      context.signal.throwIfAborted()
+      const lines = entries.map((entry) =>
+        options.json
+          ? JSON.stringify(entryMessage(entry))
+          : `${formatRef(entry.ref)}@${entry.digest}  ${formatSize(entry.size)}`,
+      )
+      if (lines.length > 0) await output.result(`${lines.join('\n')}\n`, undefined)
+    })
+  })
+
+  withDataDir(
+    program
+      .command('erase')
+      .description('erase one version for good, while no server runs on the folder')
+      .argument('<ref>', 'bucket_id/artifact_id/version')
+      .addHelpText(
+        'after',
+        `
+For the owner of a folder who must erase by law. The entry and its bytes are overwritten or removed in this folder;
+copies in backups, in ledger.format-1.mdb, and at readers are not. The reference is free again afterwards.`,
+      ),
+  ).action(async (text: string, options: FolderOptions) => {
+    const ref = parseRefArgument(text)
+    const output = createOutput(options, context)
+    const { eraseVersion } = await context.dataFolder()
+    const erased = await eraseVersion(dataDirOf(options, context), ref)
+    await output.result(erased ? `erased ${formatRef(ref)}@${erased.digest}\n` : '', {
+      erased: erased ? entryMessage(erased) : null,
+    })
+    if (erased) return
+    output.remark(`${formatRef(ref)} is not stored`)
+    throw new ExitError(EXIT.notFound)
+  })
+}
+
+async function copy(from: string, to: string, options: FolderOptions, context: CliContext): Promise<void> {
+  const output = createOutput(options, context)
+  const { backupFolder } = await context.dataFolder()
+  const report = await backupFolder(from, to, context.signal)
+  await output.result(
+    `${to} has ${report.entries} entries; ${report.copiedBlobs} blobs and ${formatSize(report.copiedBytes)} were copied\n`,
+    report,
+  )
+}

@@ -1,0 +1,166 @@
+/**
+ * Copies a data folder to another one, next to a running server: the blobs first, then the part of the ledger that names them, so that
+ * the copy is a whole folder at any time. The next run copies only what is new. Uploads that are not committed are not copied.
+ */
+import { createHash } from 'node:crypto'
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { join, resolve } from 'node:path'
+import { wholeRange } from '../domain/byte-range.ts'
+import { digestFromHex } from '../domain/digest.ts'
+import type { Entry } from '../domain/entry.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import { blobFiles } from './blob-files.ts'
+import { readFile } from './blob-reader.ts'
+import { hashFile, readAt, renameFile, syncFile, syncFolder, truncateFile, writeAll } from './disk.ts'
+import { FolderDamaged, FolderRefused, LAYOUT, readFormat, writeFormat } from './folder-format.ts'
+import { lockFolder } from './folder-lock.ts'
+import { type FolderLog, forEachEntry, openFolderLog } from './folder-log.ts'
+import { INDEX_FILES } from './ledger/log-index.ts'
+import type { LogSegment } from './ledger/read-log.ts'
+import { segmentName } from './ledger/segment.ts'
+import { writeTemporary } from './temporary.ts'
+
+export interface BackupReport {
+  /** In the copy. */
+  readonly entries: number
+  readonly copiedBlobs: number
+  /** Bytes of blobs and ledger that were copied. */
+  readonly copiedBytes: number
+}
+
+/**
+ * @param from a data folder; a server may run on it.
+ * @param to an empty folder, one that does not exist yet, or an earlier copy of the same store.
+ * @throws FolderRefused when `to` holds something else or a server runs on it; FolderDamaged when bytes of `from` are missing or wrong: the
+ * copy then ends before them.
+ */
+export async function backupFolder(from: string, to: string, signal: AbortSignal): Promise<BackupReport> {
+  const log = await openFolderLog(from)
+  const target = resolve(to)
+  mkdirSync(target, { recursive: true, mode: 0o700 })
+  const lock = lockFolder(target)
+  try {
+    await claimTarget(target, log.storeId)
+    const inside = (name: string) => join(target, name)
+    for (const name of [LAYOUT.blobs, LAYOUT.temporaries, LAYOUT.ledger])
+      mkdirSync(inside(name), { recursive: true, mode: 0o700 })
+    // A copy of another end of the log has its own index.
+    rmSync(inside(INDEX_FILES.proof), { force: true })
+    const blobs = await copyBlobs(log, target, signal)
+    const ledgerBytes = await copyLedger(log, target)
+    copyFileSync(join(log.root, LAYOUT.secret), inside(LAYOUT.secret))
+    await writeFormat(target, log.storeId)
+    return { ...blobs, copiedBytes: blobs.copiedBytes + ledgerBytes }
+  } finally {
+    lock.release()
+  }
+}
+
+/** The file `lock` is there, because it was just locked. A copy that was cut short has no format yet. */
+async function claimTarget(target: string, storeId: string): Promise<void> {
+  const format = await readFormat(target)
+  if (format?.version === 2 && format.storeId === storeId) return
+  const others = readdirSync(target).filter(
+    (name) => ![LAYOUT.lock, LAYOUT.blobs, LAYOUT.temporaries, LAYOUT.ledger, 'lost+found'].includes(name),
+  )
+  if (!format && others.length === 0) return
+  throw new FolderRefused(
+    `${target} is neither empty nor a copy of this store${format ? '' : `: it holds ${JSON.stringify(others[0])}`}`,
+    'Name an empty folder, one that does not exist yet, or an earlier copy of the same folder.',
+  )
+}
+
+async function copyBlobs(log: FolderLog, target: string, signal: AbortSignal): Promise<BackupReport> {
+  const source = blobFiles(join(log.root, LAYOUT.blobs))
+  const copies = blobFiles(join(target, LAYOUT.blobs))
+  const temporary = join(target, LAYOUT.temporaries, 'copy')
+  let [entries, copiedBlobs, copiedBytes] = [0, 0, 0]
+  await forEachEntry(log, async (batch) => {
+    for (const { entry, isInline } of batch) {
+      signal.throwIfAborted()
+      entries += 1
+      const copy = statSync(copies.pathOf(entry), { throwIfNoEntry: false })
+      if (isInline || copy?.size === entry.size) continue
+      rmSync(temporary, { force: true })
+      await writeTemporary(temporary, verified(source.pathOf(entry), entry, signal), signal)
+      await copies.publish(entry, temporary)
+      copiedBlobs += 1
+      copiedBytes += entry.size
+    }
+  })
+  return { entries, copiedBlobs, copiedBytes }
+}
+
+/** Ends normally only if the bytes are those of the entry. */
+async function* verified(path: string, entry: Entry, signal: AbortSignal) {
+  const hash = createHash('sha256')
+  const damaged = (what: string) =>
+    new FolderDamaged(
+      `the bytes of ${formatRef(entry.ref)} ${what}: ${path}`,
+      'Run bucket fsck --verify on the folder, and restore what it names from an earlier backup. The copy has no entry for which bytes are missing.',
+    )
+  if (statSync(path, { throwIfNoEntry: false })?.size !== entry.size)
+    throw damaged('are missing or cut short')
+  for await (const chunk of await readFile(path, wholeRange(entry.size), signal)) {
+    hash.update(chunk)
+    yield chunk
+  }
+  if (digestFromHex(hash.digest('hex')) !== entry.digest) throw damaged('do not have its digest')
+}
+
+/** @returns how many bytes were copied. */
+async function copyLedger({ segments, end }: FolderLog, target: string): Promise<number> {
+  let copied = 0
+  for (const segment of segments) {
+    const length = segment.number === end.segment ? end.offset : segment.size
+    copied += await copySegment(segment, length, join(target, LAYOUT.ledger, segmentName(segment.number)))
+  }
+  await syncFolder(join(target, LAYOUT.ledger))
+  return copied
+}
+
+const CHUNK_BYTES = 4 * 1024 * 1024
+
+/** Appends what the copy does not have yet. A segment that was rewritten since, or whose copy has other bytes, is copied again. */
+async function copySegment(segment: LogSegment, length: number, path: string): Promise<number> {
+  const source = openSync(segment.path, 'r')
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  const isPrefix = existsSync(path) && size <= length && (await haveSameHash(source, path, size))
+  const written = isPrefix ? path : `${path}.new`
+  if (isPrefix && size === length) {
+    closeSync(source)
+    return 0
+  }
+  const copy = openSync(written, isPrefix ? 'r+' : 'w', 0o600)
+  try {
+    const begin = isPrefix ? size : 0
+    await truncateFile(copy, begin)
+    for (let at = begin; at < length; at += CHUNK_BYTES)
+      await writeAll(copy, [await readAt(source, at, Math.min(CHUNK_BYTES, length - at))], at)
+    await syncFile(copy)
+    if (!isPrefix) await renameFile(written, path)
+    return length - begin
+  } finally {
+    closeSync(copy)
+    closeSync(source)
+  }
+}
+
+async function haveSameHash(source: number, path: string, size: number): Promise<boolean> {
+  const copy = openSync(path, 'r')
+  try {
+    const [one, other] = [await hashFile(source, size), await hashFile(copy, size)]
+    return one.digest('hex') === other.digest('hex')
+  } finally {
+    closeSync(copy)
+  }
+}

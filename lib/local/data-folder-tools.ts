@@ -1,0 +1,14 @@
+/** The tools of a data folder that the command line offers, as one module that is loaded by the commands that need it. */
+import type { Entry } from '../domain/entry.ts'
+import { forEachEntry, openFolderLog } from './folder-log.ts'
+
+export { backupFolder } from './backup.ts'
+export { eraseVersion } from './erase.ts'
+
+/** Gives all entries of a data folder, in the order in which they were stored, some at a time. */
+export async function listFolder(
+  dataDir: string,
+  use: (entries: readonly Entry[]) => Promise<void>,
+): Promise<void> {
+  await forEachEntry(await openFolderLog(dataDir), (batch) => use(batch.map(({ entry }) => entry)))
+}

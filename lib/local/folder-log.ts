@@ -1,0 +1,74 @@
+/** The log of a data folder as its files have it now, for tools that read it: also next to a running server, which only appends. */
+import { join, resolve } from 'node:path'
+import type { Entry } from '../domain/entry.ts'
+import { FolderRefused, LAYOUT, readFormat } from './folder-format.ts'
+import { readProof } from './ledger/log-index.ts'
+import {
+  type FoundEnd,
+  findEnd,
+  type LogSegment,
+  type LogVisitor,
+  listLog,
+  readLog,
+} from './ledger/read-log.ts'
+import { blobOfRecord, decodeEntry } from './ledger/record.ts'
+import { SEGMENT_HEADER_BYTES } from './ledger/segment.ts'
+
+export interface FolderLog {
+  /** The data folder. */
+  readonly root: string
+  readonly storeId: string
+  readonly segments: readonly LogSegment[]
+  /** Of the last whole group. */
+  readonly end: FoundEnd
+  read(visitor: LogVisitor): Promise<void>
+}
+
+/**
+ * @throws FolderRefused when this is no data folder of this format; FolderDamaged when its log is not complete.
+ */
+export async function openFolderLog(dataDir: string): Promise<FolderLog> {
+  const root = resolve(dataDir)
+  const format = await readFormat(root)
+  if (!format)
+    throw new FolderRefused(
+      `the folder ${root} isn't a Bucket folder: it has no ${JSON.stringify(LAYOUT.format)} file`,
+      'Name the folder that a server was started with as --data-dir.',
+    )
+  if (format.version === 1)
+    throw new FolderRefused(
+      `the folder ${root} has the format of an earlier version of Bucket`,
+      'Start a server on it once: it moves the folder to the format of this version.',
+    )
+  const { storeId } = format
+  const segments = listLog(join(root, LAYOUT.ledger), storeId)
+  const last = segments.at(-1)
+  if (!last) throw new Error('a log has at least one segment')
+  const end = await findEnd(last, storeId, readProof(root, storeId)?.covered)
+  const from = { segment: 1, offset: SEGMENT_HEADER_BYTES }
+  return {
+    ...{ root, storeId, segments, end },
+    read: (visitor) => readLog(segments, storeId, { from, end }, visitor),
+  }
+}
+
+/** Every entry, in the order in which they were stored. @param isInline whether the ledger holds its bytes. */
+export async function forEachEntry(
+  log: FolderLog,
+  use: (entries: readonly { readonly entry: Entry; readonly isInline: boolean }[]) => Promise<void>,
+): Promise<void> {
+  let batch: { entry: Entry; isInline: boolean }[] = []
+  await log.read({
+    record(_, frame, buffer, at) {
+      if (frame.kind === 'removed') return
+      const { entry } = decodeEntry(buffer, at, frame)
+      batch.push({ entry, isInline: blobOfRecord(buffer, at, frame) !== undefined })
+    },
+    damage: () => undefined,
+    async pause() {
+      const entries = batch
+      batch = []
+      await use(entries)
+    },
+  })
+}

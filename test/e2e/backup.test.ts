@@ -1,0 +1,160 @@
+/** The way back: a backup next to a running server, its restore, and what the owner of a folder can list and erase. */
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type ServedFolder, serveFolder } from '../support/served-folder.ts'
+
+let folder: string
+let dataDir: string
+let copy: string
+let server: ServedFolder | undefined
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bucket-backup-'))
+  dataDir = join(folder, 'data')
+  copy = join(folder, 'copy')
+})
+afterEach(async () => {
+  await server?.kill()
+  server = undefined
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+const url = (version: string) => `${server?.url}/buckets/b/artifacts/a/versions/${version}`
+async function store(version: string, size: number) {
+  const bytes = randomBytes(size)
+  const response = await fetch(url(version), {
+    method: 'PUT',
+    body: bytes,
+    headers: { 'X-Artifact-Digest': digestOf(bytes) },
+  })
+  expect(response.status).toBe(201)
+  return digestOf(bytes)
+}
+async function bucket(...args: string[]) {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'bin/bucket.ts', ...args])
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk
+  })
+  const [exit] = await once(child, 'close')
+  return { exit, stdout, stderr }
+}
+
+describe('a backup', { timeout: 120_000 }, () => {
+  it('next to a server that stores is a whole folder, and the next one copies what is new', async () => {
+    server = await serveFolder(dataDir)
+    const stored = new Map<string, string>()
+    for (const [version, size] of [
+      ['small', 100],
+      ['large', 100_000],
+    ] as const)
+      stored.set(version, await store(version, size))
+    let isRunning = true
+    const writer = (async () => {
+      for (let at = 0; isRunning; at += 1)
+        stored.set(`w${at}`, await store(`w${at}`, at % 2 === 0 ? 50 : 30_000))
+    })()
+    expect(await bucket('backup', copy, '--data-dir', dataDir)).toMatchObject({ exit: 0 })
+    const checked = await bucket('fsck', '--data-dir', copy, '--verify', '--json')
+    expect(JSON.parse(checked.stdout)).toMatchObject({ damaged: { count: 0 } })
+    isRunning = false
+    await writer
+    const before = JSON.parse(checked.stdout).entries
+    const again = await bucket('backup', copy, '--data-dir', dataDir, '--json')
+    const report = JSON.parse(again.stdout)
+    expect(report.entries).toBe(stored.size)
+    expect(report.copiedBlobs).toBeLessThanOrEqual(stored.size - before)
+    expect(JSON.parse((await bucket('backup', copy, '--data-dir', dataDir, '--json')).stdout)).toMatchObject({
+      copiedBlobs: 0,
+      copiedBytes: 0,
+    })
+    await server.stop()
+
+    const restored = join(folder, 'restored')
+    expect(await bucket('restore', copy, '--data-dir', restored)).toMatchObject({ exit: 0 })
+    server = await serveFolder(restored)
+    for (const [version, digest] of stored) {
+      const response = await fetch(url(version))
+      expect(digestOf(new Uint8Array(await response.arrayBuffer())), version).toBe(digest)
+    }
+  })
+
+  it('that meets damaged bytes says so, and its copy is a whole folder of what came before', async () => {
+    server = await serveFolder(dataDir)
+    await store('v1', 30_000)
+    await bucket('backup', copy, '--data-dir', dataDir)
+    await store('v2', 30_000)
+    await server.stop()
+    const blobs = join(dataDir, 'blobs', 'b', 'a')
+    const damaged = join(blobs, readdirSync(blobs).find((name) => name.startsWith('v2@')) ?? '')
+    chmodSync(damaged, 0o600)
+    writeFileSync(damaged, randomBytes(30_000))
+    expect(await bucket('backup', copy, '--data-dir', dataDir)).toMatchObject({
+      exit: 5,
+      stderr: expect.stringContaining('the bytes of b/a/v2 do not have its digest'),
+    })
+    const checked = await bucket('fsck', '--data-dir', copy, '--verify')
+    expect([checked.exit, checked.stdout]).toEqual([0, expect.stringContaining('1 entry')])
+  })
+
+  it('is refused into a folder of something else, or of another store', async () => {
+    server = await serveFolder(dataDir)
+    mkdirSync(copy)
+    writeFileSync(join(copy, 'thesis.txt'), 'years of work')
+    expect(await bucket('backup', copy, '--data-dir', dataDir)).toMatchObject({
+      exit: 1,
+      stderr: expect.stringContaining('"thesis.txt"'),
+    })
+    const other = join(folder, 'other')
+    await (await serveFolder(other)).stop()
+    expect((await bucket('backup', other, '--data-dir', dataDir)).stderr).toContain('copy of this store')
+  })
+})
+
+describe('the owner of a folder', { timeout: 60_000 }, () => {
+  it('lists everything in it next to a running server, and erases a version after a stop', async () => {
+    server = await serveFolder(dataDir)
+    const digests = [await store('v1', 10), await store('v2', 30_000)]
+    const listed = await bucket('ls', '--data-dir', dataDir)
+    expect(listed.stdout).toBe(`b/a/v1@${digests[0]}  10 B\nb/a/v2@${digests[1]}  29.3 KiB\n`)
+    const lines = (await bucket('ls', '--data-dir', dataDir, '--json')).stdout.trim().split('\n')
+    expect(lines.map((line) => JSON.parse(line).digest)).toEqual(digests)
+    expect((await bucket('erase', 'b/a/v1', '--data-dir', dataDir)).stderr).toContain(
+      'in use by another server',
+    )
+    await server.stop()
+    expect((await bucket('erase', 'b/a/v1', '--data-dir', dataDir)).stdout).toBe(
+      `erased b/a/v1@${digests[0]}\n`,
+    )
+    expect((await bucket('erase', 'b/a/v1', '--data-dir', dataDir)).exit).toBe(3)
+    expect((await bucket('ls', '--data-dir', dataDir)).stdout).toBe(`b/a/v2@${digests[1]}  29.3 KiB\n`)
+  })
+
+  it('can check a folder on a read-only medium', async (context) => {
+    server = await serveFolder(dataDir)
+    await store('v1', 30_000)
+    await server.stop()
+    const medium = join(folder, 'medium')
+    mkdirSync(medium)
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', medium])
+    context.skip(mounted.status !== 0, 'a file system cannot be mounted here')
+    try {
+      cpSync(dataDir, join(medium, 'data'), { recursive: true })
+      execFileSync('mount', ['-o', 'remount,ro', medium])
+      expect(await bucket('fsck', '--data-dir', join(medium, 'data'), '--verify')).toMatchObject({
+        exit: 0,
+        stdout: expect.stringContaining('all of them have their bytes'),
+      })
+    } finally {
+      execFileSync('umount', [medium])
+    }
+  })
+})
