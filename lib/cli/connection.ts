@@ -1,4 +1,5 @@
 /** How the client's commands reach a Bucket: address, authorization, from options and environment. */
+import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { Auth, BucketClient } from '../client/node.ts'
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
@@ -11,6 +12,7 @@ export interface ConnectionOptions {
   readonly url?: string
   readonly auth?: string
   readonly timeout?: string
+  readonly caFile?: string
 }
 
 export const withConnection = (command: Command): Command =>
@@ -19,6 +21,10 @@ export const withConnection = (command: Command): Command =>
     .option(
       '--auth <kind>',
       `none, iam, bearer or api-key (env: ${CLI_ENVIRONMENT.auth}); the token of bearer comes from ${CLI_ENVIRONMENT.token}; the key in ${CLI_ENVIRONMENT.apiKey}, where that is set, is sent with each of them`,
+    )
+    .option(
+      '--ca-file <file>',
+      'certificates (PEM) to trust in addition, for a private authority (env: BUCKET_CA_FILE)',
     )
     .option(
       '--timeout <time>',
@@ -41,12 +47,15 @@ export async function connect(
   const apiKey = environment[CLI_ENVIRONMENT.apiKey] || undefined
   const patience = options.timeout === undefined ? undefined : parseDuration(options.timeout)
   if (patience && !patience.ok) throw new UsageError(`--timeout: ${patience.error}`, 'Write --timeout 5m.')
+  const caFile = options.caFile ?? (environment.BUCKET_CA_FILE || undefined)
+  const ca = caFile === undefined ? undefined : await readFile(caFile)
   const { BucketClient } = await import('../client/node.ts')
   try {
     return new BucketClient({
       url,
       auth,
       apiKey,
+      ca,
       onEvent,
       ...(patience && { retry: { patienceMs: patience.value }, timeouts: timeoutsWithin(patience.value) }),
     })

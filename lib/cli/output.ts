@@ -55,6 +55,10 @@ export function createOutput(
         line?.clear()
         stderr.write(`${eventLine(event)}\n`)
       } else if (event.kind === 'retry') line?.wait(waitLine(event))
+      else if (event.kind === 'clock' && !quiet) {
+        line?.clear()
+        stderr.write(`${clockLine(event)}\n`)
+      }
     },
     line,
     close: () => line?.clear(),
@@ -72,6 +76,11 @@ function waitLine({ attempt, delayMs, error }: Retry): string {
   return `waiting for the server, attempt ${attempt}${when}: ${messageOf(error)}`
 }
 
+function clockLine({ aheadMs }: Extract<ClientEvent, { kind: 'clock' }>): string {
+  const off = formatDuration(Math.abs(aheadMs) / 1000)
+  return `note: the clock of this machine is ${off} ${aheadMs > 0 ? 'ahead' : 'behind'}; requests are signed with the time of the server`
+}
+
 function eventLine(event: ClientEvent): string {
   switch (event.kind) {
     case 'answer': {
@@ -80,6 +89,8 @@ function eventLine(event: ClientEvent): string {
     }
     case 'failure':
       return `> ${event.method} ${event.url}  failed after ${event.ms} ms: ${messageOf(event.error)}`
+    case 'clock':
+      return clockLine(event)
     case 'retry':
       return `> attempt ${event.attempt} in ${Math.round(event.delayMs)} ms: ${messageOf(event.error)}`
   }

@@ -1,5 +1,6 @@
 /** The client for Node: everything of the core, and files. The public entry `bucket-v1/client` in Node. */
 import { type Digest, digestFromHex } from '../domain/digest.ts'
+import { Semaphore } from '../flow/semaphore.ts'
 import { digestOf } from './api/open-range.ts'
 import {
   type BucketClientOptions,
@@ -37,8 +38,13 @@ export type { PullOptions, PullResult } from './node/pull.ts'
 export type { PushOptions, PushResult } from './node/push.ts'
 export * from './surface.ts'
 
+export interface NodeClientOptions extends BucketClientOptions {
+  /** Certificates in PEM form that are trusted in addition to those of Node, for a server with a private authority. */
+  readonly ca?: string | Buffer | undefined
+}
+
 /**
- * A client of one Bucket API, with files.
+ * A client of one Bucket API, with files. Proxies are those of the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`).
  *
  * @example
  * const bucket = new BucketClient({ url: 'http://127.0.0.1:9470/v1' })
@@ -46,8 +52,11 @@ export * from './surface.ts'
  * await bucket.download('prod-models/llama/v1', './model.copy')
  */
 export class BucketClient extends CoreClient {
-  constructor(options: BucketClientOptions = {}) {
-    super(nodePlatform(), options)
+  /** Files that are opened at once to be stored, far fewer than a process may have open. */
+  readonly #files = new Semaphore(256)
+
+  constructor(options: NodeClientOptions = {}) {
+    super(nodePlatform({ ca: options.ca }), options)
   }
 
   /** As the core's `put`; a string is the path of a file, which is read twice, never copied. */
@@ -58,7 +67,9 @@ export class BucketClient extends CoreClient {
   ): Promise<PutResult> {
     if (typeof source !== 'string') return await super.put(ref, source, options)
     const checked = refOf(ref)
-    return await this.putSource(checked, await fileSource(source, options), options)
+    return await this.#files.run(options.signal, async () => {
+      return await this.putSource(checked, await fileSource(source, options), options)
+    })
   }
 
   /**

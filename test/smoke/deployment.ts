@@ -64,7 +64,7 @@ export async function openDeployment(
   const urlOf = (path: string) => new URL(`${root.origin}${root.pathname}${path.slice('/v1'.length)}`)
 
   const authorized = async ({ method, path, headers = [], body }: PlainRequest) => {
-    const signed = await authorize({
+    const signed = await authorize.headers({
       ...{ method, url: urlOf(path) },
       headers: Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value])),
       bodySha256: body && sha256(body),

@@ -2,11 +2,13 @@
  * Requests to one API: its root, authorization, retries and refusals. Paths of the routes table and those that the
  * server hands out (`/v1/…`) are read relative to the root that the caller gave, wherever that is mounted.
  */
+
+import { isBucketError } from '../../domain/errors.ts'
 import { HEADERS } from '../../protocol/headers.ts'
 import { API_ROOT } from '../../protocol/routes.ts'
 import type { Platform } from '../platform.ts'
 import type { Source } from '../transfer/source.ts'
-import type { Authorize } from './auth.ts'
+import type { Authorizer } from './auth.ts'
 import { type JsonObject, readJson } from './decode.ts'
 import { decodeProblem } from './decode-problem.ts'
 import type { OnEvent } from './events.ts'
@@ -17,7 +19,7 @@ import type { IncomingResponse, OutgoingRequest, Timeouts } from './transport.ts
 export interface ApiClientOptions {
   readonly root: URL
   readonly platform: Platform
-  readonly authorize: Authorize
+  readonly authorize: Authorizer
   /** True when authorization adds something to a request. */
   readonly authorizes: boolean
   readonly retry: RetryPolicy
@@ -81,12 +83,17 @@ export interface Presigned {
 export function createApiClient({ root, authorize, ...options }: ApiClientOptions): ApiClient {
   const { platform, timeouts, onEvent } = options
   const base = new URL(root.href)
-  base.pathname = base.pathname.replace(/\/+$/, '')
+  let prefix = base.pathname.replace(/\/+$/, '')
+  /** An address without `/v1` may be that of the server instead of the API: then that is tried too, once. */
+  const isGuessed = !prefix.endsWith(API_ROOT)
+  let versioned: Promise<boolean> | undefined
 
-  const rooted = (path: string): URL =>
-    new URL(`${base.origin}${base.pathname}${path.slice(API_ROOT.length)}`)
+  const rooted = (path: string): URL => new URL(`${base.origin}${prefix}${path.slice(API_ROOT.length)}`)
   const located = (address: string): URL =>
     isUnder(API_ROOT, address) ? rooted(address) : parseUrl(address, base)
+
+  /** Milliseconds since the epoch, by the last answer of the API. */
+  let serverTime = Number.NaN
 
   async function exchange(request: Omit<OutgoingRequest, 'timeouts'>): Promise<IncomingResponse> {
     const { method, url } = request
@@ -104,10 +111,47 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
   }
 
   async function attempt(request: ApiRequest): Promise<IncomingResponse> {
+    try {
+      return await attemptOnce(request)
+    } catch (error) {
+      if (await isFixed(error, request.signal)) return await attemptOnce(request)
+      throw error
+    }
+  }
+
+  /** Corrects what a refusal shows to be wrong here: the root of the API, or the clock that signatures are made with. */
+  async function isFixed(error: unknown, signal: AbortSignal | undefined): Promise<boolean> {
+    if (isBucketError(error, 'forbidden') && authorize.correctClock(serverTime)) {
+      onEvent({ kind: 'clock', aheadMs: Date.now() - serverTime })
+      return true
+    }
+    const isElsewhere =
+      isBucketError(error, 'route_not_found') || (error instanceof NetworkError && error.status === 404)
+    if (!isGuessed || !isElsewhere) return false
+    versioned ??= tryVersioned(signal)
+    return await versioned
+  }
+
+  async function tryVersioned(signal: AbortSignal | undefined): Promise<boolean> {
+    const given = prefix
+    prefix += API_ROOT
+    const request = { method: 'GET', path: API_ROOT, accept: [200], signal }
+    const service = await attemptOnce(request).catch(() => undefined)
+    service?.discard()
+    if (!service) prefix = given
+    return service !== undefined
+  }
+
+  async function attemptOnce(request: ApiRequest): Promise<IncomingResponse> {
     const { method, body, signal } = request
     const url = rooted(request.path)
     for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value)
-    const headers = await authorize({ method, url, headers: request.headers ?? {}, bodySha256: body?.sha256 })
+    const headers = await authorize.headers({
+      method,
+      url,
+      headers: request.headers ?? {},
+      bodySha256: body?.sha256,
+    })
     const response = await exchange({
       method,
       url,
@@ -116,6 +160,7 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
       onSent: body?.onSent,
       signal,
     })
+    serverTime = Date.parse(response.headers.get('date') ?? '')
     if (request.accept.includes(response.status)) return response
     throw await decodeProblem(response, shownUrl(url), timeouts)
   }
@@ -133,7 +178,7 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
       return await exchange({
         method,
         url,
-        headers: onFront ? await authorize({ method, url, headers }) : headers,
+        headers: onFront ? await authorize.headers({ method, url, headers }) : headers,
         signal,
       })
     },

@@ -26,8 +26,22 @@ export interface Unauthorized {
   readonly bodySha256?: string | undefined
 }
 
-/** @returns the headers of the request and those that authorize it. */
-export type Authorize = (request: Unauthorized) => Promise<Record<string, string>>
+export interface Authorizer {
+  /** @returns the headers of the request and those that authorize it. */
+  headers(request: Unauthorized): Promise<Record<string, string>>
+  /**
+   * Takes the time of the server for that of signatures, if the clock here is too wrong for them.
+   *
+   * @param serverTime milliseconds since the epoch.
+   * @returns whether another attempt can succeed.
+   */
+  correctClock(serverTime: number): boolean
+}
+
+type Authorize = (request: Unauthorized) => Promise<Record<string, string>>
+
+/** AWS refuses signatures that are more than 5 minutes off; the time of an answer is not exact. Milliseconds. */
+const CLOCK_TOLERANCE_MS = 4 * 60 * 1000
 
 /** @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key-source.html */
 const API_KEY_HEADER = 'x-api-key'
@@ -43,14 +57,23 @@ export const authForHost = (root: URL): Auth =>
  * the headers first, so that a signature covers it and a proxy cannot change it.
  * @throws TypeError when the region or the credentials of `iam` cannot be known, or when a token or key cannot stand in a header.
  */
-export function authorizer(auth: Auth, root: URL, platform: Platform, apiKey?: string): Authorize {
-  const authorize = authorizerOf(auth, root, platform)
-  if (apiKey === undefined) return authorize
-  assureSendable('the API key', apiKey)
-  return (request) => authorize({ ...request, headers: { ...request.headers, [API_KEY_HEADER]: apiKey } })
+export function authorizer(auth: Auth, root: URL, platform: Platform, apiKey?: string): Authorizer {
+  let offsetMs = 0
+  const authorize = authorizerOf(auth, root, platform, () => new Date(Date.now() + offsetMs))
+  if (apiKey !== undefined) assureSendable('the API key', apiKey)
+  const key = apiKey === undefined ? {} : { [API_KEY_HEADER]: apiKey }
+  return {
+    headers: (request) => authorize({ ...request, headers: { ...request.headers, ...key } }),
+    correctClock(serverTime) {
+      const offset = serverTime - Date.now()
+      if (auth.kind !== 'iam' || !(Math.abs(offset - offsetMs) > CLOCK_TOLERANCE_MS)) return false
+      offsetMs = offset
+      return true
+    },
+  }
 }
 
-function authorizerOf(auth: Auth, root: URL, platform: Platform): Authorize {
+function authorizerOf(auth: Auth, root: URL, platform: Platform, now: () => Date): Authorize {
   switch (auth.kind) {
     case 'none':
       return async ({ headers }) => ({ ...headers })
@@ -69,7 +92,7 @@ function authorizerOf(auth: Auth, root: URL, platform: Platform): Authorize {
       const credentials = auth.credentials ?? platform.awsCredentials
       if (credentials === undefined)
         throw new TypeError('iam needs credentials here: give a function that returns them')
-      return (request) => sign(request, region, credentials)
+      return (request) => sign(request, region, credentials, now())
     }
   }
 }
@@ -94,6 +117,7 @@ async function sign(
   { method, url, headers, bodySha256 }: Unauthorized,
   region: string,
   credentials: () => Promise<AwsCredentials>,
+  time: Date,
 ): Promise<Record<string, string>> {
   const { AwsV4Signer } = await import('aws4fetch')
   const { accessKeyId, secretAccessKey, sessionToken } = await credentials()
@@ -102,6 +126,7 @@ async function sign(
     url: url.href,
     headers: { ...headers, 'x-amz-content-sha256': bodySha256 ?? digestHex(EMPTY_DIGEST) },
     service: 'execute-api',
+    datetime: time.toISOString().replace(/[:-]|\.\d{3}/g, ''),
     region,
     accessKeyId,
     secretAccessKey,

@@ -26,5 +26,10 @@ export type ClientEvent =
       readonly delayMs: number
       readonly error: unknown
     }
+  /** Signatures are made with the time of the server from now on. */
+  | {
+      readonly kind: 'clock' /** Milliseconds by which the clock here is ahead; negative if it is behind. */
+      readonly aheadMs: number
+    }
 
 export type OnEvent = (event: ClientEvent) => void

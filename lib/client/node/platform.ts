@@ -2,13 +2,13 @@
 import type { AwsCredentials, Platform } from '../platform.ts'
 import { spool } from './file-source.ts'
 import { createSha256 } from './sha256.ts'
-import { nodeTransport } from './transport.ts'
+import { type NodeTransportOptions, nodeTransport } from './transport.ts'
 
 /** @returns a platform with connections and, once they were found, AWS credentials of its own: one for each client. */
-export function nodePlatform(): Platform {
+export function nodePlatform(options: NodeTransportOptions = {}): Platform {
   let credentials: (() => Promise<AwsCredentials>) | undefined
   return {
-    transport: nodeTransport(),
+    transport: nodeTransport({ proxyEnvironment: process.env, ...options }),
     sha256: createSha256,
     spool,
     async awsCredentials() {

@@ -5,10 +5,13 @@
 import { setMaxListeners } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
+import { rootCertificates } from 'node:tls'
 import { within } from '../../flow/abort.ts'
+import { Semaphore } from '../../flow/semaphore.ts'
 import { NetworkError, type NetworkErrorKind, shownUrl } from '../api/network-error.ts'
 import { answerMs, type IncomingResponse, type OutgoingRequest, type Transport } from '../api/transport.ts'
 import { exactLength, type Source } from '../transfer/source.ts'
+import { type ProxyEnvironment, proxiedRequest, proxyFor, tunnelAgent } from './proxy.ts'
 
 /** Bodies above this ask first. */
 const EXPECT_BYTES = 1024 * 1024
@@ -16,27 +19,60 @@ const EXPECT_BYTES = 1024 * 1024
 /** Small, so that a slow line still shows that it moves before the idle limit: 30 s allow for 2 KiB a second. */
 const WRITE_BYTES = 64 * 1024
 
+/** Requests at once, so that a thousand calls of a program do not exhaust its file descriptors. */
+const MOST_REQUESTS = 128
+
+export interface NodeTransportOptions {
+  /** Certificates in PEM form that are trusted in addition to those of Node. */
+  readonly ca?: string | Buffer | undefined
+  /** Where the addresses of proxies are read from. */
+  readonly proxyEnvironment?: ProxyEnvironment
+}
+
 /** @returns a transport that sees redirects, and keeps connections open for the requests that follow. */
-export function nodeTransport(): Transport {
+export function nodeTransport({ ca, proxyEnvironment = {} }: NodeTransportOptions = {}): Transport {
+  const tls = { keepAlive: true, ...(ca !== undefined && { ca: [...rootCertificates, ca] }) }
   const agents = {
     'http:': new http.Agent({ keepAlive: true }),
-    'https:': new https.Agent({ keepAlive: true }),
+    'https:': new https.Agent(tls),
   }
+  const tunnels = new Map<string, https.Agent>()
+  const requests = new Semaphore(MOST_REQUESTS)
+
+  function routeTo(url: URL): Route {
+    const { protocol } = url
+    if (protocol !== 'http:' && protocol !== 'https:')
+      throw new NetworkError('unexpected_response', `${protocol}// is not a way to reach Bucket`)
+    const proxy = proxyFor(url, proxyEnvironment)
+    if (proxy === undefined) return { module: protocol === 'http:' ? http : https, agent: agents[protocol] }
+    if (protocol === 'http:') {
+      const isPlain = proxy.protocol === 'http:'
+      const through = proxiedRequest(proxy, url)
+      return { module: isPlain ? http : https, agent: agents[isPlain ? 'http:' : 'https:'], through }
+    }
+    const agent = tunnels.get(proxy.href) ?? tunnelAgent(proxy, tls)
+    tunnels.set(proxy.href, agent)
+    return { module: https, agent }
+  }
+
   return {
     seesRedirects: true,
-    async send(request) {
-      const { protocol } = request.url
-      if (protocol !== 'http:' && protocol !== 'https:')
-        throw new NetworkError('unexpected_response', `${protocol}// is not a way to reach Bucket`)
-      return await exchange(request, protocol === 'http:' ? http : https, agents[protocol])
-    },
+    // The answer counts no longer: a caller may keep many answers open while it asks for more.
+    send: (request) =>
+      requests.run(request.signal, async () => await exchange(request, routeTo(request.url))),
   }
+}
+
+/** How a request reaches its server. */
+interface Route {
+  readonly module: typeof http | typeof https
+  readonly agent: http.Agent
+  readonly through?: ReturnType<typeof proxiedRequest>
 }
 
 async function exchange(
   request: OutgoingRequest,
-  { request: open }: typeof http | typeof https,
-  agent: http.Agent,
+  { module: { request: open }, agent, through }: Route,
 ): Promise<IncomingResponse> {
   const { url, body, signal, timeouts } = request
   signal?.throwIfAborted()
@@ -44,10 +80,12 @@ async function exchange(
   if (signal) setMaxListeners(0, signal)
   const where = shownUrl(url)
   const asksFirst = body !== undefined && body.size > EXPECT_BYTES
-  const outgoing = open(url, {
+  const outgoing = open(through?.address ?? url, {
+    ...(through && { path: through.path }),
     method: request.method,
     agent,
     headers: {
+      ...through?.headers,
       // A body that something on the way compressed would not be the bytes that were stored.
       ...(request.method === 'GET' && { 'accept-encoding': 'identity' }),
       ...request.headers,
@@ -78,6 +116,8 @@ async function exchange(
   const translate = (error: unknown, brokeOff: string) => {
     if (signal?.aborted) return signal.reason
     if (error instanceof SourceFailure) return error.cause
+    // This process has no descriptors left, which says nothing about the network.
+    if (isSystemError(error) && (error.code === 'EMFILE' || error.code === 'ENFILE')) return error
     return isSystemError(error) ? networkError(error, where, brokeOff) : error
   }
 
@@ -245,7 +285,11 @@ function networkError(error: NodeJS.ErrnoException, where: string, brokeOff: str
       'Give the address with http:// if that is meant, else the port that speaks TLS.',
     )
   if (code === 'EPROTO' || /CERT|TLS|SSL|SIGNED/.test(code))
-    return because('unreachable', `cannot be reached by TLS: ${tlsReason(error)}`)
+    return because(
+      'unreachable',
+      `cannot be reached by TLS: ${tlsReason(error)}`,
+      'If its certificate is from a private authority, give that with --ca-file, BUCKET_CA_FILE or NODE_EXTRA_CA_CERTS.',
+    )
   if (code in UNREACHABLE) return because('unreachable', `cannot be reached: ${UNREACHABLE[code]}`)
   if (code.startsWith('HPE_')) return because('unexpected_response', 'did not answer in HTTP')
   return because('interrupted', brokeOff)

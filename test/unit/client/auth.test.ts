@@ -141,7 +141,7 @@ describe('authorization', () => {
     const authorize = authorizer({ kind: 'iam', credentials: async () => CREDENTIALS }, root, nodePlatform())
     const url = new URL(`${root.href}/buckets/b/artifacts/a%3Ab%2B1/versions?limit=2&cursor=a%2Fb%3D%20c`)
     const body = sha256(Buffer.from('x')).slice(7)
-    const ours = await authorize({
+    const ours = await authorize.headers({
       method: 'PUT',
       url,
       headers: { 'X-Uploaded-By': 'team 5' },
