@@ -1,6 +1,6 @@
 /**
- * Wires `bucket serve --store aws`: S3 and DynamoDB behind the rules. A server keeps nothing of its own, so any number of
- * them may stand side by side: the ledger's conditional put decides every race between them.
+ * Wires `bucket serve --store aws`: the rules over S3 and DynamoDB. A server has no state of its own, so any number of them may
+ * run side by side: the ledger's conditional put decides every race between them.
  */
 import {
   createDynamoDbClient,
@@ -44,7 +44,8 @@ export function openAws(
     ledger,
     uploads: createDynamoDbUploads({ client: dynamoDb, table: settings.uploadsTable }),
   }
-  // It forgets what is unfinished when the process ends; the lease runs out then, and a commit sent again starts anew.
+  // The in-process queue loses unfinished verifications when the process ends; their leases then expire, and a repeated commit
+  // restarts them.
   const inProcess = inProcessQueue({
     verify: (request, signal) => verifyUpload(verification, request, signal),
     abandon: (request) => failVerification(verification, request),

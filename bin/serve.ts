@@ -1,4 +1,4 @@
-/** Wires a server for `bucket serve`: the rules over a folder, or over S3 and DynamoDB, behind the Node server. */
+/** Wires a server for `bucket serve`: the rules over a folder, or over S3 and DynamoDB, with the Node server in front. */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
@@ -15,7 +15,7 @@ const log = jsonLines(process.stderr)
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** What stands behind the rules. */
+/** The stores that the rules use. */
 type Ports = Omit<FullStores, 'clock' | 'maxArtifactBytes' | 'maxInlineBytes' | 'presignedSeconds'>
 
 export interface Stores {
@@ -84,7 +84,7 @@ async function openStores(
 }
 
 async function openLocal({ dataDir }: LocalStores, version: string): Promise<Stores> {
-  // Whatever the mode of the folder is: who reads its files reads every artifact.
+  // The check ignores the mode of the folder: a user who can read its files can read every artifact.
   process.umask(0o077)
   const { openFolder } = await import('../lib/local/folder.ts')
   const { blobs, ledger, uploads, staging, queue, ...folder } = await openFolder(dataDir, {

@@ -61,7 +61,7 @@ export const lookUpParts = (
 
 /**
  * Whether the bytes of an open upload have arrived. The read role has no `s3:ListBucket` by design, so S3 answers 403 for a
- * missing key: here, and only here, 403 means "not received". Nothing depends on it, because the write side inspects every
+ * missing key: here, and only here, 403 means "not received". The commit does not depend on it: the write side inspects every
  * blob before it commits one, and its role can tell the two apart. A blob seen here is never attested.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html

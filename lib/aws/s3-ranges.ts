@@ -53,7 +53,7 @@ export async function* readRanges(
       yield bytes
     }
   } finally {
-    // Whoever stops reading leaves nothing on its way.
+    // A reader that stops early leaves no requests in flight.
     given.abort()
   }
 }

@@ -3,7 +3,7 @@
  * `readLambdaEnvironment` checks all of them at once at start, so that a half-configured process never answers.
  */
 
-/** What the Lambda handlers are told by the stack. */
+/** The variables that the stack sets for the Lambda handlers. */
 export const LAMBDA_ENVIRONMENT = {
   blobBucket: 'BUCKET_BLOB_BUCKET',
   stagingBucket: 'BUCKET_STAGING_BUCKET',
@@ -34,7 +34,7 @@ export const LAMBDA_VARIABLES = {
 
 export type LambdaSide = keyof typeof LAMBDA_VARIABLES
 
-/** What the command line reads beside its options. */
+/** The variables that the command line reads in addition to its options. */
 export const CLI_ENVIRONMENT = {
   url: 'BUCKET_URL',
   auth: 'BUCKET_AUTH',
@@ -72,7 +72,7 @@ export function endpointsIn(environment: Readonly<Record<string, string | undefi
   return { all, s3: environment[ENDPOINT_ENVIRONMENT.s3] || all }
 }
 
-/** What the Lambda handlers read, checked. */
+/** The validated settings of the Lambda handlers. */
 interface LambdaValues {
   readonly blobBucket: string
   readonly stagingBucket: string

@@ -1,6 +1,6 @@
 /**
- * Makes a stream of chunks of any size into batches that are worth a write call, in bounded memory.
- * Whatever the sender does with the size of its chunks, a batch is about a hundred pieces at most.
+ * Groups a stream of chunks of any size into batches that are worth a write call, in bounded memory. For any sizes of the
+ * chunks, a batch has about a hundred pieces at most.
  */
 import { abortableIterable } from '../flow/abortable-iterable.ts'
 

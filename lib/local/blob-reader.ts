@@ -1,6 +1,6 @@
 /**
- * Reading a blob: whole or a range, in chunks, with a descriptor that is closed on every path.
- * What a ledger entry promised and the disk does not hold is `unavailable`, never the end of the bytes.
+ * Reads a blob, whole or a range, in chunks, and closes the descriptor on every path. Bytes that a ledger entry promises and
+ * the disk lacks are `unavailable`, never the end of the stream.
  */
 import type { ByteRange } from '../domain/byte-range.ts'
 import { BucketError } from '../domain/errors.ts'
@@ -26,7 +26,7 @@ export async function readFile(
   if (size === undefined) throw missing()
   const { first, last } = range ?? { first: 0, last: size - 1 }
   if (last >= size) throw shortened(size)
-  // Nothing stays open for a stream that nobody may ever begin to read.
+  // A stream that is never read holds no open descriptor.
   return abortableIterable(readLong(path, first, last + 1), signal)
 }
 

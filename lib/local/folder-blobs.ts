@@ -22,7 +22,7 @@ export interface FolderBlobsOptions {
   /** Small blobs that wait for their entry, which takes them into the ledger. */
   readonly held: HeldBlobs
   readonly ledger: Pick<LogLedger, 'storedBlob'>
-  /** The folder of temporaries, on the same file system; nobody else writes there. */
+  /** The folder of temporary files, on the same file system; no other program writes there. */
   readonly temporaries: string
   readonly space: FreeSpace
   /** Signs presigned requests. */

@@ -33,10 +33,9 @@ import { writeTemporary } from './temporary.ts'
 export interface FolderStaging extends Staging {
   /**
    * Takes the bytes of one part.
-   *
-   * @param body asks for the bytes, once nothing speaks against them.
-   * @returns `busy` while another sender is at this part, `gone` when its staging file takes no more parts.
-   * @throws BucketError `digest_mismatch`, `insufficient_storage`, `unavailable`; what the body throws.
+   * | @param body requests the bytes, after all checks have passed.
+   * @returns `busy` while another sender writes this part, `gone` when its staging file accepts no more parts.
+   * @throws BucketError `digest_mismatch`, `insufficient_storage`, `unavailable`; the errors of the body.
    */
   receive(
     part: PartId,
@@ -51,7 +50,7 @@ export interface FolderStaging extends Staging {
 }
 
 export interface FolderStagingOptions {
-  /** The folder of staging files, on the file system of the final names; nobody else writes there. */
+  /** The folder of staging files, on the file system of the final names; no other program writes there. */
   readonly folder: string
   readonly table: StagingTable
   readonly blobFiles: BlobFiles
@@ -84,7 +83,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
       })
     const known = table.part(stagingId, number)
     if (known?.sha256 === sha256) {
-      // The same bytes again, from a sender who missed the answer: what is there stays, whatever becomes of these.
+      // The same bytes again, from a sender that missed the response: the received part stays, even if this request fails.
       for await (const _ of abortableIterable(bytes(), signal));
       return 'received'
     }
@@ -203,7 +202,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     },
   }
 
-  /** Nothing moves before the digest is known: the file is on the file system of the final names already. */
+  /** The bytes need no copy, because the file is on the file system of the final names already. */
   function promotion(blob: Parameters<StagedBytes['promote']>[0], path: string, size: number) {
     return {
       async waitForCopies() {},

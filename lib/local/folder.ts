@@ -1,6 +1,7 @@
 /**
- * The public entry of `lib/local`: opens a data folder as all the stores that the rules need, and the endpoint for presigned requests.
- * A folder is open at most once, on one machine. What an earlier process left unfinished is removed or resumed before any answer.
+ * The public entry of `lib/local`: opens a data folder as all the stores that the rules need, and the endpoint for presigned
+ * requests. A folder is open at most once, on one machine. Before the first response, leftovers of an earlier process are
+ * removed or resumed.
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, statSync } from 'node:fs'
@@ -52,7 +53,7 @@ export interface FolderRecord {
   time: string
   operation: 'open_folder' | 'move_folder' | 'ledger_damage' | 'uploads_damage' | 'clock'
   folder: string
-  /** What the operator should know, in words. */
+  /** Messages for the operator. */
   message: string
   /** Entries in the ledger. */
   entries?: number
@@ -222,7 +223,9 @@ async function makeDataFolder(root: string): Promise<void> {
   for (let made = root; made !== dirname(first); made = dirname(made)) await syncFolder(dirname(made))
 }
 
-/** What signs presigned requests; made once, so that a restart breaks none that is still valid. */
+/**
+ * The key that signs presigned requests. It is made once, so that a restart does not invalidate requests that are still valid.
+ */
 async function folderSecret(root: string): Promise<Uint8Array> {
   const path = join(root, LAYOUT.secret)
   if (!existsSync(path)) await writeDurably(root, LAYOUT.secret, `${randomBytes(32).toString('hex')}\n`)

@@ -6,7 +6,7 @@ import { diskError } from './disk.ts'
 
 /** Kept free for stores that are under way and for the ledger: this much, but at most a hundredth of the disk. */
 const RESERVE_BYTES = 64 * MIB
-/** Fewer free inodes than this are none: a blob may need folders of its own. */
+/** Fewer free inodes than this count as none, because a blob may need folders of its own. */
 const RESERVE_INODES = 8
 
 export interface FreeSpace {

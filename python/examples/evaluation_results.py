@@ -38,7 +38,7 @@ def main() -> None:
     accuracy = pd.concat(frames).groupby("model")["correct"].mean()
     print(accuracy.round(3).to_string())
 
-    # A report is named by its content: the same report has the same name, whoever stores it.
+    # A report is named by its content: the same report always has the same name.
     report = accuracy.to_csv().encode()
     stored = bucket.put(f"{artifact}-reports", report, content_type="text/csv")
     assert stored.ref.version == content_version(stored.entry.digest)

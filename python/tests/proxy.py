@@ -18,7 +18,7 @@ class Fault:
     drop_at: int | None = None
     #: Pass nothing more after this many bytes, and keep the connection open.
     stall_at: int | None = None
-    #: After a stall, close both sides. A client that gives up cannot tell the server: its end waits behind its bytes.
+    #: After a stall, close both sides. A client that gives up cannot tell the server: its end waits after its bytes.
     stall_seconds: float = 120
     #: Change the byte at this position.
     flip_at: int | None = None
@@ -42,7 +42,7 @@ class FaultyProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def reset(self, faults: list[Fault]) -> None:
-        """Break all connections, and count anew."""
+        """Break all connections, and reset the counts."""
         self.cut()
         self.faults = faults
         #: Whether new connections are closed at once.

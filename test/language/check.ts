@@ -1,18 +1,15 @@
-/** `npm run language`: checks that our texts are free of the phrases in patterns.ts. Arguments are the paths to check; `.` is all. */
+/** `npm run language [-- PATH…]`: checks that our texts are free of the phrases in patterns.ts. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { scan } from './scan.ts'
 
 /** Texts of others, and data. */
 const NOT_OURS = /^LICENSE$|package-lock\.json$|\.(?:gz|png|svg|whl|zip)$|^test\/language\//
 
-/** Paths whose texts have been rewritten; each area adds its own, one per line, until the list is the whole tree. */
-const CLEAN = readFileSync('test/language/clean.txt', 'utf8').trim().split('\n')
-
-const args = process.argv.slice(2)
-if (args.length === 0) args.push(...CLEAN)
-const tracked = execFileSync('git', ['ls-files', '-z', '--', ...args], { encoding: 'utf8' }).split('\0')
-const files = tracked.filter((path) => path !== '' && !NOT_OURS.test(path))
+const tracked = execFileSync('git', ['ls-files', '-z', '--', ...process.argv.slice(2)], {
+  encoding: 'utf8',
+}).split('\0')
+const files = tracked.filter((path) => existsSync(path) && !NOT_OURS.test(path))
 
 let findings = 0
 for (const path of files)

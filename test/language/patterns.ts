@@ -58,7 +58,7 @@ export const PATTERNS: readonly Pattern[] = [
   },
   {
     pattern:
-      /(?<!\b(?:lea\w+|left|stay\w*)\b[^.;]{0,30})\bbehind\b(?! (?:[\w`'’-]+ ){0,4}?(?:prox|load balancer|gateway|API|firewall|NAT|VPN|CDN|CloudFront|distribution|TLS))/i,
+      /(?<!\b(?:lea\w+|left|stay\w*)\b[^.;]{0,30})\bbehind\b(?! (?:[\w`'’-]+ ){0,4}?(?:prox|load balancer|gateway|API|firewall|NAT|VPN|CDN|CloudFront|distribution|TLS|symlink|delete marker))/i,
     instead: 'after, under, past',
     bad: ['the requests behind it', 'what is no request behind them comes last'],
     good: ['the requests after it', 'It leaves no file behind.', 'a server behind a reverse proxy'],
@@ -104,7 +104,7 @@ export const PATTERNS: readonly Pattern[] = [
     good: ['The client reports TLS to a plaintext port as such.', 'Each write tells the caller.'],
   },
   {
-    pattern: /\b(?:lest|thereof|whereof|thereby|whereby|whence|thence|therein|wherein|heretofore|whilst)\b/i,
+    pattern: /\b(?:lest|thereof|whereof|thereby|whereby|thence|therein|wherein|heretofore|whilst)\b/i,
     instead: 'plain words: so that … not, of it, by which',
     bad: ['lest a retry starts'],
     good: ['so that no retry starts', 'the least', 'a test'],

@@ -27,7 +27,7 @@ export interface ListedBlob {
   readonly lastModified: Date
 }
 
-/** What S3 says about the bytes and the media type of a blob. */
+/** The size and the media type of a blob, as S3 reports them. */
 export interface InspectedBlob {
   /** The SHA-256 that S3 or our own writers vouch for, in hex; undefined if neither does. */
   readonly attestedHex: string | undefined
@@ -44,7 +44,7 @@ export async function inspectBlob(client: S3Client, bucket: string, key: string)
   }
 }
 
-/** Current versions only, not those behind a delete marker or a newer version. In the order of the keys. */
+/** Lists current versions only, in the order of the keys: objects with a delete marker, and older versions, are left out. */
 export async function* listBlobs(client: S3Client, bucket: string): AsyncGenerator<ListedBlob> {
   let after: string | undefined
   do {

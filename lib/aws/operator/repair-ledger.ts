@@ -2,7 +2,7 @@
  * Appends the rows that a restored ledger lacks: one for each blob whose reference has no row. Rows are only created, never changed,
  * by the same conditional put as in the service.
  *
- * A blob's key gives reference and digest; its object gives size, media type and time. What the uploader said otherwise is lost.
+ * A blob's key gives reference and digest; its object gives size, media type and time. Other statements of the uploader are lost.
  */
 import { randomUUID } from 'node:crypto'
 import { DEFAULT_CONTENT_TYPE, describeWith } from '../../domain/description.ts'

@@ -57,7 +57,7 @@ def download(
 ) -> Downloaded:
     """Fetch into ``target``, and leave it to the caller to sync the folder. See :meth:`BucketClient.download`."""
     path, mode = _look_at(target)
-    # Ends the threads of this download, whatever ends it.
+    # Ends the threads of this download on every path.
     cancel = Cancel(cancel)
     artifact = Artifact(api, ref, cancel)
     opened: OpenedBytes | None = None

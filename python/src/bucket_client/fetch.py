@@ -23,7 +23,7 @@ _FILE_NAME = re.compile(r';\s*filename="([^"]*)"', re.IGNORECASE)
 
 
 class RangesIgnored(Exception):
-    """The server, or a proxy before it, gives bytes from the first on, whatever range is asked."""
+    """The server, or a proxy before it, ignores ranges and sends all bytes."""
 
 
 class OpenedBytes:

@@ -376,7 +376,7 @@ class BucketWriter(io.BufferedIOBase):
         if self.closed:
             return
         super().close()
-        # Whoever closes in a hurry has not written everything, and what is stored stays permanently.
+        # After an error the bytes may be incomplete, and a stored version is permanent.
         failing = sys.exc_info()[1]
         if failing is not None and failing is not self._exception_at_open:
             self.discard()

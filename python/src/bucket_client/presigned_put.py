@@ -1,6 +1,6 @@
 """Brings bytes into the store with requests that the server hands out.
 
-What the store's answers mean is docs/http-api.md, section 7.1; the store's own words are not read.
+docs/http-api.md, section 7.1, defines the meaning of the store's responses; their bodies are not read.
 """
 
 from __future__ import annotations
