@@ -8,7 +8,7 @@ import { LAMBDA_MAX_INLINE_BYTES } from '../lib/domain/limits.ts'
 import { createApi } from '../lib/http/api.ts'
 import { lambdaHandler } from '../lib/http/lambda.ts'
 import { READ_HANDLERS, type ReadStores } from '../lib/http/read-handlers.ts'
-import { log } from './operation-log.ts'
+import { operationLog } from './operation-log.ts'
 
 const environment = readLambdaEnvironment(process.env, 'read')
 const client = createDynamoDbClient({})
@@ -27,5 +27,11 @@ const stores: ReadStores = {
 }
 
 export const handler = lambdaHandler(
-  createApi({ handlers: READ_HANDLERS, bodies: {}, stores, log, corsOrigins: environment.corsOrigins }),
+  createApi({
+    handlers: READ_HANDLERS,
+    bodies: {},
+    stores,
+    log: operationLog(environment.serviceName),
+    corsOrigins: environment.corsOrigins,
+  }),
 )

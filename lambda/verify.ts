@@ -13,7 +13,7 @@ import { messageHandler } from '../lib/aws/sqs-messages.ts'
 import { createSqsVerificationQueue } from '../lib/aws/sqs-verification-queue.ts'
 import { readLambdaEnvironment } from '../lib/deployment/environment.ts'
 import { failVerification, verifyUpload } from '../lib/repository/verify.ts'
-import { log } from './operation-log.ts'
+import { operationLog } from './operation-log.ts'
 
 const environment = readLambdaEnvironment(process.env, 'verify')
 const { blobBucket, stagingBucket, s3Endpoint: endpoint, maxArtifactBytes } = environment
@@ -46,5 +46,5 @@ export const handler = messageHandler({
   client: sqs,
   queueUrl,
   deadLetterQueueArn: environment.deadLetterQueueArn,
-  log,
+  log: operationLog(environment.serviceName),
 })

@@ -17,7 +17,7 @@ import { createApi } from '../lib/http/api.ts'
 import { lambdaHandler } from '../lib/http/lambda.ts'
 import { WRITE_HANDLERS, type WriteStores } from '../lib/http/write-handlers.ts'
 import { BODY_DECODERS } from '../lib/protocol/decode.ts'
-import { log } from './operation-log.ts'
+import { operationLog } from './operation-log.ts'
 
 const environment = readLambdaEnvironment(process.env, 'write')
 const { blobBucket, stagingBucket, s3Endpoint: endpoint, maxArtifactBytes } = environment
@@ -53,7 +53,7 @@ export const handler = lambdaHandler(
     handlers: WRITE_HANDLERS,
     bodies: BODY_DECODERS,
     stores,
-    log,
+    log: operationLog(environment.serviceName),
     corsOrigins: environment.corsOrigins,
   }),
 )

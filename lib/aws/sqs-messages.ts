@@ -21,6 +21,8 @@ export interface MessageRecord {
   /** The result, or `retry` if the message is delivered again. */
   outcome: string
   duration_ms: number
+  /** Since the commit sent the message. */
+  lag_ms?: number
   bucket_id?: string
   artifact_id?: string
   version?: string
@@ -84,6 +86,7 @@ async function handle(
       delivery,
       outcome,
       duration_ms: Date.now() - started,
+      ...lag(message),
       ...(request ? about(request) : {}),
       ...(error === undefined ? {} : { error: describe(error) }),
     })
@@ -98,6 +101,12 @@ async function handle(
     if (!isDead) await deliverAgain(handling, message, delivery)
     return false
   }
+}
+
+/** SQS states when it got the message, in milliseconds since the epoch. */
+function lag({ attributes }: SQSRecord): { lag_ms?: number } {
+  const sent = Number(attributes.SentTimestamp)
+  return Number.isNaN(sent) ? {} : { lag_ms: Date.now() - sent }
 }
 
 async function verifyInTime(

@@ -13,6 +13,7 @@ export const LAMBDA_ENVIRONMENT = {
   deadLetterQueueArn: 'BUCKET_DEAD_LETTER_QUEUE_ARN',
   maxArtifactBytes: 'BUCKET_MAX_ARTIFACT_BYTES',
   presignedSeconds: 'BUCKET_PRESIGNED_SECONDS',
+  serviceName: 'BUCKET_SERVICE_NAME',
   corsOrigins: 'BUCKET_CORS_ORIGINS',
 } as const
 
@@ -23,6 +24,7 @@ const STORES = [
   'uploadsTable',
   'maxArtifactBytes',
   'presignedSeconds',
+  'serviceName',
 ] as const
 
 /** Which of it each handler is told. */
@@ -84,6 +86,8 @@ interface LambdaValues {
   readonly maxArtifactBytes: number
   /** How long a presigned request is valid. */
   readonly presignedSeconds: number
+  /** The dimension of the metrics. */
+  readonly serviceName: string
   readonly corsOrigins: readonly string[]
 }
 
@@ -124,6 +128,7 @@ export function readLambdaEnvironment<S extends LambdaSide>(
     deadLetterQueueArn: required,
     maxArtifactBytes: positive('bytes'),
     presignedSeconds: positive('seconds'),
+    serviceName: required,
     corsOrigins: (name) => (environment[name] ?? '').split(',').filter(Boolean),
   }
   const values = Object.fromEntries(

@@ -13,6 +13,7 @@ import { LedgerTable } from './ledger-table.ts'
 import { readSettings, SettingsError } from './read-settings.ts'
 import { BucketApi } from './rest-api.ts'
 import { ServiceFunction } from './service-function.ts'
+import { serviceName } from './service-name.ts'
 import type { BucketServiceProps, Settings } from './settings.ts'
 import { StagingStorage } from './staging-storage.ts'
 import { UploadsTable } from './uploads-table.ts'
@@ -76,7 +77,7 @@ export class BucketService extends Construct {
       accessLog,
       verifyLog: this.verifyFunction.logGroup,
     })
-    addDashboard(this, { ...watched, alarms })
+    addDashboard(this, { ...watched, service: serviceName(this.api), alarms })
   }
 }
 

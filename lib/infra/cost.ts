@@ -4,6 +4,8 @@
  * template. `npm run cost` prints the tables of docs/deployment.md.
  */
 
+import { METRICS } from '../deployment/metrics.ts'
+
 const MILLION = 1_000_000
 const GB = 1024 ** 3
 const KB = 1024
@@ -72,7 +74,7 @@ export const ASSUMED = {
   memoryGb: 1769 / 1024,
   readSeconds: 0.02,
   writeSeconds: 0.15,
-  logBytesPerRequest: 1.7 * KB,
+  logBytesPerRequest: 2.2 * KB,
   rowBytes: 0.5 * KB,
   artifactBytes: 1024 * KB,
   /** Of the kept artifacts, per month. */
@@ -129,7 +131,12 @@ export const OPERATIONS = {
 } as const
 
 /** The resources with a monthly price of their own, as many as the template has. */
-export const FIXED = { alarms: 27, customMetrics: 2, dashboards: 1, polledQueues: 2 } as const
+export const FIXED = {
+  alarms: 27,
+  customMetrics: 2 + Object.keys(METRICS).length,
+  dashboards: 1,
+  polledQueues: 2,
+} as const
 
 /**
  * Lambda polls a queue with five connections of 20 seconds each, also while it is empty.

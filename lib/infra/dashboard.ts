@@ -1,14 +1,24 @@
 /** The dashboard: alarms, requests, errors, latency, functions, verifications and tables. */
 import { Duration } from 'aws-cdk-lib'
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway'
-import { type Alarm, AlarmStatusWidget, Dashboard, GraphWidget, Stats } from 'aws-cdk-lib/aws-cloudwatch'
+import {
+  type Alarm,
+  AlarmStatusWidget,
+  Dashboard,
+  GraphWidget,
+  Metric,
+  Stats,
+} from 'aws-cdk-lib/aws-cloudwatch'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
 import type { LambdaSide } from '../deployment/environment.ts'
+import { METRIC_DIMENSION, METRIC_NAMESPACE, type MetricName } from '../deployment/metrics.ts'
 import type { Table } from './ledger-table.ts'
 import type { VerificationQueue } from './verification-queue.ts'
 
 export interface DashboardProps {
+  /** The dimension of the business metrics. */
+  readonly service: string
   readonly restApi: RestApi
   readonly functions: { readonly [S in LambdaSide]: IFunction }
   readonly ledger: Table
@@ -20,7 +30,7 @@ export interface DashboardProps {
 /** Adds the dashboard, which shows the last three hours. */
 export function addDashboard(
   scope: Construct,
-  { restApi, functions, ledger, uploads, queue, alarms }: DashboardProps,
+  { service, restApi, functions, ledger, uploads, queue, alarms }: DashboardProps,
 ): Dashboard {
   const stage = restApi.deploymentStage
   const { read, write, verify } = functions
@@ -29,6 +39,14 @@ export function addDashboard(
     statistic: Stats.percentile(percent),
     period: Duration.minutes(1),
   })
+  const metric = (metricName: MetricName, options: typeof sum) =>
+    new Metric({
+      namespace: METRIC_NAMESPACE,
+      metricName,
+      dimensionsMap: { [METRIC_DIMENSION]: service },
+      ...options,
+    })
+  const business = (...names: MetricName[]) => names.map((name) => metric(name, sum))
   const graph = (title: string, left: ConstructorParameters<typeof GraphWidget>[0]['left'] = []) =>
     new GraphWidget({ title, left, width: 8, height: 6 })
 
@@ -66,6 +84,14 @@ export function addDashboard(
         ]),
         graph('Oldest verification waiting (s)', [queue.queue.metricApproximateAgeOfOldestMessage()]),
         graph('Verification, p99 (ms)', [verify.metricDuration(percentile(99))]),
+      ],
+      [
+        graph(
+          'Stores, conflicts, mismatches',
+          business('Stores', 'Conflicts', 'Mismatches', 'RestoredBlobs'),
+        ),
+        graph('Bytes', business('StoredBytes', 'FetchedBytes')),
+        graph('From commit to verified, p99 (ms)', [metric('VerificationLag', percentile(99))]),
       ],
       [
         graph('Ledger capacity', [

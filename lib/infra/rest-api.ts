@@ -2,7 +2,7 @@
  * The REST API in front of the read and write functions: regional or private, with one stage named after the API root, `v1`.
  * It treats all bodies as binary, so that bytes arrive unchanged, and logs one line per request, without query strings.
  */
-import { RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
+import { RemovalPolicy, Validations } from 'aws-cdk-lib'
 import {
   AccessLogField,
   AccessLogFormat,
@@ -25,6 +25,7 @@ import { resourcePolicy } from './api-resource-policy.ts'
 import { addRoutes } from './api-routes.ts'
 import { CustomDomain } from './custom-domain.ts'
 import { addGatewayResponses } from './gateway-responses.ts'
+import { serviceName } from './service-name.ts'
 import type { Settings } from './settings.ts'
 
 /** The stage is named after the API root, so that public paths equal those of the local server. */
@@ -59,13 +60,6 @@ const rootUrl = (api: RestApi, { emulatorUrl }: Settings): string =>
   emulatorUrl === undefined
     ? api.deploymentStage.urlForPath('/').replace(/\/$/, '')
     : `${emulatorUrl}/_aws/execute-api/${api.restApiId}/${STAGE}`
-
-/** The name of the stack and the path of the service in it, such as `Bucket-Service`: unique in the account and region. */
-function apiName(api: Construct): string {
-  const stack = Stack.of(api)
-  const inside = api.node.scopes.slice(stack.node.scopes.length, -1)
-  return [stack.stackName, ...inside.map(({ node }) => node.id)].join('-')
-}
 
 export interface BucketApiProps {
   readonly settings: Settings
@@ -108,7 +102,7 @@ export class BucketApi extends Construct {
     this.restApi = new RestApi(this, 'RestApi', {
       // API Gateway's metrics have this name as their dimension, so that two deployments with one name would share them.
       // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
-      restApiName: apiName(this),
+      restApiName: serviceName(this),
       description: 'Bucket: a storage-only artifact repository',
       endpointConfiguration: vpcEndpointIds
         ? {
@@ -135,6 +129,7 @@ export class BucketApi extends Construct {
         throttlingBurstLimit: settings.throttleBurst,
         // Detailed metrics, one set per method, cost up to 34 USD a month; the alarms use the metrics of the stage.
         metricsEnabled: false,
+        tracingEnabled: settings.tracing,
         loggingLevel: MethodLoggingLevel.OFF,
         accessLogDestination: new LogGroupLogDestination(this.accessLog),
         accessLogFormat: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG_LINE)),
@@ -158,7 +153,7 @@ export class BucketApi extends Construct {
     acknowledge(stage, {
       CKV_AWS_120:
         'Responses depend on the caller and the moment; clients and CDNs cache immutable bytes by their headers.',
-      CKV_AWS_73: 'The setting tracing turns X-Ray on.',
+      ...(settings.tracing ? {} : { CKV_AWS_73: 'The setting tracing turns X-Ray on.' }),
     })
     this.acknowledge(settings)
   }

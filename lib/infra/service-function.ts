@@ -5,7 +5,7 @@
 import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
 import { Effect, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
-import { Architecture, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda'
+import { Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda'
 import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
@@ -16,6 +16,7 @@ import { BUNDLE, handlerEntry } from './bundling.ts'
 import { wildcardFinding } from './finding-id.ts'
 import type { LedgerTable } from './ledger-table.ts'
 import { PERMISSIONS, type Resource } from './permissions.ts'
+import { serviceName } from './service-name.ts'
 import type { Settings } from './settings.ts'
 import type { StagingStorage } from './staging-storage.ts'
 import { TIMEOUT_SECONDS } from './timeouts.ts'
@@ -77,7 +78,8 @@ export class ServiceFunction extends Construct {
       logGroup: this.logGroup,
       loggingFormat: LoggingFormat.JSON,
       ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
-      environment: environment(props),
+      ...(settings.tracing ? { tracing: Tracing.ACTIVE } : {}),
+      environment: environment(serviceName(this), props),
       bundling: {
         format: OutputFormat.CJS,
         target: BUNDLE.target,
@@ -88,6 +90,11 @@ export class ServiceFunction extends Construct {
         externalModules: [...BUNDLE.external],
       },
     })
+    if (settings.tracing)
+      Validations.of(this.role).acknowledge({
+        id: 'AwsSolutions-IAM5[Resource::*]',
+        reason: 'X-Ray has no resources that a policy could name.',
+      })
     acknowledge(this.function, {
       CKV_AWS_115:
         'The settings readConcurrency and writeConcurrency reserve concurrency; verifyConcurrency bounds the verifier.',
@@ -163,7 +170,10 @@ const viaStores = (scope: Construct) => ({
   },
 })
 
-function environment({ side, settings, blobs, staging, ledger, uploads, queue }: ServiceFunctionProps) {
+function environment(
+  service: string,
+  { side, settings, blobs, staging, ledger, uploads, queue }: ServiceFunctionProps,
+) {
   const values: { readonly [V in keyof typeof LAMBDA_ENVIRONMENT]: string } = {
     blobBucket: blobs.storage.bucket.bucketName,
     stagingBucket: staging.storage.bucket.bucketName,
@@ -173,6 +183,7 @@ function environment({ side, settings, blobs, staging, ledger, uploads, queue }:
     deadLetterQueueArn: queue.deadLetters.queueArn,
     maxArtifactBytes: String(settings.maxArtifactBytes),
     presignedSeconds: String(settings.presignedSeconds),
+    serviceName: service,
     corsOrigins: settings.corsOrigins.join(','),
   }
   const present = LAMBDA_VARIABLES[side].filter((variable) => values[variable] !== '')

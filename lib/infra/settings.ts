@@ -108,6 +108,8 @@ export const VALIDATORS = {
   writeConcurrency: whole(1, 100_000),
   /** The maximum number of concurrent verifications. */
   verifyConcurrency: whole(2, 1000),
+  /** AWS X-Ray traces of the API's stage and the functions. */
+  tracing: flag,
   alarmTopicArn: arn('sns', '[A-Za-z0-9_-]+', 'arn:aws:sns:eu-west-1:123456789012:name'),
   /** Sets the account-wide role with which API Gateway writes logs. Off if the account has one. */
   gatewayLogRole: flag,
@@ -132,6 +134,7 @@ export const DEFAULTS = {
   writerRoleArns: [],
   storageClass: 'standard',
   readOnly: false,
+  tracing: false,
   logRetentionDays: RetentionDays.THREE_MONTHS,
   // An unbounded backlog would use up the account's concurrency, of which the API's functions need a share.
   verifyConcurrency: 20,

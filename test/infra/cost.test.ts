@@ -1,6 +1,7 @@
 /** The cost section of docs/deployment.md is what the prices, the calls and the template give. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { METRICS } from '../../lib/deployment/metrics.ts'
 import { costTables, FIXED, monthlyCost, OPERATIONS } from '../../lib/infra/cost.ts'
 import { synthesize } from './synthesized.ts'
 
@@ -16,7 +17,7 @@ describe('the cost of a deployment', () => {
   it('counts the resources of the template that have a monthly price', () => {
     expect(FIXED).toEqual({
       alarms: count('AWS::CloudWatch::Alarm'),
-      customMetrics: count('AWS::Logs::MetricFilter'),
+      customMetrics: count('AWS::Logs::MetricFilter') + Object.keys(METRICS).length,
       dashboards: count('AWS::CloudWatch::Dashboard'),
       polledQueues: count('AWS::Lambda::EventSourceMapping'),
     })

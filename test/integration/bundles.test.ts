@@ -223,6 +223,6 @@ test('a function with an incomplete environment does not start, and names every 
     [LAMBDA_ENVIRONMENT.maxArtifactBytes]: '5 GiB',
   })
   await expect(start).rejects.toThrow(
-    'BUCKET_BLOB_BUCKET is not set; BUCKET_STAGING_BUCKET is not set; BUCKET_LEDGER_TABLE is not set; BUCKET_UPLOADS_TABLE is not set; BUCKET_MAX_ARTIFACT_BYTES is "5 GiB", not a number of bytes; BUCKET_PRESIGNED_SECONDS is not set',
+    'BUCKET_BLOB_BUCKET is not set; BUCKET_STAGING_BUCKET is not set; BUCKET_LEDGER_TABLE is not set; BUCKET_UPLOADS_TABLE is not set; BUCKET_MAX_ARTIFACT_BYTES is "5 GiB", not a number of bytes; BUCKET_PRESIGNED_SECONDS is not set; BUCKET_SERVICE_NAME is not set',
   )
 })

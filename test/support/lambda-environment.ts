@@ -10,6 +10,7 @@ export const lambdaEnvironment = (endpoint: string): Record<string, string> => (
   [LAMBDA_ENVIRONMENT.deadLetterQueueArn]: 'arn:aws:sqs:eu-west-1:123456789012:dead',
   [LAMBDA_ENVIRONMENT.maxArtifactBytes]: '5368709120',
   [LAMBDA_ENVIRONMENT.presignedSeconds]: '3600',
+  [LAMBDA_ENVIRONMENT.serviceName]: 'Bucket-Service',
   [LAMBDA_ENVIRONMENT.corsOrigins]: '',
   AWS_ENDPOINT_URL: endpoint,
   AWS_REGION: 'eu-west-1',

@@ -1,0 +1,58 @@
+/**
+ * Turns a line of the operation log into CloudWatch metrics, in the Embedded Metric Format: CloudWatch extracts them from the log,
+ * so that a request costs no further call. Counts are emitted as zero, too, so that a graph without data means no requests.
+ *
+ * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ */
+import type { MessageRecord } from '../lib/aws/sqs-messages.ts'
+import { METRIC_DIMENSION, METRIC_NAMESPACE, METRICS, type MetricName } from '../lib/deployment/metrics.ts'
+import type { OperationRecord } from '../lib/http/request-context.ts'
+
+type Values = { readonly [M in MetricName]?: number }
+
+/** @returns the record with its metrics; members of the record keep their names. */
+export function withMetrics<R extends OperationRecord | MessageRecord>(record: R, service: string): R {
+  const values = 'outcome' in record ? ofMessage(record) : ofRequest(record)
+  const names = Object.keys(values) as MetricName[]
+  if (names.length === 0) return record
+  const envelope = {
+    Timestamp: Date.parse(record.time),
+    CloudWatchMetrics: [
+      {
+        Namespace: METRIC_NAMESPACE,
+        Dimensions: [[METRIC_DIMENSION]],
+        Metrics: names.map((Name) => ({ Name, Unit: METRICS[Name] })),
+      },
+    ],
+  }
+  return { ...record, _aws: envelope, [METRIC_DIMENSION]: service, ...values }
+}
+
+const one = (condition: boolean) => (condition ? 1 : 0)
+
+function ofRequest({ operation, status, code, size = 0 }: OperationRecord): Values {
+  if (operation === 'fetch' || operation === 'download') {
+    const isFetched = status < 400 && status !== 304
+    return { Fetches: one(isFetched), FetchedBytes: isFetched ? size : 0 }
+  }
+  if (operation !== 'store' && operation !== 'commitUpload') return {}
+  const isStored = status === 201
+  return {
+    Stores: one(isStored),
+    StoredBytes: isStored ? size : 0,
+    Conflicts: one(code === 'version_exists'),
+    Mismatches: one(code === 'digest_mismatch'),
+    RestoredBlobs: one(operation === 'store' && status === 200),
+  }
+}
+
+function ofMessage({ operation, outcome, lag_ms }: MessageRecord): Values {
+  if (operation !== 'verify') return {}
+  const isCommitted = outcome === 'committed'
+  const count = one(isCommitted)
+  return {
+    Verifications: count,
+    Stores: count,
+    ...(isCommitted && lag_ms !== undefined ? { VerificationLag: lag_ms } : {}),
+  }
+}
