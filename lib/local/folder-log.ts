@@ -24,9 +24,7 @@ export interface FolderLog {
   read(visitor: LogVisitor): Promise<void>
 }
 
-/**
- * @throws FolderRefused when this is no data folder of this format; FolderDamaged when its log is not complete.
- */
+/** @throws FolderRefused if this isn't a data folder of this format; FolderDamaged if its log is incomplete. */
 export async function openFolderLog(dataDir: string): Promise<FolderLog> {
   const root = resolve(dataDir)
   const format = await readFormat(root)

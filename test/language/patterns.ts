@@ -58,10 +58,15 @@ export const PATTERNS: readonly Pattern[] = [
   },
   {
     pattern:
-      /(?<!\b(?:lea\w+|left|stay\w*)\b[^.;]{0,30})\bbehind\b(?! (?:[\w`'’-]+ ){0,4}?(?:prox|load balancer|gateway|API|firewall|NAT|VPN|CDN|CloudFront|distribution|TLS|symlink|delete marker))/i,
+      /(?<!\b(?:lea\w+|left|stay\w*)\b[^.;]{0,30})\bbehind\b(?= [`\w])(?! (?:[\w`'’-]+ ){0,4}?(?:prox|load balancer|gateway|API|firewall|NAT|VPN|CDN|CloudFront|distribution|TLS|symlink|delete marker))/i,
     instead: 'after, under, past',
     bad: ['the requests behind it', 'what is no request behind them comes last'],
-    good: ['the requests after it', 'It leaves no file behind.', 'a server behind a reverse proxy'],
+    good: [
+      'the requests after it',
+      'It leaves no file behind.',
+      'a server behind a reverse proxy',
+      'The clock is behind.',
+    ],
   },
   {
     pattern: /\banew\b/i,

@@ -37,7 +37,7 @@ async function listen(server: http.Server | https.Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** A forward proxy that sends everything to `port`, whatever name it is asked for. */
+/** A forward proxy that sends all requests to `port`, for any requested name. */
 async function forwardProxy(port: number) {
   const asked: string[] = []
   const credentials: (string | undefined)[] = []
