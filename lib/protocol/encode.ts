@@ -108,6 +108,8 @@ type DetailValue<N extends DetailName> = {
 const DETAIL_ENCODERS: {
   readonly [N in DetailName]?: (value: DetailValue<N>, context: WireContext) => unknown
 } = {
+  // The rules do not know where in the request an input was: in the body, unless a handler says otherwise.
+  errors: (errors) => errors.map((error) => ({ in: 'body', ...error })),
   stored: entryMessage,
   upload: encodeUpload,
   uploadId: ({ ref, digest }) => uploadPath(ref, digest),

@@ -1,17 +1,53 @@
 /**
  * The common causes of a digest mismatch, each tried on the received bytes. A hint helps the reader; it is never a reason to
- * accept the bytes.
+ * accept the bytes. All hints of a process together use bounded memory: where it is spent, an error has no hint.
  */
 import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
+import { Readable } from 'node:stream'
+import { createGunzip } from 'node:zlib'
 import { type Digest, digestFromHex, EMPTY_DIGEST } from '../domain/digest.ts'
 import { MIB } from '../domain/limits.ts'
 
-/** Only bodies up to this many bytes are looked into (docs/http-api.md, section 8). */
+/** Only bodies up to this many bytes are examined (docs/http-api.md, section 8). */
 export const DIAGNOSABLE_BYTES = 4 * MIB
-/** A body that grows beyond this when gunzipped is not looked into: no memory is spent on a bomb. */
+/** What all requests together may keep to be examined. */
+export const KEPT_BYTES = 32 * MIB
+/** A body that grows beyond this when gunzipped is not examined further. */
 const GUNZIPPED_BYTES = 64 * MIB
+/** Bodies that are gunzipped at the same time. */
+const GUNZIPS = 1
+
+let keptBytes = 0
+let gunzips = 0
+
+/** The bytes of one body, kept for `diagnoseMismatch` while that is possible. `release` frees them. */
+export class KeptBody {
+  #chunks: Uint8Array[] | undefined = []
+  #size = 0
+
+  keep(chunk: Uint8Array): void {
+    if (this.#chunks === undefined) return
+    const isTooMuch = this.#size + chunk.byteLength > DIAGNOSABLE_BYTES
+    if (isTooMuch || keptBytes + chunk.byteLength > KEPT_BYTES) {
+      this.release()
+      return
+    }
+    this.#chunks.push(chunk)
+    this.#size += chunk.byteLength
+    keptBytes += chunk.byteLength
+  }
+
+  /** The whole body, or undefined if it was too large to keep. */
+  get bytes(): Uint8Array | undefined {
+    return this.#chunks && Buffer.concat(this.#chunks)
+  }
+
+  release(): void {
+    keptBytes -= this.#size
+    this.#size = 0
+    this.#chunks = undefined
+  }
+}
 
 const sha256 = (...parts: Uint8Array[]): Digest => {
   const hash = createHash('sha256')
@@ -38,10 +74,27 @@ export async function diagnoseMismatch(
     return 'the declared digest is that of these bytes with a newline at their end: the newline was lost (curl -d @file strips it; use --data-binary or -T)'
   if (body.at(-1) === newline[0] && sha256(body.subarray(0, -1)) === declared)
     return 'the declared digest is that of these bytes without their last newline: it was computed over other bytes than were sent (echo adds a newline, printf does not)'
-  if (body[0] === 0x1f && body[1] === 0x8b) {
-    const plain = await promisify(gunzip)(body, { maxOutputLength: GUNZIPPED_BYTES }).catch(() => undefined)
-    if (plain && sha256(plain) === declared)
-      return 'the declared digest is that of the gunzipped bytes: compute it over the compressed bytes, or send them uncompressed'
-  }
+  if (body[0] === 0x1f && body[1] === 0x8b && (await digestOfGunzipped(body)) === declared)
+    return 'the declared digest is that of the gunzipped bytes: compute it over the compressed bytes, or send them uncompressed'
   return undefined
+}
+
+/** @returns undefined if `body` is not a whole gzip, is a bomb, or if others are being gunzipped. */
+async function digestOfGunzipped(body: Uint8Array): Promise<Digest | undefined> {
+  if (gunzips >= GUNZIPS) return undefined
+  gunzips += 1
+  const hash = createHash('sha256')
+  let size = 0
+  try {
+    for await (const chunk of Readable.from([body]).pipe(createGunzip())) {
+      size += chunk.byteLength
+      if (size > GUNZIPPED_BYTES) return undefined
+      hash.update(chunk)
+    }
+    return digestFromHex(hash.digest('hex'))
+  } catch {
+    return undefined // damaged, or not gzip
+  } finally {
+    gunzips -= 1
+  }
 }

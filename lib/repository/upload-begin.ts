@@ -1,5 +1,7 @@
 /** Begins an upload, or finds it again (docs/http-api.md, section 7.1). */
+
 import type { Description } from '../domain/description.ts'
+import { EMPTY_DIGEST } from '../domain/digest.ts'
 import { BucketError } from '../domain/errors.ts'
 import { defaultMode, GIB, MAX_SINGLE_BYTES, type UploadMode } from '../domain/limits.ts'
 import type { Upload, UploadId } from '../domain/upload.ts'
@@ -84,7 +86,11 @@ async function findOrReopen(deps: BeginDependencies, terms: UploadTerms): Promis
   return openNew(deps, terms, row)
 }
 
-function chooseMode({ size, mode }: BeginRequest): UploadMode {
+function chooseMode({ id, size, mode }: BeginRequest): UploadMode {
+  if (size === 0 && id.digest !== EMPTY_DIGEST)
+    throw BucketError.invalidRequest([
+      { name: 'size', detail: `is 0, but the digest of zero bytes is ${EMPTY_DIGEST}` },
+    ])
   if (size === 0) return 'single'
   if (mode === 'single' && size > MAX_SINGLE_BYTES)
     throw BucketError.invalidRequest([

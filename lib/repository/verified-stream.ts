@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { type Digest, digestFromHex } from '../domain/digest.ts'
 import { BucketError } from '../domain/errors.ts'
-import { DIAGNOSABLE_BYTES, diagnoseMismatch } from './digest-diagnosis.ts'
+import { DIAGNOSABLE_BYTES, diagnoseMismatch, KeptBody } from './digest-diagnosis.ts'
 
 export interface Declared {
   readonly digest: Digest
@@ -33,15 +33,14 @@ export interface VerifiedStream extends AsyncIterable<Uint8Array> {
  */
 export function verifiedStream(source: AsyncIterable<Uint8Array>, declared: Declared): VerifiedStream {
   let size = 0
+  const kept = new KeptBody()
+  if ((declared.size ?? 0) > DIAGNOSABLE_BYTES) kept.release()
   async function* verify() {
     const hash = createHash('sha256')
-    // Small bodies are kept until the end, to explain a mismatch.
-    let kept: Uint8Array[] | undefined = (declared.size ?? 0) <= DIAGNOSABLE_BYTES ? [] : undefined
     for await (const chunk of source) {
       size += chunk.byteLength
       if (size > declared.maxBytes) throw declared.tooLarge()
-      if (size > DIAGNOSABLE_BYTES) kept = undefined
-      kept?.push(chunk)
+      kept.keep(chunk)
       hash.update(chunk)
       yield chunk
     }
@@ -51,7 +50,7 @@ export function verifiedStream(source: AsyncIterable<Uint8Array>, declared: Decl
       ])
     const computed = digestFromHex(hash.digest('hex'))
     if (computed === declared.digest) return
-    const hint = await diagnoseMismatch(declared.digest, size, kept && Buffer.concat(kept))
+    const hint = await diagnoseMismatch(declared.digest, size, kept.bytes)
     throw new BucketError(
       'digest_mismatch',
       `the ${size} bytes that arrived have the digest ${computed}, not the declared ${declared.digest}`,
@@ -63,11 +62,18 @@ export function verifiedStream(source: AsyncIterable<Uint8Array>, declared: Decl
       },
     )
   }
+  async function* verifyAndRelease() {
+    try {
+      yield* verify()
+    } finally {
+      kept.release()
+    }
+  }
   let bytes: AsyncGenerator<Uint8Array> | undefined
   return {
     [Symbol.asyncIterator]() {
       if (bytes) throw new Error('a verified stream can be read only once')
-      bytes = verify()
+      bytes = verifyAndRelease()
       return bytes
     },
     get size() {

@@ -86,6 +86,10 @@ export function describeUploadBegin(target: TargetThunk): void {
       expect(upload).toMatchObject({ mode: 'single', size: 0 })
     })
 
+    test('zero bytes under the digest of other bytes are refused: 400', async () => {
+      expectFaults(await begin({ size: 0 }), 'body size')
+    })
+
     test('without mode: single up to 64 MiB, multipart above', async (context) => {
       const large = 64 * MIB + 1
       if (target().maxArtifactBytes < large) context.skip('artifacts of this front are smaller')

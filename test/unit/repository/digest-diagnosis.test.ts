@@ -3,7 +3,12 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { type Digest, EMPTY_DIGEST } from '../../../lib/domain/digest.ts'
 import { MIB } from '../../../lib/domain/limits.ts'
-import { DIAGNOSABLE_BYTES, diagnoseMismatch } from '../../../lib/repository/digest-diagnosis.ts'
+import {
+  DIAGNOSABLE_BYTES,
+  diagnoseMismatch,
+  KEPT_BYTES,
+  KeptBody,
+} from '../../../lib/repository/digest-diagnosis.ts'
 import { digestOf, someBytes } from '../../support/fake-artifacts.ts'
 
 const text = (value: string) => Buffer.from(value)
@@ -58,5 +63,38 @@ describe('a gzip bomb', () => {
   it('inside of what is diagnosable costs no more when it is random', async () => {
     const body = gzipSync(someBytes(MIB))
     expect(await diagnosed(digestOf(someBytes(MIB)), body)).toContain('gunzipped')
+  })
+
+  it('is examined one at a time: the others get no hint', async () => {
+    const plain = zeros(8 * MIB)
+    const body = gzipSync(plain)
+    const hints = await Promise.all(Array.from({ length: 24 }, () => diagnosed(digestOf(plain), body)))
+    expect(hints.filter((hint) => hint !== undefined)).toHaveLength(1)
+    expect(await diagnosed(digestOf(plain), body)).toContain('gunzipped')
+  })
+})
+
+describe('bodies that are kept to be examined', () => {
+  const keeping = () => {
+    const body = new KeptBody()
+    for (let size = 0; size < DIAGNOSABLE_BYTES; size += MIB) body.keep(new Uint8Array(MIB))
+    return body
+  }
+
+  it('hold no more than the limit of one body', () => {
+    const body = keeping()
+    expect(body.bytes?.byteLength).toBe(DIAGNOSABLE_BYTES)
+    body.keep(new Uint8Array(1))
+    expect(body.bytes).toBeUndefined()
+  })
+
+  it('hold no more than the limit of the process together, and free what they release', () => {
+    const bodies = Array.from({ length: 200 }, keeping)
+    const held = bodies.filter(({ bytes }) => bytes !== undefined)
+    expect(held).toHaveLength(KEPT_BYTES / DIAGNOSABLE_BYTES)
+    for (const body of bodies) body.release()
+    const next = keeping()
+    expect(next.bytes?.byteLength).toBe(DIAGNOSABLE_BYTES)
+    next.release()
   })
 })

@@ -75,8 +75,18 @@ describe('a begin', () => {
     ['parts are possible where they are asked for', 1, 'multipart', 'multipart'],
   ] as const)('%s', async (_, size, mode, expected) => {
     const stores = { ...given(), maxArtifactBytes: 5 * GIB }
-    const { upload } = await beginUpload(stores, { ...beginOf('single', ID, size), mode })
+    const id = size === 0 ? { ...ID, digest: EMPTY_DIGEST } : ID
+    const { upload } = await beginUpload(stores, { ...beginOf('single', id, size), mode })
     expect(upload.mode).toBe(expected)
+  })
+
+  it('refuses zero bytes under the digest of other bytes, and opens no upload', async () => {
+    const stores = given()
+    expect(await refusal(beginUpload(stores, beginOf('single', ID, 0)))).toMatchObject({
+      code: 'invalid_request',
+      details: { errors: [{ name: 'size' }] },
+    })
+    expect(stores.uploads.rows).toEqual([])
   })
 
   it('refuses a single upload above 5 GiB as malformed, and anything above the limit as too large', async () => {
