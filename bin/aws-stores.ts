@@ -19,7 +19,7 @@ import type { AwsStores } from '../lib/cli/serve-settings.ts'
 import { PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
 import { type DeliveryRecord, inProcessQueue } from '../lib/repository/in-process-queue.ts'
 import { failVerification, verifyUpload } from '../lib/repository/verify.ts'
-import type { Stores } from './serve.ts'
+import type { Stores } from './stores.ts'
 
 /** @param endpoint an address that stands in for S3, as an emulator's does. */
 export function openAws(

@@ -6,23 +6,15 @@ import type { RunningServer } from '../lib/cli/context.ts'
 import type { LocalStores, ServeSettings } from '../lib/cli/serve-settings.ts'
 import { endpointsIn } from '../lib/deployment/environment.ts'
 import { PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
-import { createFullApi, type FullStores } from '../lib/http/full-api.ts'
-import { type ServerOptions, startServer } from '../lib/http/node/server.ts'
+import { createFullApi } from '../lib/http/full-api.ts'
+import { startServer } from '../lib/http/node/server.ts'
 import { withLogging } from '../lib/http/node/with-logging.ts'
 import { jsonLines } from '../lib/http/operation-log.ts'
+import type { Stores } from './stores.ts'
 
 const log = jsonLines(process.stderr)
 
 type Environment = Readonly<Record<string, string | undefined>>
-
-/** The stores that the rules use. */
-type Ports = Omit<FullStores, 'clock' | 'maxArtifactBytes' | 'maxInlineBytes' | 'presignedSeconds'>
-
-export interface Stores {
-  readonly ports: Ports
-  readonly extraRoutes?: NonNullable<ServerOptions['extraRoutes']>
-  close(): Promise<void>
-}
 
 /**
  * @param version of the program, for the log.

@@ -84,12 +84,12 @@ Examples:
   withDataDir(
     program
       .command('erase')
-      .description('erase one version for good, while no server runs on the folder')
+      .description('erase one version permanently, while no server runs on the folder')
       .argument('<ref>', 'bucket_id/artifact_id/version')
       .addHelpText(
         'after',
         `
-For the owner of a folder who must erase by law. The entry and its bytes are overwritten or removed in this folder;
+For the owner of a folder who must erase something by law. The entry and its bytes are overwritten or removed in this folder;
 copies in backups, in ledger.format-1.mdb, and at readers are not. The reference is free again afterwards.`,
       ),
   ).action(async (text: string, options: FolderOptions) => {

@@ -61,7 +61,7 @@ const FAILURES = {
     'the request is not signed for this, was changed, or has expired: ask for a fresh one',
   ],
   bad_digest: [400, 'these are not the bytes of the digest'],
-  no_such_upload: [404, 'no part can arrive here any more'],
+  no_such_upload: [404, 'this upload takes no more parts'],
   method_not_allowed: [405, 'a presigned request is sent with its own method'],
   operation_aborted: [409, 'another sender is at this part: send the request again'],
   precondition_failed: [412, 'the bytes are there already'],
@@ -72,7 +72,7 @@ const FAILURES = {
 } as const
 type Failure = keyof typeof FAILURES
 
-/** How a failure of the store is told here. */
+/** The endpoint's code for a failure of the store. */
 const FAILURE_OF: { readonly [C in ErrorCode]?: Failure } = {
   digest_mismatch: 'bad_digest',
   invalid_request: 'bad_digest',

@@ -22,7 +22,7 @@ export interface BlobFiles {
   publish(blob: BlobId, file: string): Promise<void>
   /** Removes the file of a blob, durably, if it exists. Only for the owner of the folder. */
   remove(blob: BlobId): Promise<void>
-  /** As `BlobStore.inspect`; what it finds cannot vanish any more. */
+  /** As `BlobStore.inspect`; a blob that it finds is durable. */
   inspect(blob: BlobId): Promise<BlobState>
 }
 

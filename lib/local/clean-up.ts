@@ -1,5 +1,5 @@
 /**
- * Removes what uploads leave behind: rows that have expired, and staging files that no upload will complete or promote.
+ * Removes the leftovers of uploads: rows that have expired, and staging files that no upload will complete or promote.
  * Nothing under a final name is ever touched.
  */
 import type { Clock } from '../repository/ports.ts'

@@ -1,6 +1,6 @@
 /**
- * What only the owner of a folder may do, while no server runs on it: erase one version for good, or give up records of the ledger that
- * are damaged. Bucket's API has neither.
+ * Tools for the owner of a folder alone, while no server runs on it: erase one version permanently, or give up damaged records of the
+ * ledger. Bucket's API has neither.
  */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
