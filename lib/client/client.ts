@@ -8,7 +8,7 @@ import { artifactKey, artifactRef, parseRef } from '../domain/refs.ts'
 import { servicePath } from '../protocol/routes.ts'
 import { type ApiClient, apiRoot, createApiClient } from './api/api-client.ts'
 import { type Auth, authForHost, authorizer } from './api/auth.ts'
-import { decodeService, type Service } from './api/decode.ts'
+import { type Service, serviceOf } from './api/decode.ts'
 import { getEntry, listEntries } from './api/entries.ts'
 import type { OnEvent } from './api/events.ts'
 import { digestOf } from './api/open-range.ts'
@@ -198,7 +198,7 @@ export class BucketClient {
    * @throws BucketError as any request can; NetworkError, `unexpected_response` where the address is not that of a Bucket API.
    */
   async service({ signal }: CallOptions = {}): Promise<Service> {
-    this.#service ??= decodeService(
+    this.#service ??= serviceOf(
       await this.api.json({ method: 'GET', path: servicePath, accept: [200], signal }),
     )
     return this.#service

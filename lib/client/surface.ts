@@ -4,13 +4,14 @@ export type { Entry } from '../domain/entry.ts'
 export { BucketError, type ErrorCode, isBucketError } from '../domain/errors.ts'
 export { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
 export { artifactRef, parseRef } from '../domain/refs.ts'
+export type { ReceivedPart } from '../domain/upload.ts'
 export type { Auth } from './api/auth.ts'
 export type { Service } from './api/decode.ts'
 export type { ClientEvent, OnEvent } from './api/events.ts'
 export { NetworkError, type NetworkErrorKind } from './api/network-error.ts'
 export type { RetryPolicy } from './api/retry.ts'
 export type { Timeouts } from './api/transport.ts'
-export type { ReceivedPart, Upload } from './api/uploads.ts'
+export type { Upload } from './api/uploads.ts'
 export {
   type BucketClientOptions,
   type CallOptions,

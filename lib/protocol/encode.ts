@@ -13,7 +13,7 @@ import { encodeId, entryMessage } from './entry-message.ts'
 import { DETAIL_MEMBERS, type DetailName, ERROR_STATUS } from './errors.ts'
 import type { Message } from './messages.ts'
 import { API_ROOT, problemPath, ROUTES, uploadPath } from './routes.ts'
-import type { MessageValues } from './values.ts'
+import type { MessageValues, PartDigest, UploadTerms } from './values.ts'
 
 /** The request that a message answers. */
 export interface WireContext {
@@ -130,6 +130,16 @@ const SERVICE_LINKS = {
   upload: `${API_ROOT}${ROUTES.beginUpload.path}`,
 }
 
+export const encodeUploadTerms = ({ size, mode, description }: UploadTerms): Message<'BeginUpload'> => ({
+  size,
+  ...(mode && { mode }),
+  ...encodeDescription(description),
+})
+
+export const encodePartDigests = (parts: readonly PartDigest[]): Message<'PresignParts'> => ({
+  parts: parts.map(({ number, sha256 }) => ({ number, sha256 })),
+})
+
 /** The encoder of every message. */
 export const ENCODERS: {
   readonly [N in keyof MessageValues]: (value: MessageValues[N], context: WireContext) => Message<N>
@@ -143,12 +153,8 @@ export const ENCODERS: {
     size,
   }),
   Upload: encodeUpload,
-  BeginUpload: ({ size, mode, description }) => ({
-    size,
-    ...(mode && { mode }),
-    ...encodeDescription(description),
-  }),
-  PresignParts: (parts) => ({ parts: parts.map(({ number, sha256 }) => ({ number, sha256 })) }),
+  BeginUpload: encodeUploadTerms,
+  PresignParts: encodePartDigests,
   PartRequests: (parts, context) => ({
     parts: parts.map(({ number, request }) => ({ number, request: encodePresigned(request, context) })),
   }),

@@ -5,7 +5,8 @@
 import { type Digest, parseDigest } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
-import { decodeEntry as decodeEntryMessage } from '../../protocol/decode.ts'
+import type { Result } from '../../domain/result.ts'
+import { decodeEntry, decodeService } from '../../protocol/decode.ts'
 import { NetworkError } from './network-error.ts'
 import { type IncomingResponse, jsonMs, type Timeouts } from './transport.ts'
 
@@ -23,14 +24,6 @@ export interface Service {
     /** Bytes of one request body. */
     readonly maxInlineBytes: number
   }
-}
-
-/** Where the bytes are (docs/http-api.md, section 5). */
-export interface DownloadLocation {
-  readonly url: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly digest: Digest
-  readonly size: number
 }
 
 /**
@@ -76,11 +69,13 @@ export async function readJson(response: IncomingResponse, timeouts: Timeouts): 
   return value
 }
 
-/** @throws NetworkError `unexpected_response` when `value` is not an entry (docs/http-api.md, section 3). */
-export function decodeEntry(value: unknown): Entry {
-  const entry = decodeEntryMessage(value)
-  if (!entry.ok) throw unexpectedResponse(`an invalid entry: ${entry.error}`)
-  return entry.value
+/**
+ * @param what the message is, for the error.
+ * @throws NetworkError `unexpected_response` when the message is invalid.
+ */
+export function decoded<T>(result: Result<T>, what: string): T {
+  if (result.ok) return result.value
+  throw unexpectedResponse(`an invalid ${what}: ${result.error}`)
 }
 
 /**
@@ -90,7 +85,7 @@ export function decodeEntry(value: unknown): Entry {
  * @throws NetworkError `unexpected_response` when it is the entry of something else, or not an entry.
  */
 export const decodeEntryOf = (ref: ArtifactRef, digest: Digest | undefined, value: unknown): Entry =>
-  ensureEntryOf(ref, digest, decodeEntry(value))
+  ensureEntryOf(ref, digest, decoded(decodeEntry(value), 'entry'))
 
 /** @throws NetworkError `unexpected_response` when there is no entry, or it is that of something else. */
 export function ensureEntryOf(ref: ArtifactRef, digest: Digest | undefined, entry: Entry | undefined): Entry {
@@ -105,50 +100,11 @@ export function ensureEntryOf(ref: ArtifactRef, digest: Digest | undefined, entr
 export const aboutAnother = (asked: string, told: string) =>
   new NetworkError('unexpected_response', `asked for ${asked}, the answer is about ${told}`)
 
-/**
- * Reads a page of a list (docs/http-api.md, section 6).
- *
- * @returns its entries, none in an empty page, and `nextCursor`, null on the last page.
- * @throws NetworkError `unexpected_response` when it is not a page; what `decodeEntry` throws.
- */
-export function decodePage(value: JsonObject): { entries: Entry[]; nextCursor: string | null } {
-  const { versions, next_cursor: cursor } = value
-  if (!Array.isArray(versions) || (cursor !== null && typeof cursor !== 'string'))
-    throw unexpectedResponse('no page of versions')
-  return { entries: versions.map(decodeEntry), nextCursor: cursor }
-}
-
 /** @throws NetworkError `unexpected_response` when it is not a service document (docs/http-api.md, section 2). */
-export function decodeService(value: JsonObject): Service {
-  const { service, api_version: apiVersion, limits } = value
-  if (service !== 'bucket' || typeof apiVersion !== 'string' || !isObject(limits))
-    throw unexpectedResponse('no service document of Bucket')
-  return {
-    apiVersion,
-    limits: {
-      maxArtifactBytes: decodeByteCount(limits.max_artifact_bytes, 'max_artifact_bytes'),
-      maxInlineBytes: decodeByteCount(limits.max_inline_bytes, 'max_inline_bytes'),
-    },
-  }
-}
-
-/**
- * Reads what `download` answers (docs/http-api.md, section 5); the address in it is not looked at.
- *
- * @throws NetworkError `unexpected_response` when url, digest or size is missing.
- */
-export function decodeDownloadLocation(value: JsonObject): DownloadLocation {
-  const { url, headers } = value
-  if (typeof url !== 'string') throw unexpectedResponse('a download without url')
-  return {
-    url,
-    headers: Object.fromEntries(
-      Object.entries(isObject(headers) ? headers : {}).map(([name, text]) => [name, String(text)]),
-    ),
-    digest: decodeDigest(value.digest),
-    size: decodeByteCount(value.size, 'size'),
-  }
-}
+export const serviceOf = (value: JsonObject): Service => ({
+  apiVersion: 'v1',
+  limits: decoded(decodeService(value), 'service document'),
+})
 
 /** @throws NetworkError `unexpected_response` when `value` is not written `sha256:` and 64 hex digits. */
 export function decodeDigest(value: unknown): Digest {

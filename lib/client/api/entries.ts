@@ -3,9 +3,10 @@ import type { Entry } from '../../domain/entry.ts'
 import { isBucketError } from '../../domain/errors.ts'
 import { type ArtifactKey, type ArtifactRef, formatArtifactKey } from '../../domain/identifiers.ts'
 import { MAX_PAGE_LIMIT } from '../../domain/limits.ts'
+import { decodePage } from '../../protocol/decode.ts'
 import { entryPath, versionsPath } from '../../protocol/routes.ts'
 import type { ApiClient } from './api-client.ts'
-import { aboutAnother, decodeEntryOf, decodePage } from './decode.ts'
+import { aboutAnother, decoded, decodeEntryOf } from './decode.ts'
 import { NetworkError } from './network-error.ts'
 
 /** @throws BucketError `version_not_found`, and the errors of any request. */
@@ -47,8 +48,8 @@ export async function* listEntries(
       accept: [200],
       signal,
     })
-    const page: ReturnType<typeof decodePage> = decodePage(answer)
-    if (page.nextCursor !== null && page.nextCursor === cursor)
+    const page = decoded(decodePage(answer), 'page of versions')
+    if (page.next !== null && page.next === cursor)
       throw new NetworkError(
         'unexpected_response',
         `the list of ${formatArtifactKey(key)} goes round in a circle`,
@@ -57,6 +58,6 @@ export async function* listEntries(
       if (formatArtifactKey(ref) !== formatArtifactKey(key))
         throw aboutAnother(formatArtifactKey(key), formatArtifactKey(ref))
     yield* page.entries
-    cursor = page.nextCursor
+    cursor = page.next
   } while (cursor !== null)
 }

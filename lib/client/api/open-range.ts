@@ -5,10 +5,11 @@
 import { type Digest, parseDigest } from '../../domain/digest.ts'
 import { BucketError } from '../../domain/errors.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
+import { decodeDownload } from '../../protocol/decode.ts'
 import { contentDisposition, HEADERS } from '../../protocol/headers.ts'
 import { downloadPath, versionPath } from '../../protocol/routes.ts'
 import type { ApiClient } from './api-client.ts'
-import { aboutAnother, decodeByteCount, decodeDigest, decodeDownloadLocation, readJson } from './decode.ts'
+import { aboutAnother, decodeByteCount, decodeDigest, decoded, readJson } from './decode.ts'
 import { NetworkError } from './network-error.ts'
 import type { IncomingResponse } from './transport.ts'
 
@@ -49,9 +50,9 @@ export async function openRange(
       accept: [200],
       signal,
     })
-    const { url, headers, digest, size } = decodeDownloadLocation(await readJson(answer, api.timeouts))
-    const followed = await api.follow(url, { ...headers, ...range }, signal)
-    return opened(followed, { digest, size }, ref, expected, start)
+    const { request, entry } = decoded(decodeDownload(await readJson(answer, api.timeouts)), 'download')
+    const followed = await api.follow(request.url, { ...request.headers, ...range }, signal)
+    return opened(followed, entry, ref, expected, start)
   }
   const response = await api.attempt({
     method: 'GET',

@@ -1,35 +1,28 @@
 /** Reads what the API says of an upload (docs/http-api.md, section 7); nothing that is relied on is taken on trust. */
+import { type Description, describeWith } from '../../domain/description.ts'
 import type { Digest } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
-import { BucketError, isBucketError } from '../../domain/errors.ts'
+import { type BucketError, isBucketError, toError } from '../../domain/errors.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
-import { partSize, type UploadMode } from '../../domain/limits.ts'
-import { decodeProblem } from '../../protocol/decode.ts'
+import type { UploadMode } from '../../domain/limits.ts'
+import type { ReceivedPart } from '../../domain/upload.ts'
+import { decodePartRequests, decodeProblem, decodeUpload } from '../../protocol/decode.ts'
+import { encodePartDigests, encodeUploadTerms } from '../../protocol/encode.ts'
 import { commitPath, uploadPartsPath, uploadPath } from '../../protocol/routes.ts'
+import type { PartDigest } from '../../protocol/values.ts'
 import { bytesSource } from '../transfer/source.ts'
 import type { ApiClient, ApiRequest, Presigned } from './api-client.ts'
 import {
-  decodeByteCount,
-  decodeDigest,
+  aboutAnother,
+  decoded,
   decodeEntryOf,
-  isObject,
+  ensureEntryOf,
   type JsonObject,
   readJson,
   unexpectedResponse,
 } from './decode.ts'
 import { readRetryAfter } from './decode-problem.ts'
 import { isRetryable, retrying } from './retry.ts'
-
-export interface ReceivedPart {
-  /** From 1. */
-  readonly number: number
-  /** Bytes. */
-  readonly size: number
-  /** 64 hex digits. */
-  readonly sha256: string
-}
-
-export type UploadStateName = 'open' | 'verifying' | 'committed' | 'failed'
 
 /** An upload: an unfinished way to an entry, found by ref and digest. */
 export interface Upload {
@@ -38,7 +31,7 @@ export interface Upload {
   /** Bytes. */
   readonly size: number
   readonly mode: UploadMode
-  readonly state: UploadStateName
+  readonly state: 'open' | 'verifying' | 'committed' | 'failed'
   /** RFC 3339. */
   readonly expiresAt: string
   /** What has arrived, while it is open: in single mode all or nothing, in multipart mode these parts. */
@@ -57,18 +50,12 @@ export interface BegunUpload extends Upload {
   readonly request: Presigned | undefined
 }
 
-/** @throws NetworkError `unexpected_response` when it is not an upload of this reference and digest. */
-export function decodeUpload(value: JsonObject, ref: ArtifactRef, digest: Digest): BegunUpload {
-  const { bucket_id, artifact_id, version, mode, state, expires_at: expiresAt } = value
-  const isNamed = bucket_id === ref.bucketId && artifact_id === ref.artifactId && version === ref.version
-  if (!isNamed || decodeDigest(value.digest) !== digest)
-    throw unexpectedResponse(`no upload of ${digest} to ${formatRef(ref)}`)
-  if (mode !== 'single' && mode !== 'multipart') throw unexpectedResponse('an upload of no known mode')
-  if (!isState(state) || typeof expiresAt !== 'string')
-    throw unexpectedResponse('an upload of no known state')
-  const size = decodeByteCount(value.size, 'size')
-  if (value.part_size != null && value.part_size !== partSize(size))
-    throw unexpectedResponse(`parts of ${value.part_size} bytes for an upload of ${size}`)
+/** @throws NetworkError `unexpected_response` when it is not an upload, or one of another reference or digest. */
+function uploadOf(value: JsonObject, { ref, digest }: UploadId): BegunUpload {
+  const upload = decoded(decodeUpload(value), 'upload')
+  const { id, size, mode, expiresAt, state } = upload
+  if (formatRef(id.ref) !== formatRef(ref) || id.digest !== digest)
+    throw aboutAnother(`${formatRef(ref)}@${digest}`, `${formatRef(id.ref)}@${id.digest}`)
   return {
     ref,
     digest,
@@ -76,46 +63,12 @@ export function decodeUpload(value: JsonObject, ref: ArtifactRef, digest: Digest
     mode,
     state,
     expiresAt,
-    received: decodeReceived(value.received, mode),
-    verifiedBytes: value.verified_bytes == null ? 0 : decodeByteCount(value.verified_bytes, 'verified_bytes'),
-    entry: value.entry == null ? undefined : decodeEntryOf(ref, digest, value.entry),
-    problem: state === 'failed' ? decodeFailure(value.problem) : undefined,
-    request: value.request == null ? undefined : decodePresigned(value.request),
-  }
-}
-
-const isState = (text: unknown): text is UploadStateName =>
-  text === 'open' || text === 'verifying' || text === 'committed' || text === 'failed'
-
-function decodeReceived(value: unknown, mode: UploadMode): boolean | readonly ReceivedPart[] {
-  if (mode === 'single') return value === true
-  if (value == null) return []
-  if (!Array.isArray(value)) throw unexpectedResponse('no list of received parts')
-  return value.map((part) => {
-    if (!isObject(part) || typeof part.sha256 !== 'string') throw unexpectedResponse('a part without sha256')
-    return {
-      number: decodeByteCount(part.number, 'number'),
-      size: decodeByteCount(part.size, 'size'),
-      sha256: part.sha256,
-    }
-  })
-}
-
-/** Why it failed; an unknown problem can be tried again. */
-function decodeFailure(problem: unknown): BucketError {
-  const told = isObject(problem) ? decodeProblem(problem) : undefined
-  return told ?? BucketError.unavailable('the upload failed, and the server does not say why')
-}
-
-/** @throws NetworkError `unexpected_response` when it is not a request to store bytes (docs/http-api.md, section 7.1). */
-export function decodePresigned(value: unknown): Presigned {
-  if (!isObject(value) || typeof value.url !== 'string' || value.method !== 'PUT')
-    throw unexpectedResponse('no presigned request')
-  const headers = isObject(value.headers) ? value.headers : {}
-  return {
-    method: value.method,
-    url: value.url,
-    headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, String(text)])),
+    received: state === 'open' ? upload.received : mode === 'multipart' ? [] : false,
+    verifiedBytes: state === 'verifying' ? upload.verifiedBytes : 0,
+    entry: state === 'committed' ? ensureEntryOf(ref, digest, upload.entry) : undefined,
+    // With the server's own advice, which the failure alone does not keep.
+    problem: state === 'failed' ? (decodeProblem(value.problem) ?? toError(upload.failure)) : undefined,
+    request: state === 'open' && upload.mode === 'single' ? upload.request : undefined,
   }
 }
 
@@ -124,12 +77,10 @@ export interface UploadId {
   readonly digest: Digest
 }
 
-export interface UploadTerms {
+/** What an uploader announces; the service chooses the mode. */
+export interface UploadTerms extends Partial<{ readonly [M in keyof Description]: string | undefined }> {
   /** Bytes. */
   readonly size: number
-  readonly contentType: string | undefined
-  readonly uploadedBy: string | undefined
-  readonly provenanceSource: string | undefined
 }
 
 const withJson = (api: ApiClient, value: unknown): Pick<ApiRequest, 'headers' | 'body'> => {
@@ -146,22 +97,18 @@ const withJson = (api: ApiClient, value: unknown): Pick<ApiRequest, 'headers' | 
 export async function beginUpload(
   api: ApiClient,
   { ref, digest }: UploadId,
-  { size, contentType, uploadedBy, provenanceSource }: UploadTerms,
+  terms: UploadTerms,
   signal: AbortSignal | undefined,
 ): Promise<BegunUpload> {
+  const description = describeWith((member) => terms[member])
   const answer = await api.json({
     method: 'PUT',
     path: uploadPath(ref, digest),
-    ...withJson(api, {
-      size,
-      content_type: contentType,
-      uploaded_by: uploadedBy,
-      provenance_source: provenanceSource,
-    }),
+    ...withJson(api, encodeUploadTerms({ size: terms.size, mode: undefined, description })),
     accept: [200, 201],
     signal,
   })
-  return decodeUpload(answer, ref, digest)
+  return uploadOf(answer, { ref, digest })
 }
 
 /** @throws BucketError `upload_not_found`. */
@@ -181,7 +128,7 @@ async function lookAtUpload(
 ): Promise<Upload> {
   const path = uploadPath(ref, digest)
   const response = await api.attempt({ method: 'GET', path, accept: [200], signal })
-  const { request: _, ...upload } = decodeUpload(await readJson(response, api.timeouts), ref, digest)
+  const { request: _, ...upload } = uploadOf(await readJson(response, api.timeouts), { ref, digest })
   return upload
 }
 
@@ -202,23 +149,18 @@ export async function abortUpload(
 export async function presignParts(
   api: ApiClient,
   { ref, digest }: UploadId,
-  parts: readonly { readonly number: number; readonly sha256: string }[],
+  parts: readonly PartDigest[],
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<number, Presigned>> {
   const answer = await api.json({
     method: 'POST',
     path: uploadPartsPath(ref, digest),
-    ...withJson(api, { parts }),
+    ...withJson(api, encodePartDigests(parts)),
     accept: [200],
     signal,
   })
-  const given: readonly unknown[] = Array.isArray(answer.parts) ? answer.parts : []
-  const requests = new Map(
-    given.map((part) => {
-      const { number, request } = part as { number?: unknown; request?: unknown }
-      return [Number(number), decodePresigned(request)]
-    }),
-  )
+  const given = decoded(decodePartRequests(answer), 'list of requests for parts')
+  const requests = new Map(given.map(({ number, request }) => [number, request]))
   if (parts.some(({ number }) => !requests.has(number))) throw unexpectedResponse('no request for every part')
   return requests
 }

@@ -9,6 +9,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { ERRORS, type ErrorCode } from '../../../lib/domain/errors.ts'
+import { ENCODERS } from '../../../lib/protocol/encode.ts'
 import { ERROR_STATUS } from '../../../lib/protocol/errors.ts'
 import { type PlayedUploads, playUploads } from './played-uploads.ts'
 
@@ -93,6 +94,13 @@ export const sendJson = (
   response.end(JSON.stringify(value))
 }
 
+/** The service document of a server with these limits. */
+export const serviceDocument = (limits: PlayedFront['limits']) =>
+  ENCODERS.Service(
+    { maxArtifactBytes: limits.max_artifact_bytes, maxInlineBytes: limits.max_inline_bytes },
+    { requestId: 'r-1' },
+  )
+
 const VERSION = /^\/v1\/buckets\/([^/]+)\/artifacts\/([^/]+)\/versions(?:\/([^/]+)(?:\/(entry|download))?)?$/
 
 /** @param root the path under which the API is mounted, before `/v1`. */
@@ -153,13 +161,7 @@ export async function playFront(root = ''): Promise<PlayedFront> {
   async function play(request: IncomingMessage, response: ServerResponse) {
     const url = new URL(request.url ?? '', origin)
     const path = url.pathname.slice(root.length)
-    if (path === '/v1')
-      return sendJson(response, 200, {
-        service: 'bucket',
-        api_version: 'v1',
-        limits: front.limits,
-        links: {},
-      })
+    if (path === '/v1') return sendJson(response, 200, serviceDocument(front.limits))
     if (await uploads.serve(request, response)) return
     const [, bucket, artifact, version, resource] = VERSION.exec(path) ?? []
     if (bucket === undefined || artifact === undefined) return sendProblem(response, 'route_not_found')

@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { BucketClient } from '../../../lib/client/node.ts'
 import { ERROR_STATUS } from '../../../lib/protocol/errors.ts'
+import { serviceDocument } from './played-front.ts'
 
 /** Plays single sentences of HTTP on a bare socket: what no server library would do. */
 let server: Server
@@ -34,8 +35,9 @@ function refusal(code: 'insufficient_storage' | 'forbidden'): string {
   return `HTTP/1.1 ${ERROR_STATUS[code]} No\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`
 }
 const NOT_FOUND = `HTTP/1.1 404 No\r\nContent-Length: 28\r\n\r\n{"code":"version_not_found"}`
-const SERVICE_JSON =
-  '{"service":"bucket","api_version":"v1","limits":{"max_artifact_bytes":99999999,"max_inline_bytes":99999999}}'
+const SERVICE_JSON = JSON.stringify(
+  serviceDocument({ max_artifact_bytes: 99_999_999, max_inline_bytes: 99_999_999 }),
+)
 const SERVICE = `HTTP/1.1 200 OK\r\nContent-Length: ${SERVICE_JSON.length}\r\n\r\n${SERVICE_JSON}`
 const BIG = new Uint8Array(30_000_000)
 

@@ -123,7 +123,10 @@ describe('the end of an upload', () => {
       return false
     }
   }
-  const problem = (code: string) => ({ code, detail: `it is ${code}`, next: 'do it' })
+  const problem = (code: string) => ({
+    ...{ type: `/v1/problems/${code}`, title: code, status: 400, retryable: false, request_id: 'r-1' },
+    ...{ code, detail: `it is ${code}`, next: 'do it' },
+  })
 
   it('restarts when the stores failed the verification, a bounded number of times', async () => {
     failWith(problem('unavailable'), 1)
