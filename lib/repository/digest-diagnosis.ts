@@ -10,7 +10,7 @@ import { MIB } from '../domain/limits.ts'
 
 /** Only bodies up to this many bytes are examined (docs/http-api.md, section 8). */
 export const DIAGNOSABLE_BYTES = 4 * MIB
-/** What all requests together may keep to be examined. */
+/** The bytes that all requests together may keep for a hint. */
 export const KEPT_BYTES = 32 * MIB
 /** A body that grows beyond this when gunzipped is not examined further. */
 const GUNZIPPED_BYTES = 64 * MIB
