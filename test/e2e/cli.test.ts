@@ -148,7 +148,7 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 129],
-  ] as const)('removes its temporary files on %s, and exits %i', async (signal, exit) => {
+  ] as const)('keeps its partial file and nothing else on %s, and exits %i', async (signal, exit) => {
     const bytes = someBytes(3_000_000)
     // This server stalls in the middle of a response, so that the signal arrives at a known moment.
     const stalling = createServer((_, response) => {
@@ -167,12 +167,13 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     await expect
       .poll(async () => {
         const [name] = await readdir(at('out'))
-        return name === undefined ? 0 : (await stat(at(`out/${name}`))).size
+        // A mark for each MiB that was written follows the bytes.
+        return name === undefined ? 0 : (await readFile(at(`out/${name}`)))[bytes.byteLength]
       })
-      .toBeGreaterThan(0)
+      .toBe(1)
     child.kill(signal)
     expect(await finished).toMatchObject({ exit, stdout: '' })
-    expect(await readdir(at('out'))).toEqual([])
+    expect(await readdir(at('out'))).toEqual([`.${sha256(bytes).slice(7)}.bucket-partial`])
     stalling.closeAllConnections()
     stalling.close()
   })
