@@ -31,7 +31,7 @@ afterEach(async () => {
 const isWhole = async () => (await readFile(path)).equals(bytes)
 const ranges = () => front.received.flatMap(({ headers }) => headers.range ?? [])
 
-describe('the download of a large artifact', { timeout: 30_000 }, () => {
+describe('the download of a large artifact', { timeout: 120_000 }, () => {
   it('comes by several ranges at once, whole and verified', async () => {
     const told: Progress[] = []
     let open = 0
@@ -50,7 +50,7 @@ describe('the download of a large artifact', { timeout: 30_000 }, () => {
     expect(told.at(-1)).toEqual({ phase: 'verifying', bytes: SIZE, total: SIZE })
   })
 
-  it('goes on within a range where its connection broke', async () => {
+  it('continues within a range where its connection broke', async () => {
     let isBroken = false
     front.misbehave = (request, response) => {
       if (isBroken || !request.headers.range?.startsWith(`bytes=${32 * MIB}-`)) return false
