@@ -77,7 +77,7 @@ export interface UploadId {
   readonly digest: Digest
 }
 
-/** What an uploader announces; the service chooses the mode. */
+/** The announcement of an uploader; the service chooses the mode. */
 export interface UploadTerms extends Partial<{ readonly [M in keyof Description]: string | undefined }> {
   /** Bytes. */
   readonly size: number
