@@ -45,6 +45,9 @@ export async function killedProgram(source: string): Promise<KilledProgram> {
     platform: 'node',
     format: 'cjs',
     packages: 'external',
+    // An ES module knows its own address; a bundle of CommonJS has to be told.
+    define: { 'import.meta.url': 'moduleUrl' },
+    banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href" },
     outfile,
     logLevel: 'error',
   })
