@@ -29,6 +29,7 @@ export default defineConfig({
           include: PACKAGE,
           globalSetup: 'test/package/build.ts',
           maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
       // Loading the CDK takes seconds, so these files share one worker, its modules and its synthesized stacks.
