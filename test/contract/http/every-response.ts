@@ -2,13 +2,13 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { header, type RawResponse } from '../../support/raw-http.ts'
 import {
-  downloadPath,
   entryPath,
   freshRef,
   get,
   listPath,
   OTHER_DIGEST,
   put,
+  RESOURCES,
   type Stored,
   stored,
   versionPath,
@@ -28,15 +28,10 @@ export function describeEveryResponse(target: TargetThunk): void {
       () => Promise<RawResponse>,
       'no-store' | 'immutable' | 'free',
     ])[] = [
-      ['the service document', () => get(target(), '/v1'), 'no-store'],
-      ['health', () => get(target(), '/v1/health'), 'no-store'],
-      ['the OpenAPI document', () => get(target(), '/v1/openapi.json'), 'free'],
-      ['the problem pages', () => get(target(), '/v1/problems'), 'free'],
-      ['one problem page', () => get(target(), '/v1/problems/version_exists'), 'free'],
+      ...RESOURCES.flatMap(({ name, path, caching }) =>
+        caching === 'bytes' ? [] : [[name, () => get(target(), path(one.ref)), caching] as const],
+      ),
       ['201', () => put(target(), freshRef(), 'a'), 'no-store'],
-      ['the entry', () => get(target(), entryPath(one.ref)), 'no-store'],
-      ['the download resource', () => get(target(), downloadPath(one.ref)), 'no-store'],
-      ['the list', () => get(target(), listPath(one.ref)), 'no-store'],
       ['HEAD', () => get(target(), versionPath(one.ref), [], 'HEAD'), 'immutable'],
       ['304', () => get(target(), versionPath(one.ref), [['If-None-Match', one.etag]]), 'immutable'],
       ['400', () => get(target(), `${listPath(one.ref)}?limit=0`), 'no-store'],

@@ -4,13 +4,13 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { expectFaults } from '../../support/problem.ts'
 import {
-  downloadPath,
   entryPath,
   freshRef,
   get,
   json,
   listPath,
   put,
+  RESOURCES,
   type Stored,
   sha256,
   stored,
@@ -26,18 +26,8 @@ export function describeQueries(target: TargetThunk): void {
     })
 
     test('an unknown one is refused on every resource', async () => {
-      for (const path of [
-        '/v1',
-        '/v1/health',
-        '/v1/openapi.json',
-        '/v1/problems',
-        '/v1/problems/internal',
-        listPath(one.ref),
-        versionPath(one.ref),
-        entryPath(one.ref),
-        downloadPath(one.ref),
-      ])
-        expectFaults(await get(target(), `${path}?tag=best`), 'query tag')
+      for (const { path } of RESOURCES)
+        expectFaults(await get(target(), `${path(one.ref)}?tag=best`), 'query tag')
       expect((await get(target(), `${versionPath(one.ref)}?tag=best`, [], 'HEAD')).status).toBe(400)
     })
 

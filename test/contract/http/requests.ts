@@ -40,6 +40,33 @@ export const versionPath = (ref: Ref): string => `${listPath(ref)}/${encodeURICo
 export const entryPath = (ref: Ref): string => `${versionPath(ref)}/entry`
 export const downloadPath = (ref: Ref): string => `${versionPath(ref)}/download`
 
+export interface Resource {
+  readonly name: string
+  /** @param ref a stored version. */
+  readonly path: (ref: Ref) => string
+  readonly methods: readonly string[]
+  /** Whether a cache may keep the response of a GET; `bytes` where that depends on the front. */
+  readonly caching: 'no-store' | 'free' | 'bytes'
+}
+
+/** Every resource of section 2 without those of uploads. No other list of endpoints stands in the tests. */
+export const RESOURCES: readonly Resource[] = [
+  { name: 'the service document', path: () => '/v1', methods: ['GET'], caching: 'no-store' },
+  { name: 'health', path: () => '/v1/health', methods: ['GET'], caching: 'no-store' },
+  { name: 'the OpenAPI document', path: () => '/v1/openapi.json', methods: ['GET'], caching: 'free' },
+  { name: 'the problem pages', path: () => '/v1/problems', methods: ['GET'], caching: 'free' },
+  {
+    name: 'one problem page',
+    path: () => '/v1/problems/version_exists',
+    methods: ['GET'],
+    caching: 'free',
+  },
+  { name: 'the list', path: listPath, methods: ['GET'], caching: 'no-store' },
+  { name: 'the version', path: versionPath, methods: ['PUT', 'GET', 'HEAD'], caching: 'bytes' },
+  { name: 'the entry', path: entryPath, methods: ['GET'], caching: 'no-store' },
+  { name: 'the download', path: downloadPath, methods: ['GET'], caching: 'no-store' },
+]
+
 export const get = (
   target: Target,
   path: string,

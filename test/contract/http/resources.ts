@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { expectProblem } from '../../support/problem.ts'
 import { header } from '../../support/raw-http.ts'
-import { downloadPath, entryPath, get, json, listPath, type Stored, stored, versionPath } from './requests.ts'
+import { entryPath, get, json, listPath, RESOURCES, type Stored, stored, versionPath } from './requests.ts'
 import { needs, type TargetThunk } from './target.ts'
 
 export function describeResources(target: TargetThunk): void {
@@ -12,18 +12,7 @@ export function describeResources(target: TargetThunk): void {
       one = await stored(target())
     })
 
-    /** The table of section 2 without its uploads. */
-    const known = (): readonly (readonly [path: string, methods: readonly string[]])[] => [
-      ['/v1', ['GET']],
-      ['/v1/health', ['GET']],
-      ['/v1/openapi.json', ['GET']],
-      ['/v1/problems', ['GET']],
-      ['/v1/problems/version_exists', ['GET']],
-      [listPath(one.ref), ['GET']],
-      [versionPath(one.ref), ['PUT', 'GET', 'HEAD']],
-      [entryPath(one.ref), ['GET']],
-      [downloadPath(one.ref), ['GET']],
-    ]
+    const known = () => RESOURCES.map(({ path, methods }) => [path(one.ref), methods] as const)
 
     /** `HEAD` may stand wherever `GET` does (RFC 9110, section 9.1), `OPTIONS` anywhere. */
     const expectAllow = (allow: string | undefined, methods: readonly string[], path: string) => {
