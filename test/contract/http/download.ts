@@ -31,6 +31,12 @@ export function describeDownload(target: TargetThunk): void {
       return shape.parse(json(response))
     }
 
+    test('names the version in X-Artifact-Ref', async () => {
+      const { bucketId, artifactId, version } = one.ref
+      const response = await get(target(), downloadPath(one.ref))
+      expect(header(response, 'X-Artifact-Ref')).toBe(`${bucketId}/${artifactId}/${version}`)
+    })
+
     test('has exactly its members, with digest and size of the entry', async () => {
       for (const query of ['', `?digest=${one.digest}`])
         expect(await read(query)).toMatchObject({ digest: one.digest, size: 256 })

@@ -16,11 +16,13 @@ export function describeFetchRedirect(target: TargetThunk): void {
       get(target(), `${versionPath(one.ref)}${query}`, headers)
     const locate = async (headers: HeaderLines = []) => header(await fetch(headers), 'Location') ?? ''
 
-    test('307 with Location, X-Artifact-Digest, X-Artifact-Size and no-store', async () => {
+    test('307 with Location, X-Artifact-Ref, X-Artifact-Digest, X-Artifact-Size and no-store', async () => {
       for (const query of ['', `?digest=${one.digest}`]) {
         const response = await fetch([], query)
         expect(response.status).toBe(307)
         expect(header(response, 'Location')).toMatch(/^https?:\/\//)
+        const { bucketId, artifactId, version } = one.ref
+        expect(header(response, 'X-Artifact-Ref')).toBe(`${bucketId}/${artifactId}/${version}`)
         expect(header(response, 'X-Artifact-Digest')).toBe(one.digest)
         expect(header(response, 'X-Artifact-Size')).toBe('256')
         expect(header(response, 'Cache-Control')).toBe('no-store')
