@@ -37,7 +37,11 @@ const exitCode = await run(process.argv.slice(2), {
   signal: stopped.signal,
   startServer: async (settings) => {
     const { startFront } = await import('./serve.ts')
-    return await startFront(settings, process.env, readVersion())
+    return await startFront(settings, readVersion())
+  },
+  probeStores: async (settings) => {
+    const { probeAws } = await import('./aws-stores.ts')
+    return await probeAws(settings)
   },
   checkFolder: async (dataDir, check) => {
     const { checkFolder } = await import('../lib/local/folder-check.ts')

@@ -4,7 +4,6 @@ import { createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import type { RunningServer } from '../lib/cli/context.ts'
 import type { LocalStores, ServeSettings } from '../lib/cli/serve-settings.ts'
-import { endpointsIn } from '../lib/deployment/environment.ts'
 import { PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
 import { createFullApi } from '../lib/http/full-api.ts'
 import { startServer } from '../lib/http/node/server.ts'
@@ -14,20 +13,14 @@ import type { Stores } from './stores.ts'
 
 const log = jsonLines(process.stderr)
 
-type Environment = Readonly<Record<string, string | undefined>>
-
 /**
  * @param version of the program, for the log.
  * @throws the stores' own refusals; the system's error when it cannot listen.
  */
-export async function startFront(
-  settings: ServeSettings,
-  environment: Environment,
-  version: string,
-): Promise<RunningServer> {
+export async function startFront(settings: ServeSettings, version: string): Promise<RunningServer> {
   const { host, port, maxArtifactBytes, publicUrl, drainLimit } = settings
   await assertCanListen(host, port)
-  const stores = await openStores(settings, environment, version)
+  const stores = await openStores(settings, version)
   const { ports, extraRoutes } = stores
   const settled = {
     clock: Date.now,
@@ -65,14 +58,10 @@ async function assertCanListen(host: string, port: number): Promise<void> {
   await once(probe, 'close')
 }
 
-async function openStores(
-  settings: ServeSettings,
-  environment: Environment,
-  version: string,
-): Promise<Stores> {
+async function openStores(settings: ServeSettings, version: string): Promise<Stores> {
   if (settings.store === 'local') return await openLocal(settings, version)
   const { openAws } = await import('./aws-stores.ts')
-  return openAws(settings, settings.maxArtifactBytes, endpointsIn(environment).s3, log)
+  return await openAws(settings, settings.maxArtifactBytes, log)
 }
 
 async function openLocal({ dataDir }: LocalStores, version: string): Promise<Stores> {

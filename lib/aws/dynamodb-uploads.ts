@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { UPLOADS_KEY } from '../deployment/tables.ts'
 import type { UploadId } from '../domain/upload.ts'
+import type { HealthCheck } from '../repository/ports.ts'
 import type { UploadRecord, Uploads } from '../repository/upload-ports.ts'
 import { type ConditionFailure, conditionFailure, failed } from './dynamodb-errors.ts'
 import { ATTEMPT, REVISION, recordOf, rowKey, rowOf, WRITE_ID } from './upload-row.ts'
@@ -31,8 +32,17 @@ export interface UploadsTable {
   readonly table: string
 }
 
-export function createDynamoDbUploads({ client, table: TableName }: UploadsTable): Uploads {
-  return { find, write, remove }
+/** A key that no upload can have, because identifiers start with a letter or digit. */
+const UNUSED_KEY = { [UPLOADS_KEY.partition]: { S: '-' }, [UPLOADS_KEY.sort]: { S: '-' } }
+
+export function createDynamoDbUploads({ client, table: TableName }: UploadsTable): Uploads & HealthCheck {
+  return { find, write, remove, check }
+
+  async function check(): Promise<void> {
+    await client
+      .send(new GetItemCommand({ TableName, Key: UNUSED_KEY }))
+      .catch(failed('the uploads do not answer'))
+  }
 
   async function find(id: UploadId): Promise<UploadRecord | undefined> {
     const { Item } = await client

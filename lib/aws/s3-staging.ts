@@ -8,6 +8,7 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
+  HeadBucketCommand,
   HeadObjectCommand,
   type HeadObjectCommandOutput,
   type S3Client,
@@ -15,7 +16,7 @@ import {
 import { hexToBase64 } from '../domain/digest.ts'
 import type { BlobId } from '../domain/entry.ts'
 import type { PresignedRequest, ReceivedPart, UploadId } from '../domain/upload.ts'
-import type { BlobStore, Clock } from '../repository/ports.ts'
+import type { BlobStore, Clock, HealthCheck } from '../repository/ports.ts'
 import type { StagedBytes, StagedUpload, Staging } from '../repository/upload-ports.ts'
 import { failed, isMissing, isRefusedComplete, isUploadGone } from './s3-errors.ts'
 import { listParts } from './s3-parts.ts'
@@ -39,7 +40,7 @@ export interface S3StagingOptions {
   readonly clock?: Clock
 }
 
-export function createS3Staging(options: S3StagingOptions): Staging {
+export function createS3Staging(options: S3StagingOptions): Staging & HealthCheck {
   const { client, bucket, blobBucket, blobs, completeMs, endpoint, clock = Date.now } = options
   const access: SignedAccess = { bucket, endpoint, clock, signing: client.config }
   /** The ETags of listed parts, by the objects that the rules pass back: S3 wants each part named by its ETag. */
@@ -53,6 +54,11 @@ export function createS3Staging(options: S3StagingOptions): Staging {
     complete,
     open,
     drop,
+    check: async () => {
+      await client
+        .send(new HeadBucketCommand({ Bucket: bucket }))
+        .catch(failed('the staging area does not answer'))
+    },
   }
 
   async function begin(id: UploadId, attempt: string): Promise<string> {

@@ -7,13 +7,21 @@ import type { Digest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import type { ArtifactRef } from '../domain/identifiers.ts'
 import type { ProgressStream } from './progress-line.ts'
-import type { ServeSettings } from './serve-settings.ts'
+import type { AwsStores, ServeSettings } from './serve-settings.ts'
 
 export interface RunningServer {
   /** The root of its API. */
   readonly url: string
   /** Finishes running requests. */
   stop(): Promise<void>
+}
+
+/** One need of a server, and whether its stores meet it. */
+export interface ProbeResult {
+  /** Such as `S3 refuses a PUT with a wrong SHA-256`. */
+  readonly need: string
+  /** Why it is not met; null if it is. */
+  readonly problem: string | null
 }
 
 /** An entry whose bytes a data folder cannot give. */
@@ -68,6 +76,8 @@ export interface CliContext {
   /** Aborted with an `Interrupted` when the user stops the command. */
   readonly signal: AbortSignal
   readonly startServer: (settings: ServeSettings) => Promise<RunningServer>
+  /** Checks what a server needs of S3, DynamoDB and SQS. */
+  readonly probeStores: (settings: AwsStores) => Promise<readonly ProbeResult[]>
   /** Compares a data folder with its ledger. @returns what the ledger holds. */
   readonly checkFolder: (dataDir: string, check: FolderCheck) => Promise<{ entries: number; size: number }>
   readonly dataFolder: () => Promise<DataFolderTools>

@@ -12,6 +12,7 @@ import { addFsckCommand } from './fsck-command.ts'
 import { addGetCommand } from './get-command.ts'
 import { addListCommand } from './list-command.ts'
 import { write } from './output.ts'
+import { addProbeCommand } from './probe-command.ts'
 import { addPutCommand } from './put-command.ts'
 import { addServeCommand } from './serve-command.ts'
 import { addShowCommand } from './show-command.ts'
@@ -75,6 +76,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 not found, 4 conflict, 5 digest mis
 7 no answer or unavailable, 8 not authorized.`,
     )
   addServeCommand(program, context)
+  addProbeCommand(program, context)
   addPutCommand(program, context)
   addGetCommand(program, context)
   addFolderCommands(program, context)

@@ -24,15 +24,6 @@ export function addServeCommand(program: Command, context: CliContext): void {
       '--drain-limit <time>',
       `how long a stop waits for running requests (env: ${env.drainLimit}, default: 30s)`,
     )
-    .option('--blob-bucket <name>', `aws: the S3 bucket of the blobs (env: ${env.blobBucket})`)
-    .option('--staging-bucket <name>', `aws: the S3 bucket of unfinished uploads (env: ${env.stagingBucket})`)
-    .option('--ledger-table <name>', `aws: the table of the entries (env: ${env.ledgerTable})`)
-    .option('--uploads-table <name>', `aws: the table of unfinished uploads (env: ${env.uploadsTable})`)
-    .option(
-      '--verification-queue-url <url>',
-      `aws: of a deployed verifier (env: ${env.verificationQueueUrl}, default: this server verifies)`,
-    )
-    .option('--region <name>', `aws (env: ${env.awsRegion}, default: as the AWS SDK finds it)`)
     .addHelpText(
       'after',
       `
@@ -46,7 +37,26 @@ Examples:
   bucket serve --store aws --blob-bucket blobs --staging-bucket staging --ledger-table ledger --uploads-table uploads`,
     )
     .action((options: ServeOptions & OutputOptions) => serve(options, context))
-  withOutput(command)
+  withOutput(withAwsOptions(command))
+}
+
+/** The options that name S3 buckets, tables and the queue. */
+export function withAwsOptions(command: Command): Command {
+  const env = CLI_ENVIRONMENT
+  return command
+    .option('--blob-bucket <name>', `aws: the S3 bucket of the blobs (env: ${env.blobBucket})`)
+    .option('--staging-bucket <name>', `aws: the S3 bucket of unfinished uploads (env: ${env.stagingBucket})`)
+    .option('--ledger-table <name>', `aws: the table of the entries (env: ${env.ledgerTable})`)
+    .option('--uploads-table <name>', `aws: the table of unfinished uploads (env: ${env.uploadsTable})`)
+    .option(
+      '--verification-queue-url <url>',
+      `aws: of a deployed verifier (env: ${env.verificationQueueUrl}, default: this server verifies)`,
+    )
+    .option('--region <name>', `aws (env: ${env.awsRegion}, default: the region of the AWS SDK)`)
+    .option(
+      '--s3-public-endpoint <url>',
+      `aws: the address of S3 in links, if clients need another one (env: ${env.s3PublicEndpoint})`,
+    )
 }
 
 async function serve(options: ServeOptions & OutputOptions, context: CliContext): Promise<void> {

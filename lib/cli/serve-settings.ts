@@ -38,6 +38,8 @@ export interface AwsStores {
   readonly verificationQueueUrl: string | undefined
   /** Where the AWS SDK finds it, unless given. */
   readonly region: string | undefined
+  /** The address under which clients reach S3, if it is not the one that the server uses. */
+  readonly s3PublicEndpoint: URL | undefined
 }
 
 export type ServeSettings = FrontSettings & (LocalStores | AwsStores)
@@ -57,6 +59,7 @@ export interface ServeOptions {
   readonly uploadsTable?: string
   readonly verificationQueueUrl?: string
   readonly region?: string
+  readonly s3PublicEndpoint?: string
 }
 
 /** `--region` is not among them: its environment name is the AWS SDK's own, which reads it. */
@@ -75,6 +78,7 @@ const FLAGS: { readonly [K in Setting]: string } = {
   ledgerTable: '--ledger-table',
   uploadsTable: '--uploads-table',
   verificationQueueUrl: '--verification-queue-url',
+  s3PublicEndpoint: '--s3-public-endpoint',
 }
 
 /** An option wins over the environment, the environment over the default. @throws UsageError with every fault. */
@@ -108,6 +112,7 @@ export function readServeSettings(
       uploadsTable: required('uploadsTable'),
       verificationQueueUrl: read<string | undefined>('verificationQueueUrl', undefined, filled),
       region: options.region,
+      s3PublicEndpoint: read<URL | undefined>('s3PublicEndpoint', undefined, parseEndpoint),
     }
   }
   const settings: ServeSettings = {
@@ -129,6 +134,11 @@ const filled = (text: string): Result<string> => (text === '' ? err('is empty') 
 
 const parseStore = (text: string): Result<'local' | 'aws'> =>
   text === 'local' || text === 'aws' ? ok(text) : err(`${JSON.stringify(text)} is not a store: local or aws`)
+
+const parseEndpoint = (text: string): Result<URL> =>
+  /^https?:\/\//.test(text) && URL.canParse(text)
+    ? ok(new URL(text))
+    : err(`${JSON.stringify(text)} must start with http:// or https://`)
 
 const parsePort = (text: string): Result<number> =>
   /^\d{1,5}$/.test(text) && Number(text) < 65_536

@@ -54,6 +54,7 @@ export const CLI_ENVIRONMENT = {
   ledgerTable: LAMBDA_ENVIRONMENT.ledgerTable,
   uploadsTable: LAMBDA_ENVIRONMENT.uploadsTable,
   verificationQueueUrl: LAMBDA_ENVIRONMENT.verificationQueueUrl,
+  s3PublicEndpoint: 'BUCKET_S3_PUBLIC_ENDPOINT',
   awsRegion: 'AWS_REGION',
   awsDefaultRegion: 'AWS_DEFAULT_REGION',
 } as const

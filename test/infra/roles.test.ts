@@ -170,6 +170,8 @@ describe('all roles', () => {
       HeadObject: 's3:GetObject',
       HeadBucket: 's3:ListBucket',
       ListParts: 's3:ListMultipartUploadParts',
+      UploadPart: 's3:PutObject',
+      GetQueueAttributes: 'sqs:GetQueueAttributes',
       PutObject: 's3:PutObject',
       CreateMultipartUpload: 's3:PutObject',
       UploadPartCopy: 's3:PutObject',

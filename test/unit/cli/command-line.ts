@@ -19,6 +19,7 @@ export interface RunOptions {
   readonly stdin?: Uint8Array
   readonly signal?: AbortSignal
   readonly startServer?: (settings: ServeSettings) => Promise<RunningServer>
+  readonly probeStores?: CliContext['probeStores']
 }
 
 export async function bucket(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
@@ -41,6 +42,7 @@ export async function bucket(args: readonly string[], options: RunOptions = {}):
     },
     signal: options.signal ?? new AbortController().signal,
     startServer: options.startServer ?? (() => Promise.reject(new Error('no server here'))),
+    probeStores: options.probeStores ?? (() => Promise.reject(new Error('no stores here'))),
     checkFolder,
     dataFolder: async () => dataFolderTools,
     version: '1.2.3',
