@@ -82,7 +82,7 @@ def url(server: Server) -> str:
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests do not depend on the variables of the user's environment."""
+    """Tests do not depend on the environment of the user."""
     for name in list(os.environ):
         if name.startswith(("BUCKET_", "AWS_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

@@ -42,7 +42,7 @@ class FaultyProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def reset(self, faults: list[Fault]) -> None:
-        """Break all connections, and reset the counts."""
+        """Break all connections, and count from zero."""
         self.cut()
         self.faults = faults
         #: Whether new connections are closed at once.

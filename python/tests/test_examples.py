@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Server
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
-DOCUMENT = Path(__file__).parents[2] / "docs" / "python.md"
+REPOSITORY = Path(__file__).parents[2]
 
 PRINTS = {
     "registry.py": ["latest is run-3", "latest is run-2", "better weights"],
@@ -62,3 +64,41 @@ def test_an_example_prints_what_it_should(name: str, url: str, tmp_path: Path) -
         pytest.importorskip("pandas")
         pytest.importorskip("pyarrow")
     assert_printed(run([sys.executable, str(EXAMPLES / name)], url, tmp_path), PRINTS[name])
+
+
+BLOCKS_PRINT = [
+    "True demo/python/v1@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 5",
+    "sha256-2cf24dba5fb0",
+    "identical",
+    "5 b'hello'",
+    "copy.bin 7000",
+    "0",
+    "text/plain me True",
+    "['buffer', 'file', 'iterator', 'path', 'v1']",
+    "False True",
+    "2 True",
+    "16 0",
+    "14",
+    "step,loss",
+    "['demo/python-data/2026-11/train/0.csv', 'demo/python-data/2026-11/train/1.csv']",
+    "sha256:",
+    "['hashing', 'uploading', 'verifying', 'committed']",
+    "version_exists 5",
+    "Choose a new version for these bytes: a stored version never changes.",
+]
+
+
+@pytest.mark.parametrize(("document", "prints"), [("docs/python.md", BLOCKS_PRINT), ("README.md", ["0.25"])])
+def test_the_blocks_of_a_page_run_as_printed(document: str, prints: list[str], tmp_path: Path) -> None:
+    if document == "README.md":
+        pytest.importorskip("pandas")
+        pytest.importorskip("pyarrow")
+    text = (REPOSITORY / document).read_text("utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "page.py").write_text("\n".join(blocks), "utf-8")
+    # A server of its own, because the pages name what they store.
+    own = Server(tmp_path)
+    try:
+        assert_printed(run([sys.executable, "page.py"], own.url, tmp_path), prints)
+    finally:
+        own.stop()

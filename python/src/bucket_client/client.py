@@ -59,7 +59,7 @@ class BucketClient:
         retry: RetryPolicy | None = None,
         timeouts: Timeouts | None = None,
     ) -> None:
-        """No request is sent yet. Omitted arguments come from the environment, under the names of the command line.
+        """Nothing is sent yet. Arguments that are left out come from the environment, by the names of the command line.
 
         Args:
             url: root of the API; ``BUCKET_URL``, else ``http://127.0.0.1:9470/v1``.
@@ -268,7 +268,7 @@ class BucketClient:
         """Store a folder: each file as an artifact, then a manifest under ``ref`` (docs/manifest.md).
 
         The manifest comes last, so half a folder is never visible. After an interruption the same call sends only what
-        is missing; files that are stored already, in any version of the folder, are not sent.
+        is missing; files that are stored already are not sent again, also if another version of the folder holds them.
 
         Args:
             ref: of the manifest. The files go to ``bucket_id/artifact_id.files``.

@@ -276,7 +276,7 @@ class Connection:
         return True
 
     def _is_refused(self, incoming: _Incoming, cancel: Cancel | None) -> bool:
-        """Wait for ``100 Continue``. If the server does not respond in time, the body is sent anyway."""
+        """Wait for ``100 Continue``. The body is also sent to a server that ignores ``Expect``."""
         ends = time.monotonic() + self.timeouts.continue_
         while (left := ends - time.monotonic()) > 0:
             readable, _ = _wait(self._sock, False, left, cancel)

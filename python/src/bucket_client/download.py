@@ -57,7 +57,7 @@ def download(
 ) -> Downloaded:
     """Fetch into ``target``, and leave it to the caller to sync the folder. See :meth:`BucketClient.download`."""
     path, mode = _look_at(target)
-    # Ends the threads of this download on every path.
+    # Ends the threads of this download when it succeeds or fails.
     cancel = Cancel(cancel)
     artifact = Artifact(api, ref, cancel)
     opened: OpenedBytes | None = None
@@ -93,7 +93,7 @@ def download(
 
 
 def _look_at(target: Path) -> tuple[Path, int | None]:
-    """Return the file behind all symlinks, and its permissions if it exists.
+    """Return the file at the end of all symlinks, and its permissions if it exists.
 
     Raises:
         TargetError: what is there is not a file, and would be destroyed if it were replaced.

@@ -166,13 +166,13 @@ CODES: Mapping[str, _Code] = {
     "unexpected_response": _Code(
         NetworkError, None, "Check that the URL is the root of a Bucket API (…/v1), and any proxy before it."
     ),
-    "source_changed": _Code(SourceError, None, "Store it again when no program writes to it, or store a copy."),
+    "source_changed": _Code(SourceError, None, "Store it again when it no longer changes, or store a copy."),
     "source_invalid": _Code(SourceError, None, "Give a path, bytes, a binary file object or an iterator of bytes."),
     "target_exists": _Code(TargetError, None, "Choose another path, or pass overwrite=True to replace it."),
     "target_invalid": _Code(TargetError, None, "Name a file, or a path where nothing is yet."),
     "target_busy": _Code(TargetError, None, "Wait for the other process, then call again.", True),
     "folder_invalid": _Code(ManifestError, None, "Exclude what is named, or replace it by a file."),
-    "manifest_invalid": _Code(ManifestError, None, "Do not use it; tell its author."),
+    "manifest_invalid": _Code(ManifestError, None, "Do not use it; tell the author of the manifest."),
     "lock_invalid": _Code(LockFileError, None, "Correct the line, or restore the file from version control."),
     "lock_busy": _Code(LockFileError, None, "Wait for the other writer; if none is running, remove that file."),
     "not_locked": _Code(LockFileError, None, "Add the ref with put(…, lock=…) or push(…, lock=…)."),

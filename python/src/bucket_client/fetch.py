@@ -23,7 +23,7 @@ _FILE_NAME = re.compile(r';\s*filename="([^"]*)"', re.IGNORECASE)
 
 
 class RangesIgnored(Exception):
-    """The server, or a proxy before it, ignores ranges and sends all bytes."""
+    """The server, or a proxy before it, ignores ranges and gives bytes from the first on."""
 
 
 class OpenedBytes:

@@ -362,9 +362,9 @@ class BucketWriter(io.BufferedIOBase):
         """Return the position."""
         return self._spool.tell()
 
-    def seek(self, offset: int, whence: int = 0) -> int:
+    def seek(self, offset: int, origin: int = 0, /) -> int:
         """Move the position."""
-        self._spool.seek(offset, whence)
+        self._spool.seek(offset, origin)
         return self._spool.tell()
 
     def close(self) -> None:
@@ -376,7 +376,7 @@ class BucketWriter(io.BufferedIOBase):
         if self.closed:
             return
         super().close()
-        # After an error the bytes may be incomplete, and a stored version is permanent.
+        # After an exception the file is probably incomplete, and a stored file cannot be corrected.
         failing = sys.exc_info()[1]
         if failing is not None and failing is not self._exception_at_open:
             self.discard()

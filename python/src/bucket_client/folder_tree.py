@@ -37,7 +37,7 @@ class FolderTree:
             path = parent
 
     def _resolve(self, path: str) -> str:
-        """Return the path behind all symlinks.
+        """Return the path that all symlinks lead to.
 
         Raises:
             FileNotFoundError: nothing is there.

@@ -1,6 +1,6 @@
 """Brings bytes into the store with requests that the server hands out.
 
-docs/http-api.md, section 7.1, defines the meaning of the store's responses; their bodies are not read.
+docs/http-api.md, section 7.1, says what the statuses of the store mean; its texts are not read.
 """
 
 from __future__ import annotations

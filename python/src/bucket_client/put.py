@@ -81,7 +81,7 @@ def put(
         name: gives the reference for a digest; raises if the digest is not the one that the caller pinned.
         source: the bytes.
         description: texts, checked.
-        report: called with the progress.
+        report: gets the progress.
         parallel: parts that are sent at once.
         cancel: ends the call.
     """
@@ -159,7 +159,7 @@ def _put_inline(
 
 
 def find_entry(api: Api, ref: ArtifactReference, cancel: Cancel | None) -> Entry | None:
-    """Return the entry of a ref with any digest; ``None`` if the ref is not stored."""
+    """Return the entry of a ref, with any digest; ``None`` if nothing is stored there."""
     try:
         request = ApiRequest("GET", f"{version_path(ref)}/entry", (200,), cancel=cancel)
         return decode_entry(api.json(request), ref.unpinned())

@@ -209,7 +209,7 @@ def open_source(given: SourceLike, size: int | None, report: Report) -> Source:
     Args:
         given: a path, bytes, a binary file object (from its current position), or an iterable of bytes.
         size: how many bytes it has, if the caller knows; checked.
-        report: called with the bytes while they are spooled.
+        report: gets the bytes while they are spooled.
 
     Raises:
         SourceError: not a source, or of another size.

@@ -133,7 +133,7 @@ class Patience:
         self._moved_at = time.monotonic()
 
     def wait(self, problem: BucketError, cancel: Cancel | None) -> None:
-        """Wait before the next attempt, or raise ``problem`` if no attempt is left."""
+        """Wait before the next attempt, or raise ``problem`` if that was the last attempt."""
         self._failures += 1
         delay = retry_delay(self._policy, self._failures, problem)
         is_over = (
