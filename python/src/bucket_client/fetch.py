@@ -149,6 +149,9 @@ class Artifact:
         response = self._api.attempt(ApiRequest("GET", path, (200, 206, 307), query, ranges, cancel=cancel))
         try:
             headers = response.headers
+            told = headers.get("x-artifact-ref")
+            if told is not None and told != self.ref.name:
+                raise unexpected(f"asked for {self.ref.name}, but the response is about {told}")
             size = headers.get("x-artifact-size") or (headers.get("content-length") if response.status == 200 else None)
             self._learn(decode_digest(headers.get("x-artifact-digest")), decode_size(size))
             if response.status != 307:
