@@ -23,8 +23,6 @@ import { readAllParts, type StoredPart, storedPart } from './stored-part.ts'
 const ATTEMPT_MS = 5000
 const ATTEMPTS = 3
 const PAUSE_MS = 200
-/** Requests are sent at once; the lifetime allows for clocks that differ. */
-const SIGNED_SECONDS = 300
 
 export interface LookupAccess extends SignedAccess {
   /** The `config` of any SDK client. */
@@ -110,7 +108,7 @@ async function lookUp(
 }
 
 async function send(access: LookupAccess, unsigned: UnsignedRequest): Promise<LookupResponse> {
-  const request = await signRequest(access, unsigned, Date.now(), SIGNED_SECONDS)
+  const request = await signRequest(access, unsigned)
   const abortSignal = AbortSignal.timeout(ATTEMPT_MS)
   const { response } = await access.signing.requestHandler.handle(request, { abortSignal })
   const body = parseBody(await readBody(response, abortSignal))

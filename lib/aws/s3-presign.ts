@@ -46,7 +46,7 @@ export async function presign(
   const { clock = Date.now } = access
   // Signature times have no fraction of a second.
   const signedAt = Math.floor(clock() / 1000) * 1000
-  const { protocol, hostname, port, path, query } = await signRequest(access, request, signedAt, seconds)
+  const { protocol, hostname, port, path, query } = await presignRequest(access, request, signedAt, seconds)
   const host = port === undefined ? hostname : `${hostname}:${port}`
   return {
     url: `${protocol}//${host}${path}?${buildQueryString(query)}`,
@@ -55,29 +55,55 @@ export async function presign(
 }
 
 /**
- * The same signature on a request that an SDK request handler can send.
- *
- * @param signedAt milliseconds since the epoch.
+ * A request with its signature in the `Authorization` header, which an SDK request handler can send. The bucket policies bind
+ * presigned requests to the VPCs of a private API; the functions run outside, so their own requests must not be presigned.
  */
-export async function signRequest(
-  { bucket, signing, endpoint }: SignedAccess,
-  { method, key, query, headers }: UnsignedRequest,
+export async function signRequest(access: SignedAccess, unsigned: UnsignedRequest): Promise<HttpRequest> {
+  const { clock = Date.now } = access
+  const request = await httpRequest(access, unsigned)
+  const signed = await signer(access).sign(request, { signingDate: new Date(clock()) })
+  return new HttpRequest({ ...request, headers: signed.headers })
+}
+
+/** @param signedAt milliseconds since the epoch. */
+async function presignRequest(
+  access: SignedAccess,
+  unsigned: UnsignedRequest,
   signedAt: number,
   seconds: number,
 ): Promise<HttpRequest> {
+  const request = await httpRequest(access, unsigned)
+  const names = new Set(Object.keys(unsigned.headers))
+  const signed = await signer(access).presign(request, {
+    expiresIn: seconds,
+    signingDate: new Date(signedAt),
+    unhoistableHeaders: names,
+    signableHeaders: names,
+  })
+  const { method, protocol, hostname, path } = request
+  return new HttpRequest({ ...signed, method, protocol, hostname, path })
+}
+
+async function httpRequest(
+  { bucket, signing, endpoint }: SignedAccess,
+  { method, key, query, headers }: UnsignedRequest,
+): Promise<HttpRequest> {
   const { protocol, hostname, port, pathname } = new URL(bucketUrl(bucket, await signing.region(), endpoint))
   const path = `${pathname.replace(/\/$/, '')}/${key.split('/').map(encodeURIComponent).join('/')}`
-  const request = new HttpRequest({
+  return new HttpRequest({
     ...{ method, protocol, hostname, path, query: { ...query } },
     ...(port === '' ? {} : { port: Number(port) }),
     headers: {
       ...headers,
       host: port === '' ? hostname : `${hostname}:${port}`,
-      // The signer moves it into the query string: S3 then expects no hash of the body.
+      // `presign` moves it into the query string. S3 then expects no hash of the body.
       'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD',
     },
   })
-  const signer = new SignatureV4({
+}
+
+const signer = ({ signing }: SignedAccess): SignatureV4 =>
+  new SignatureV4({
     service: 's3',
     region: signing.region,
     credentials: signing.credentials,
@@ -86,15 +112,6 @@ export async function signRequest(
     uriEscapePath: false,
     applyChecksum: false,
   })
-  const names = new Set(Object.keys(headers))
-  const signed = await signer.presign(request, {
-    expiresIn: seconds,
-    signingDate: new Date(signedAt),
-    unhoistableHeaders: names,
-    signableHeaders: names,
-  })
-  return new HttpRequest({ ...signed, method, protocol, hostname, path })
-}
 
 /**
  * The URL of an S3 bucket. Certificates do not cover host names made of bucket names with dots, and emulators know only paths.
