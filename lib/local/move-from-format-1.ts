@@ -11,6 +11,7 @@ import type { Entry } from '../domain/entry.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { MIB } from '../domain/limits.ts'
 import { parseRef } from '../domain/refs.ts'
+import { decodeDescription } from '../protocol/description.ts'
 import type { BlobFiles } from './blob-files.ts'
 import { removeTemporary, syncFolder } from './disk.ts'
 import { FolderDamaged, LAYOUT, writeFormat } from './folder-format.ts'
@@ -195,9 +196,7 @@ function entryOf(key: Buffer, { entry }: Row): Entry {
     ref: parseRef(`${entry.bucket_id}/${entry.artifact_id}/${entry.version}`),
     digest: digest.value,
     size: entry.size,
-    contentType: entry.content_type,
-    uploadedBy: entry.uploaded_by ?? null,
-    provenanceSource: entry.provenance_source ?? null,
+    ...decodeDescription(entry),
     createdAt: entry.created_at,
   }
 }

@@ -1,8 +1,12 @@
 /** The options and the result of a put. */
+import type { Description } from '../../domain/description.ts'
 import type { Entry } from '../../domain/entry.ts'
 import type { TransferOptions } from './progress.ts'
 
-export interface PutOptions extends TransferOptions {
+/** Every member of a description is an option. */
+type DescriptionOptions = { readonly [M in keyof Description]?: string | undefined }
+
+export interface PutOptions extends TransferOptions, DescriptionOptions {
   /** What the bytes must be, `sha256:…`: other bytes are `digest_mismatch` before anything is sent. */
   readonly digest?: string | undefined
   /** Opaque text, 1–256 characters (docs/http-api.md, section 1). */

@@ -2,12 +2,13 @@
  * Store: hash, look whether there is anything to send, send. The same bytes under the same ref are a success.
  * The way is chosen by size and by the limits of the API: one request body, or an upload that can be resumed.
  */
-import { DEFAULT_CONTENT_TYPE, DESCRIPTION, parseText } from '../../domain/description.ts'
+import { DESCRIPTION, DESCRIPTION_MEMBERS, describeWith, parseText } from '../../domain/description.ts'
 import { type Digest, digestFromHex, digestHex } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
 import { BucketError, isBucketError } from '../../domain/errors.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
 import { LAMBDA_MAX_INLINE_BYTES, MIB, SINGLE_BY_DEFAULT_BYTES } from '../../domain/limits.ts'
+import { DESCRIPTION_WIRE, descriptionHeaders } from '../../protocol/description.ts'
 import { HEADERS } from '../../protocol/headers.ts'
 import { versionPath } from '../../protocol/routes.ts'
 import type { ApiClient } from '../api/api-client.ts'
@@ -73,19 +74,16 @@ async function storeInline(
   ref: ArtifactRef,
   source: Source,
   digest: Digest,
-  { uploadedBy, provenanceSource, contentType, onProgress, signal }: PutOptions,
+  options: PutOptions,
 ): Promise<Entry> {
+  const { onProgress, signal } = options
   const total = source.size
+  const description = describeWith((member) => options[member])
   const entry = await retrying(api, signal, async () => {
     const response = await api.attempt({
       method: 'PUT',
       path: versionPath(ref),
-      headers: {
-        'content-type': contentType ?? DEFAULT_CONTENT_TYPE,
-        [HEADERS.artifactDigest]: digest,
-        ...(uploadedBy !== undefined && { [HEADERS.uploadedBy]: uploadedBy }),
-        ...(provenanceSource !== undefined && { [HEADERS.provenanceSource]: provenanceSource }),
-      },
+      headers: { ...descriptionHeaders(description), [HEADERS.artifactDigest]: digest },
       body: {
         source,
         sha256: digestHex(digest),
@@ -137,16 +135,13 @@ export function versionExists(stored: Entry, declared: Digest): BucketError {
   )
 }
 
-/** Finds all faults before gigabytes are read. */
-function checkDescription({ uploadedBy, provenanceSource, contentType }: PutOptions): void {
-  const checks = [
-    [HEADERS.uploadedBy, uploadedBy, DESCRIPTION.uploadedBy.maxLength],
-    [HEADERS.provenanceSource, provenanceSource, DESCRIPTION.provenanceSource.maxLength],
-    ['Content-Type', contentType, DESCRIPTION.contentType.maxLength],
-  ] as const
-  const faults = checks.flatMap(([name, value, limit]) => {
-    const result = value === undefined ? undefined : parseText(value, limit)
-    return result === undefined || result.ok ? [] : [{ in: 'header' as const, name, detail: result.error }]
+/** Finds every error before gigabytes are read. */
+function checkDescription(options: PutOptions): void {
+  const errors = DESCRIPTION_MEMBERS.flatMap((member) => {
+    const text = options[member]
+    const result = text === undefined ? undefined : parseText(text, DESCRIPTION[member].maxLength)
+    if (result === undefined || result.ok) return []
+    return [{ in: 'header' as const, name: DESCRIPTION_WIRE[member].header, detail: result.error }]
   })
-  if (faults.length > 0) throw BucketError.invalidRequest(faults)
+  if (errors.length > 0) throw BucketError.invalidRequest(errors)
 }

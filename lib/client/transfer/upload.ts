@@ -27,11 +27,12 @@ export async function upload(
   ref: ArtifactRef,
   source: Source,
   digests: ArtifactDigests,
-  { uploadedBy, provenanceSource, contentType, onProgress, signal }: PutOptions,
+  options: PutOptions,
 ): Promise<PutResult> {
+  const { onProgress, signal } = options
   const id = { ref, digest: digestFromHex(digests.sha256) }
   const { size } = source
-  const begin = () => beginUpload(api, id, { size, contentType, uploadedBy, provenanceSource }, signal)
+  const begin = () => beginUpload(api, id, { ...options, size }, signal)
   for (let round = 1; ; round++) {
     const begun = await begin()
     try {
