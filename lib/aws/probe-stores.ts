@@ -217,7 +217,7 @@ async function probeConditionalPut({ dynamoDb, uploadsTable }: ProbedStores): Pr
   })
 }
 
-/** @param check returns the problem; whatever it throws is a problem too. */
+/** @param check returns the problem; an error that it throws is a problem, too. */
 async function ask(need: string, check: () => Promise<string | null>): Promise<ProbeResult> {
   try {
     return { need, problem: await check() }
