@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { digestFromHex } from '../../lib/domain/digest.ts'
 import { artifactRef } from '../../lib/domain/refs.ts'
 import { openFolder } from '../../lib/local/folder.ts'
+import { described } from '../support/described.ts'
 import { get, measure, payload, put } from './load.ts'
 import { startMeasured } from './server-process.ts'
 
@@ -38,9 +39,7 @@ async function fill(dataDir: string, versions: number): Promise<void> {
     ref: artifactRef({ bucketId: 'bench', artifactId: 'growth', version: `v${index}` }),
     digest: digestFromHex('0'.repeat(64)),
     size: 1024,
-    contentType: 'application/octet-stream',
-    uploadedBy: null,
-    provenanceSource: null,
+    ...described(),
     createdAt: new Date().toISOString(),
   })
   for (let from = 0; from < versions; from += 1_000)

@@ -8,6 +8,7 @@ import { parseRef } from '../../lib/domain/refs.ts'
 import { type FolderRecord, openFolder } from '../../lib/local/folder.ts'
 import { initializeFolder } from '../../lib/local/folder-format.ts'
 import { createLog, openLedger } from '../../lib/local/ledger/open-ledger.ts'
+import { described } from '../support/described.ts'
 
 const AT_ONCE = 2_000
 
@@ -69,9 +70,7 @@ async function fill(dataDir: string, entries: number, blob: number): Promise<num
           ref: parseRef(`bench/artifact-${(first + at) % 1000}/v${first + at}`),
           digest: digestFromHex('0'.repeat(64)),
           size: blob,
-          contentType: 'application/octet-stream',
-          uploadedBy: null,
-          provenanceSource: null,
+          ...described(),
           createdAt: new Date().toISOString(),
         }
         if (blob > 0) held.hold(entry, bytes)

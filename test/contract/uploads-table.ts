@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vit
 import { BucketError, toFailure } from '../../lib/domain/errors.ts'
 import type { UploadRecord, Uploads } from '../../lib/repository/upload-ports.ts'
 import { changed, committed, failed, openRecord, verifying } from '../../lib/repository/upload-record.ts'
+import { described } from '../support/described.ts'
 import { blobOf, digestOf, someBytes } from '../support/fake-artifacts.ts'
 
 export interface UploadsUnderTest {
@@ -48,11 +49,11 @@ export function describeUploads(
     const needs = (context: TestContext, probe: UploadsProbe) =>
       context.skip(cannotWitness[probe] !== undefined, cannotWitness[probe])
 
-    const description = {
+    const description = described({
       contentType: 'application/x-tar',
       uploadedBy: 'trainer-5',
       provenanceSource: 'run "47"; x=1',
-    }
+    })
     const freshId = () => blobOf(`contract/artifact:1/v${count++}-${process.pid}`, someBytes(10))
     const fresh = (id = freshId(), now = NOW) =>
       openRecord(
@@ -151,7 +152,7 @@ export function describeUploads(
     })
 
     it('gives back a single upload of which nothing is described', async () => {
-      const bare = { contentType: 'application/octet-stream', uploadedBy: null, provenanceSource: null }
+      const bare = described()
       const terms = { id: freshId(), size: 0, mode: 'single' as const, description: bare }
       const row = await created(openRecord(terms, randomUUID(), null, NOW, undefined))
       expect(await uploads.find(row.id)).toEqual(row)

@@ -12,6 +12,7 @@ import { createS3BlobStore } from '../../lib/aws/s3-blob-store.ts'
 import { LEDGER_KEY } from '../../lib/deployment/tables.ts'
 import { digestFromHex } from '../../lib/domain/digest.ts'
 import { parseRef } from '../../lib/domain/refs.ts'
+import { described } from '../support/described.ts'
 import { emulatedStores } from './emulated-stores.ts'
 
 const stores = emulatedStores()
@@ -42,7 +43,7 @@ beforeAll(async () => {
     await ledger.append(
       {
         ref: parseRef(`b/a+x:y/${version}`),
-        ...{ digest, size: 5, contentType: 'text/plain', uploadedBy: null, provenanceSource: null },
+        ...{ digest, size: 5, ...described({ contentType: 'text/plain' }) },
         createdAt: '2026-11-23T04:00:00.000Z',
       },
       'commit',

@@ -1,6 +1,5 @@
 /** Who stores what in the simulation: tiny artifacts, and the programs of those who store, upload and give up. */
 
-import { DEFAULT_CONTENT_TYPE } from '../../lib/domain/description.ts'
 import { digestHex } from '../../lib/domain/digest.ts'
 import type { BlobId } from '../../lib/domain/entry.ts'
 import { isBucketError } from '../../lib/domain/errors.ts'
@@ -10,6 +9,7 @@ import { store } from '../../lib/repository/store.ts'
 import { abortUpload } from '../../lib/repository/upload-abort.ts'
 import { beginUpload } from '../../lib/repository/upload-begin.ts'
 import { commitUpload } from '../../lib/repository/upload-commit.ts'
+import { described } from '../support/described.ts'
 import { blobOf, digestOf } from '../support/fake-artifacts.ts'
 import type { RuleDependencies } from '../support/rule-dependencies.ts'
 import type { Actor, Client, Stores } from './upload-world.ts'
@@ -30,7 +30,7 @@ export const OTHER = artifact('other bytes')
 /** As long as `RIGHT`, which a store that looks at lengths only takes for it. */
 export const WRONG_BYTES = new TextEncoder().encode('wrong')
 
-const description = { contentType: DEFAULT_CONTENT_TYPE, uploadedBy: null, provenanceSource: null }
+const description = described()
 const begin = ({ id, bytes }: Artifact, mode: UploadMode) => ({
   id,
   size: bytes.byteLength,

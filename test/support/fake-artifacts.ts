@@ -1,9 +1,9 @@
 /** Artifacts for tests: references, bytes with their digest, entries, and streams cut into chunks of any size. */
 import { createHash } from 'node:crypto'
-import { DEFAULT_CONTENT_TYPE } from '../../lib/domain/description.ts'
 import { type Digest, digestFromHex } from '../../lib/domain/digest.ts'
 import type { BlobId, Entry } from '../../lib/domain/entry.ts'
 import { parseRef } from '../../lib/domain/refs.ts'
+import { described } from './described.ts'
 
 export const digestOf = (bytes: Uint8Array): Digest =>
   digestFromHex(createHash('sha256').update(bytes).digest('hex'))
@@ -26,14 +26,12 @@ export const blobOf = (text: string, bytes: Uint8Array): BlobId => ({
 })
 
 /** @param text `bucket_id/artifact_id/version`. */
-export const entryOf = (text: string, bytes: Uint8Array, described: Partial<Entry> = {}): Entry => ({
+export const entryOf = (text: string, bytes: Uint8Array, over: Partial<Entry> = {}): Entry => ({
   ...blobOf(text, bytes),
   size: bytes.byteLength,
-  contentType: DEFAULT_CONTENT_TYPE,
-  uploadedBy: null,
-  provenanceSource: null,
+  ...described(),
   createdAt: '2026-11-23T04:00:00.000Z',
-  ...described,
+  ...over,
 })
 
 /** Yields `bytes` in chunks of these sizes, in a cycle. */

@@ -8,6 +8,7 @@ import { listBlobs, scanLedger } from '../../../lib/aws/operator/deployed-stores
 import { digestFromHex } from '../../../lib/domain/digest.ts'
 import type { Entry } from '../../../lib/domain/entry.ts'
 import { parseRef } from '../../../lib/domain/refs.ts'
+import { described } from '../../support/described.ts'
 
 const s3 = mockClient(S3Client)
 const dynamoDb = mockClient(DynamoDBClient)
@@ -26,9 +27,7 @@ const entry = (ref: string): Entry => ({
   ref: parseRef(ref),
   digest: digestFromHex('a'.repeat(64)),
   size: 1,
-  contentType: 'text/plain',
-  uploadedBy: null,
-  provenanceSource: 'run-1',
+  ...described({ contentType: 'text/plain', provenanceSource: 'run-1' }),
   createdAt: '2026-01-01T00:00:00.000Z',
 })
 

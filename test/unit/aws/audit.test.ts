@@ -10,6 +10,7 @@ import { sortLines } from '../../../lib/aws/operator/sorted-lines.ts'
 import { digestFromHex } from '../../../lib/domain/digest.ts'
 import type { Entry } from '../../../lib/domain/entry.ts'
 import { parseRef } from '../../../lib/domain/refs.ts'
+import { described } from '../../support/described.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -28,9 +29,7 @@ const entry = (ref: string, hex = 'a', size = 3): Entry => ({
   ref: parseRef(ref),
   digest: digestFromHex(hex.repeat(64)),
   size,
-  contentType: 'text/plain',
-  uploadedBy: null,
-  provenanceSource: null,
+  ...described({ contentType: 'text/plain' }),
   createdAt: '2026-01-01T00:00:00.000Z',
 })
 const blob = (ref: string, hex = 'a', over: Partial<ListedBlob> = {}): ListedBlob => ({

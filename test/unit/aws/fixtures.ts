@@ -4,6 +4,7 @@ import { type Digest, digestFromHex } from '../../../lib/domain/digest.ts'
 import type { BlobId, Entry } from '../../../lib/domain/entry.ts'
 import { parseRef } from '../../../lib/domain/refs.ts'
 import { type VerifiedStream, verifiedStream } from '../../../lib/repository/verified-stream.ts'
+import { described } from '../../support/described.ts'
 
 export const digestOf = (bytes: Uint8Array): Digest =>
   digestFromHex(createHash('sha256').update(bytes).digest('hex'))
@@ -17,9 +18,7 @@ export const entryOf = (bytes: Uint8Array, over: Partial<Entry> = {}): Entry => 
   ref: REF,
   digest: digestOf(bytes),
   size: bytes.byteLength,
-  contentType: 'application/octet-stream',
-  uploadedBy: null,
-  provenanceSource: null,
+  ...described(),
   createdAt: '2026-11-23T04:00:00.000Z',
   ...over,
 })

@@ -9,6 +9,7 @@ import { isRepaired, type Repair, repairLedger } from '../../../lib/aws/operator
 import { digestFromHex, digestHex } from '../../../lib/domain/digest.ts'
 import type { Entry } from '../../../lib/domain/entry.ts'
 import { parseRef } from '../../../lib/domain/refs.ts'
+import { described } from '../../support/described.ts'
 import { fakeLedger } from '../../support/fake-ledger.ts'
 
 let folder: string
@@ -26,9 +27,7 @@ const entry = (ref: string, hex = 'a'): Entry => ({
   ref: parseRef(ref),
   digest: digestFromHex(hex.repeat(64)),
   size: 3,
-  contentType: 'text/plain',
-  uploadedBy: null,
-  provenanceSource: null,
+  ...described({ contentType: 'text/plain' }),
   createdAt: WRITTEN.toISOString(),
 })
 const blob = (ref: string, hex = 'a'): ListedBlob => ({

@@ -6,6 +6,7 @@ import type { Row } from '../../../lib/aws/rows.ts'
 import { recordOf, rowOf as uploadRow } from '../../../lib/aws/upload-row.ts'
 import { DESCRIPTION_MEMBERS, describeWith } from '../../../lib/domain/description.ts'
 import { parseRef } from '../../../lib/domain/refs.ts'
+import { described } from '../../support/described.ts'
 import { digestOf, entryOf } from './fixtures.ts'
 import { uploadOf } from './uploads-fixtures.ts'
 
@@ -20,12 +21,12 @@ const OLD = JSON.parse(readFileSync(new URL('unversioned-rows.json', import.meta
 const ref = parseRef('prod-models/llama_3.8b+lora:x/v3.1.0+a')
 const digest = digestOf(Buffer.from('hello'))
 const other = `sha256:${'0'.repeat(64)}`
-const full = {
+const full = described({
   contentType: 'text/plain; charset=utf-8',
   uploadedBy: 'ci',
   provenanceSource: 'https://example.com/run/1',
-}
-const bare = { contentType: 'application/octet-stream', uploadedBy: null, provenanceSource: null }
+})
+const bare = described()
 const createdAt = '2026-11-23T04:00:00.000Z'
 const NOW = Date.parse(createdAt)
 

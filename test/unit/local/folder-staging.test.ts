@@ -8,6 +8,7 @@ import { MIB } from '../../../lib/domain/limits.ts'
 import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
 import type { StagedUpload } from '../../../lib/repository/upload-ports.ts'
+import { described } from '../../support/described.ts'
 import { type EndpointRequest, sendTo } from '../../support/endpoint-request.ts'
 import { blobOf, collect, digestOf, someBytes } from '../../support/fake-artifacts.ts'
 
@@ -179,7 +180,7 @@ const rowOf = (upload: StagedUpload) => ({
   ...upload,
   revision: 1,
   mode: 'multipart' as const,
-  description: { contentType: 'x', uploadedBy: null, provenanceSource: null },
+  description: described({ contentType: 'x' }),
   state: 'open' as const,
   expiresAt: now + 60 * SECOND,
   leaseOwner: null,

@@ -9,6 +9,7 @@ import { digestHex } from '../../../lib/domain/digest.ts'
 import type { Entry } from '../../../lib/domain/entry.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
 import { openRecord } from '../../../lib/repository/upload-record.ts'
+import { described } from '../../support/described.ts'
 import { sendTo } from '../../support/endpoint-request.ts'
 import { blobOf, collect, digestOf, entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
@@ -53,7 +54,7 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
         id: blobOf(text, someBytes(1)),
         size: 1,
         mode: 'single',
-        description: { contentType: 'x', uploadedBy: null, provenanceSource: 'p'.repeat(1024) },
+        description: described({ contentType: 'x', provenanceSource: 'p'.repeat(1024) }),
       },
       text,
       null,

@@ -16,6 +16,7 @@ import { lmdbUploads } from '../../../lib/local/lmdb-uploads.ts'
 import { stagingTable } from '../../../lib/local/staging-table.ts'
 import { openUploadTables } from '../../../lib/local/upload-tables.ts'
 import type { UploadRecord } from '../../../lib/repository/upload-ports.ts'
+import { described } from '../../support/described.ts'
 import { sendTo } from '../../support/endpoint-request.ts'
 import { blobOf, collect, digestOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
@@ -53,7 +54,7 @@ async function uploaded(text: string, change: Partial<UploadRecord> = {}): Promi
   const stagingId = await folder.staging.begin(id, attempt, bytes.byteLength)
   const row: UploadRecord = {
     ...{ id, attempt, stagingId, size: bytes.byteLength, mode: 'multipart', state: 'open', revision: 1 },
-    description: { contentType: 'text/plain', uploadedBy: 'somebody', provenanceSource: null },
+    description: described({ contentType: 'text/plain', uploadedBy: 'somebody' }),
     ...{ leaseOwner: null, leaseUntil: 0, verifiedBytes: 0, failure: null },
     expiresAt: now + UPLOAD_SECONDS * 1000,
     ...change,

@@ -1,12 +1,12 @@
 /** The rules over stores in memory, with a clock that is set by hand. */
 
-import { DEFAULT_CONTENT_TYPE } from '../../../lib/domain/description.ts'
 import { digestHex } from '../../../lib/domain/digest.ts'
 import type { BlobId } from '../../../lib/domain/entry.ts'
 import { BucketError } from '../../../lib/domain/errors.ts'
 import { MIB, type UploadMode } from '../../../lib/domain/limits.ts'
 import { presignParts } from '../../../lib/repository/presign-parts.ts'
 import { beginUpload } from '../../../lib/repository/upload-begin.ts'
+import { described } from '../../support/described.ts'
 import { blobOf, digestOf } from '../../support/fake-artifacts.ts'
 import { fakeBlobStore } from '../../support/fake-blob-store.ts'
 import { fakeLedger } from '../../support/fake-ledger.ts'
@@ -19,7 +19,7 @@ export const NOW = Date.parse('2026-11-23T04:00:00.000Z')
 export const BYTES = new TextEncoder().encode('the bytes')
 export const ID: BlobId = blobOf('models/llama/v1', BYTES)
 export const OTHER_ID: BlobId = blobOf('models/llama/v1', new TextEncoder().encode('other bytes'))
-export const DESCRIPTION = { contentType: DEFAULT_CONTENT_TYPE, uploadedBy: null, provenanceSource: null }
+export const DESCRIPTION = described()
 
 export type Given = ReturnType<typeof given>
 
