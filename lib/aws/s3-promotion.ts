@@ -40,6 +40,8 @@ export interface PromotionTarget {
   /** How long CompleteMultipartUpload may take, all attempts together, in milliseconds. */
   readonly completeMs: number
   isThere(blob: BlobId): Promise<boolean>
+  /** The media type of the blob, from which a rebuilt ledger takes it. */
+  readonly contentType: string | undefined
 }
 
 /** The size of one copy in bytes, in whole MiB: at least 64, and never more than 9,000 copies. */
@@ -95,7 +97,7 @@ interface Move {
 
 async function startMove(
   source: PinnedObject,
-  { client, bucket }: PromotionTarget,
+  { client, bucket, contentType }: PromotionTarget,
   blob: BlobId,
 ): Promise<Move> {
   const at = { Bucket: bucket, Key: blobKey(blob) }
@@ -105,6 +107,7 @@ async function startMove(
         ...at,
         // No checksum algorithm: the metadata vouches for the digest, and some engines refuse copied parts otherwise.
         Metadata: { [DIGEST_METADATA_KEY]: digestHex(blob.digest) },
+        ...(contentType === undefined ? {} : { ContentType: contentType }),
       }),
     )
     .catch(failed(PROMOTING))

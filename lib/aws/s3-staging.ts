@@ -157,7 +157,8 @@ export function createS3Staging(options: S3StagingOptions): Staging & HealthChec
     return {
       size,
       read: (signal) => readRanges(object, signal),
-      promote: (blob) => startPromotion(object, { client, bucket: blobBucket, completeMs, isThere }, blob),
+      promote: (blob, contentType) =>
+        startPromotion(object, { client, bucket: blobBucket, completeMs, isThere, contentType }, blob),
     }
   }
 

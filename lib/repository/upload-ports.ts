@@ -93,8 +93,12 @@ export interface StagedBytes {
   readonly size: number
   /** All bytes in order, with bounded memory. */
   read(signal: AbortSignal | undefined): AsyncIterable<Uint8Array>
-  /** Starts moving the bytes towards the final name, without giving it to them. */
-  promote(blob: BlobId): Promise<Promotion>
+  /**
+   * Starts moving the bytes towards the final name, without giving it to them.
+   *
+   * @param contentType is kept with the bytes where the store can, so that a ledger can be rebuilt from them.
+   */
+  promote(blob: BlobId, contentType?: string): Promise<Promotion>
 }
 
 export interface Promotion {

@@ -134,7 +134,7 @@ async function verifyStaged(
       ? undefined
       : BucketError.unavailable(`the parts of ${formatRef(record.id.ref)} are gone: begin the upload again`)
   }
-  const promotion = await staged.promote(record.id)
+  const promotion = await staged.promote(record.id, record.description.contentType)
   try {
     const problem = await hashAll(lease, staged.read(signal))
     if (problem) {

@@ -11,7 +11,7 @@ const bytes = noise(64 * MIB + 5)
 const callsOf = (operation: string) => stand.aws.calls.filter((call) => call.operation === operation)
 const promoted = async (through: 'staging' | 'impatient' = 'staging') => {
   const { upload, staged } = await stand.opened(bytes, through)
-  return { upload, promotion: await staged.promote(upload.id) }
+  return { upload, promotion: await staged.promote(upload.id, 'application/x-tar') }
 }
 const blobKey = (digest: string) => `/blobs/blobs/prod-models/llama_3.8b+lora:x/v3.1.0+a/${digest}`
 
@@ -36,6 +36,7 @@ test('the blob names its digest in its metadata and is completed create-only', a
   const [begun] = callsOf('CreateMultipartUpload')
   expect(begun?.path).toBe(blobKey(digestHex(upload.id.digest)))
   expect(begun?.headers).toMatchObject({ 'x-amz-meta-bucket-sha256': digestHex(upload.id.digest) })
+  expect(begun?.headers['content-type']).toBe('application/x-tar')
   // versitygw and MinIO refuse copied parts in an upload with a checksum algorithm.
   expect(begun?.headers).not.toHaveProperty('x-amz-checksum-algorithm')
   expect(await promotion.publish()).toBe('written')
