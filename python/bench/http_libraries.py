@@ -1,5 +1,7 @@
 """Compare HTTP libraries for the transport: 1 GiB both ways, 64 parallel small gets, import time.
 
+Every cell is the median of three rounds, the libraries in turn.
+
 Run with a server: python bench/http_libraries.py http://127.0.0.1:9470/v1
 The libraries are imported only if they are installed. Results stand in docs/benchmarks.md.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -104,6 +107,36 @@ class Httpx2:
         return size
 
 
+class Own:
+    """The transport of this package."""
+
+    def __init__(self) -> None:
+        from bucket_client.timing import Timeouts
+        from bucket_client.transport import Transport
+
+        self.transport = Transport(Timeouts())
+
+    def put(self, url: str, headers: dict[str, str], path: str) -> int:
+        from bucket_client.source import FileSource
+        from bucket_client.transport import Request
+
+        with open(path, "rb", buffering=0) as file:
+            response = self.transport.send(Request("PUT", url, headers, FileSource(file, path, owns=False)))
+            with response:
+                return response.status
+
+    def get(self, url: str, digest: Any) -> int:
+        from bucket_client.transport import Request
+
+        buffer = memoryview(bytearray(CHUNK))
+        size = 0
+        with self.transport.send(Request("GET", url)) as response:
+            while count := response.readinto(buffer):
+                digest.update(buffer[:count])
+                size += count
+        return size
+
+
 def timed(action: Callable[[], object]) -> float:
     began = time.perf_counter()
     action()
@@ -119,7 +152,12 @@ def import_time(module: str) -> float:
     return (median(f"import {module}") - median("pass")) * 1000
 
 
-def measure(name: str, module: str, library: Any, path: str, digest: str) -> None:
+ROUNDS = 3
+SMALL = 1600
+
+
+def measure(name: str, library: Any, path: str, digest: str) -> tuple[float, float, float]:
+    """Return the seconds of a store and a fetch of 1 GiB, and of many small fetches."""
     headers = {"Content-Length": str(SIZE), "X-Artifact-Digest": digest}
     put = timed(lambda: library.put(version_url(name), headers, path))
     got = hashlib.sha256()
@@ -128,12 +166,8 @@ def measure(name: str, module: str, library: Any, path: str, digest: str) -> Non
     small = version_url("small")
     with ThreadPoolExecutor(64) as pool:
         list(pool.map(lambda _: library.get(small, hashlib.sha256()), range(64)))
-        many = timed(lambda: list(pool.map(lambda _: library.get(small, hashlib.sha256()), range(3200))))
-    mib = SIZE / CHUNK
-    print(
-        f"{name:12} put {mib / put:6.0f} MiB/s  get {mib / get:6.0f} MiB/s  "
-        f"small gets {3200 / many:6.0f}/s  import {import_time(module):4.0f} ms"
-    )
+        many = timed(lambda: list(pool.map(lambda _: library.get(small, hashlib.sha256()), range(SMALL))))
+    return put, get, many
 
 
 def main() -> None:
@@ -152,18 +186,23 @@ def main() -> None:
         }
         Standard().put(version_url("small"), headers, small.name)
         digest = "sha256:" + whole.hexdigest()
-        libraries = (
-            ("standard", "http.client", Standard),
+        libraries: list[tuple[str, str, Callable[[], Any]]] = [
+            ("this client", "bucket_client", Own),
+            ("http.client", "http.client", Standard),
             ("urllib3", "urllib3", Urllib3),
             ("httpx2", "httpx2", Httpx2),
-        )
-        for name, module, library in libraries:
-            try:
-                instance = library()
-            except ImportError:
-                print(f"{name:12} is not installed")
-                continue
-            measure(name, module, instance, file.name, digest)
+        ]
+        rounds: dict[str, list[tuple[float, float, float]]] = {name: [] for name, _, _ in libraries}
+        for number in range(ROUNDS):
+            for name, _, library in libraries:
+                rounds[name].append(measure(f"{name.replace(' ', '-')}-{number}", library(), file.name, digest))
+        mib = SIZE / CHUNK
+        for name, module, _ in libraries:
+            put, get, many = (statistics.median(times) for times in zip(*rounds[name], strict=True))
+            print(
+                f"{name:12} put {mib / put:6.0f} MiB/s  get {mib / get:6.0f} MiB/s  "
+                f"small gets {SMALL / many:6.0f}/s  import {import_time(module):4.0f} ms"
+            )
 
 
 main()

@@ -14,7 +14,6 @@ import socket
 import ssl
 import threading
 import time
-import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -216,6 +215,9 @@ class Transport:
 
 
 def _proxy(url: SplitResult) -> SplitResult | None:
+    # Loaded late: not every program that imports this package makes a request.
+    import urllib.request
+
     address = urllib.request.getproxies().get(url.scheme)
     if not address or urllib.request.proxy_bypass(url.netloc.rpartition("@")[2]):
         return None
