@@ -8,7 +8,10 @@ import { presign, type SignedAccess } from './s3-presign.ts'
 
 const SIGNING = 'the request could not be signed'
 
-/** @returns the port's `presignGet`. */
+/**
+ * @returns the port's `presignGet`. Its URLs are signed for a rounded time, so that a caller gets the same URL for a while and a
+ *   browser's cache of the immutable bytes can hit. Each URL is valid for at least three quarters of `seconds`.
+ */
 export const presignsGet =
   (access: SignedAccess): BlobStore['presignGet'] =>
   async (entry, seconds) => {
@@ -19,7 +22,10 @@ export const presignsGet =
       'x-id': 'GetObject',
     }
     const request = { method: 'GET', key: blobKey(entry), query, headers: {} } as const
-    const signed = await presign(access, request, seconds).catch(failed(SIGNING))
+    const { clock = Date.now } = access
+    const step = Math.max(1, Math.floor(seconds / 4)) * 1000
+    const rounded = { ...access, clock: () => Math.floor(clock() / step) * step }
+    const signed = await presign(rounded, request, seconds).catch(failed(SIGNING))
     return { method: 'GET', headers: {}, ...signed }
   }
 

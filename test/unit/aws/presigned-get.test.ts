@@ -8,6 +8,8 @@ import { entryOf } from './fixtures.ts'
 import { clientOf, type Place, parts } from './sdk-signature.ts'
 
 const NOW = Date.parse('2026-11-23T04:05:06.789Z')
+/** A quarter of an hour, which is a quarter of the lifetime. */
+const ROUNDED = new Date('2026-11-23T04:00:00.000Z')
 const entry = entryOf(Buffer.from('hello'), { contentType: `text/plain; q="a+b c'(d)*!~&=%2F"` })
 
 interface BucketPlace extends Place {
@@ -25,12 +27,12 @@ const PLACES: [string, BucketPlace][] = [
   ['an engine under a path', { bucket: 'blobs', region: 'us-east-1', endpoint: 'https://host/s3' }],
 ]
 
-const request = (place: BucketPlace, seconds = 3600) =>
+const request = (place: BucketPlace, seconds = 3600, now = NOW) =>
   presignsGet({
     bucket: place.bucket,
     endpoint: place.endpoint,
     signing: clientOf(place).config,
-    clock: () => NOW,
+    clock: () => now,
   })(entry, seconds)
 
 const sdkUrl = (place: BucketPlace) =>
@@ -43,7 +45,7 @@ const sdkUrl = (place: BucketPlace) =>
       ResponseContentDisposition: 'attachment; filename="llama_3.8b+lora:x-v3.1.0+a"',
       ResponseCacheControl: 'private, max-age=31536000, immutable',
     }),
-    { expiresIn: 3600, signingDate: new Date(NOW) },
+    { expiresIn: 3600, signingDate: ROUNDED },
   )
 
 describe('the URL is the one that the AWS SDK would sign, signature included', () => {
@@ -62,6 +64,17 @@ test('the request needs no headers, and says when it expires', async () => {
   expect(await request({ bucket: 'blobs', region: 'eu-west-1' }, 900)).toMatchObject({
     method: 'GET',
     headers: {},
-    expiresAt: '2026-11-23T04:20:06.000Z',
+    expiresAt: '2026-11-23T04:18:45.000Z',
   })
+})
+
+test('the URL stays the same for a quarter of its lifetime, and is valid for the other three', async () => {
+  const place = { bucket: 'blobs', region: 'eu-west-1' }
+  const start = ROUNDED.getTime()
+  const [first, last, next] = await Promise.all(
+    [0, 899_999, 900_000].map((ms) => request(place, 3600, start + ms)),
+  )
+  expect(last?.url).toBe(first?.url)
+  expect(next?.url).not.toBe(first?.url)
+  expect(Date.parse(last?.expiresAt ?? '') - (start + 899_999)).toBeGreaterThan(2_700_000)
 })
