@@ -6,6 +6,9 @@ import type { HttpRequest } from '../protocol/http-message.ts'
 /** Far above any valid body, in bytes. */
 const MAX_JSON_BYTES = 64 * 1024
 
+/** The schema library skips these names, so they would be ignored instead of refused. */
+const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
+
 const invalid = (detail: string) => err([{ in: 'body' as const, name: 'body', detail }])
 
 /** @returns the parsed body, or why there is none. */
@@ -20,8 +23,14 @@ export async function readJson(request: HttpRequest): Promise<Result<unknown, re
     chunks.push(chunk)
   }
   if (size === 0) return invalid('is missing: a JSON object is expected')
+  const reserved: ValidationError[] = []
   try {
-    return ok(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))))
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+    const json: unknown = JSON.parse(text, (key, value: unknown) => {
+      if (RESERVED.has(key)) reserved.push({ in: 'body', name: key, detail: 'is not a member of this body' })
+      return value
+    })
+    return reserved.length > 0 ? err(reserved) : ok(json)
   } catch {
     return invalid('is not JSON in UTF-8')
   }
