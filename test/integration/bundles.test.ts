@@ -66,8 +66,8 @@ test('the bundles run under the Node of the Lambda runtime, alone in their folde
 })
 
 test.each([
-  ['read', 530_000],
-  ['write', 600_000],
+  ['read', 331_000],
+  ['write', 546_000],
 ])('the %s bundle stays below %d bytes', (access, limit) => {
   expect(bundles[access]?.size).toBeLessThan(limit)
 })
