@@ -1,7 +1,7 @@
 /** A client decodes every value that a server encodes to the same domain value. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_CONTENT_TYPE } from '../../../lib/domain/description.ts'
+import { DESCRIPTION, DESCRIPTION_MEMBERS, type Description } from '../../../lib/domain/description.ts'
 import { digestFromHex } from '../../../lib/domain/digest.ts'
 import type { Entry } from '../../../lib/domain/entry.ts'
 import { BucketError, toFailure } from '../../../lib/domain/errors.ts'
@@ -32,11 +32,15 @@ const text = fc.stringMatching(/^[\x21-\x7e]{1,20}( [\x21-\x7e]{1,20})?$/)
 const id = fc
   .record({ bucketId: identifier, artifactId: identifier, version: identifier, hex })
   .map(({ hex: digest, ...ref }) => ({ ref: artifactRef(ref), digest: digestFromHex(digest) }))
-const description = fc.record({
-  contentType: fc.oneof(fc.constant(DEFAULT_CONTENT_TYPE), text),
-  uploadedBy: fc.option(text),
-  provenanceSource: fc.option(text),
-})
+/** Every member of the table, so that a new one is covered at once. */
+const description = fc.record(
+  Object.fromEntries(
+    DESCRIPTION_MEMBERS.map((member) => [
+      member,
+      DESCRIPTION[member].absent === null ? fc.option(text) : text,
+    ]),
+  ),
+) as fc.Arbitrary<Description>
 const entry: fc.Arbitrary<Entry> = fc
   .record({ id, size, description, createdAt: time })
   .map(({ id: blob, description: described, ...others }) => ({ ...blob, ...described, ...others }))
