@@ -113,6 +113,12 @@ export async function gatewayProbes(endpoint: string): Promise<readonly Probe[]>
         }),
       ),
     ),
+    probe('unreserved-path', 'unreserved characters that are percent-encoded arrive as they were sent', () =>
+      arrived(
+        echo('/one/%61b%2Dc'),
+        (event) => event.path === '/one/%61b%2Dc' || `it arrived as ${event.path}`,
+      ),
+    ),
     probe('header-bytes', 'header values keep tabs, double spaces and bytes outside ASCII', () =>
       all(
         ['a  b', 'a\tb', 'caf\u00e9'].map((value) => async () => {

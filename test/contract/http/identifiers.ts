@@ -40,7 +40,7 @@ export function describeIdentifiers(target: TargetThunk): void {
     })
 
     test('a percent-encoded unreserved character is 400: a proxy could read another path', async (context) => {
-      needs(context, target(), 'raw-path')
+      needs(context, target(), 'unreserved-path')
       const { ref } = await stored(target(), 'x', [], freshRef({ version: 'a-b_c.d1' }))
       for (const written of ['%61-b_c.d1', 'a%2Db_c.d1', 'a-b%5fc.d1', 'a-b_c%2Ed1', 'a-b_c.d%31'])
         expectFaults(await get(target(), `${listPath(ref)}/${written}/entry`), 'path version')

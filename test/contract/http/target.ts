@@ -13,6 +13,8 @@ export type Witness =
   | 'empty-segment'
   /** `%2F`, double encoding and malformed encoding arrive as they were sent. */
   | 'encoded-path'
+  /** Unreserved characters that are percent-encoded arrive as they were sent. */
+  | 'unreserved-path'
   /** Header values keep bytes outside ASCII, tabs and double spaces. */
   | 'header-bytes'
   /** A header with an empty value arrives. */
