@@ -62,6 +62,7 @@ Examples:
         'after',
         `
 Also next to a running server. With --json, each line is one entry.
+To list the versions of one artifact from a server, use \`bucket list BUCKET_ID/ARTIFACT_ID\`.
 
 Examples:
   bucket ls --data-dir /srv/bucket

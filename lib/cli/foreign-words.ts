@@ -42,7 +42,6 @@ export const FOREIGN_WORDS: { readonly [word: string]: Foreign } = {
   login: NO_LOGIN,
   logout: NO_LOGIN,
   configure: NO_LOGIN,
-  ls: USE('list'),
   versions: USE('list'),
   upload: USE('put'),
   store: USE('put'),

@@ -80,7 +80,8 @@ async function startEngines(work: string): Promise<NodeJS.ProcessEnv> {
       ...['-inMemory', '-sharedDb', '-port', String(dynamoPort)],
     ],
     START_MS,
-    { output: { file: join(work, 'dynamodb-local.log') } },
+    // DynamoDB Local writes a file of its own to the current folder.
+    { cwd: work, output: { file: join(work, 'dynamodb-local.log') } },
     () => responds(dynamoDb),
   )
   const { AWS_ENDPOINT_URL: _, ...environment } = awsEnvironment(s3)
