@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { sha256, someBytes } from '../unit/client/played-front.ts'
+import { sha256, someBytes } from '../support/random-bytes.ts'
 
 const PROGRAM = ['--import', 'tsx', resolve('bin/bucket.ts')]
 

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient } from '../../lib/client/node.ts'
 import { MIB } from '../../lib/domain/limits.ts'
 import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
+import { sha256, someBytes } from '../support/random-bytes.ts'
 import { type Served, serveFolder } from '../support/served-folder.ts'
-import { sha256, someBytes } from '../unit/client/played-front.ts'
 
 const REF = 'b/large/v1'
 const SIZE = 100 * MIB

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient, folderManifest, MANIFEST_TYPE } from '../../lib/client/node.ts'
 import { MIB } from '../../lib/domain/limits.ts'
 import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
+import { someBytes } from '../support/random-bytes.ts'
 import { type Served, serveFolder } from '../support/served-folder.ts'
-import { someBytes } from '../unit/client/played-front.ts'
 
 /** By its path, because commands run in folders that have no packages. */
 const TSX = resolve('node_modules/tsx/dist/esm/index.mjs')

@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MIB, partCount, partSize } from '../../lib/domain/limits.ts'
-import { someBytes } from '../unit/client/played-front.ts'
+import { someBytes } from '../support/random-bytes.ts'
 
 const PROGRAM = ['--import', 'tsx', resolve('bin/bucket.ts')]
 /** Memory limit of each process, in bytes. */

@@ -37,7 +37,16 @@ interface Signed {
   readonly contentType: string
 }
 
-export function fakeBlobStore({ clock = Date.now }: { readonly clock?: Clock } = {}): FakeBlobStore {
+export interface FakeBlobStoreOptions {
+  readonly clock?: Clock
+  /** Where presigned requests lead. */
+  readonly origin?: string
+}
+
+export function fakeBlobStore({
+  clock = Date.now,
+  origin = 'https://blobs.test',
+}: FakeBlobStoreOptions = {}): FakeBlobStore {
   const stored = new Map<string, StoredBlob>()
   const signed = new Map<string, Signed>()
   const name = ({ ref, digest }: BlobId) => `${formatRef(ref)}@${digest}`
@@ -50,7 +59,7 @@ export function fakeBlobStore({ clock = Date.now }: { readonly clock?: Clock } =
 
   function presign(method: 'GET' | 'PUT', blob: BlobId, seconds: number, contentType: string, size?: number) {
     const expiresAt = new Date(clock() + seconds * 1000).toISOString()
-    const url = `https://blobs.test/${encodeURIComponent(name(blob))}?signature=${signed.size}`
+    const url = `${origin}/${encodeURIComponent(name(blob))}?signature=${signed.size}`
     const headers: Record<string, string> =
       size === undefined
         ? {}

@@ -29,6 +29,8 @@ export interface FakeStagingOptions {
   readonly clock: Clock
   /** Accepts any bytes as a part, and reports the announced digest. */
   readonly ignoresChecksums?: boolean
+  /** Where presigned requests lead. */
+  readonly origin?: string
 }
 
 interface Part extends ReceivedPart {
@@ -47,10 +49,16 @@ interface Signed {
   readonly number: number
   readonly size: number
   readonly sha256: string
+  readonly headers: PresignedRequest['headers']
   readonly expiresAt: number
 }
 
-export function fakeStaging({ blobs, clock, ignoresChecksums = false }: FakeStagingOptions): FakeStaging {
+export function fakeStaging({
+  blobs,
+  clock,
+  ignoresChecksums = false,
+  origin = 'https://staging.test',
+}: FakeStagingOptions): FakeStaging {
   const places = new Map<string, Place>()
   const signed = new Map<string, Signed>()
   let promotions = 0
@@ -77,10 +85,10 @@ export function fakeStaging({ blobs, clock, ignoresChecksums = false }: FakeStag
     },
 
     async presignPart(upload, number, size, sha256, seconds) {
-      const url = `https://staging.test/${encodeURIComponent(nameOf(upload))}/${number}?signature=${signed.size}`
+      const url = `${origin}/${encodeURIComponent(nameOf(upload))}/${number}?signature=${signed.size}`
       const expiresAt = clock() + seconds * 1000
-      signed.set(url, { place: nameOf(upload), number, size, sha256, expiresAt })
       const headers = { 'content-length': String(size), 'x-amz-checksum-sha256': hexToBase64(sha256) }
+      signed.set(url, { place: nameOf(upload), number, size, sha256, headers, expiresAt })
       return { method: 'PUT', url, headers, expiresAt: new Date(expiresAt).toISOString() }
     },
 
@@ -138,6 +146,7 @@ export function fakeStaging({ blobs, clock, ignoresChecksums = false }: FakeStag
     async send(request, bytes) {
       const known = signed.get(request.url)
       if (!known || known.expiresAt <= clock()) return 403
+      if (Object.entries(known.headers).some(([field, value]) => request.headers[field] !== value)) return 403
       const place = find(known.place)
       if (!place || place.joined) return 404
       const { number, size, sha256 } = known

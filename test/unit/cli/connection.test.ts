@@ -1,11 +1,11 @@
 /** The secrets of the environment that the client commands send. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type PlayedFront, playFront } from '../client/played-front.ts'
+import { type ClientFront, startFront } from '../../support/client-front.ts'
 import { bucket } from './command-line.ts'
 
-let front: PlayedFront
+let front: ClientFront
 beforeEach(async () => {
-  front = await playFront()
+  front = await startFront()
   front.put('b/a/v', Buffer.from('x'))
 })
 afterEach(async () => {

@@ -3,12 +3,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { describeFailure } from '../../../lib/cli/failure.ts'
 import { REFUSALS } from '../../../lib/cli/refusal-texts.ts'
 import type { ErrorCode } from '../../../lib/domain/errors.ts'
-import { type PlayedFront, playFront, sendProblem, sha256 } from '../client/played-front.ts'
+import { type ClientFront, sendProblem, startFront } from '../../support/client-front.ts'
+import { sha256 } from '../../support/random-bytes.ts'
 import { bucket } from './command-line.ts'
 
-let front: PlayedFront
+let front: ClientFront
 beforeEach(async () => {
-  front = await playFront()
+  front = await startFront()
 })
 afterEach(async () => await front.close())
 

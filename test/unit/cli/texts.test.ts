@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FOREIGN_WORDS } from '../../../lib/cli/foreign-words.ts'
 import { REFUSALS } from '../../../lib/cli/refusal-texts.ts'
-import { type PlayedFront, playFront, sendProblem } from '../client/played-front.ts'
+import type { Entry } from '../../../lib/domain/entry.ts'
+import { type ClientFront, sendProblem, startFront } from '../../support/client-front.ts'
 import { bucket } from './command-line.ts'
 
 const HTTP_WORDS = /\b(GET|PUT|POST|DELETE|header|X-[A-Z]|status \d|request body|path|40\d|50\d|\/v1\/)/
@@ -40,18 +41,18 @@ describe('a malformed reference', () => {
 })
 
 describe('a conflict', () => {
-  let front: PlayedFront
+  let front: ClientFront
   beforeEach(async () => {
-    front = await playFront()
+    front = await startFront()
   })
   afterEach(async () => await front.close())
   const put = (ref: string, ...options: string[]) =>
     bucket(['put', ref, '-', ...options], { url: front.url, stdin: Buffer.from('mine') })
-  const stored = (ref: string, described: object) =>
-    Object.assign(front.put(ref, Buffer.from('theirs')).entry, described)
+  const stored = (ref: string, described: Partial<Entry>) =>
+    front.put(ref, Buffer.from('theirs'), { described })
 
   it('with a version that is taken says who stored it and when', async () => {
-    stored('b/a/v', { uploaded_by: 'cluster-5' })
+    stored('b/a/v', { uploadedBy: 'cluster-5' })
     const ran = await put('b/a/v')
     expect(ran.exit).toBe(4)
     expect(ran.stderr).toContain('This version is stored already')
@@ -59,7 +60,7 @@ describe('a conflict', () => {
   })
 
   it('with a run of the same origin says that the run is not reproducible', async () => {
-    stored('b/a/v', { uploaded_by: 'me', provenance_source: 'run-47' })
+    stored('b/a/v', { uploadedBy: 'me', provenanceSource: 'run-47' })
     const ran = await put('b/a/v', '--uploaded-by', 'me', '--provenance-source', 'run-47')
     expect(ran.stderr).toContain('This run gave other bytes')
     expect((await put('b/a/v', '--provenance-source', 'run-48')).stderr).not.toContain('This run gave')
@@ -77,7 +78,7 @@ describe('a conflict', () => {
 
 describe('other inputs', () => {
   it('are named as options, not as headers', async () => {
-    const front = await playFront()
+    const front = await startFront()
     front.misbehave = (_, response) =>
       sendProblem(response, 'invalid_request', {
         errors: [{ in: 'header', name: 'X-Provenance-Source', detail: 'is empty' }],
@@ -93,7 +94,7 @@ describe('other inputs', () => {
   })
 
   it('under a name that moves elsewhere get a remark', async () => {
-    const front = await playFront()
+    const front = await startFront()
     const ran = await bucket(['put', 'b/a/latest', '-'], { url: front.url, stdin: Buffer.from('x') })
     expect(ran.stderr).toContain('"latest" is now these bytes permanently')
     await front.close()

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Interrupted } from '../../../lib/cli/failure.ts'
-import { type PlayedFront, playFront, sha256, someBytes } from '../client/played-front.ts'
+import { type ClientFront, startFront } from '../../support/client-front.ts'
+import { sha256, someBytes } from '../../support/random-bytes.ts'
 import { bucket } from './command-line.ts'
 
-let front: PlayedFront
+let front: ClientFront
 let folder: string
 beforeEach(async () => {
-  front = await playFront()
+  front = await startFront()
   folder = await mkdtemp(join(tmpdir(), 'cli-'))
 })
 afterEach(async () => {
@@ -34,10 +35,7 @@ describe('bucket put', () => {
       'run',
     )
     expect(first).toMatchObject({ exit: 0, stdout: `b/a/v@${sha256(bytes)}\n`, stderr: 'stored, 100 B\n' })
-    expect(front.stored.get('b/a/v')?.entry).toMatchObject({
-      uploaded_by: 'cluster 5',
-      provenance_source: 'run',
-    })
+    expect(front.entries()).toMatchObject([{ uploadedBy: 'cluster 5', provenanceSource: 'run' }])
     const again = await on('put', 'b/a/v', at('model'))
     expect(again).toMatchObject({ exit: 0, stdout: first.stdout })
     expect(again.stderr).toContain('already stored, identical')
@@ -93,13 +91,12 @@ describe('bucket get', () => {
   })
 
   it('exits 5 on wrong bytes and leaves nothing, to stdout never the whole', async () => {
-    const { entry } = front.put('b/a/v', bytes)
-    front.stored.set('b/a/v', { bytes: someBytes(2_000_000), entry })
-    const ran = await on('get', 'b/a/v', '-o', at('model'))
+    front.put('b/a/wrong', bytes, { stored: someBytes(2_000_000) })
+    const ran = await on('get', 'b/a/wrong', '-o', at('model'))
     expect(ran.exit).toBe(5)
     expect(ran.stderr).toContain('Do not use these bytes')
     expect(await readdir(folder)).toEqual([])
-    const piped = await on('get', 'b/a/v', '-o', '-')
+    const piped = await on('get', 'b/a/wrong', '-o', '-')
     expect(piped.exit).toBe(5)
     expect(piped.bytes.byteLength).toBeLessThan(1_000_000)
   })
@@ -145,15 +142,13 @@ describe('bucket get', () => {
 
   it('leaves no file of that name and exits 130 when it is interrupted', async () => {
     const given = new AbortController()
-    front.misbehave = (request, response) => {
-      response.writeHead(200, {
-        'content-length': bytes.byteLength,
-        'x-artifact-digest': sha256(bytes),
-        'x-artifact-size': bytes.byteLength,
-      })
-      response.write(bytes.subarray(0, 1_500_000), () => given.abort(new Interrupted('SIGINT')))
-      return request !== undefined
-    }
+    front.misbehave = () => ({
+      piece(piece, at) {
+        if (at + piece.byteLength > 1_500_000) given.abort(new Interrupted('SIGINT'))
+        return piece
+      },
+      after: { bytes: 1_600_000, how: 'stall' },
+    })
     const ran = await bucket(['get', 'b/a/v', '-o', at('model')], { url: front.url, signal: given.signal })
     expect(ran).toMatchObject({ exit: 130, stdout: '' })
     expect(ran.stderr).not.toContain('error:')
@@ -163,10 +158,12 @@ describe('bucket get', () => {
 
 describe('bucket show, list and digest', () => {
   it('print entries, for people and for programs', async () => {
-    const { entry } = front.put('b/a/v', Buffer.from('x'))
+    const entry = front.put('b/a/v', Buffer.from('x'))
     for (const version of ['w', 'x', 'y']) front.put(`b/a/${version}`, Buffer.from(version))
     expect((await on('show', 'b/a/v')).stdout).toContain(`digest             ${entry.digest}\n`)
-    expect(JSON.parse((await on('show', 'b/a/v', '--json')).stdout)).toEqual(entry)
+    expect(JSON.parse((await on('show', 'b/a/v', '--json')).stdout)).toEqual(
+      await (await fetch(`${front.url}/buckets/b/artifacts/a/versions/v/entry`)).json(),
+    )
     const lines = (await on('list', 'b/a')).stdout.trimEnd().split('\n')
     expect(lines.map((line) => line.split(/\s+/)[0])).toEqual(['v', 'w', 'x', 'y'])
     expect((await on('list', 'b/a', '-q')).stdout).toBe('v\nw\nx\ny\n')

@@ -2,7 +2,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type PlayedFront, playFront, sha256, someBytes } from '../client/played-front.ts'
+import { BucketError } from '../../../lib/domain/errors.ts'
+import { parseRef } from '../../../lib/domain/refs.ts'
+import { presignParts } from '../../../lib/repository/presign-parts.ts'
+import { beginUpload } from '../../../lib/repository/upload-begin.ts'
+import { failed, verifying } from '../../../lib/repository/upload-record.ts'
+import { type ClientFront, startFront } from '../../support/client-front.ts'
+import { described } from '../../support/described.ts'
+import { sha256, sha256Hex, someBytes } from '../../support/random-bytes.ts'
 import { bucket } from './command-line.ts'
 
 const MIB = 1024 * 1024
@@ -10,13 +17,13 @@ const BYTES = someBytes(5 * MIB)
 const DIGEST = sha256(BYTES)
 const PINNED = `b/a/v@${DIGEST}`
 
-let front: PlayedFront
+let front: ClientFront
 let folder: string
 let file: string
 beforeEach(async () => {
-  front = await playFront()
-  front.limits = { max_artifact_bytes: 64 * MIB, max_inline_bytes: MIB }
-  front.uploads.mode = 'multipart'
+  front = await startFront()
+  Object.assign(front.stores, { maxArtifactBytes: 64 * MIB, maxInlineBytes: MIB })
+  front.mode = 'multipart'
   folder = await mkdtemp(join(tmpdir(), 'cli-uploads-'))
   file = join(folder, 'model')
   await writeFile(file, BYTES)
@@ -29,18 +36,14 @@ const on = (...args: string[]) => bucket(args, { url: front.url })
 
 /** Leaves an upload behind of which nothing has arrived. */
 async function begin() {
-  front.uploads.misbehave = (_, __, response) => {
+  front.store.misbehave = (_, response) => {
     response.writeHead(401).end()
     return true
   }
   expect((await on('put', 'b/a/v', file)).exit).toBe(7)
-  front.uploads.misbehave = undefined
+  front.store.misbehave = undefined
 }
-const theUpload = () => {
-  const [upload] = front.uploads.all.values()
-  if (!upload) throw new Error('nothing was begun')
-  return upload
-}
+const rows = () => front.stores.uploads.rows
 
 describe('bucket uploads', () => {
   it('shows how far an upload is, found by digest or by file', async () => {
@@ -54,7 +57,10 @@ describe('bucket uploads', () => {
 
   it('is one JSON document in the words of the API', async () => {
     await begin()
-    theUpload().received.set(1, BYTES)
+    const parts = await presignParts(front.stores, front.upload().id, [
+      { number: 1, sha256: sha256Hex(BYTES) },
+    ])
+    for (const { request } of parts) await front.stores.staging.send(request, BYTES)
     expect(JSON.parse((await on('uploads', PINNED, '--json')).stdout)).toMatchObject({
       bucket_id: 'b',
       digest: DIGEST,
@@ -69,12 +75,10 @@ describe('bucket uploads', () => {
 
   it('shows why one failed, and what became of one that is committed', async () => {
     await begin()
-    Object.assign(theUpload(), {
-      state: 'failed',
-      problem: { code: 'digest_mismatch', detail: 'other bytes', next: 'look' },
-    })
-    const failed = await on('uploads', PINNED)
-    expect(failed.stdout).toMatch(/^problem {12}digest_mismatch: other bytes$/m)
+    const error = new BucketError('digest_mismatch', 'other bytes', { declaredDigest: DIGEST })
+    await front.changeUpload((row) => failed(row, error))
+    const shown = await on('uploads', PINNED)
+    expect(shown.stdout).toMatch(/^problem {12}digest_mismatch: other bytes$/m)
     expect(JSON.parse((await on('uploads', PINNED, '--json')).stdout).problem).toMatchObject({
       code: 'digest_mismatch',
       retryable: false,
@@ -87,7 +91,7 @@ describe('bucket uploads', () => {
     await begin()
     const given = await on('uploads', PINNED, '--abort')
     expect(given).toMatchObject({ exit: 0, stdout: `${PINNED}\n` })
-    expect(front.uploads.all.size).toBe(0)
+    expect(rows()).toEqual([])
     expect((await on('uploads', PINNED, '--abort')).exit).toBe(3)
     const absent = await on('uploads', PINNED, '--json')
     expect(absent.exit).toBe(3)
@@ -96,7 +100,7 @@ describe('bucket uploads', () => {
 
   it('cannot give up what is being verified: exit 4', async () => {
     await begin()
-    theUpload().state = 'verifying'
+    await front.changeUpload((row) => verifying(row, Date.now()))
     const refused = await on('uploads', PINNED, '--abort')
     expect(refused.exit).toBe(4)
     expect(refused.stderr).toContain('is verifying')
@@ -114,8 +118,10 @@ describe('bucket uploads', () => {
 
 describe('bucket put', () => {
   it('says how to go on when an upload of another size is in the way: exit 4', async () => {
-    await begin()
-    front.uploads.all.set(PINNED, { ...theUpload(), size: 6 * MIB })
+    await beginUpload(front.stores, {
+      ...{ id: { ref: parseRef('b/a/v'), digest: DIGEST }, size: 6 * MIB, mode: 'multipart' },
+      description: described(),
+    })
     const refused = await on('put', 'b/a/v', file)
     expect(refused.exit).toBe(4)
     expect(refused.stderr).toContain(`the existing upload is open and has ${6 * MIB} bytes`)
@@ -128,6 +134,6 @@ describe('bucket put', () => {
     await begin()
     const piped = await bucket(['put', 'b/a/v', '-', '--json'], { url: front.url, stdin: BYTES })
     expect(JSON.parse(piped.stdout)).toMatchObject({ created: true, entry: { digest: DIGEST } })
-    expect(front.uploads.all.size).toBe(1)
+    expect(rows()).toHaveLength(1)
   })
 })

@@ -1,6 +1,6 @@
 import { build } from 'esbuild'
 import { describe, expect, it } from 'vitest'
-import { playFront } from '../client/played-front.ts'
+import { startFront } from '../../support/client-front.ts'
 import { bucket } from './command-line.ts'
 
 const COMMANDS = ['serve', 'put', 'get', 'show', 'list', 'digest']
@@ -39,7 +39,7 @@ describe('the command line', () => {
   })
 
   it('takes the address from the environment, and an option before it', async () => {
-    const front = await playFront()
+    const front = await startFront()
     front.put('b/a/v', Buffer.from('x'))
     expect((await bucket(['show', 'b/a/v'], { environment: { BUCKET_URL: front.url } })).exit).toBe(0)
     const url = ['--url', front.url]
@@ -50,7 +50,7 @@ describe('the command line', () => {
   })
 
   it('takes secrets from the environment alone, and says which one is missing', async () => {
-    const front = await playFront()
+    const front = await startFront()
     front.put('b/a/v', Buffer.from('x'))
     const bearer = { url: front.url, environment: { BUCKET_TOKEN: 'secret', BUCKET_AUTH: 'bearer' } }
     expect((await bucket(['show', 'b/a/v'], bearer)).exit).toBe(0)

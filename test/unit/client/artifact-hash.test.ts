@@ -6,7 +6,7 @@ import { createSha256 } from '../../../lib/client/node/sha256.ts'
 import { ArtifactHash, hashSource } from '../../../lib/client/transfer/artifact-hash.ts'
 import { bytesSource } from '../../../lib/client/transfer/source.ts'
 import { MIB, partSize } from '../../../lib/domain/limits.ts'
-import { someBytes } from './played-front.ts'
+import { someBytes } from '../../support/random-bytes.ts'
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 

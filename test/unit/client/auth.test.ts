@@ -4,14 +4,17 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { authForHost, authorizer } from '../../../lib/client/api/auth.ts'
 import { nodePlatform } from '../../../lib/client/node/platform.ts'
 import { BucketClient } from '../../../lib/client/node.ts'
-import { type PlayedFront, playFront, sendJson, sha256 } from './played-front.ts'
+import { type ClientFront, startFront } from '../../support/client-front.ts'
+import { type FaultLayer, faultLayer, withMembers } from '../../support/fault-layer.ts'
+import { sha256 } from '../../support/random-bytes.ts'
 
 const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret', sessionToken: 'session' }
-let front: PlayedFront
-let store: PlayedFront
+let front: ClientFront
+let store: FaultLayer
 beforeEach(async () => {
-  front = await playFront()
-  store = await playFront()
+  front = await startFront()
+  store = await faultLayer()
+  store.target = front.target
 })
 afterEach(async () => {
   await front.close()
@@ -19,15 +22,13 @@ afterEach(async () => {
 })
 
 const bytes = Buffer.from('the bytes')
-const AT = '/buckets/b/artifacts/a/versions/v'
+const at = (version: string) => `/v1/buckets/b/artifacts/a/versions/${version}`
 
-/** Lets the front say that the bytes are at `url`. */
+/** Lets the front say that the bytes are at `url`. The store there is another way to the same API. */
 function handOut(url: string, headers: Record<string, string> = {}): void {
-  front.misbehave = (asked, response) => {
+  front.misbehave = (asked) => {
     if (!asked.url?.includes('/download')) return false
-    const request = { method: 'GET', url, headers, expires_at: '2026-11-23T05:00:00.000Z' }
-    sendJson(response, 200, { ...request, digest: sha256(bytes), size: bytes.byteLength })
-    return true
+    return withMembers({ url, headers })
   }
 }
 
@@ -44,12 +45,10 @@ describe('authorization', () => {
     ] as const) {
       front.received.length = 0
       store.received.length = 0
-      store.put('b/a/v', bytes)
-      front.stored.clear()
       const bucket = new BucketClient({ url: front.url, auth })
-      await bucket.put('b/a/v', bytes)
-      handOut(`${store.url}${AT}`, { 'x-signed': 'yes' })
-      expect((await buffer(await bucket.get('b/a/v'))).equals(bytes)).toBe(true)
+      await bucket.put(`b/a/${auth.kind}`, bytes)
+      handOut(`${store.origin}${at(auth.kind)}`, { 'x-signed': 'yes' })
+      expect((await buffer(await bucket.get(`b/a/${auth.kind}`))).equals(bytes)).toBe(true)
       front.misbehave = undefined
       expect(front.received.length).toBe(2)
       for (const { headers } of front.received) expect(headers[header]).toMatch(value)
@@ -63,7 +62,6 @@ describe('authorization', () => {
   })
 
   it('is sent with a given API key, and neither goes to the store', async () => {
-    store.put('b/a/v', bytes)
     for (const [auth, authorization] of [
       [undefined, undefined],
       [{ kind: 'none' }, undefined],
@@ -76,11 +74,11 @@ describe('authorization', () => {
     ] as const) {
       front.received.length = 0
       store.received.length = 0
-      front.stored.clear()
       const bucket = new BucketClient({ url: front.url, auth, apiKey: 'k' })
-      await bucket.put('b/a/v', bytes)
-      handOut(`${store.url}${AT}`)
-      expect((await buffer(await bucket.get('b/a/v'))).equals(bytes)).toBe(true)
+      const version = auth?.kind ?? 'v'
+      await bucket.put(`b/a/${version}`, bytes)
+      handOut(`${store.origin}${at(version)}`)
+      expect((await buffer(await bucket.get(`b/a/${version}`))).equals(bytes)).toBe(true)
       front.misbehave = undefined
       expect(front.received.map(({ headers }) => headers['x-api-key'])).toEqual(['k', 'k'])
       for (const { headers } of front.received)
@@ -96,12 +94,11 @@ describe('authorization', () => {
 
   it('stays at home when an address looks like a path of the API and leads elsewhere', async () => {
     front.put('b/a/v', bytes)
-    store.put('b/a/v', bytes)
     const bucket = new BucketClient({ url: front.url, auth: { kind: 'bearer', token: 't' }, apiKey: 'k' })
     // The URL standard reads a backslash as a slash and drops tabs and line ends: all of these name the host of the store.
     for (const slashes of ['//', '/\\', '/\t/', '/\n\\']) {
       store.received.length = 0
-      handOut(`${slashes}${new URL(store.url).host}/v1${AT}`)
+      handOut(`${slashes}${new URL(store.origin).host}${at('v')}`)
       expect((await buffer(await bucket.get('b/a/v'))).equals(bytes)).toBe(true)
       expect(Object.keys(store.received[0]?.headers ?? {}).sort()).toEqual([
         'accept-encoding',
@@ -114,7 +111,7 @@ describe('authorization', () => {
   it('stays at home when an absolute address of the same host carries its own permission', async () => {
     front.put('b/a/v', bytes)
     const bucket = new BucketClient({ url: front.url, auth: { kind: 'bearer', token: 't' } })
-    handOut(`${front.url}${AT}`)
+    handOut(`${front.origin}${at('v')}`)
     expect((await buffer(await bucket.get('b/a/v'))).equals(bytes)).toBe(true)
     expect(Object.keys(front.received.at(-1)?.headers ?? {}).sort()).toEqual([
       'accept-encoding',

@@ -2,37 +2,30 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient, type VerifiedStream } from '../../../lib/client/node.ts'
 import { MIB } from '../../../lib/domain/limits.ts'
-import { type PlayedFront, playFront, sha256, someBytes } from './played-front.ts'
+import { type ClientFront, startFront } from '../../support/client-front.ts'
+import { someBytes } from '../../support/random-bytes.ts'
 
 const REF = 'prod-models/llama/v1'
 const bytes = someBytes(4 * MIB)
 /** Longer than the time limit of a test: a wait of this length is a hang. */
 const FOR_EVER = 600_000
 
-let front: PlayedFront
+let front: ClientFront
 let closed: Promise<unknown>[]
 
 beforeEach(async () => {
-  front = await playFront()
+  front = await startFront()
   front.put(REF, bytes)
   closed = []
 })
 afterEach(async () => await front.close())
 
-/** Answers with the first 2 MiB and then says nothing, or breaks; what comes after the first is not answered at all. */
+/** Forwards the first 2 MiB of a response and then says nothing, or breaks; later requests get no response at all. */
 function play(how: 'silence' | 'cut'): void {
-  front.misbehave = (request, response) => {
+  front.misbehave = (request) => {
     closed.push(new Promise((resolve) => request.socket.once('close', resolve)))
     if (front.received.length > 1) return true
-    response.writeHead(200, {
-      'content-length': bytes.byteLength,
-      'x-artifact-digest': sha256(bytes),
-      'x-artifact-size': bytes.byteLength,
-    })
-    response.write(bytes.subarray(0, 2 * MIB), () => {
-      if (how === 'cut') request.socket.destroySoon()
-    })
-    return true
+    return { after: { bytes: 2 * MIB, how: how === 'cut' ? 'cut' : 'stall' } }
   }
 }
 

@@ -1,14 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient } from '../../../lib/client/node.ts'
+import { type ClientFront, IMPATIENT, startFront } from '../../support/client-front.ts'
+import { sha256 } from '../../support/random-bytes.ts'
 import { bucket as cli } from '../cli/command-line.ts'
-import { IMPATIENT, type PlayedFront, playFront, sha256 } from './played-front.ts'
 
-let front: PlayedFront
+let front: ClientFront
 let bucket: BucketClient
 const bytes = Buffer.from('hello')
 const other = sha256(Buffer.from('other'))
 beforeEach(async () => {
-  front = await playFront()
+  front = await startFront()
   front.put('b/a/v', bytes)
   bucket = new BucketClient({ url: front.url, ...IMPATIENT })
 })

@@ -1,12 +1,13 @@
 import { build } from 'esbuild'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient } from '../../../lib/client/index.ts'
-import { type PlayedFront, playFront, sendProblem, someBytes } from './played-front.ts'
+import { type ClientFront, sendProblem, startFront } from '../../support/client-front.ts'
+import { someBytes } from '../../support/random-bytes.ts'
 
-let front: PlayedFront
+let front: ClientFront
 let bucket: BucketClient
 beforeEach(async () => {
-  front = await playFront()
+  front = await startFront()
   bucket = new BucketClient({ url: front.url, retry: { baseMs: 1, attempts: 2 }, timeouts: { idleMs: 500 } })
 })
 afterEach(async () => await front.close())
@@ -39,12 +40,12 @@ describe('the core, as a browser has it', () => {
   })
 
   it('sends a large Blob in parts, each a slice of it', async () => {
-    front.limits = { max_artifact_bytes: 64 * 1024 ** 2, max_inline_bytes: 1024 ** 2 }
-    front.uploads.mode = 'multipart'
+    Object.assign(front.stores, { maxArtifactBytes: 64 * 1024 ** 2, maxInlineBytes: 1024 ** 2 })
+    front.mode = 'multipart'
     const bytes = someBytes(17 * 1024 ** 2)
     expect((await bucket.put('b/a/large', new Blob([bytes]))).created).toBe(true)
-    expect(front.uploads.acknowledged.toSorted()).toEqual([1, 2])
-    expect(front.stored.get('b/a/large')?.bytes.equals(bytes)).toBe(true)
+    expect(front.acknowledged().toSorted()).toEqual([1, 2])
+    expect((await front.bytesOf('b/a/large'))?.equals(bytes)).toBe(true)
   })
 
   it('knows refusals, silence, and no answer', async () => {

@@ -20,14 +20,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient } from '../../../lib/client/node.ts'
-import { IMPATIENT, type PlayedFront, playFront, sendProblem } from './played-front.ts'
+import { type ClientFront, IMPATIENT, sendProblem, startFront } from '../../support/client-front.ts'
 
 const REF = 'b/a/v'
-let front: PlayedFront
+let front: ClientFront
 let bucket: BucketClient
 let folder: string
 beforeEach(async () => {
-  front = await playFront()
+  front = await startFront()
   front.put(REF, Buffer.from('new'))
   bucket = new BucketClient({ url: front.url, ...IMPATIENT })
   folder = await mkdtemp(join(tmpdir(), 'download-target-'))

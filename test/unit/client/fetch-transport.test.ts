@@ -4,12 +4,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DEFAULT_TIMEOUTS, type OutgoingRequest } from '../../../lib/client/api/transport.ts'
 import { fetchTransport } from '../../../lib/client/browser/fetch-transport.ts'
 import { bytesSource } from '../../../lib/client/transfer/source.ts'
-import { type PlayedFront, playFront } from './played-front.ts'
+import { type ClientFront, startFront } from '../../support/client-front.ts'
 
-let front: PlayedFront
+let front: ClientFront
 let given: AbortController
 beforeEach(async () => {
-  front = await playFront()
+  front = await startFront()
   given = new AbortController()
 })
 afterEach(async () => {
@@ -55,7 +55,7 @@ describe('the listener on the caller’s signal', () => {
     await front.close()
     await expect(send()).rejects.toMatchObject({ kind: 'unreachable' })
     expect(listeners()).toEqual([])
-    front = await playFront()
+    front = await startFront()
   })
 
   it('is gone when no answer comes in time', async () => {

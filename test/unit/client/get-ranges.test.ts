@@ -4,20 +4,21 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient, type Progress } from '../../../lib/client/node.ts'
 import { MIB } from '../../../lib/domain/limits.ts'
-import { type PlayedFront, playFront, sendBytes, sha256, someBytes } from './played-front.ts'
+import { type ClientFront, startFront } from '../../support/client-front.ts'
+import { sha256, someBytes } from '../../support/random-bytes.ts'
 
 const REF = 'prod-models/llama/v1'
 /** Three ranges, the last of them short. */
 const SIZE = 65 * MIB
 const bytes = someBytes(SIZE)
 
-let front: PlayedFront
+let front: ClientFront
 let bucket: BucketClient
 let folder: string
 let path: string
 
 beforeEach(async () => {
-  front = await playFront()
+  front = await startFront()
   front.put(REF, bytes)
   bucket = new BucketClient({ url: front.url, retry: { baseMs: 1 }, timeouts: { idleMs: 20_000 } })
   folder = await mkdtemp(join(tmpdir(), 'client-ranges-'))
@@ -52,18 +53,10 @@ describe('the download of a large artifact', { timeout: 120_000 }, () => {
 
   it('continues within a range where its connection broke', async () => {
     let isBroken = false
-    front.misbehave = (request, response) => {
+    front.misbehave = (request) => {
       if (isBroken || !request.headers.range?.startsWith(`bytes=${32 * MIB}-`)) return false
       isBroken = true
-      const from = 32 * MIB
-      response.writeHead(206, {
-        'content-length': 32 * MIB,
-        'content-range': `bytes ${from}-${64 * MIB - 1}/${SIZE}`,
-        'x-artifact-digest': sha256(bytes),
-        'x-artifact-size': SIZE,
-      })
-      response.write(bytes.subarray(from, from + 5 * MIB), () => request.socket.destroySoon())
-      return true
+      return { after: { bytes: 5 * MIB, how: 'cut' } }
     }
     await bucket.download(REF, path)
     expect(await isWhole()).toBe(true)
@@ -73,25 +66,12 @@ describe('the download of a large artifact', { timeout: 120_000 }, () => {
   })
 
   it('asks the target of the redirect for the ranges, and the API for each address', async () => {
-    const store = await playFront()
-    const kept = store.put(REF, bytes)
-    store.misbehave = (request, response) => {
-      sendBytes(request, response, kept)
-      return true
-    }
-    front.misbehave = (_, response) => {
-      response.writeHead(307, {
-        location: `${store.origin}/bytes?signature=x`,
-        'x-artifact-digest': sha256(bytes),
-        'x-artifact-size': SIZE,
-      })
-      response.end()
-      return true
-    }
-    await bucket.download(REF, path)
+    const redirecting = await startFront({ delivery: 'redirect' })
+    redirecting.put(REF, bytes)
+    await new BucketClient({ url: redirecting.url }).download(REF, path)
     expect(await isWhole()).toBe(true)
-    expect(store.received.flatMap(({ headers }) => headers.range ?? [])).toHaveLength(2)
-    await store.close()
+    expect(redirecting.store.received.flatMap(({ headers }) => headers.range ?? [])).toHaveLength(2)
+    await redirecting.close()
   })
 
   it('comes in one piece from a server that knows no ranges', async () => {
@@ -107,9 +87,9 @@ describe('the download of a large artifact', { timeout: 120_000 }, () => {
     for (const at of [0, 40 * MIB, SIZE - 1]) {
       const wrong = Buffer.from(bytes)
       wrong[at] = (wrong[at] ?? 0) ^ 1
-      const { entry } = front.put(REF, bytes)
-      front.stored.set(REF, { bytes: wrong, entry })
-      await expect(bucket.download(REF, path)).rejects.toMatchObject({
+      const ref = `b/wrong/${at}`
+      front.put(ref, bytes, { stored: wrong })
+      await expect(bucket.download(ref, path)).rejects.toMatchObject({
         code: 'digest_mismatch',
         details: { computedDigest: sha256(wrong) },
       })

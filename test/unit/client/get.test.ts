@@ -4,19 +4,19 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient } from '../../../lib/client/node.ts'
-import { type PlayedFront, playFront, sendBytes, sendProblem, sha256, someBytes } from './played-front.ts'
+import { type ClientFront, sendProblem, startFront } from '../../support/client-front.ts'
+import type { FaultLayer, Head } from '../../support/fault-layer.ts'
+import { sha256, someBytes } from '../../support/random-bytes.ts'
 
 const REF = 'prod-models/llama/v1'
 const SIZE = 5_000_000
-let front: PlayedFront
-let store: PlayedFront
+let front: ClientFront
 let bucket: BucketClient
 let folder: string
 let bytes: Buffer
 
 beforeEach(async () => {
-  front = await playFront()
-  store = await playFront()
+  front = await startFront()
   bucket = new BucketClient({ url: front.url, retry: { baseMs: 1 }, timeouts: { idleMs: 500 } })
   folder = await mkdtemp(join(tmpdir(), 'client-get-'))
   bytes = someBytes(SIZE)
@@ -24,34 +24,20 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   await front.close()
-  await store.close()
   await rm(folder, { recursive: true })
 })
 
-const gets = (of = front) => of.received.filter(({ method }) => method === 'GET')
-const stored = () => {
-  const found = front.stored.get(REF)
-  if (!found) throw new Error('not stored')
-  return found
-}
+const gets = (of: FaultLayer = front) => of.received.filter(({ method }) => method === 'GET')
 
-/** Answers the next requests for the bytes with the first `count` of them and then breaks, in one of two ways. */
+/** Breaks the next responses after the first `count` bytes, in one of two ways. */
 function breakAfter(count: number, times: number, how: 'cut' | 'stall'): void {
   let left = times
-  front.misbehave = (request, response) => {
-    if (left-- <= 0) return false
-    const from = Number(/\d+/.exec(request.headers.range ?? '')?.[0] ?? 0)
-    response.writeHead(from > 0 ? 206 : 200, {
-      'content-length': SIZE - from,
-      'x-artifact-digest': sha256(bytes),
-      'x-artifact-size': SIZE,
-      ...(from > 0 && { 'content-range': `bytes ${from}-${SIZE - 1}/${SIZE}` }),
-    })
-    response.write(bytes.subarray(from, from + count), () => {
-      if (how === 'cut') request.socket.destroySoon()
-    })
-    return true
-  }
+  front.misbehave = () => left-- > 0 && { after: { bytes: count, how } }
+}
+
+/** As a proxy may forward a response; the last chunk gets lost when the connection breaks. */
+const inChunks = ({ headers }: Head) => {
+  delete headers['content-length']
 }
 
 describe('get', () => {
@@ -62,8 +48,8 @@ describe('get', () => {
   })
 
   it('gives zero bytes', async () => {
-    front.put(REF, Buffer.alloc(0))
-    expect((await buffer(await bucket.get(REF))).byteLength).toBe(0)
+    front.put('b/a/empty', Buffer.alloc(0))
+    expect((await buffer(await bucket.get('b/a/empty'))).byteLength).toBe(0)
   })
 
   it('refuses before the first byte when another digest is stored', async () => {
@@ -78,13 +64,13 @@ describe('get', () => {
   it('never gives the end of wrong bytes, and none of a small wrong artifact', async () => {
     for (const size of [1000, SIZE]) {
       const right = someBytes(size)
-      const { entry } = front.put(REF, right)
       const wrong = Buffer.from(right)
       wrong[size - 1] = (wrong[size - 1] ?? 0) ^ 1
-      front.stored.set(REF, { bytes: wrong, entry })
+      const ref = `b/wrong/${size}`
+      front.put(ref, right, { stored: wrong })
       let received = 0
       const reading = async () => {
-        for await (const chunk of await bucket.get(REF)) received += chunk.byteLength
+        for await (const chunk of await bucket.get(ref)) received += chunk.byteLength
       }
       await expect(reading()).rejects.toMatchObject({
         code: 'digest_mismatch',
@@ -118,47 +104,29 @@ describe('get', () => {
 
   it('is whole when the connection breaks after the last byte, before the end is said', async () => {
     for (const size of [0, 1000, SIZE]) {
-      bytes = someBytes(size)
-      front.put(REF, bytes)
+      const all = someBytes(size)
+      const ref = `b/whole/${size}`
+      front.put(ref, all)
       front.received.length = 0
-      // In chunks, as a proxy may give it, which loses the last one.
-      front.misbehave = (request, response) => {
-        response.writeHead(200, { 'x-artifact-digest': sha256(bytes), 'x-artifact-size': size })
-        response.flushHeaders()
-        if (size === 0) request.socket.destroySoon()
-        else response.write(bytes, () => request.socket.destroySoon())
-        return true
-      }
-      expect((await buffer(await bucket.get(REF))).equals(bytes)).toBe(true)
+      front.misbehave = () => ({ head: inChunks, after: { bytes: size, how: 'cut' } })
+      expect((await buffer(await bucket.get(ref))).equals(all)).toBe(true)
       expect(gets()).toHaveLength(1)
     }
   })
 
   it('is not whole because as many bytes came: the digest decides, however the connection ended', async () => {
-    front.misbehave = (request, response) => {
-      response.writeHead(200, { 'x-artifact-digest': sha256(bytes), 'x-artifact-size': SIZE })
-      response.write(someBytes(SIZE), () => request.socket.destroySoon())
-      return true
-    }
-    await expect(bucket.get(REF).then(buffer)).rejects.toMatchObject({ code: 'digest_mismatch' })
+    front.put('b/a/wrong', bytes, { stored: someBytes(SIZE) })
+    front.misbehave = () => ({ head: inChunks, after: { bytes: SIZE, how: 'cut' } })
+    await expect(bucket.get('b/a/wrong').then(buffer)).rejects.toMatchObject({ code: 'digest_mismatch' })
   })
 
   it('skips the bytes that it has when a server sends the whole again', async () => {
     let first = true
-    front.misbehave = (request, response) => {
-      if (first) {
-        first = false
-        response.writeHead(200, {
-          'content-length': SIZE,
-          'x-artifact-digest': sha256(bytes),
-          'x-artifact-size': SIZE,
-        })
-        response.write(bytes.subarray(0, 1_500_000), () => request.socket.destroySoon())
-        return true
-      }
+    front.misbehave = (request) => {
       delete request.headers.range
-      sendBytes(request, response, stored())
-      return true
+      if (!first) return false
+      first = false
+      return { after: { bytes: 1_500_000, how: 'cut' } }
     }
     expect((await buffer(await bucket.get(REF))).equals(bytes)).toBe(true)
   })
@@ -187,19 +155,19 @@ describe('get', () => {
       closed = new Promise((resolve) => request.socket.once('close', resolve))
       return false
     }
-    front.put(REF, someBytes(50_000_000))
-    await (await bucket.get(REF)).cancel()
+    front.put('b/a/large', someBytes(50_000_000))
+    await (await bucket.get('b/a/large')).cancel()
     await closed
   })
 })
 
 describe('bytes that are named', () => {
   const named = (name: string) => {
-    front.misbehave = (request, response) => {
-      response.setHeader('content-disposition', `attachment; filename="${name}"`)
-      sendBytes(request, response, stored())
-      return true
-    }
+    front.misbehave = () => ({
+      head: ({ headers }) => {
+        headers['content-disposition'] = `attachment; filename="${name}"`
+      },
+    })
   }
 
   it('as what was asked for are taken', async () => {
@@ -218,32 +186,22 @@ describe('bytes that are named', () => {
 })
 
 describe('a redirect', () => {
-  const redirect = () => {
-    store.put(REF, bytes)
-    front.misbehave = (_, response) => {
-      response.writeHead(307, {
-        location: `${store.url}/buckets/prod-models/artifacts/llama/versions/v1?X-Amz-Signature=s`,
-        'x-artifact-digest': sha256(bytes),
-        'x-artifact-size': SIZE,
-        'content-length': 0,
-      })
-      response.end()
-      return true
-    }
-  }
+  beforeEach(async () => {
+    await front.close()
+    front = await startFront({ delivery: 'redirect' })
+    front.put(REF, bytes)
+    bucket = new BucketClient({ url: front.url, retry: { baseMs: 1 }, timeouts: { idleMs: 500 } })
+  })
 
   it('is followed with none of the client’s own headers, and Range when it goes on', async () => {
-    redirect()
     let first = true
-    store.misbehave = (request, response) => {
+    front.store.misbehave = () => {
       if (!first) return false
       first = false
-      response.writeHead(200, { 'content-length': SIZE })
-      response.write(bytes.subarray(0, 2_000_000), () => request.socket.destroySoon())
-      return true
+      return { after: { bytes: 2_000_000, how: 'cut' } }
     }
     expect((await buffer(await bucket.get(REF))).equals(bytes)).toBe(true)
-    const [whole, rest] = gets(store)
+    const [whole, rest] = gets(front.store)
     expect(Object.keys(whole?.headers ?? {}).sort()).toEqual(['accept-encoding', 'connection', 'host'])
     expect(Object.keys(rest?.headers ?? {}).sort()).toEqual([
       'accept-encoding',
@@ -254,9 +212,8 @@ describe('a redirect', () => {
   })
 
   it('is requested again when its target has expired', async () => {
-    redirect()
     let expired = 1
-    store.misbehave = (_, response) => {
+    front.store.misbehave = (_, response) => {
       if (expired-- <= 0) return false
       response.writeHead(403).end()
       return true
@@ -289,9 +246,8 @@ describe('download', () => {
   it('leaves no partial file of wrong bytes, none without bytes, and an old file as it was', async () => {
     const path = join(folder, 'model')
     await writeFile(path, 'old')
-    const { entry } = stored()
-    front.stored.set(REF, { bytes: someBytes(SIZE), entry })
-    await expect(bucket.download(REF, path, { force: true })).rejects.toMatchObject({
+    front.put('b/a/wrong', bytes, { stored: someBytes(SIZE) })
+    await expect(bucket.download('b/a/wrong', path, { force: true })).rejects.toMatchObject({
       code: 'digest_mismatch',
     })
     breakAfter(10, 1000, 'cut')

@@ -12,13 +12,13 @@ import { authForHost } from '../../../lib/client/api/auth.ts'
 import { proxyFor } from '../../../lib/client/node/proxy.ts'
 import { BucketClient, type ClientEvent } from '../../../lib/client/node.ts'
 import { Semaphore } from '../../../lib/flow/semaphore.ts'
-import { IMPATIENT, type PlayedFront, playFront, sendProblem } from './played-front.ts'
+import { type ClientFront, IMPATIENT, sendProblem, startFront } from '../../support/client-front.ts'
 
 const REF = 'b/a/v'
 const closing: (() => unknown)[] = []
-let front: PlayedFront
+let front: ClientFront
 beforeEach(async () => {
-  front = await playFront()
+  front = await startFront()
   front.put(REF, Buffer.from('hello'))
 })
 afterEach(async () => {
@@ -67,7 +67,7 @@ async function forwardProxy(port: number) {
   return { port: await listen(server), asked, credentials }
 }
 
-/** A TLS server for `name` with a certificate of its own, in front of the played one. */
+/** A TLS server for `name` with a certificate of its own, in front of the API. */
 async function tlsFront(name: string) {
   const folder = mkdtempSync(join(tmpdir(), 'network-'))
   closing.push(() => rmSync(folder, { recursive: true }))

@@ -1,7 +1,7 @@
 /** What the client refuses before it asks anybody: an address and secrets that it could not send as they are. */
 import { describe, expect, it } from 'vitest'
 import { BucketClient } from '../../../lib/client/node.ts'
-import { playFront } from './played-front.ts'
+import { startFront } from '../../support/client-front.ts'
 
 const LOCAL = 'http://127.0.0.1:9470/v1'
 
@@ -56,7 +56,7 @@ describe('an address', () => {
   })
 
   it('may have its scheme in capitals', async () => {
-    const front = await playFront()
+    const front = await startFront()
     front.put('b/a/v', Buffer.from('x'))
     const bucket = new BucketClient({ url: front.url.replace('http', 'HTTP') })
     expect((await bucket.entry('b/a/v')).size).toBe(1)

@@ -1,28 +1,21 @@
 import { createReadStream } from 'node:fs'
 import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient, type Progress } from '../../../lib/client/node.ts'
-import {
-  type PlayedFront,
-  playFront,
-  readAll,
-  sendJson,
-  sendProblem,
-  sha256,
-  someBytes,
-} from './played-front.ts'
+import { type ClientFront, sendProblem, startFront } from '../../support/client-front.ts'
+import { withMembers } from '../../support/fault-layer.ts'
+import { sha256, someBytes } from '../../support/random-bytes.ts'
 
 const REF = 'prod-models/llama:8b/v1+a'
-let front: PlayedFront
+let front: ClientFront
 let bucket: BucketClient
 let folder: string
 
 beforeEach(async () => {
-  front = await playFront()
+  front = await startFront()
   bucket = new BucketClient({ url: front.url, retry: { baseMs: 1 }, timeouts: { idleMs: 2_000 } })
   folder = await mkdtemp(join(tmpdir(), 'client-put-'))
 })
@@ -64,7 +57,7 @@ describe('put', () => {
         provenanceSource: 'run-47',
         contentType: 'application/x-model',
       })
-      expect(front.stored.get(`b/a/${version}`)?.bytes.equals(bytes)).toBe(true)
+      expect((await front.bytesOf(`b/a/${version}`))?.equals(bytes)).toBe(true)
     }
   })
 
@@ -84,7 +77,7 @@ describe('put', () => {
   })
 
   it('refuses other bytes with the stored entry, large or small', async () => {
-    const { entry } = front.put(REF, Buffer.from('first'))
+    const entry = front.put(REF, Buffer.from('first'))
     for (const bytes of [Buffer.from('other'), someBytes(3_000_000)])
       await expect(bucket.put(REF, bytes)).rejects.toMatchObject({
         code: 'version_exists',
@@ -98,18 +91,12 @@ describe('put', () => {
     ['a malformed identifier', { version: '../v' }],
   ])('does not believe an entry with %s', async (_, members) => {
     const bytes = someBytes(10)
-    const entry = { ...front.put(REF, bytes).entry, ...members }
-    const answers = [
-      (response: ServerResponse) => sendJson(response, 201, entry),
-      (response: ServerResponse) =>
-        void sendProblem(response, 'version_exists', { conflict: 'identical', stored: entry }),
-    ]
-    for (const answer of answers) {
-      front.misbehave = async (request, response) => {
-        await readAll(request)
-        answer(response)
-        return true
-      }
+    // The first put is created, the second one finds the version.
+    for (const damage of [
+      withMembers(members),
+      withMembers(({ stored }) => ({ stored: { ...(stored as object), ...members } })),
+    ]) {
+      front.misbehave = () => damage
       await expect(bucket.put(REF, bytes)).rejects.toMatchObject({ kind: 'unexpected_response' })
     }
   })
@@ -128,7 +115,7 @@ describe('put', () => {
       return failure === 'busy' && sendProblem(response, 'unavailable', {}, { 'retry-after': '0' })
     }
     expect((await bucket.put(REF, bytes)).created).toBe(true)
-    expect(front.stored.get(REF)?.bytes.equals(bytes)).toBe(true)
+    expect((await front.bytesOf(REF))?.equals(bytes)).toBe(true)
   })
 
   it('does not repeat a refusal, and keeps its code, members and request id', async () => {
@@ -142,7 +129,7 @@ describe('put', () => {
   })
 
   it('says at once, before a byte is read, what can be known before', async () => {
-    front.limits = { max_artifact_bytes: 6_000_000, max_inline_bytes: 5_000_000 }
+    Object.assign(front.stores, { maxArtifactBytes: 6_000_000, maxInlineBytes: 5_000_000 })
     await expect(bucket.put(REF, someBytes(6_000_001))).rejects.toMatchObject({
       code: 'artifact_too_large',
       details: { size: 6_000_001, maxArtifactBytes: 6_000_000 },
@@ -163,7 +150,7 @@ describe('put', () => {
     }
     await expect(bucket.put(REF, path, { onProgress })).rejects.toMatchObject({ name: 'SourceChangedError' })
     await grown
-    expect(front.stored.size).toBe(0)
+    expect(front.entries()).toEqual([])
   })
 
   it('reports its phases in order, and ends with the last byte', async () => {

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { BucketClient } from '../../../lib/client/node.ts'
+import { ENCODERS } from '../../../lib/protocol/encode.ts'
 import { ERROR_STATUS } from '../../../lib/protocol/errors.ts'
-import { serviceDocument } from './played-front.ts'
 
 /** Plays single sentences of HTTP on a bare socket: what no server library would do. */
 let server: Server
@@ -36,7 +36,10 @@ function refusal(code: 'insufficient_storage' | 'forbidden'): string {
 }
 const NOT_FOUND = `HTTP/1.1 404 No\r\nContent-Length: 28\r\n\r\n{"code":"version_not_found"}`
 const SERVICE_JSON = JSON.stringify(
-  serviceDocument({ max_artifact_bytes: 99_999_999, max_inline_bytes: 99_999_999 }),
+  ENCODERS.Service(
+    { maxArtifactBytes: 99_999_999, maxInlineBytes: 99_999_999 },
+    { requestId: 'r-1', origin: 'http://bucket.test' },
+  ),
 )
 const SERVICE = `HTTP/1.1 200 OK\r\nContent-Length: ${SERVICE_JSON.length}\r\n\r\n${SERVICE_JSON}`
 const BIG = new Uint8Array(30_000_000)

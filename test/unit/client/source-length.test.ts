@@ -3,13 +3,13 @@ import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient as BrowserClient } from '../../../lib/client/index.ts'
 import { BucketClient, type Source } from '../../../lib/client/node.ts'
-import { IMPATIENT, type PlayedFront, playFront } from './played-front.ts'
+import { type ClientFront, IMPATIENT, startFront } from '../../support/client-front.ts'
 
 const REF = 'b/a/v'
 const PROMISED = Buffer.alloc(10, 'B')
-let front: PlayedFront
+let front: ClientFront
 beforeEach(async () => {
-  front = await playFront()
+  front = await startFront()
 })
 afterEach(async () => await front.close())
 
@@ -46,7 +46,7 @@ describe.each([
       name: 'SourceChangedError',
     })
     expect(performance.now() - began).toBeLessThan(IMPATIENT.timeouts.idleMs)
-    expect(front.stored.size).toBe(0)
+    expect(front.entries()).toEqual([])
     expect(front.received.filter(({ method }) => method !== 'PUT')).toEqual([])
     expect(front.received.length).toBeLessThanOrEqual(1)
   })
@@ -62,7 +62,7 @@ describe.each([
   it('may give its bytes in any pieces, empty ones too', async () => {
     const pieces = [new Uint8Array(0), PROMISED.subarray(0, 3), PROMISED.subarray(3), new Uint8Array(0)]
     expect((await create().put(REF, source(10, pieces))).created).toBe(true)
-    expect(front.stored.get(REF)?.bytes.equals(PROMISED)).toBe(true)
+    expect((await front.bytesOf(REF))?.equals(PROMISED)).toBe(true)
   })
 })
 

@@ -1,36 +1,33 @@
 /** The end of a put, after the last byte was sent (docs/http-api.md, section 7.3). */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient } from '../../../lib/client/node.ts'
+import { BucketError } from '../../../lib/domain/errors.ts'
 import { MIB } from '../../../lib/domain/limits.ts'
-import {
-  IMPATIENT,
-  type PlayedFront,
-  playFront,
-  sendJson,
-  sendProblem,
-  sha256,
-  someBytes,
-} from './played-front.ts'
-import type { PlayedUploads } from './played-uploads.ts'
+import { parseRef } from '../../../lib/domain/refs.ts'
+import { beginUpload } from '../../../lib/repository/upload-begin.ts'
+import { failed } from '../../../lib/repository/upload-record.ts'
+import { type ClientFront, IMPATIENT, sendProblem, startFront } from '../../support/client-front.ts'
+import { described } from '../../support/described.ts'
+import { withMembers } from '../../support/fault-layer.ts'
+import { sha256, someBytes } from '../../support/random-bytes.ts'
 
 const REF = 'prod-models/llama/v1'
 /** One part. */
 const bytes = someBytes(5 * MIB)
 
-let front: PlayedFront
-let played: PlayedUploads
+let front: ClientFront
 let bucket: BucketClient
 let folder: string
 let path: string
 
 beforeEach(async () => {
-  front = await playFront()
-  front.limits = { max_artifact_bytes: 64 * MIB, max_inline_bytes: MIB }
-  played = front.uploads
-  played.mode = 'multipart'
+  front = await startFront()
+  Object.assign(front.stores, { maxArtifactBytes: 64 * MIB, maxInlineBytes: MIB })
+  front.mode = 'multipart'
   bucket = new BucketClient({ url: front.url, ...IMPATIENT })
   folder = await mkdtemp(join(tmpdir(), 'client-upload-end-'))
   path = join(folder, 'model')
@@ -41,23 +38,26 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-const isStored = () => front.stored.get(REF)?.bytes.equals(bytes)
+const commits = () => front.received.filter(({ url }) => url.endsWith('/commit')).length
+/** Whether a request asks how far an upload is. */
+const isLook = ({ method, url }: IncomingMessage) => method === 'GET' && url?.includes('/uploads/') === true
+const isStored = async () => (await front.bytesOf(REF))?.equals(bytes)
 
 describe('the end of an upload', () => {
   it('is a success that created nothing when a rival stored the same bytes meanwhile', async () => {
-    played.misbehave = (number) => {
-      if (number === 1) front.put(REF, bytes)
+    front.store.misbehave = () => {
+      front.put(REF, bytes)
       return false
     }
     expect(await bucket.put(REF, path)).toMatchObject({ created: false, entry: { digest: sha256(bytes) } })
-    played.acknowledged.length = 0
+    front.store.received.length = 0
     expect(await bucket.put(REF, path)).toMatchObject({ created: false })
-    expect(played.acknowledged).toEqual([])
+    expect(front.store.received).toEqual([])
   })
 
   it('is version_exists when a rival stored other bytes meanwhile', async () => {
-    played.misbehave = (number) => {
-      if (number === 1) front.put(REF, Buffer.from('other'))
+    front.store.misbehave = () => {
+      front.put(REF, Buffer.from('other'))
       return false
     }
     await expect(bucket.put(REF, path)).rejects.toMatchObject({
@@ -67,72 +67,66 @@ describe('the end of an upload', () => {
   })
 
   it('is created, also when the answer to the commit was lost', async () => {
-    played.mode = 'single'
+    front.mode = 'single'
     let isLost = false
     front.misbehave = (request) => {
       if (isLost || !request.url?.endsWith('/commit')) return false
       isLost = true
-      played.finish(played.latest)
-      request.socket.destroy()
-      return true
+      return { after: { bytes: 0, how: 'cut' } }
     }
     expect((await bucket.put(REF, path)).created).toBe(true)
   })
 
   it('is not believed when the entry is that of other bytes, from a commit or from the upload', async () => {
-    const [bucket_id, artifact_id, version] = REF.split('/')
-    const named = { bucket_id, artifact_id, version }
-    const entry = { ...front.put('b/a/v', bytes).entry, ...named, digest: sha256(Buffer.from('other')) }
-    front.misbehave = (request, response) => {
-      if (!request.url?.endsWith('/commit')) return false
-      sendJson(response, 201, entry)
-      return true
-    }
+    const digest = sha256(Buffer.from('other'))
+    front.mode = 'single'
+    front.misbehave = (request) => (request.url?.endsWith('/commit') ? withMembers({ digest }) : false)
     await expect(bucket.put(REF, path)).rejects.toMatchObject({ kind: 'unexpected_response' })
-    front.misbehave = (request, response) => {
-      if (request.method !== 'GET' || !request.url?.includes('/uploads/')) return false
-      const { digest, size, mode } = played.latest
-      sendJson(response, 200, { ...named, digest, size, mode, state: 'committed', expires_at: 'x', entry })
-      return true
-    }
-    await expect(bucket.put(REF, path)).rejects.toMatchObject({ kind: 'unexpected_response' })
+    front.mode = 'multipart'
+    front.misbehave = (request) =>
+      isLook(request) && withMembers(({ entry }) => (entry ? { entry: { ...entry, digest } } : {}))
+    await expect(bucket.put('b/a/looked-at', path)).rejects.toMatchObject({ kind: 'unexpected_response' })
   })
 
   it('asks for a verification again that does not advance', async () => {
-    played.verifies = false
+    front.verifies = false
     const putting = bucket.put(REF, path)
-    await expect.poll(() => played.commits).toBeGreaterThan(2)
-    played.verifies = true
+    await expect.poll(commits).toBeGreaterThan(2)
+    front.verifies = true
     expect((await putting).created).toBe(true)
   })
 
   it('gives a verification up that never advances, and says so', async () => {
-    played.verifies = false
+    front.verifies = false
     await expect(bucket.put(REF, path)).rejects.toMatchObject({
       code: 'unavailable',
       message: expect.stringContaining('does not advance'),
     })
-    expect(played.commits).toBeGreaterThan(10)
+    expect(commits()).toBeGreaterThan(10)
   })
 
-  const failWith = (problem: Record<string, unknown>, times: number) => {
+  const unavailable = BucketError.unavailable('it is unavailable')
+  const mismatch = new BucketError('digest_mismatch', 'it is digest_mismatch', {
+    declaredDigest: sha256(bytes),
+  })
+
+  /** Lets the verification fail before the client looks at it, the next `times`. */
+  const failWith = (error: typeof unavailable | typeof mismatch, times: number) => {
     let left = times
-    front.misbehave = (request) => {
-      if (request.method !== 'GET' || !request.url?.includes('/uploads/')) return false
-      if (left-- > 0) Object.assign(played.latest, { state: 'failed', problem })
+    front.verifies = false
+    front.misbehave = async (request) => {
+      if (!isLook(request)) return false
+      if (left-- > 0) await front.changeUpload((row) => failed(row, error))
+      else front.verifies = true
       return false
     }
   }
-  const problem = (code: string) => ({
-    ...{ type: `/v1/problems/${code}`, title: code, status: 400, retryable: false, request_id: 'r-1' },
-    ...{ code, detail: `it is ${code}`, next: 'do it' },
-  })
 
   it('restarts when the stores failed the verification, a bounded number of times', async () => {
-    failWith(problem('unavailable'), 1)
+    failWith(unavailable, 1)
     expect((await bucket.put(REF, path)).created).toBe(true)
-    expect(isStored()).toBe(true)
-    failWith(problem('unavailable'), 100)
+    expect(await isStored()).toBe(true)
+    failWith(unavailable, 100)
     await expect(bucket.put('b/a/never', path)).rejects.toMatchObject({
       code: 'unavailable',
       message: 'it is unavailable',
@@ -140,33 +134,37 @@ describe('the end of an upload', () => {
   })
 
   /** Lets the upload fail before the commit is answered, so that the commit meets what failed (the next `times`). */
-  const failBeforeCommit = (told: Record<string, unknown>, times: number) => {
+  const failBeforeCommit = (error: typeof unavailable | typeof mismatch, times: number) => {
     let left = times
-    front.misbehave = (request) => {
+    front.misbehave = async (request) => {
       if (request.url?.endsWith('/commit') && left-- > 0)
-        Object.assign(played.latest, { state: 'failed', problem: told })
+        await front.changeUpload((row) => failed(row, error))
       return false
     }
   }
 
   it('restarts when the commit meets an upload that the stores failed, a bounded number of times', async () => {
-    failBeforeCommit(problem('unavailable'), 1)
+    failBeforeCommit(unavailable, 1)
     expect((await bucket.put(REF, path)).created).toBe(true)
-    expect(isStored()).toBe(true)
+    expect(await isStored()).toBe(true)
     // Asking what is failed to be committed again and again would change nothing.
-    expect(played.commits).toBe(2)
-    failBeforeCommit(problem('unavailable'), 100)
+    expect(commits()).toBe(2)
+    failBeforeCommit(unavailable, 100)
     await expect(bucket.put('b/a/never', path)).rejects.toMatchObject({
       code: 'unavailable',
       message: 'it is unavailable',
     })
-    expect(played.commits).toBe(2 + IMPATIENT.retry.attempts)
+    expect(commits()).toBe(2 + IMPATIENT.retry.attempts)
   })
 
   it('is the problem of an upload that failed for good, also where the commit is told less', async () => {
-    failBeforeCommit(problem('digest_mismatch'), 1)
+    front.misbehave = async (request, response) => {
+      if (!request.url?.endsWith('/commit')) return false
+      await front.changeUpload((row) => failed(row, mismatch))
+      return sendProblem(response, 'unavailable', {}, { 'retry-after': '0' })
+    }
     await expect(bucket.put(REF, path)).rejects.toMatchObject({ message: 'it is digest_mismatch' })
-    expect(played.commits).toBe(1)
+    expect(commits()).toBe(1)
   })
 
   it('asks for the commit again, and for nothing else, while the service is unavailable', async () => {
@@ -177,12 +175,17 @@ describe('the end of an upload', () => {
       busy-- > 0 &&
       sendProblem(response, 'unavailable', {}, { 'retry-after': '0' })
     expect((await bucket.put(REF, path)).created).toBe(true)
-    expect(played.acknowledged).toEqual([1])
+    expect(front.acknowledged()).toEqual([1])
     expect(front.received.filter(({ url }) => url.endsWith('/parts'))).toHaveLength(1)
   })
 
   it('is the problem of an upload that failed for good', async () => {
-    failWith({ ...problem('digest_mismatch'), declared_digest: sha256(bytes) }, 1)
+    front.verifies = false
+    front.misbehave = async (request) => {
+      if (!isLook(request)) return false
+      await front.changeUpload((row) => failed(row, mismatch))
+      return withMembers(({ problem }) => ({ problem: { ...(problem as object), next: 'do it' } }))
+    }
     await expect(bucket.put(REF, path)).rejects.toMatchObject({
       code: 'digest_mismatch',
       message: 'it is digest_mismatch',
@@ -193,33 +196,36 @@ describe('the end of an upload', () => {
 
   it('sends what is missing when the commit finds that something is', async () => {
     let isDropped = false
-    front.misbehave = (request) => {
+    front.misbehave = async (request) => {
       if (isDropped || !request.url?.endsWith('/commit')) return false
       isDropped = true
-      played.latest.received.delete(1)
+      const { id, attempt, size, stagingId } = front.upload()
+      await front.stores.staging.drop({ id, attempt, size, stagingId: String(stagingId) })
+      await front.stores.staging.begin(id, attempt, size)
       return false
     }
     expect((await bucket.put(REF, path)).created).toBe(true)
-    expect(played.acknowledged).toEqual([1, 1])
+    expect(front.acknowledged()).toEqual([1, 1])
   })
 
   it('restarts when the upload was aborted meanwhile', async () => {
     let isGivenUp = false
-    front.misbehave = (request) => {
+    front.misbehave = async (request) => {
       if (isGivenUp || !request.url?.endsWith('/commit')) return false
       isGivenUp = true
-      played.all.clear()
+      await front.stores.uploads.remove(front.upload())
       return false
     }
     expect((await bucket.put(REF, path)).created).toBe(true)
-    expect(isStored()).toBe(true)
+    expect(await isStored()).toBe(true)
   })
 
   it('is upload_conflict when the upload that is there has another size', async () => {
-    await bucket.put(REF, path)
-    front.stored.clear()
-    const upload = played.latest
-    played.all.set(`${REF}@${upload.digest}`, { ...upload, state: 'open', size: bytes.byteLength - 1 })
+    const id = { ref: parseRef(REF), digest: sha256(bytes) }
+    await beginUpload(front.stores, {
+      ...{ id, size: bytes.byteLength - 1, mode: 'multipart' },
+      description: described(),
+    })
     await expect(bucket.put(REF, path)).rejects.toMatchObject({
       code: 'upload_conflict',
       details: { upload: { size: bytes.byteLength - 1, state: 'open' } },

@@ -5,15 +5,16 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient, type Progress } from '../../../lib/client/node.ts'
 import { MIB } from '../../../lib/domain/limits.ts'
-import { IMPATIENT, type PlayedFront, playFront, sendProblem, sha256, someBytes } from './played-front.ts'
-import type { PlayedUploads } from './played-uploads.ts'
+import { presignParts } from '../../../lib/repository/presign-parts.ts'
+import { changed } from '../../../lib/repository/upload-record.ts'
+import { type ClientFront, IMPATIENT, partOf, sendProblem, startFront } from '../../support/client-front.ts'
+import { sha256, sha256Hex, someBytes } from '../../support/random-bytes.ts'
 
 const REF = 'prod-models/llama/v1'
 /** Three parts, the last of them short. */
 const SIZE = 33 * MIB
 
-let front: PlayedFront
-let played: PlayedUploads
+let front: ClientFront
 let bucket: BucketClient
 let folder: string
 let path: string
@@ -22,10 +23,9 @@ const bytes = someBytes(SIZE)
 const client = (url = front.url) => new BucketClient({ url, ...IMPATIENT })
 
 beforeEach(async () => {
-  front = await playFront()
-  front.limits = { max_artifact_bytes: 64 * MIB, max_inline_bytes: MIB }
-  played = front.uploads
-  played.mode = 'multipart'
+  front = await startFront()
+  Object.assign(front.stores, { maxArtifactBytes: 64 * MIB, maxInlineBytes: MIB })
+  front.mode = 'multipart'
   bucket = client()
   folder = await mkdtemp(join(tmpdir(), 'client-upload-'))
   path = join(folder, 'model')
@@ -36,7 +36,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-const isStored = () => front.stored.get(REF)?.bytes.equals(bytes)
+const isStored = async () => (await front.bytesOf(REF))?.equals(bytes)
 const answer = (response: ServerResponse, status: number): true => {
   response.writeHead(status).end()
   return true
@@ -50,42 +50,51 @@ const cut = (request: IncomingMessage, response: ServerResponse): true => {
 /** Misbehaves the first time that each part of `numbers` comes. */
 function once(numbers: number[], misbehave: (request: IncomingMessage, response: ServerResponse) => true) {
   const left = new Set(numbers)
-  played.misbehave = (number, request, response) => left.delete(number) && misbehave(request, response)
+  front.store.misbehave = (request, response) =>
+    left.delete(partOf(request.url)) && misbehave(request, response)
 }
 
 /** Puts, and ends in the middle: all parts but the second have arrived. */
 async function breakOff() {
-  played.misbehave = async (number, _, response) => {
-    if (number !== 2) return false
-    await expect.poll(() => played.acknowledged.length).toBe(2)
+  front.store.misbehave = async ({ url }, response) => {
+    if (partOf(url) !== 2) return false
+    await expect.poll(() => front.acknowledged().length).toBe(2)
     return answer(response, 401)
   }
   await expect(bucket.put(REF, path)).rejects.toMatchObject({ name: 'NetworkError' })
-  played.misbehave = undefined
+  front.store.misbehave = undefined
 }
 
 describe('put of what does not fit inline', { timeout: 30_000 }, () => {
   it('goes in parts, at once, each with its own digest, and is committed when the whole is verified', async () => {
     const told: Progress[] = []
+    // The verification is half done when the client asks for the first time.
+    front.verifies = false
+    front.misbehave = async ({ method, url }) => {
+      if (method !== 'GET' || !url?.includes('/uploads/') || front.verifies) return false
+      await front.changeUpload((row) => changed(row, { verifiedBytes: SIZE / 2 }))
+      front.verifies = true
+      return false
+    }
     const result = await bucket.put(REF, path, { onProgress: (progress) => told.push(progress) })
     expect(result).toMatchObject({ created: true, entry: { digest: sha256(bytes), size: SIZE } })
-    expect(isStored()).toBe(true)
-    expect(played.acknowledged.toSorted()).toEqual([1, 2, 3])
+    expect(await isStored()).toBe(true)
+    expect(front.acknowledged().toSorted()).toEqual([1, 2, 3])
     expect([...new Set(told.map(({ phase }) => phase))]).toEqual([
       'hashing',
       'uploading',
       'verifying',
       'committed',
     ])
-    expect(told).toContainEqual({ phase: 'verifying', bytes: Math.floor(SIZE / 2), total: SIZE })
+    expect(told).toContainEqual({ phase: 'verifying', bytes: SIZE / 2, total: SIZE })
     expect(told.at(-1)).toEqual({ phase: 'committed', bytes: SIZE, total: SIZE })
   })
 
   it('sends the requests of the store as they are, without chunks and without a word of its own', async () => {
     const secretive = new BucketClient({ url: front.url, auth: { kind: 'api-key', key: 'secret' } })
     await secretive.put(REF, path)
-    expect(played.sent).toHaveLength(3)
-    for (const { headers } of played.sent)
+    expect(front.store.received).toHaveLength(3)
+    for (const { headers } of front.store.received)
       expect(Object.keys({ ...headers, expect: '100-continue' }).toSorted()).toEqual([
         'connection',
         'content-length',
@@ -98,10 +107,22 @@ describe('put of what does not fit inline', { timeout: 30_000 }, () => {
   })
 
   it('goes in one request where the service chooses so, and is created by the commit', async () => {
-    played.mode = 'single'
+    front.mode = 'single'
     expect((await bucket.put(REF, path)).created).toBe(true)
-    expect(played.sent).toHaveLength(1)
-    expect(isStored()).toBe(true)
+    expect(front.store.received).toHaveLength(1)
+    expect(await isStored()).toBe(true)
+  })
+
+  it('stores what is said about the bytes, in either mode', async () => {
+    const description = {
+      uploadedBy: 'cluster 5',
+      provenanceSource: 'run-47',
+      contentType: 'application/x-model',
+    }
+    for (const mode of ['single', 'multipart'] as const) {
+      front.mode = mode
+      expect((await bucket.put(`b/a/${mode}`, path, description)).entry).toMatchObject(description)
+    }
   })
 
   it('counts as sent only what the store acknowledged', async () => {
@@ -117,33 +138,37 @@ describe('put of what does not fit inline', { timeout: 30_000 }, () => {
 
   it('resumes where another process stopped, and does not send received parts again', async () => {
     await breakOff()
-    expect(played.acknowledged.toSorted()).toEqual([1, 3])
+    expect(front.acknowledged().toSorted()).toEqual([1, 3])
     expect((await client().put(REF, path)).created).toBe(true)
-    expect(played.acknowledged.slice(2)).toEqual([2])
-    expect(isStored()).toBe(true)
+    expect(front.acknowledged().slice(2)).toEqual([2])
+    expect(await isStored()).toBe(true)
   })
 
   it('sends a part again that is there with other bytes', async () => {
     await breakOff()
-    played.latest.received.set(2, someBytes(16 * MIB))
-    played.acknowledged.length = 0
+    const other = someBytes(16 * MIB)
+    const parts = await presignParts(front.stores, front.upload().id, [
+      { number: 2, sha256: sha256Hex(other) },
+    ])
+    for (const { request } of parts) await front.stores.staging.send(request, other)
+    front.store.received.length = 0
     await bucket.put(REF, path)
-    expect(played.acknowledged).toEqual([2])
-    expect(isStored()).toBe(true)
+    expect(front.acknowledged()).toEqual([2])
+    expect(await isStored()).toBe(true)
   })
 
   it('takes a single upload whose bytes are there, and only commits it', async () => {
-    played.mode = 'single'
+    front.mode = 'single'
     front.misbehave = (request) => {
       if (request.url?.endsWith('/commit')) request.socket.destroy()
       return request.url?.endsWith('/commit')
     }
     await expect(bucket.put(REF, path)).rejects.toMatchObject({ name: 'NetworkError' })
     front.misbehave = undefined
-    played.sent.length = 0
+    front.store.received.length = 0
     await bucket.put(REF, path)
-    expect(played.sent).toEqual([])
-    expect(isStored()).toBe(true)
+    expect(front.store.received).toEqual([])
+    expect(await isStored()).toBe(true)
   })
 })
 
@@ -156,45 +181,46 @@ describe('a store on a bad day', { timeout: 30_000 }, () => {
     ['the connection is cut in the middle of a part', cut],
   ])('stores all the same when %s', async (_, misbehave) => {
     for (const mode of ['multipart', 'single'] as const) {
-      played.mode = mode
+      front.mode = mode
       once([1, 3], misbehave)
       const ref = `b/a/${mode}`
       expect((await bucket.put(ref, path)).created).toBe(true)
-      expect(front.stored.get(ref)?.bytes.equals(bytes)).toBe(true)
+      expect((await front.bytesOf(ref))?.equals(bytes)).toBe(true)
     }
   })
 
   it('stores all the same when it stalls in the middle of a part', async () => {
     once([1], () => true)
     expect((await bucket.put(REF, path)).created).toBe(true)
-    expect(isStored()).toBe(true)
+    expect(await isStored()).toBe(true)
   })
 
   it('asks for a fresh request after 403, and gives up when those are refused as well', async () => {
-    played.misbehave = (number, _, response) => number === 1 && answer(response, 403)
+    front.store.misbehave = ({ url }, response) => partOf(url) === 1 && answer(response, 403)
     await expect(bucket.put(REF, path)).rejects.toMatchObject({ code: 'forbidden' })
-    expect(played.sent.filter(({ number }) => number === 1)).toHaveLength(4)
-    expect(played.batches.filter((size) => size === 1)).toHaveLength(3)
+    expect(front.store.received.filter(({ url }) => partOf(url) === 1)).toHaveLength(4)
+    const batches = front.received.filter(({ url }) => url.endsWith('/parts'))
+    expect(batches.filter(({ json }) => JSON.parse(json).parts.length === 1)).toHaveLength(3)
   })
 
   it('sends again what was damaged on the way, and gives up when that goes on', async () => {
     once([2], (_, response) => answer(response, 400))
     expect((await bucket.put(REF, path)).created).toBe(true)
-    played.misbehave = (_, __, response) => answer(response, 400)
+    front.store.misbehave = (_, response) => answer(response, 400)
     await expect(bucket.put('b/a/damaged', path)).rejects.toMatchObject({ code: 'digest_mismatch' })
   })
 
   it('ends with what the store says when that does not pass', async () => {
-    played.misbehave = (_, __, response) => answer(response, 503)
+    front.store.misbehave = (_, response) => answer(response, 503)
     await expect(bucket.put(REF, path)).rejects.toMatchObject({ code: 'unavailable' })
-    played.misbehave = (_, __, response) => answer(response, 507)
+    front.store.misbehave = (_, response) => answer(response, 507)
     await expect(bucket.put(REF, path)).rejects.toMatchObject({ code: 'insufficient_storage' })
-    expect(front.stored.size).toBe(0)
+    expect(front.entries()).toEqual([])
   })
 
   it('stops in the middle of a part when it is told to', async () => {
     const given = new AbortController()
-    played.misbehave = (_, request, response) => {
+    front.store.misbehave = (request, response) => {
       response.writeContinue()
       request.once('data', () => given.abort(new Error('enough')))
       return true
@@ -211,7 +237,7 @@ describe('a file that changes while it is sent', { timeout: 30_000 }, () => {
     }
     await expect(bucket.put(REF, path, { onProgress })).rejects.toMatchObject({ name: 'SourceChangedError' })
     await grown
-    expect(front.stored.size).toBe(0)
+    expect(front.entries()).toEqual([])
   })
 
   it('is noticed by its bytes, when size and time are as before', async () => {
@@ -232,11 +258,11 @@ describe('a file that changes while it is sent', { timeout: 30_000 }, () => {
     await expect(bucket.put(REF, source, { onProgress })).rejects.toMatchObject({
       name: 'SourceChangedError',
     })
-    expect(front.stored.size).toBe(0)
+    expect(front.entries()).toEqual([])
   })
 
   it('is noticed when it is cut', async () => {
-    played.misbehave = async () => {
+    front.store.misbehave = async () => {
       const file = await open(path, 'r+')
       await file.truncate(SIZE / 2)
       await file.close()
@@ -263,10 +289,13 @@ describe('an upload', { timeout: 30_000 }, () => {
 
   it('is repeated when the front is busy', async () => {
     const busy = new Set(['PUT', 'POST', 'GET'])
-    front.misbehave = (request, response) =>
-      request.url?.includes('/uploads/') && busy.delete(request.method ?? '')
-        ? sendProblem(response, 'unavailable', {}, { 'retry-after': '0' })
-        : false
+    // No verification ends before the client asks for the first time.
+    front.verifies = false
+    front.misbehave = ({ method = '', url }, response) => {
+      if (!url?.includes('/uploads/')) return false
+      front.verifies ||= method === 'GET'
+      return busy.delete(method) && sendProblem(response, 'unavailable', {}, { 'retry-after': '0' })
+    }
     expect((await bucket.put(REF, path)).created).toBe(true)
     expect(busy.size).toBe(0)
   })
