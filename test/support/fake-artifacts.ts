@@ -1,8 +1,10 @@
-/** Artifacts for tests: references, bytes with their digest, entries, and streams cut into chunks of any size. */
+/** Artifacts for tests: references, bytes with their digest, entries, rows of uploads, and streams cut into chunks of any size. */
 import { createHash } from 'node:crypto'
 import { type Digest, digestFromHex } from '../../lib/domain/digest.ts'
 import type { BlobId, Entry } from '../../lib/domain/entry.ts'
 import { parseRef } from '../../lib/domain/refs.ts'
+import type { UploadRecord } from '../../lib/repository/upload-ports.ts'
+import { openRecord } from '../../lib/repository/upload-record.ts'
 import { described } from './described.ts'
 
 export const digestOf = (bytes: Uint8Array): Digest =>
@@ -31,6 +33,18 @@ export const entryOf = (text: string, bytes: Uint8Array, over: Partial<Entry> = 
   size: bytes.byteLength,
   ...described(),
   createdAt: '2026-11-23T04:00:00.000Z',
+  ...over,
+})
+
+/** The row of an upload in parts that has just begun. `size` is in bytes. */
+export const recordOf = (id: BlobId, size: number, over: Partial<UploadRecord> = {}): UploadRecord => ({
+  ...openRecord(
+    { id, size, mode: 'multipart', description: described() },
+    'an-attempt',
+    'a-place',
+    Date.parse('2026-11-23T04:00:00.000Z'),
+    undefined,
+  ),
   ...over,
 })
 

@@ -5,10 +5,8 @@ import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, describe, expect, it } from 'vitest'
 import { rowOf } from '../../../lib/aws/ledger-row.ts'
 import { listBlobs, scanLedger } from '../../../lib/aws/operator/deployed-stores.ts'
-import { digestFromHex } from '../../../lib/domain/digest.ts'
 import type { Entry } from '../../../lib/domain/entry.ts'
-import { parseRef } from '../../../lib/domain/refs.ts'
-import { described } from '../../support/described.ts'
+import { entryOf } from '../../support/fake-artifacts.ts'
 
 const s3 = mockClient(S3Client)
 const dynamoDb = mockClient(DynamoDBClient)
@@ -23,13 +21,8 @@ async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
   return found
 }
 
-const entry = (ref: string): Entry => ({
-  ref: parseRef(ref),
-  digest: digestFromHex('a'.repeat(64)),
-  size: 1,
-  ...described({ contentType: 'text/plain', provenanceSource: 'run-1' }),
-  createdAt: '2026-01-01T00:00:00.000Z',
-})
+const entry = (ref: string): Entry =>
+  entryOf(ref, Buffer.from('a'), { contentType: 'text/plain', provenanceSource: 'run-1' })
 
 describe('the listing of blobs', () => {
   it('has every page, of the prefix of the blobs alone', async () => {

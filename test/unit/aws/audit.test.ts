@@ -9,8 +9,7 @@ import type { ListedBlob } from '../../../lib/aws/operator/deployed-stores.ts'
 import { sortLines } from '../../../lib/aws/operator/sorted-lines.ts'
 import { digestFromHex } from '../../../lib/domain/digest.ts'
 import type { Entry } from '../../../lib/domain/entry.ts'
-import { parseRef } from '../../../lib/domain/refs.ts'
-import { described } from '../../support/described.ts'
+import { entryOf } from '../../support/fake-artifacts.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -25,13 +24,11 @@ async function* each<T>(values: readonly T[]): AsyncGenerator<T> {
 const LONG_AGO = new Date('2026-01-01T00:00:00.000Z')
 const YOUNG_FROM = new Date('2026-11-01T00:00:00.000Z')
 
-const entry = (ref: string, hex = 'a', size = 3): Entry => ({
-  ref: parseRef(ref),
-  digest: digestFromHex(hex.repeat(64)),
-  size,
-  ...described({ contentType: 'text/plain' }),
-  createdAt: '2026-01-01T00:00:00.000Z',
-})
+const entry = (ref: string, hex = 'a', size = 3): Entry =>
+  entryOf(ref, Buffer.alloc(0), {
+    ...{ digest: digestFromHex(hex.repeat(64)), size, contentType: 'text/plain' },
+    createdAt: '2026-01-01T00:00:00.000Z',
+  })
 const blob = (ref: string, hex = 'a', over: Partial<ListedBlob> = {}): ListedBlob => ({
   key: blobKey(entry(ref, hex)),
   size: 3,

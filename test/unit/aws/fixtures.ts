@@ -1,27 +1,20 @@
 /** Artifacts for the tests of the AWS adapters, and how their bytes reach a store: with the verdict at the end. */
-import { createHash } from 'node:crypto'
-import { type Digest, digestFromHex } from '../../../lib/domain/digest.ts'
+import type { Digest } from '../../../lib/domain/digest.ts'
 import type { BlobId, Entry } from '../../../lib/domain/entry.ts'
 import { parseRef } from '../../../lib/domain/refs.ts'
 import { type VerifiedStream, verifiedStream } from '../../../lib/repository/verified-stream.ts'
-import { described } from '../../support/described.ts'
+import * as artifacts from '../../support/fake-artifacts.ts'
 
-export const digestOf = (bytes: Uint8Array): Digest =>
-  digestFromHex(createHash('sha256').update(bytes).digest('hex'))
+export const { digestOf } = artifacts
 
 /** Identifiers with every character that they may have, so that each encoding is tried. */
-export const REF = parseRef('prod-models/llama_3.8b+lora:x/v3.1.0+a')
+const TEXT = 'prod-models/llama_3.8b+lora:x/v3.1.0+a'
+export const REF = parseRef(TEXT)
 
-export const blobOf = (bytes: Uint8Array): BlobId => ({ ref: REF, digest: digestOf(bytes) })
+export const blobOf = (bytes: Uint8Array): BlobId => artifacts.blobOf(TEXT, bytes)
 
-export const entryOf = (bytes: Uint8Array, over: Partial<Entry> = {}): Entry => ({
-  ref: REF,
-  digest: digestOf(bytes),
-  size: bytes.byteLength,
-  ...described(),
-  createdAt: '2026-11-23T04:00:00.000Z',
-  ...over,
-})
+export const entryOf = (bytes: Uint8Array, over: Partial<Entry> = {}): Entry =>
+  artifacts.entryOf(TEXT, bytes, over)
 
 /** The bytes in chunks of 64 KiB, as a socket would bring them, checked against `digest`. */
 export function verified(bytes: Uint8Array, digest: Digest = digestOf(bytes)): VerifiedStream {

@@ -9,7 +9,7 @@ import { isRepaired, type Repair, repairLedger } from '../../../lib/aws/operator
 import { digestFromHex, digestHex } from '../../../lib/domain/digest.ts'
 import type { Entry } from '../../../lib/domain/entry.ts'
 import { parseRef } from '../../../lib/domain/refs.ts'
-import { described } from '../../support/described.ts'
+import { entryOf } from '../../support/fake-artifacts.ts'
 import { fakeLedger } from '../../support/fake-ledger.ts'
 
 let folder: string
@@ -23,13 +23,11 @@ async function* each<T>(values: readonly T[]): AsyncGenerator<T> {
 }
 
 const WRITTEN = new Date('2026-11-20T10:00:00.000Z')
-const entry = (ref: string, hex = 'a'): Entry => ({
-  ref: parseRef(ref),
-  digest: digestFromHex(hex.repeat(64)),
-  size: 3,
-  ...described({ contentType: 'text/plain' }),
-  createdAt: WRITTEN.toISOString(),
-})
+const entry = (ref: string, hex = 'a'): Entry =>
+  entryOf(ref, Buffer.alloc(0), {
+    ...{ digest: digestFromHex(hex.repeat(64)), size: 3, contentType: 'text/plain' },
+    createdAt: WRITTEN.toISOString(),
+  })
 const blob = (ref: string, hex = 'a'): ListedBlob => ({
   key: blobKey(entry(ref, hex)),
   size: 3,

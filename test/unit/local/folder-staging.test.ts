@@ -8,9 +8,8 @@ import { MIB } from '../../../lib/domain/limits.ts'
 import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
 import type { StagedUpload } from '../../../lib/repository/upload-ports.ts'
-import { described } from '../../support/described.ts'
 import { type EndpointRequest, sendTo } from '../../support/endpoint-request.ts'
-import { blobOf, collect, digestOf, someBytes } from '../../support/fake-artifacts.ts'
+import { blobOf, collect, digestOf, recordOf, someBytes } from '../../support/fake-artifacts.ts'
 
 const SECOND = 1000
 let now: number
@@ -176,18 +175,8 @@ describe('a part', () => {
   })
 })
 
-const rowOf = (upload: StagedUpload) => ({
-  ...upload,
-  revision: 1,
-  mode: 'multipart' as const,
-  description: described({ contentType: 'x' }),
-  state: 'open' as const,
-  expiresAt: now + 60 * SECOND,
-  leaseOwner: null,
-  leaseUntil: 0,
-  verifiedBytes: 0,
-  failure: null,
-})
+const rowOf = (upload: StagedUpload) =>
+  recordOf(upload.id, upload.size, { ...upload, expiresAt: now + 60 * SECOND })
 
 describe('the whole', () => {
   it('takes no space before its parts arrive', async () => {

@@ -18,7 +18,7 @@ import { openUploadTables } from '../../../lib/local/upload-tables.ts'
 import type { UploadRecord } from '../../../lib/repository/upload-ports.ts'
 import { described } from '../../support/described.ts'
 import { sendTo } from '../../support/endpoint-request.ts'
-import { blobOf, collect, digestOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
+import { blobOf, collect, digestOf, inChunks, recordOf, someBytes } from '../../support/fake-artifacts.ts'
 
 const HOUR = 3_600_000
 let now: number
@@ -52,13 +52,12 @@ async function uploaded(text: string, change: Partial<UploadRecord> = {}): Promi
   const id = blobOf(text, bytes)
   const attempt = `attempt-of-${text}`
   const stagingId = await folder.staging.begin(id, attempt, bytes.byteLength)
-  const row: UploadRecord = {
-    ...{ id, attempt, stagingId, size: bytes.byteLength, mode: 'multipart', state: 'open', revision: 1 },
+  const row = recordOf(id, bytes.byteLength, {
+    ...{ attempt, stagingId },
     description: described({ contentType: 'text/plain', uploadedBy: 'somebody' }),
-    ...{ leaseOwner: null, leaseUntil: 0, verifiedBytes: 0, failure: null },
     expiresAt: now + UPLOAD_SECONDS * 1000,
     ...change,
-  }
+  })
   await folder.uploads.write(row, undefined)
   const { url, method, headers } = await folder.staging.presignPart(row, 1, part.size, part.sha256, 60)
   expect((await sendTo(folder.blobEndpoint, url, { method, headers, body: bytes })).status).toBe(200)
