@@ -119,6 +119,12 @@ def test_what_does_not_exist_is_file_not_found_and_a_failure_is_not(
         fs.info("tests/a b/v1")
 
 
+def test_an_unknown_option_is_refused_instead_of_leading_to_another_server(ref: str) -> None:
+    with pytest.raises(TypeError, match=r"no option 'uri'; give url, auth"):
+        fsspec.filesystem("bucket", uri="http://127.0.0.1:1/v1")
+    assert not fsspec.filesystem("bucket", skip_instance_cache=True, use_listings_cache=False).exists(ref)
+
+
 def test_an_artifact_lists_its_versions(fs: BucketFileSystem, ref: str) -> None:
     artifact = ref.rsplit("/", 1)[0]
     for name in ("b.csv", "a.csv", "c.txt"):

@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,6 +173,31 @@ def test_all_faults_of_a_call_are_told_at_once(bucket: BucketClient) -> None:
     assert [fault["name"] for fault in caught.value.members["errors"]] == ["content_type", "uploaded_by"]
     with pytest.raises(InvalidRequestError, match="no prefix"):
         bucket.put("a/b/c", b"", digest="0" * 64)
+    with pytest.raises(InvalidRequestError) as caught:
+        bucket.put("a/b c/v", b"", digest="0" * 64, size=-1, uploaded_by="")
+    assert [fault["name"] for fault in caught.value.members["errors"]] == [
+        "artifact_id",
+        "digest",
+        "size",
+        "uploaded_by",
+    ]
+
+
+def test_arguments_of_a_wrong_type_are_faults_of_the_call(bucket: BucketClient, ref: str) -> None:
+    nothing: Any = None
+    for wrong in (lambda name: bucket.put(name, b""), lambda name: bucket.ensure(name, b""), bucket.get, bucket.entry):
+        for name in (nothing, 5, ref.encode()):
+            with pytest.raises(InvalidRequestError, match=f"type {type(name).__name__}; give bucket_id/artifact_id"):
+                wrong(name)
+    with pytest.raises(InvalidRequestError, match="version is of the type int"):
+        ArtifactReference("a", "b", 1)  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequestError, match="digest is of the type bytes"):
+        bucket.get(ref, digest=b"sha256:")  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequestError, match="size is '5'"):
+        bucket.put(ref, b"bytes", size="5")  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequestError, match=r"give bucket_id/artifact_id as a str: 'a/b'"):
+        next(bucket.list_versions(ArtifactReference("a", "b", "c")))  # type: ignore[arg-type]
+    assert not bucket.exists(ref)
 
 
 def test_a_missing_version_is_not_found(bucket: BucketClient, ref: str) -> None:

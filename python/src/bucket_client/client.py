@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from .api import Api, ApiRequest, artifact_path, version_path
-from .auth import Auth, NoAuth, auth_from_environment, authorizer
+from .auth import ApiKeyAuth, Auth, BearerAuth, IamAuth, NoAuth, auth_from_environment, authorizer
 from .digest_cache import DigestCache, default_cache_path
 from .download import Downloaded, download, sync_folder
-from .errors import error, unexpected
+from .errors import InvalidRequestError, error, invalid_request, unexpected
 from .fetch import Artifact, RangesIgnored
 from .lock_file import LockFile
 from .manifest import MAX_BYTES, MEDIA_TYPE, FolderManifest, files_artifact_id
@@ -72,15 +72,20 @@ class BucketClient:
             timeouts: bounds of single waits, in seconds.
 
         Raises:
-            ValueError: a URL that is not the root of an API, or an ``auth`` that lacks something.
+            ValueError: a URL that is not the root of an API, an ``auth`` that lacks something, or a wrong type.
         """
         self.url = _checked_url(url or os.environ.get("BUCKET_URL") or DEFAULT_URL)
         self._auth = auth_from_environment(auth, self.url) if auth is None or isinstance(auth, str) else auth
+        kinds = (NoAuth, BearerAuth, ApiKeyAuth, IamAuth)
+        _check_setting("auth", self._auth, kinds, "none, iam, bearer or api-key, or an object as BearerAuth(token)")
         self._api_key = api_key or os.environ.get("BUCKET_API_KEY") or None
         self._ca_file = ca_file or os.environ.get("BUCKET_CA_FILE") or None
+        _check_setting("parallel", parallel, int, "a number of connections")
         self._parallel = max(1, parallel)
-        self._retry = retry or RetryPolicy()
-        self._timeouts = timeouts or Timeouts()
+        self._retry = RetryPolicy() if retry is None else retry
+        _check_setting("retry", self._retry, RetryPolicy, "a RetryPolicy, as RetryPolicy(attempts=3)")
+        self._timeouts = Timeouts() if timeouts is None else timeouts
+        _check_setting("timeouts", self._timeouts, Timeouts, "Timeouts, as Timeouts(idle=60)")
         self._api = Api(
             self.url,
             Transport(self._timeouts, self._ca_file),
@@ -130,9 +135,12 @@ class BucketClient:
             InvalidRequestError, TooLargeError, NotAuthorizedError, UnavailableError, NetworkError, OSError
         """
         description = Description(content_type, uploaded_by, provenance_source)
-        check_description(description)
-        if digest is not None:
-            check_digest(digest)
+        _check_all(
+            lambda: _namer(ref, None),
+            lambda: None if digest is None else check_digest(digest),
+            lambda: _check_size(size),
+            lambda: check_description(description),
+        )
         _namer(ref, digest)
         report = reporter(progress, str(ref))
         with contextlib.closing(open_source(source, size, report)) as opened:
@@ -150,7 +158,7 @@ class BucketClient:
             ConflictError: ``version_exists``: the version holds other bytes.
             BucketError: as :meth:`put`.
         """
-        if isinstance(ref, ArtifactReference) or ref.count("/") == 2:
+        if not _is_artifact_name(ref):
             asked = reference(ref, options.get("digest"))
             stored = find_entry(self._api, asked, None)
             size = _size_of(source)
@@ -291,9 +299,9 @@ class BucketClient:
             SourceError: a file changed while it was sent.
             BucketError: as :meth:`put`.
         """
-        asked = reference(ref)
         description = Description(MEDIA_TYPE, uploaded_by, provenance_source)
-        check_description(description)
+        _check_all(lambda: reference(ref), lambda: check_description(description))
+        asked = reference(ref)
         files_artifact_id(asked.artifact_id)
         cache = default_cache_path() if digest_cache is True else None if digest_cache is False else Path(digest_cache)
         result = push(
@@ -504,10 +512,15 @@ class BucketClient:
 
 
 def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
     what = "give the root of the API alone, as in https://artifacts.example/v1"
+    _check_setting("url", url, str, f"a str; {what}")
+    parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"the URL {url.partition('?')[0]!r} is not one of http or https; {what}")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError(f"the URL {url.partition('?')[0]!r} has a port that is not from 0 to 65535; {what}") from None
     if parts.username is not None or parts.password is not None:
         raise ValueError(f"the URL has credentials, which belong to auth; {what}")
     if parts.query or parts.fragment:
@@ -515,13 +528,44 @@ def _checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _is_artifact_name(ref: object) -> bool:
+    """Return whether a ref leaves its version to the content."""
+    return isinstance(ref, str) and ref.removeprefix("bucket://").count("/") == 1
+
+
+def _check_all(*checks: Callable[[], object]) -> None:
+    """Make all checks of a call.
+
+    Raises:
+        InvalidRequestError: with the faults of all of them.
+    """
+    faults: list[tuple[str, str]] = []
+    for check in checks:
+        try:
+            check()
+        except InvalidRequestError as problem:
+            faults += [(fault["name"], fault["detail"]) for fault in problem.members["errors"]]
+    if faults:
+        raise invalid_request(faults)
+
+
+def _check_size(size: object) -> None:
+    if size is not None and (not isinstance(size, int) or size < 0):
+        raise invalid_request([("size", f"is {size!r}; give bytes as an int from 0 on")])
+
+
+def _check_setting(name: str, given: object, kind: type | tuple[type, ...], expected: str) -> None:
+    if not isinstance(given, kind):
+        raise ValueError(f"{name} is of the type {type(given).__name__}; give {expected}")
+
+
 def _namer(ref: ReferenceLike, digest: str | None) -> Any:
     """Return what gives the reference for the digest of the bytes."""
-    if isinstance(ref, str) and ref.removeprefix("bucket://").count("/") == 1:
+    if _is_artifact_name(ref):
         bucket_id, artifact_id = artifact_name(ref)
 
         def by_content(computed: str) -> ArtifactReference:
-            _check_pinned(ref, digest, computed)
+            _check_pinned(str(ref), digest, computed)
             return ArtifactReference(bucket_id, artifact_id, content_version(computed), computed)
 
         return by_content

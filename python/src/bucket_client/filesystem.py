@@ -35,6 +35,17 @@ from .refs import ArtifactReference, artifact_name
 WHOLE_BYTES = 8 << 20
 _PARALLEL_RANGES = 8
 _KEPT_FOLDERS = 16
+_OPTIONS = ("url", "auth", "api_key", "ca_file", "client", "uploaded_by", "provenance_source")
+#: What fsspec's own classes take, for every file system.
+_FSSPEC_OPTIONS = {
+    "asynchronous",
+    "batch_size",
+    "listings_expiry_time",
+    "loop",
+    "max_paths",
+    "skip_instance_cache",
+    "use_listings_cache",
+}
 
 
 class BucketFileSystem(AbstractFileSystem):
@@ -71,7 +82,14 @@ class BucketFileSystem(AbstractFileSystem):
             uploaded_by: recorded with every file that is written.
             provenance_source: recorded with every file that is written.
             options: of fsspec.
+
+        Raises:
+            TypeError: an option that neither has.
         """
+        unknown = sorted(options.keys() - _FSSPEC_OPTIONS)
+        if unknown:
+            # fsspec would ignore it: a misspelt url would lead to another server.
+            raise TypeError(f"bucket:// has no option {unknown[0]!r}; give {', '.join(_OPTIONS)}")
         super().__init__(**options)
         self.client = client or BucketClient(url, auth=auth, api_key=api_key, ca_file=ca_file)
         self._description: dict[str, Any] = {"uploaded_by": uploaded_by, "provenance_source": provenance_source}

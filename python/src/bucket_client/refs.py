@@ -19,8 +19,10 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 EMPTY_DIGEST = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
-def identifier_fault(text: str) -> str | None:
+def identifier_fault(text: object) -> str | None:
     """Return what is wrong with an identifier, or ``None``."""
+    if not isinstance(text, str):
+        return f"is of the type {type(text).__name__}; give a str"
     rule = "use 1 to 128 characters A-Z a-z 0-9 . _ + : - and begin with a letter or digit"
     if _IDENTIFIER.fullmatch(text):
         return None
@@ -34,8 +36,10 @@ def identifier_fault(text: str) -> str | None:
     return f"begins with {text[0]!r}: {rule}"
 
 
-def digest_fault(text: str) -> str | None:
+def digest_fault(text: object) -> str | None:
     """Return what is wrong with a digest, or ``None``."""
+    if not isinstance(text, str):
+        return f"is of the type {type(text).__name__}; give a str"
     expected = "expected sha256: and 64 lower-case hex digits"
     if _DIGEST.fullmatch(text):
         return None
@@ -140,7 +144,7 @@ def reference(ref: ReferenceLike, digest: str | None = None) -> ArtifactReferenc
     Raises:
         InvalidRequestError: malformed, or pinned to two different digests.
     """
-    parsed = ArtifactReference.parse(ref) if isinstance(ref, str) else ref
+    parsed = ArtifactReference.parse(ref) if isinstance(ref, str) else _reference_object(ref)
     if digest is None:
         return parsed
     check_digest(digest)
@@ -149,12 +153,23 @@ def reference(ref: ReferenceLike, digest: str | None = None) -> ArtifactReferenc
     return parsed.pinned(digest)
 
 
-def artifact_name(text: str) -> tuple[str, str]:
+def _reference_object(ref: object) -> ArtifactReference:
+    if isinstance(ref, ArtifactReference):
+        return ref
+    expected = "give bucket_id/artifact_id/version as a str, or an ArtifactReference"
+    raise invalid_request([("ref", f"is of the type {type(ref).__name__}; {expected}")])
+
+
+def artifact_name(text: object) -> tuple[str, str]:
     """Read ``bucket_id/artifact_id``.
 
     Raises:
         InvalidRequestError: malformed.
     """
+    if not isinstance(text, str):
+        hint = f": {text.artifact!r}" if isinstance(text, ArtifactReference) else ""
+        fault = f"is of the type {type(text).__name__}; give bucket_id/artifact_id as a str{hint}"
+        raise invalid_request([("artifact", fault)])
     parts = text.removeprefix("bucket://").split("/")
     if len(parts) != 2:
         raise invalid_request([("artifact", f"{text!r} is not bucket_id/artifact_id")])
