@@ -19,7 +19,7 @@ from .lock_file import LockFile
 from .manifest import MAX_BYTES, MEDIA_TYPE, FolderManifest, files_artifact_id
 from .model import Entry, Limits, Upload, decode_entry, decode_limits, decode_page
 from .partial_file import remove_stale
-from .progress import ProgressLike, Report, no_report, reporter
+from .progress import ProgressLike, Report, no_report, reporting
 from .pull import PullResult, pull
 from .push import PushResult, push
 from .put import PutResult, check_description, find_entry, put, version_exists
@@ -142,8 +142,10 @@ class BucketClient:
             lambda: check_description(description),
         )
         _namer(ref, digest)
-        report = reporter(progress, str(ref))
-        with contextlib.closing(open_source(source, size, report)) as opened:
+        with (
+            reporting(progress, str(ref)) as report,
+            contextlib.closing(open_source(source, size, report)) as opened,
+        ):
             result = self._put_open(opened, ref, description, report, digest)
         if lock is not None:
             LockFile(lock).add(result.ref, result.entry.size)
@@ -193,7 +195,9 @@ class BucketClient:
         """
         asked = _locked(reference(ref, digest), locked)
         artifact = Artifact(self._api, asked)
-        return ArtifactStream(artifact, artifact.open(), reporter(progress, asked.name))
+        with contextlib.ExitStack() as ends:
+            report = ends.enter_context(reporting(progress, asked.name))
+            return ArtifactStream(artifact, artifact.open(), report, ends.pop_all())
 
     def read_range(self, ref: ReferenceLike, size: int, start: int, end: int) -> Iterator[memoryview]:
         """Give the bytes from ``start`` up to ``end`` of an artifact of ``size`` bytes, over broken connections.
@@ -250,7 +254,8 @@ class BucketClient:
         if path.is_dir():
             path = path / f"{asked.artifact_id}-{asked.version}"
         self._sweep(Path(os.path.realpath(path)).parent)
-        result = download(self._api, asked, path, overwrite, reporter(progress, asked.name), self._parallel)
+        with reporting(progress, asked.name) as report:
+            result = download(self._api, asked, path, overwrite, report, self._parallel)
         if result.fetched:
             sync_folder(Path(os.path.realpath(path)).parent)
         return result
@@ -304,20 +309,21 @@ class BucketClient:
         asked = reference(ref)
         files_artifact_id(asked.artifact_id)
         cache = default_cache_path() if digest_cache is True else None if digest_cache is False else Path(digest_cache)
-        result = push(
-            asked,
-            Path(folder),
-            put_file=self._put_file,
-            put_manifest=lambda data: self._put_open(BytesSource(data), asked, description, no_report),
-            list_files=self.list_versions,
-            include=include,
-            exclude=exclude,
-            follow_symlinks=follow_symlinks,
-            dry_run=dry_run,
-            parallel=parallel,
-            cache=DigestCache(cache),
-            report=reporter(progress, asked.name),
-        )
+        with reporting(progress, asked.name) as report:
+            result = push(
+                asked,
+                Path(folder),
+                put_file=self._put_file,
+                put_manifest=lambda data: self._put_open(BytesSource(data), asked, description, no_report),
+                list_files=self.list_versions,
+                include=include,
+                exclude=exclude,
+                follow_symlinks=follow_symlinks,
+                dry_run=dry_run,
+                parallel=parallel,
+                cache=DigestCache(cache),
+                report=report,
+            )
         if lock is not None and result.entry is not None:
             LockFile(lock).add(result.ref, result.entry.size)
         return result
@@ -353,16 +359,17 @@ class BucketClient:
             BucketError: as :meth:`download`.
         """
         manifest_ref, manifest = self.manifest(_locked(reference(ref, digest), locked))
-        return pull(
-            manifest_ref,
-            manifest,
-            Path(target),
-            fetch=self._fetch_file,
-            overwrite=overwrite,
-            parallel=parallel,
-            patience=self._retry.patience,
-            report=reporter(progress, manifest_ref.name),
-        )
+        with reporting(progress, manifest_ref.name) as report:
+            return pull(
+                manifest_ref,
+                manifest,
+                Path(target),
+                fetch=self._fetch_file,
+                overwrite=overwrite,
+                parallel=parallel,
+                patience=self._retry.patience,
+                report=report,
+            )
 
     def manifest(self, ref: ReferenceLike) -> tuple[ArtifactReference, FolderManifest]:
         """Return the pinned ref and the manifest of a folder, without its files.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -44,14 +45,16 @@ def no_report(phase: Phase, done: int, total: int | None, sent: int | None = Non
     """Report nothing."""
 
 
-def reporter(progress: ProgressLike, what: str) -> Report:
-    """Return how to report to what a caller gave as ``progress``.
+@contextlib.contextmanager
+def reporting(progress: ProgressLike, what: str) -> Generator[Report, None, None]:
+    """Give how to report to what a caller gave as ``progress``. A bar ends with the block, also when a call fails.
 
     Raises:
         ImportError: ``True`` without ``tqdm``.
     """
     if progress is None or progress is False:
-        return no_report
+        yield no_report
+        return
     on_progress = TqdmProgress(what) if progress is True else progress
     lock = threading.Lock()
 
@@ -59,7 +62,11 @@ def reporter(progress: ProgressLike, what: str) -> Report:
         with lock:
             on_progress(Progress(phase, done, total, sent))
 
-    return report
+    try:
+        yield report
+    finally:
+        if isinstance(on_progress, TqdmProgress):
+            on_progress.close()
 
 
 class Total:
@@ -145,7 +152,8 @@ class TqdmProgress:
                 self.close()
 
     def close(self) -> None:
-        """Leave the bar as it stands."""
+        """Leave the bar as it stands. A later report begins another one."""
+        self._phase = None
         if self._bar is not None:
             self._bar.close()
             self._bar = None

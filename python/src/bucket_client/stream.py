@@ -4,6 +4,7 @@ complete artifact that is wrong.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 from collections import deque
@@ -31,11 +32,14 @@ class ArtifactStream(io.BufferedIOBase):
         size: in bytes.
     """
 
-    def __init__(self, artifact: Artifact, opened: OpenedBytes, report: Report) -> None:
+    def __init__(
+        self, artifact: Artifact, opened: OpenedBytes, report: Report, ends: contextlib.ExitStack | None = None
+    ) -> None:
         """Made by :meth:`BucketClient.get`."""
         self.ref: ArtifactReference = artifact.ref
         self.size = artifact.size
         self._opened = opened
+        self._ends = ends or contextlib.ExitStack()
         self._pieces = self._verified(artifact, opened, report)
         self._rest = memoryview(b"")
 
@@ -88,6 +92,7 @@ class ArtifactStream(io.BufferedIOBase):
         if not self.closed:
             self._pieces.close()
             self._opened.response.close()
+            self._ends.close()
         super().close()
 
     def __enter__(self) -> Self:
