@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import io
 import os
 import subprocess
@@ -17,6 +18,7 @@ from bucket_client import (
     ConflictError,
     DigestError,
     InvalidRequestError,
+    LockFileError,
     NotFoundError,
     Progress,
     SourceError,
@@ -197,6 +199,26 @@ def test_arguments_of_a_wrong_type_are_faults_of_the_call(bucket: BucketClient, 
         bucket.put(ref, b"bytes", size="5")  # type: ignore[arg-type]
     with pytest.raises(InvalidRequestError, match=r"give bucket_id/artifact_id as a str: 'a/b'"):
         next(bucket.list_versions(ArtifactReference("a", "b", "c")))  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequestError, match="is not pinned"):
+        bucket.upload(ref)
+    assert not bucket.exists(ref)
+
+
+def test_put_and_ensure_take_the_same_options() -> None:
+    put, ensure = (inspect.signature(call).parameters for call in (BucketClient.put, BucketClient.ensure))
+    assert list(put.values()) == list(ensure.values())
+
+
+def test_a_lock_file_that_cannot_be_extended_stops_a_store_before_it_begins(
+    bucket: BucketClient, ref: str, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.lock").write_text("junk")
+    (tmp_path / "folder").mkdir()
+    for lock, refusal in (("bad.lock", LockFileError), ("missing/new.lock", FileNotFoundError)):
+        with pytest.raises(refusal):
+            bucket.put(ref, b"bytes", lock=tmp_path / lock)
+        with pytest.raises(refusal):
+            bucket.push(ref, tmp_path / "folder", lock=tmp_path / lock)
     assert not bucket.exists(ref)
 
 

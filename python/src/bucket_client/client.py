@@ -142,6 +142,8 @@ class BucketClient:
             lambda: check_description(description),
         )
         _namer(ref, digest)
+        if lock is not None:
+            LockFile(lock).check()
         with (
             reporting(progress, str(ref)) as report,
             contextlib.closing(open_source(source, size, report)) as opened,
@@ -151,7 +153,19 @@ class BucketClient:
             LockFile(lock).add(result.ref, result.entry.size)
         return result
 
-    def ensure(self, ref: ReferenceLike, source: SourceLike, **options: Any) -> Literal["created", "identical"]:
+    def ensure(
+        self,
+        ref: ReferenceLike,
+        source: SourceLike,
+        *,
+        digest: str | None = None,
+        size: int | None = None,
+        content_type: str | None = None,
+        uploaded_by: str | None = None,
+        provenance_source: str | None = None,
+        lock: PathLike | None = None,
+        progress: ProgressLike = None,
+    ) -> Literal["created", "identical"]:
         """Make sure that a ref holds exactly these bytes: the call of schedulers and re-runs.
 
         An existing version is compared before anything is sent. Options as for :meth:`put`.
@@ -161,12 +175,23 @@ class BucketClient:
             BucketError: as :meth:`put`.
         """
         if not _is_artifact_name(ref):
-            asked = reference(ref, options.get("digest"))
+            asked = reference(ref, digest)
             stored = find_entry(self._api, asked, None)
-            size = _size_of(source)
-            if stored is not None and size is not None and size != stored.size:
+            found = _size_of(source)
+            if stored is not None and found is not None and found != stored.size:
                 raise version_exists(stored, asked)
-        return "created" if self.put(ref, source, **options).created else "identical"
+        result = self.put(
+            ref,
+            source,
+            digest=digest,
+            size=size,
+            content_type=content_type,
+            uploaded_by=uploaded_by,
+            provenance_source=provenance_source,
+            lock=lock,
+            progress=progress,
+        )
+        return "created" if result.created else "identical"
 
     # Fetch
 
@@ -308,6 +333,8 @@ class BucketClient:
         _check_all(lambda: reference(ref), lambda: check_description(description))
         asked = reference(ref)
         files_artifact_id(asked.artifact_id)
+        if lock is not None:
+            LockFile(lock).check()
         cache = default_cache_path() if digest_cache is True else None if digest_cache is False else Path(digest_cache)
         with reporting(progress, asked.name) as report:
             result = push(
@@ -598,7 +625,7 @@ def _check_pinned(name: str, digest: str | None, computed: str) -> None:
 def _pinned(ref: ReferenceLike, digest: str | None) -> ArtifactReference:
     asked = reference(ref, digest)
     if asked.digest is None:
-        raise ValueError("the ref must be pinned (…@sha256:…), or digest be given")
+        raise invalid_request([("ref", f"{str(ref)!r} is not pinned: add @sha256:…, or give digest")])
     return asked
 
 

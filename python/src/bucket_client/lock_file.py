@@ -66,6 +66,16 @@ class LockFile:
             raise error("lock_differs", f"{self.path} locks {locked[0]}, not {ref}")
         return locked[0]
 
+    def check(self) -> None:
+        """Find before anything is stored that :meth:`add` could not succeed.
+
+        Raises:
+            LockFileError: ``lock_invalid``.
+            OSError: the file cannot be read, or its folder does not exist.
+        """
+        if not self.read():
+            self.path.parent.stat()
+
     def add(self, ref: ArtifactReference, size: int) -> None:
         """Add a pinned ref with its size in bytes, sorted among the others. A line that exists is never changed.
 
