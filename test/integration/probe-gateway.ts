@@ -176,6 +176,16 @@ export async function gatewayProbes(endpoint: string): Promise<readonly Probe[]>
     probe('aws-chunked-coding', 'a body that says it is coded with aws-chunked arrives as it was sent', () =>
       codedArrives('aws-chunked'),
     ),
+    probe('form-body', 'a body that says it is an HTML form arrives as it was sent', () =>
+      arrived(
+        echo('/echo/b', {
+          method: 'PUT',
+          headers: [['Content-Type', 'application/x-www-form-urlencoded']],
+          body: Buffer.from('x'),
+        }),
+        (event) => event.bodyBytes === 1 || `1 byte arrived as ${event.bodyBytes}`,
+      ),
+    ),
     probe('body-limit', 'a body slightly above 4 MiB reaches the function', () =>
       arrived(
         echo('/echo/b', { ...binary(4 * MIB + 1) }),

@@ -29,6 +29,8 @@ export type Witness =
   | 'gzip-coding'
   /** A body that says it is coded with aws-chunked arrives as it was sent. */
   | 'aws-chunked-coding'
+  /** A body that says it is an HTML form arrives as it was sent. */
+  | 'form-body'
   /** A body above the inline limit reaches the front. */
   | 'body-limit'
   /** Requests for which the front itself has no route (`OPTIONS`, unknown methods) reach it. */
