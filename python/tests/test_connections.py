@@ -328,6 +328,8 @@ def test_settings_come_from_the_environment_by_the_names_of_the_command_line(
     for setting in ({"url": 5}, {"auth": 5}, {"retry": 5}, {"timeouts": 0}, {"parallel": "4"}):
         with pytest.raises(ValueError, match=f"^{next(iter(setting))} is of the type .*; give "):
             BucketClient(**setting)  # type: ignore[arg-type]
+    with pytest.raises(FileNotFoundError, match=r"no-authorities\.pem"):
+        BucketClient("https://host/v1", ca_file="no-authorities.pem")
     with pytest.raises(ValueError, match="port that is not from 0 to 65535"):
         BucketClient("http://host:99999/v1")
     with pytest.raises(ValueError, match="unknown auth"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import signal
@@ -83,6 +84,18 @@ def test_a_stream_continues_over_connections_that_drop(proxied: Proxied, middle:
     client, proxy = proxied(Fault(drop_at=200), Fault(drop_at=3 * MIB), Fault(drop_at=100), Fault(drop_at=MIB))
     assert client.get(middle[0]).read() == middle[1]
     assert proxy.connections == 5
+
+
+def test_a_stream_that_is_dropped_without_close_says_nothing(
+    bucket: BucketClient, large: tuple[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complaints: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda complaint: complaints.append(complaint.exc_value))
+    stream = bucket.get(large[0])
+    stream.read(10)
+    del stream
+    gc.collect()
+    assert complaints == []
 
 
 def test_a_stalled_connection_is_left_after_the_idle_timeout(proxied: Proxied, middle: tuple[str, bytes]) -> None:

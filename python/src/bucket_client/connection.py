@@ -386,6 +386,10 @@ class Response:
         except (BucketError, OSError, ValueError, Cancelled):
             self._connection.close()
             return
+        if self._reader.closed:
+            # The collector of garbage may end the parts of an abandoned stream in any order.
+            self._connection.close()
+            return
         self._incoming.is_paused = True
         leftover = bool(self._reader.peek(1))
         is_whole = self._is_sent and self._is_read() and not self._response.will_close

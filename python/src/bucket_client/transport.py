@@ -73,6 +73,8 @@ class Transport:
         self._ca_file = None if ca_file is None else os.fspath(ca_file)
         self._tls: ssl.SSLContext | None = None
         if self._ca_file is not None:
+            # Unlike ssl, open() names the file that is missing.
+            open(self._ca_file, "rb").close()
             self._tls = ssl.create_default_context(cafile=self._ca_file)
 
     def send(self, request: Request) -> Response:
