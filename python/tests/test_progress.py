@@ -40,7 +40,7 @@ def in_a_terminal(*arguments: str) -> str:
         while True:
             try:
                 piece = os.read(screen, 1 << 16)
-            except OSError:  # how Linux ends a terminal that nobody has open
+            except OSError:  # Linux reports the end of a terminal as EIO
                 break
             if not piece:
                 break
