@@ -7,6 +7,27 @@ import { fileURLToPath } from 'node:url'
 import { type JsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema'
 import { MESSAGES } from '../lib/protocol/messages.ts'
 
+/**
+ * Adapts the schema of what a decoder accepts to what this version sends. A member with a default may be missing from a message of
+ * an older server, but this server always sends it.
+ */
+function sentForm({ propertyNames, ...schema }: JsonSchema): JsonSchema {
+  // Every key of a JSON object is a string, and not every code generator knows `propertyNames`.
+  const { properties, required = [] } = schema
+  if (properties === undefined) return schema
+  const members = Object.entries(properties).map(([name, member]) => {
+    if (typeof member === 'boolean' || !('default' in member))
+      return { name, member, sent: required.includes(name) }
+    const { default: _, ...others } = member
+    return { name, member: others, sent: true }
+  })
+  return {
+    ...schema,
+    properties: Object.fromEntries(members.map(({ name, member }) => [name, member])),
+    required: members.filter(({ sent }) => sent).map(({ name }) => name),
+  }
+}
+
 const SCHEMAS_MODULE = fileURLToPath(new URL('../lib/protocol/message-schemas.ts', import.meta.url))
 
 /** @returns every message as JSON Schema, for `components.schemas` of an OpenAPI document. */
@@ -16,9 +37,7 @@ export const messageSchemas = (): Record<string, JsonSchema> =>
     // JSON Schema cannot express that part numbers differ.
     ignoreActions: ['check'],
     overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
-    // Every key of a JSON object is a string, and not every code generator knows the keyword.
-    overrideSchema: ({ jsonSchema: { propertyNames, ...schema } }) =>
-      propertyNames === undefined ? undefined : schema,
+    overrideSchema: ({ jsonSchema }) => sentForm(jsonSchema),
   })
 
 const moduleText = (): string =>

@@ -55,8 +55,8 @@ type DescribedBy<S extends 'given' | 'stored'> = {
 const DESCRIBED = {
   /** As an uploader gives it: may be left out. */
   given: (limit: number) => v.nullish(describing(limit)),
-  /** As an entry has it. */
-  stored: () => v.nullable(string),
+  /** As an entry has it. This version always sends it; an older server may not know it, and then it is null. */
+  stored: () => v.optional(v.nullable(string), null),
 }
 
 /** One schema for each member of a description, under its wire name. */

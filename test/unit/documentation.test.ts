@@ -1,4 +1,4 @@
-/** The documents agree with the code: links have targets, and the tables of the contract are those of lib/protocol. */
+/** The documents agree with the code: links have targets, and tables list the routes, errors and commands that exist. */
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, normalize } from 'node:path'
@@ -8,6 +8,7 @@ import { ERRORS } from '../../lib/domain/errors.ts'
 import { ERROR_STATUS } from '../../lib/protocol/errors.ts'
 import { HEADERS } from '../../lib/protocol/headers.ts'
 import { ROUTES } from '../../lib/protocol/routes.ts'
+import { bucket } from './cli/command-line.ts'
 
 const names = (await readdir('docs', { recursive: true })).filter((name) => name.endsWith('.md'))
 const atRoot = (await readdir('.')).filter((name) => name.endsWith('.md'))
@@ -108,5 +109,14 @@ describe('docs/cli.md', () => {
   it('has every exit status', () => {
     const text = texts.get('docs/cli.md') ?? ''
     expect(Object.values(EXIT).filter((exit) => !text.includes(`\n| ${exit} |`))).toEqual([])
+  })
+
+  it('describes every command of `bucket --help`, and no other', async () => {
+    const { stdout: help } = await bucket(['--help'])
+    const listed = help.slice(help.indexOf('Commands:')).matchAll(/^ {2}([a-z]+) /gm)
+    const commands = [...listed].map(([, name]) => name).filter((name) => name !== 'help')
+    const described = (texts.get('docs/cli.md') ?? '').matchAll(/^\| `bucket ([a-z]+)\b/gm)
+    expect(commands).toContain('put')
+    expect([...new Set([...described].map(([, name]) => name))].sort()).toEqual(commands.sort())
   })
 })

@@ -182,3 +182,40 @@ describe('a response that is not what it should be', () => {
     expect(decodeProblem({ message: 'Forbidden' })).toBeUndefined()
   })
 })
+
+describe('a message of an older server', () => {
+  const sent = {
+    bucket_id: 'b',
+    artifact_id: 'a',
+    version: 'v',
+    digest: `sha256:${'0'.repeat(64)}`,
+    size: 1,
+    content_type: 'text/plain',
+    uploaded_by: 'me',
+  }
+  const older = { ...sent, created_at: '2026-11-23T04:00:00.000Z' }
+
+  it('is an entry without a descriptive member: the member is null', () => {
+    expect(decodeEntry(older)).toMatchObject({ value: { uploadedBy: 'me', provenanceSource: null } })
+  })
+
+  it('is an upload without a descriptive member: the member is null, in its entry too', () => {
+    const message = {
+      ...sent,
+      mode: 'single',
+      state: 'committed',
+      expires_at: older.created_at,
+      entry: older,
+    }
+    expect(decodeUpload(message)).toMatchObject({
+      value: { description: { uploadedBy: 'me', provenanceSource: null }, entry: { provenanceSource: null } },
+    })
+  })
+
+  it('is refused if a descriptive member is not text', () => {
+    expect(decodeEntry({ ...older, provenance_source: 7 })).toEqual({
+      ok: false,
+      error: 'provenance_source is not a string',
+    })
+  })
+})

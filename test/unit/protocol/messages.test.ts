@@ -99,4 +99,10 @@ describe('the generated JSON Schema', () => {
   it('is that of the messages: run `npm run schemas` if this fails', () => {
     expect(MESSAGE_SCHEMAS).toEqual(messageSchemas())
   })
+
+  it('promises every member of a description, which a decoder takes as null where an older server omits it', () => {
+    const members = ['content_type', 'uploaded_by', 'provenance_source']
+    expect(MESSAGE_SCHEMAS.Entry.required).toEqual(expect.arrayContaining(members))
+    expect(MESSAGE_SCHEMAS.Upload.required).toEqual(expect.arrayContaining(members))
+  })
 })

@@ -14,6 +14,7 @@ import {
   versionPath,
   versionsPath,
 } from '../../../lib/protocol/routes.ts'
+import { RESOURCES } from '../../contract/http/requests.ts'
 
 const ref = parseRef('prod-models/llama:3+8b/v3.1.0')
 const VERSIONS = '/v1/buckets/prod-models/artifacts/llama%3A3%2B8b/versions'
@@ -47,5 +48,16 @@ describe('the table of routes', () => {
   it('has no way to change or delete what is stored', () => {
     const deletes = Object.entries(ROUTES).filter(([, { method }]) => method === 'DELETE')
     expect(deletes.map(([name]) => name)).toEqual(['abortUpload'])
+  })
+
+  it('has the requests that the contract suite sends, and no others except those of uploads', () => {
+    const names = { bucketId: '{bucket_id}', artifactId: '{artifact_id}', version: '{version}' }
+    const sent = RESOURCES.flatMap(({ methods, path }) =>
+      methods.map((method) => `${method} ${decodeURIComponent(path(names))}`),
+    ).map((request) => request.replace('/problems/version_exists', '/problems/{code}'))
+    const routes = Object.values(ROUTES)
+      .filter(({ tag }) => tag !== 'uploads')
+      .map(({ method, path }) => `${method} ${servicePath}${path}`)
+    expect(sent.sort()).toEqual(routes.sort())
   })
 })
