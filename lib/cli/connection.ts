@@ -60,6 +60,8 @@ export async function connect(
       ...(patience && { retry: { patienceMs: patience.value }, timeouts: timeoutsWithin(patience.value) }),
     })
   } catch (error) {
+    if (error instanceof TypeError && 'code' in error && error.code === 'region_missing')
+      throw new UsageError(error.message, `Set ${CLI_ENVIRONMENT.awsRegion} to the region of the API.`)
     if (error instanceof TypeError)
       throw new UsageError(
         error.message,

@@ -1,32 +1,21 @@
 /** Commands for the owner of a data folder: `backup`, `restore`, `ls` and `erase`. They need no server. */
 import type { Command } from 'commander'
-import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import type { CliContext } from './context.ts'
+import { type DataDirOptions, dataDirOf, existingDataDir, withDataDir } from './data-dir.ts'
 import { EXIT } from './exit-codes.ts'
 import { ExitError } from './failure.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
 import { parseRefArgument } from './refs.ts'
 import { formatSize } from './sizes.ts'
 
-interface FolderOptions extends OutputOptions {
-  readonly dataDir?: string
-}
+interface FolderOptions extends OutputOptions, DataDirOptions {}
 
-const dataDirOf = ({ dataDir }: FolderOptions, { environment }: CliContext): string =>
-  dataDir ?? (environment[CLI_ENVIRONMENT.dataDir] || '.bucket')
-
-const withDataDir = (command: Command): Command =>
-  withOutput(
-    command.option(
-      '--data-dir <folder>',
-      `where artifacts are kept (env: ${CLI_ENVIRONMENT.dataDir}, default: .bucket)`,
-    ),
-  )
+const withFolderOptions = (command: Command): Command => withOutput(withDataDir(command))
 
 export function addDataFolderCommands(program: Command, context: CliContext): void {
-  withDataDir(
+  withFolderOptions(
     program
       .command('backup')
       .description('copy a data folder, next to a running server')
@@ -41,11 +30,11 @@ Examples:
   bucket backup /backup/bucket
   bucket fsck --data-dir /backup/bucket --verify`,
       ),
-  ).action((folder: string, options: FolderOptions) =>
-    copy(dataDirOf(options, context), folder, options, context),
+  ).action(async (folder: string, options: FolderOptions) =>
+    copy(await existingDataDir(options, context), folder, options, context),
   )
 
-  withDataDir(
+  withFolderOptions(
     program
       .command('restore')
       .description('copy a backup to a data folder that is empty or new')
@@ -54,7 +43,7 @@ Examples:
     copy(backup, dataDirOf(options, context), options, context),
   )
 
-  withDataDir(
+  withFolderOptions(
     program
       .command('ls')
       .description('list everything in a data folder, in the order in which it was stored')
@@ -71,7 +60,7 @@ Examples:
   ).action(async (options: FolderOptions) => {
     const output = createOutput({ ...options, json: false }, context)
     const { listFolder } = await context.dataFolder()
-    await listFolder(dataDirOf(options, context), async (entries) => {
+    await listFolder(await existingDataDir(options, context), async (entries) => {
       context.signal.throwIfAborted()
       const lines = entries.map((entry) =>
         options.json
@@ -82,7 +71,7 @@ Examples:
     })
   })
 
-  withDataDir(
+  withFolderOptions(
     program
       .command('erase')
       .description('erase one version permanently, while no server runs on the folder')
@@ -97,7 +86,7 @@ copies in backups, in ledger.format-1.mdb, and at readers are not. The reference
     const ref = parseRefArgument(text)
     const output = createOutput(options, context)
     const { eraseVersion } = await context.dataFolder()
-    const erased = await eraseVersion(dataDirOf(options, context), ref)
+    const erased = await eraseVersion(await existingDataDir(options, context), ref)
     await output.result(erased ? `erased ${formatRef(ref)}@${erased.digest}\n` : '', {
       erased: erased ? entryMessage(erased) : null,
     })

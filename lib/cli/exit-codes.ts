@@ -81,7 +81,8 @@ export function exitCodeOf(error: unknown): number {
     case 'LockFileError':
       return LOCK_FILE[codeOf(error)] ?? EXIT.usage
     default:
-      return 'code' in error && (error.code === 'ENOENT' || error.code === 'EISDIR')
+      return 'code' in error &&
+        (error.code === 'ENOENT' || error.code === 'EISDIR' || error.code === 'ENOTDIR')
         ? EXIT.usage
         : EXIT.unexpected
   }

@@ -1,16 +1,15 @@
 /** `bucket fsck`: compares a data folder with its ledger, and changes nothing. */
 import type { Command } from 'commander'
-import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import type { CliContext, FolderDamage, UnreferencedBlob } from './context.ts'
+import { type DataDirOptions, existingDataDir, withDataDir } from './data-dir.ts'
 import { EXIT } from './exit-codes.ts'
 import { ExitError } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { formatSize } from './sizes.ts'
 
-interface FsckOptions extends OutputOptions {
-  readonly dataDir?: string
+interface FsckOptions extends OutputOptions, DataDirOptions {
   readonly verify?: boolean
 }
 
@@ -18,13 +17,9 @@ interface FsckOptions extends OutputOptions {
 const NAMED = 1_000
 
 export function addFsckCommand(program: Command, context: CliContext): void {
-  const command = program
-    .command('fsck')
-    .description('check a data folder against its ledger, while no server runs on it')
-    .option(
-      '--data-dir <folder>',
-      `where artifacts are kept (env: ${CLI_ENVIRONMENT.dataDir}, default: .bucket)`,
-    )
+  const command = withDataDir(
+    program.command('fsck').description('check a data folder against its ledger, while no server runs on it'),
+  )
     .option('--verify', 'read every byte and compare the digests: as long as reading the disk takes')
     .addHelpText(
       'after',
@@ -32,8 +27,8 @@ export function addFsckCommand(program: Command, context: CliContext): void {
 Reports entries whose bytes are missing or wrong, and blobs that no entry names (they lost a race, or were never
 committed; they cannot be fetched). It changes nothing. Without --verify only names and sizes are compared.
 
-Exits with ${EXIT.done} when every entry has its bytes, unreferenced blobs or not, and with ${EXIT.digestMismatch} when one has not, or when
-the ledger is damaged or missing.
+Exits with ${EXIT.done} when every entry has its bytes, unreferenced blobs or not, and with ${EXIT.digestMismatch} when bytes are missing or
+wrong, or when the ledger is damaged or missing.
 
 Examples:
   bucket fsck
@@ -45,9 +40,9 @@ Examples:
 }
 
 async function fsck(options: FsckOptions, context: CliContext): Promise<void> {
-  const { environment, signal, checkFolder } = context
+  const { signal, checkFolder } = context
   const output = createOutput(options, context)
-  const dataDir = options.dataDir ?? (environment[CLI_ENVIRONMENT.dataDir] || '.bucket')
+  const dataDir = await existingDataDir(options, context)
   const damaged: FolderDamage[] = []
   const unreferenced: UnreferencedBlob[] = []
   const ledgerDamage: string[] = []

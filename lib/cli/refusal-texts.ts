@@ -13,10 +13,13 @@ export interface RefusalText {
 const OPERATOR = 'tell the operator of this deployment, with the number of the request.'
 
 export const REFUSALS: { readonly [C in ErrorCode]: RefusalText } = {
-  invalid_request: { what: 'Invalid input', next: 'Correct what is listed, and repeat the command.' },
+  invalid_request: {
+    what: 'Invalid input',
+    next: 'Correct every input listed above, then repeat the command.',
+  },
   digest_mismatch: {
     what: 'The bytes do not match the digest',
-    next: 'Repeat the command. If it fails again, something changes the bytes on the way: look at proxies.',
+    next: 'Repeat the command. If it fails again, a proxy or a network device may be changing the bytes.',
   },
   unauthorized: {
     what: 'You are not signed in',
@@ -55,7 +58,7 @@ export const REFUSALS: { readonly [C in ErrorCode]: RefusalText } = {
     next: 'Repeat `bucket put`: it sends only what is missing.',
   },
   upload_conflict: {
-    what: 'The upload does not allow this now',
+    what: 'The state of the upload does not allow this operation',
     next: 'Look at it with `bucket uploads`. While it is being verified, wait; once it is committed, nothing is left to do.',
   },
   digest_differs: {
@@ -76,8 +79,8 @@ export const REFUSALS: { readonly [C in ErrorCode]: RefusalText } = {
   },
   uri_too_long: { what: 'The reference is too long', next: 'Choose shorter names.' },
   unsupported_content_encoding: {
-    what: 'Something on the way compresses the bytes',
-    next: 'Look at proxies: Bucket takes bytes as they are.',
+    what: 'The bytes arrived compressed',
+    next: 'Turn off compression in the proxy between this machine and the server: Bucket stores bytes unchanged.',
   },
   range_not_satisfiable: {
     what: 'The stored bytes are fewer than expected',
@@ -136,8 +139,8 @@ function inputLine(fault: { readonly name?: unknown; readonly detail?: unknown }
 const CONTENT_NAME = /^sha256-([0-9a-f]{12,64})$/
 
 /**
- * A conflict has three causes, which call for different answers: the name is taken, a re-run is not reproducible, or a
- * name that says which bytes it holds was given to others.
+ * A conflict has three causes, each with its own advice: the version is taken, a re-run is not reproducible, or a
+ * content-derived name already holds other bytes.
  */
 export function conflictText(error: BucketError<'version_exists'>): RefusalText & { readonly why: string[] } {
   const { stored, declaredDigest: mine }: Partial<typeof error.details> = error.details
@@ -158,9 +161,9 @@ export function conflictText(error: BucketError<'version_exists'>): RefusalText 
     }
   if (error.cause === RERUN)
     return {
-      what: 'This run gave other bytes than the one that stored this version',
+      what: 'This run produced different bytes than the run that stored this version',
       why,
-      next: 'Make the job reproducible (times, orders, seeds, versions of tools), or store under a new version.',
+      next: 'Make the job reproducible (timestamps, ordering, seeds, tool versions), or store under a new version.',
     }
   return { ...REFUSALS.version_exists, why }
 }

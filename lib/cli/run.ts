@@ -24,9 +24,11 @@ import { addUploadsCommand } from './uploads-command.ts'
  */
 export async function run(args: readonly string[], context: CliContext): Promise<number> {
   const { signal, stdout, stderr } = context
+  const program = createProgram(context)
+  // `help COMMAND` asks about COMMAND, which may be mistyped.
+  const asked = args[0] === 'help' && args.length > 1 ? args.slice(1) : args
   try {
-    const program = createProgram(context)
-    await program.parseAsync(isKnown(program, args) ? args : args.slice(0, 1), { from: 'user' })
+    await program.parseAsync(isKnown(program, asked) ? args : asked.slice(0, 1), { from: 'user' })
     return EXIT.done
   } catch (thrown) {
     // An error that follows from the user's stop is not a failure of its own.
@@ -35,7 +37,9 @@ export async function run(args: readonly string[], context: CliContext): Promise
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage
     if (isClosedPipe(error)) return SIGNAL_EXIT.SIGPIPE
     if (error instanceof ExitError) return error.exit
-    const failure = describeFailure(error instanceof CommanderError ? usageError(error, args) : error)
+    const failure = describeFailure(
+      error instanceof CommanderError ? usageError(error, asked, program) : error,
+    )
     if (error instanceof Interrupted) return failure.exit
     stderr.write(failureText(failure, hasColor(context)))
     if (args.includes('--json'))
@@ -90,22 +94,31 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 not found, 4 conflict, 5 digest mis
   return program
 }
 
-function usageError({ code, message }: CommanderError, args: readonly string[]): UsageError {
+function usageError(
+  { code, message }: CommanderError,
+  args: readonly string[],
+  { commands }: Command,
+): UsageError {
   const [problem = '', suggestion] = message.replace(/^error: /, '').split('\n')
-  const [command = ''] = args
-  const foreign = Object.hasOwn(FOREIGN_WORDS, command) ? FOREIGN_WORDS[command] : undefined
-  if (code === 'commander.unknownCommand' && foreign)
-    return new UsageError(foreign.why, foreign.next, `Unknown command "${command}"`)
-  const help = `bucket ${/^[a-z]+$/.test(command) && code !== 'commander.unknownCommand' ? `${command} ` : ''}--help`
-  return new UsageError(
-    problem,
-    `${suggestion ? `${suggestion.replace(/^\(|\)$/g, '')} ` : ''}See \`${help}\`.`,
-    TITLES[code],
-  )
+  const [name = ''] = args
+  const hint = suggestion ? `${suggestion.replace(/^\(|\)$/g, '')} ` : ''
+  if (code === 'commander.unknownCommand') {
+    const title = `Unknown command "${name}"`
+    const foreign = Object.hasOwn(FOREIGN_WORDS, name) ? FOREIGN_WORDS[name] : undefined
+    if (foreign) return new UsageError(foreign.why, foreign.next, title)
+    const names = commands.map((command) => command.name()).join(', ')
+    return new UsageError(`the commands are ${names}`, `${hint}See \`bucket --help\`.`, title)
+  }
+  const command = commands.find((each) => each.name() === name)
+  const next = `${hint}See \`bucket ${command ? `${name} ` : ''}--help\`.`
+  const title = TITLES[code]
+  // The title says what is wrong, so the reason says what is expected.
+  return title !== undefined && command
+    ? new UsageError(`${problem.replace(/\.$/, '')}; usage: bucket ${name} ${command.usage()}`, next, title)
+    : new UsageError(problem, next, title)
 }
 
 const TITLES: { readonly [code: string]: string } = {
-  'commander.unknownCommand': 'Unknown command',
   'commander.unknownOption': 'Unknown option',
   'commander.missingArgument': 'Missing argument',
   'commander.optionMissingArgument': 'Missing value of an option',

@@ -260,7 +260,7 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
     const [first] = errors
     const message =
       errors.length === 1 && first
-        ? `${first.in === undefined ? '' : `${first.in} `}${first.name} ${first.detail}`
+        ? `${placeOf(first)} ${first.detail}`
         : `${errors.length} inputs are invalid: ${errors.map(({ name }) => name).join(', ')}`
     return new BucketError('invalid_request', message, { errors })
   }
@@ -269,6 +269,11 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
   static unavailable(message: string, cause?: unknown, retryAfter = 1): BucketError<'unavailable'> {
     return new BucketError('unavailable', message, {}, { cause, retryAfter })
   }
+}
+
+const placeOf = ({ in: location, name }: ValidationError): string => {
+  if (location === undefined) return name
+  return location === 'body' && name === 'body' ? 'the body' : `${location} ${name}`
 }
 
 /** Narrows an unknown failure to a `BucketError` of one code. */

@@ -9,7 +9,7 @@ import { BucketError } from '../domain/errors.ts'
 import { FolderRefused, LAYOUT } from './folder-format.ts'
 
 export interface FolderLock {
-  /** Locks the folder's format file, too. @throws FolderRefused when another server holds it. */
+  /** Locks the folder's format file, too. @throws FolderRefused when another process holds it. */
   lockFormat(): void
   /**
    * Compares what is at the folder's path now with what was locked.
@@ -20,7 +20,7 @@ export interface FolderLock {
   release(): void
 }
 
-/** @throws FolderRefused when another server holds the folder. */
+/** @throws FolderRefused when another process holds the folder. */
 export function lockFolder(dataDir: string): FolderLock {
   const path = join(dataDir, LAYOUT.lock)
   const fds = [lockFile(dataDir, path, 'a+')]
@@ -51,8 +51,8 @@ function lockFile(dataDir: string, path: string, flags: string): number {
     if (loadTryLock()(fd)) return fd
     const pid = readFileSync(join(dataDir, LAYOUT.lock), 'latin1').trim()
     throw new FolderRefused(
-      `the folder ${dataDir} is in use by another server${/^\d+$/.test(pid) ? ` (process ${pid})` : ''}`,
-      'Stop that server first, or name another folder with --data-dir.',
+      `the folder ${dataDir} is in use by another process${/^\d+$/.test(pid) ? ` (pid ${pid})` : ''}: a server, or a command such as fsck`,
+      'If it is a server, stop it first. If it is a command, wait until it ends.',
     )
   } catch (error) {
     closeSync(fd)

@@ -128,7 +128,7 @@ describe('the owner of a folder', { timeout: 60_000 }, () => {
     const lines = (await bucket('ls', '--data-dir', dataDir, '--json')).stdout.trim().split('\n')
     expect(lines.map((line) => JSON.parse(line).digest)).toEqual(digests)
     expect((await bucket('erase', 'b/a/v1', '--data-dir', dataDir)).stderr).toContain(
-      'in use by another server',
+      'in use by another process',
     )
     await server.stop()
     expect((await bucket('erase', 'b/a/v1', '--data-dir', dataDir)).stdout).toBe(

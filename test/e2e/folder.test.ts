@@ -197,7 +197,9 @@ describe('a pull', { timeout: 60_000 }, () => {
     await bucket.put('b/file/v1', new TextEncoder().encode('not a manifest'))
     const refused = await run('pull', 'b/file/v1', 'copy')
     expect(refused.exit).toBe(1)
-    expect(refused.stderr).toContain('b/file/v1 is not a folder')
+    expect(refused.stderr).toContain(
+      'b/file/v1 is not a folder: its type is application/octet-stream, and a folder',
+    )
   })
 
   it('refuses a manifest that leads outside, and writes nothing', async () => {

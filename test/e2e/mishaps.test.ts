@@ -190,7 +190,7 @@ describe('a folder that is swapped under a running server', { timeout: 60_000 },
     await start()
     await store('v1', 'small')
     rmSync(join(dataDir, 'lock'))
-    expect(serve()).toMatchObject({ exit: 1, stderr: expect.stringContaining('in use by another server') })
+    expect(serve()).toMatchObject({ exit: 1, stderr: expect.stringContaining('in use by another process') })
     await expectRefusal()
     expect(existsSync(join(dataDir, 'ledger', '00000001.log'))).toBe(true)
   })

@@ -73,6 +73,11 @@ export function authorizer(auth: Auth, root: URL, platform: Platform, apiKey?: s
   }
 }
 
+/** The constructor's TypeError for `iam` without a region; the command line names its own remedy for it. */
+class MissingRegionError extends TypeError {
+  readonly code = 'region_missing'
+}
+
 function authorizerOf(auth: Auth, root: URL, platform: Platform, now: () => Date): Authorize {
   switch (auth.kind) {
     case 'none':
@@ -86,9 +91,7 @@ function authorizerOf(auth: Auth, root: URL, platform: Platform, now: () => Date
     case 'iam': {
       const region = auth.region ?? EXECUTE_API.exec(root.hostname)?.[1]
       if (region === undefined)
-        throw new TypeError(
-          `iam needs a region: ${root.hostname} does not name one, so give it with the auth`,
-        )
+        throw new MissingRegionError(`iam needs a region, and ${root.hostname} does not name one`)
       const credentials = auth.credentials ?? platform.awsCredentials
       if (credentials === undefined)
         throw new TypeError('iam needs credentials here: give a function that returns them')

@@ -21,6 +21,7 @@ import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
 import { MIB } from '../../domain/limits.ts'
 import { runAtOnce } from '../../flow/run-at-once.ts'
 import type { ApiClient } from '../api/api-client.ts'
+import { getEntry } from '../api/entries.ts'
 import { FolderError } from '../folder/folder-error.ts'
 import {
   type FolderManifest,
@@ -155,13 +156,15 @@ async function fetchManifest(
     for await (const chunk of download.bytes) chunks.push(chunk)
     return { manifest: parseManifest(Buffer.concat(chunks)), digest }
   } catch (error) {
-    if (error instanceof FolderError && error.message.includes('not JSON'))
-      throw new FolderError(
-        'manifest_invalid',
-        `${formatRef(ref)} is not a folder (${MANIFEST_TYPE})`,
-        'Fetch it as a file: bucket get.',
-      )
-    throw error
+    if (!(error instanceof FolderError && error.message.includes('not JSON'))) throw error
+    const { contentType } = await getEntry(api, ref, signal)
+    throw new FolderError(
+      'manifest_invalid',
+      contentType === MANIFEST_TYPE
+        ? `${formatRef(ref)} is not a folder: its type is ${MANIFEST_TYPE}, but its bytes are not JSON`
+        : `${formatRef(ref)} is not a folder: its type is ${contentType}, and a folder's manifest has the type ${MANIFEST_TYPE}`,
+      'Fetch it as a file: bucket get.',
+    )
   } finally {
     await download.close()
   }

@@ -29,8 +29,8 @@ export interface FolderScan {
 const OWNER_MAY_EXECUTE = 0o100
 
 /**
- * @throws FolderError `folder_invalid` with everything that no manifest can describe; the system's error when the folder
- * cannot be read.
+ * @throws FolderError `folder_invalid` if the path is a file, or with everything that no manifest can describe; the
+ * system's error when the folder cannot be read.
  */
 export async function scanFolder(folder: string, options: ScanOptions): Promise<FolderScan> {
   const include = (options.include ?? []).map(pattern)
@@ -70,6 +70,12 @@ export async function scanFolder(folder: string, options: ScanOptions): Promise<
     files.push({ path, location, size, executable: (mode & OWNER_MAY_EXECUTE) !== 0 })
   }
 
+  if (!(await stat(folder)).isDirectory())
+    throw new FolderError(
+      'folder_invalid',
+      `${JSON.stringify(folder)} is a file`,
+      'Store it as a file: bucket put.',
+    )
   await scan(folder, '')
   if (faults.length === 0) return { files, others }
   const more = faults.length > 5 ? ` (and ${faults.length - 5} more)` : ''

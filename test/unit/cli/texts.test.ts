@@ -62,8 +62,8 @@ describe('a conflict', () => {
   it('with a run of the same origin says that the run is not reproducible', async () => {
     stored('b/a/v', { uploadedBy: 'me', provenanceSource: 'run-47' })
     const ran = await put('b/a/v', '--uploaded-by', 'me', '--provenance-source', 'run-47')
-    expect(ran.stderr).toContain('This run gave other bytes')
-    expect((await put('b/a/v', '--provenance-source', 'run-48')).stderr).not.toContain('This run gave')
+    expect(ran.stderr).toContain('This run produced different bytes')
+    expect((await put('b/a/v', '--provenance-source', 'run-48')).stderr).not.toContain('This run produced')
   })
 
   it('with a content-derived name says that the name holds other bytes', async () => {

@@ -32,6 +32,46 @@ describe('the command line', () => {
     expect(option.stderr).toContain('Did you mean --output? See `bucket get --help`.')
   })
 
+  it('says what is expected instead of repeating what is wrong', async () => {
+    for (const args of [['putt'], ['help', 'putt'], ['putt', '--help']]) {
+      const unknown = await bucket(args)
+      expect(unknown).toMatchObject({ exit: 2, stdout: '' })
+      expect(unknown.stderr).toContain('error: Unknown command "putt"\n  why:  the commands are serve, ')
+      expect(unknown.stderr).toContain('Did you mean put?')
+    }
+    const excess = await bucket(['show', 'b/a/v', 'more'])
+    expect(excess.exit).toBe(2)
+    expect(excess.stderr).toContain('Expected 1 argument but got 2; usage: bucket show [options] <ref>')
+    expect((await bucket(['help', 'put'])).stdout).toContain('bucket put')
+  })
+
+  it.each(['ls', 'fsck', 'erase b/a/v', 'backup copy'])(
+    'names a data folder that does not exist, and the option: %s',
+    async (command) => {
+      const ran = await bucket([...command.split(' '), '--data-dir', '/absent/folder'])
+      expect(ran).toMatchObject({ exit: 2, stdout: '' })
+      expect(ran.stderr).toContain(
+        'error: No data folder\n  why:  the folder "/absent/folder" does not exist',
+      )
+      expect(ran.stderr).toContain('--data-dir')
+    },
+  )
+
+  it('says how to store a file that was given as a folder', async () => {
+    const front = await startFront()
+    const ran = await bucket(['push', 'b/a/v', import.meta.filename], { url: front.url })
+    expect(ran).toMatchObject({ exit: 2, stdout: '' })
+    expect(ran.stderr).toContain('usage.test.ts" is a file\n  next: Store it as a file: bucket put.')
+    expect(front.received).toEqual([])
+    await front.close()
+  })
+
+  it('names the variable that holds the region of iam', async () => {
+    const ran = await bucket(['list', 'b/a', '--auth', 'iam'], { url: 'http://127.0.0.1:9/v1' })
+    expect(ran).toMatchObject({ exit: 2, stdout: '' })
+    expect(ran.stderr).toContain('next: Set AWS_REGION')
+  })
+
   it('shows its help, and exits 2, without a command', async () => {
     const ran = await bucket([])
     expect(ran).toMatchObject({ exit: 2, stdout: '' })

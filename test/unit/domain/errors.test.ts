@@ -79,6 +79,8 @@ describe('a BucketError', () => {
   it('names one fault in full, and several by name', () => {
     const fault = (name: string) => ({ in: 'header' as const, name, detail: 'is odd' })
     expect(BucketError.invalidRequest([fault('A')]).message).toBe('header A is odd')
+    const body = { in: 'body', name: 'body', detail: 'is not JSON in UTF-8' } as const
+    expect(BucketError.invalidRequest([body]).message).toBe('the body is not JSON in UTF-8')
     expect(BucketError.invalidRequest([fault('A'), fault('B')]).message).toBe('2 inputs are invalid: A, B')
   })
 

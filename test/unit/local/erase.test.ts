@@ -88,7 +88,7 @@ describe('erasing a version', () => {
   it('that is not there changes nothing, and while a server runs it is refused', async () => {
     await inFolder(async (folder) => {
       await store(folder, 'b/a/v', 10)
-      await expect(eraseVersion(dataDir, parseRef('b/a/v'))).rejects.toThrow('in use by another server')
+      await expect(eraseVersion(dataDir, parseRef('b/a/v'))).rejects.toThrow('in use by another process')
     })
     const before = everyFile()
     expect(await eraseVersion(dataDir, parseRef('b/a/other'))).toBeUndefined()

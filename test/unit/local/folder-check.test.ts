@@ -168,7 +168,7 @@ describe('a check', () => {
   })
 
   it('is refused while a server has the folder, and keeps one out while it runs', async () => {
-    await expect(check()).rejects.toThrow('in use by another server')
+    await expect(check()).rejects.toThrow('in use by another process')
     await folder.close()
     await writeFile(join(dataDir, 'blobs', 'note.txt'), 'a stranger')
     let refusal: unknown

@@ -35,7 +35,7 @@ describe('a data folder', () => {
     const refusal = await openFolder(dataDir).catch((error: unknown) => error)
     expect(refusal).toBeInstanceOf(FolderRefused)
     expect(refusal).toMatchObject({
-      message: `the folder ${dataDir} is in use by another server (process ${child.pid})`,
+      message: `the folder ${dataDir} is in use by another process (pid ${child.pid}): a server, or a command such as fsck`,
     })
     child.kill('SIGKILL')
     await once(child, 'exit')
