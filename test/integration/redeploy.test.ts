@@ -25,14 +25,15 @@ afterAll(stopEverything)
 const BUSY_MS = 5_000
 
 /**
- * A 503 that neither Bucket nor the gateway's configured responses wrote: all of theirs have a code (docs/http-api.md, section
- * 8).
+ * A 5xx that neither Bucket nor the gateway's configured responses wrote: all of theirs have a code (docs/http-api.md, section 8).
+ * LocalStack responds 503, MiniStack 502 with the words of its own runtime.
  */
-const isEmulators = ({ status, body }: RawResponse): boolean => status === 503 && !body.includes('"code"')
+const isEmulators = ({ status, body }: RawResponse): boolean =>
+  !body.includes('"code"') && (status === 503 || (status === 502 && body.includes('Worker process died')))
 
 /**
- * Sends a request again while the emulator itself responds: LocalStack stops a function in the middle of a call when its code
- * changes, where AWS lets the call end. A 503 of Bucket still counts as a failure.
+ * Sends a request again while the emulator itself responds: both emulators stop a function in the middle of a call when its
+ * code changes, where AWS lets the call end. A 5xx of Bucket still counts as a failure.
  * | @returns the response of Bucket, and whether the request may have been carried out before.
  */
 async function answered(send: () => Promise<RawResponse>) {
