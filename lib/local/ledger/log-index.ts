@@ -130,7 +130,10 @@ export async function openLogIndex(
     async close(end) {
       await environment.close()
       if (end === undefined) return
-      await writeProof(dataDir, { storeId, index: await identify(path), covered: end })
+      // A full disk has no room for the proof. Without it, the next start builds the index again.
+      await writeProof(dataDir, { storeId, index: await identify(path), covered: end }).catch(() =>
+        rmSync(`${inside(INDEX_FILES.proof)}.new`, { force: true, recursive: true }),
+      )
     },
   }
   return { index, covered: isProven ? proof.covered : undefined }

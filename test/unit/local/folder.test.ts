@@ -103,4 +103,16 @@ describe('a data folder', () => {
     await writeFile(join(dataDir, 'secret'), '')
     await expect(openFolder(dataDir)).rejects.toThrow('secret')
   })
+
+  it('closes in order if the proof of its index cannot be written, and opens again with every entry', async () => {
+    const folder = await openFolder(dataDir)
+    const entry = entryOf('b/a/v', someBytes(10))
+    await folder.ledger.append(entry, 'commit')
+    // Where the proof is written first; on a full disk the write fails in the same place.
+    await mkdir(join(dataDir, 'index.proof.new'))
+    await folder.close()
+    const again = await openFolder(dataDir)
+    expect(await again.ledger.find(entry.ref)).toEqual(entry)
+    await again.close()
+  })
 })
