@@ -26,8 +26,8 @@ describe('the cost of a deployment', () => {
   it('of an operation is the sum of its services', () => {
     for (const { sum, gateway, lambda, dynamodb, s3, logs } of Object.values(OPERATIONS))
       expect(sum).toBeCloseTo(gateway + lambda + dynamodb + s3 + logs, 6)
-    // 3.50 for the gateway, one consistent read, one GET.
-    expect(OPERATIONS.fetch).toMatchObject({ gateway: 3.5, dynamodb: 0.125, s3: 0.4 })
+    // 3.50 for the gateway, half a read unit for one eventually consistent read, one GET.
+    expect(OPERATIONS.fetch).toMatchObject({ gateway: 3.5, dynamodb: 0.0625, s3: 0.4 })
   })
 
   it('names the limit that a growing deployment meets first', () => {
