@@ -1,4 +1,5 @@
 /** Every program that the packages support can install them, import them and type-check against them. */
+import { readdirSync, readFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
@@ -114,6 +115,39 @@ const REQUIRES = `
 const { App, Stack } = require('aws-cdk-lib')
 const { BucketService } = require('bucket-v1/infra')`
 const NOT_ANY = '// @ts-expect-error the types are not `any`\nservice.nothing\n'
+
+describe('bucket-v1', () => {
+  it('contains only modules that its entry points load', async () => {
+    const consumer = createConsumer([packed.service], [], {})
+    const root = join(consumer.folder, 'node_modules', 'bucket-v1', 'dist')
+    try {
+      const modules = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) =>
+        path.endsWith('.js'),
+      )
+      const entries = modules.filter((path) =>
+        /^(bin\/bucket|lib\/client\/(index|node)|lib\/infra\/index|lambda\/\w+)\.js$/.test(path),
+      )
+      const { metafile } = await build({
+        absWorkingDir: root,
+        entryPoints: entries,
+        outdir: 'unwritten',
+        bundle: true,
+        write: false,
+        metafile: true,
+        packages: 'external',
+        platform: 'node',
+        format: 'esm',
+        logLevel: 'silent',
+      })
+      // A module of types alone compiles to a file that says only that it is a module.
+      const isOfTypes = (path: string) => readFileSync(join(root, path), 'utf8').trim().endsWith('export {};')
+      const loaded = new Set(Object.keys(metafile.inputs))
+      expect(modules.filter((path) => !loaded.has(path) && !isOfTypes(path))).toEqual([])
+    } finally {
+      consumer.remove()
+    }
+  })
+})
 
 describe('a CDK app that uses bucket-v1/infra', SLOW, () => {
   let consumer: Consumer
