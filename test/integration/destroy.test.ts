@@ -1,6 +1,6 @@
-/** Removing the stack keeps all artifacts: the S3 bucket and the ledger are retained with their contents. */
+/** Removing the stack keeps all artifacts and their protection: blobs, ledger, and the policies of both S3 buckets. */
 import { DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb'
-import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
+import { GetBucketPolicyCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { expect, test } from 'vitest'
 import { get, stored } from '../contract/http/requests.ts'
 import { deployedTarget } from './deployed-target.ts'
@@ -8,11 +8,12 @@ import { destroy } from './deployment.ts'
 import { PROJECT } from './emulator.ts'
 import { given } from './given.ts'
 
-test('cdk destroy removes the API, and keeps blobs and ledger unchanged', {
+test('cdk destroy removes the API, and keeps blobs, ledger and bucket policies unchanged', {
   timeout: 300_000,
 }, async (context) => {
   const { emulator, work, deployment } = given()
   if (emulator === 'localstack') context.skip('destroy: LocalStack keeps no promise about retained resources')
+  const s3 = new S3Client({ forcePathStyle: true })
   const { ref } = await stored(deployedTarget(), 'to be kept')
   const rows = () =>
     new DynamoDBClient({}).send(
@@ -24,15 +25,27 @@ test('cdk destroy removes the API, and keeps blobs and ledger unchanged', {
       }),
     )
   const blobs = () =>
-    new S3Client({ forcePathStyle: true }).send(
-      new ListObjectsV2Command({ Bucket: deployment.blobBucket, Prefix: `blobs/${ref.bucketId}/` }),
-    )
-  const before = { rows: (await rows()).Items, blobs: (await blobs()).Contents }
+    s3.send(new ListObjectsV2Command({ Bucket: deployment.blobBucket, Prefix: `blobs/${ref.bucketId}/` }))
+  /** The ids of the statements. S3 refuses the call for a bucket without a policy. */
+  const policyOf = async (Bucket: string) => {
+    const { Policy = '' } = await s3.send(new GetBucketPolicyCommand({ Bucket }))
+    const { Statement }: { Statement: readonly { Sid: string }[] } = JSON.parse(Policy)
+    return Statement.map(({ Sid }) => Sid)
+  }
+  const kept = async () => ({
+    rows: (await rows()).Items,
+    blobs: (await blobs()).Contents,
+    blobPolicy: await policyOf(deployment.blobBucket),
+    stagingPolicy: await policyOf(deployment.stagingBucket),
+  })
+  const before = await kept()
   expect(before.rows).toHaveLength(1)
   expect(before.blobs).toHaveLength(1)
+  expect(before.blobPolicy).toEqual(expect.arrayContaining(['TlsOnly', 'CreateOnly', 'NoDelete']))
+  expect(before.stagingPolicy).toContain('TlsOnly')
 
   await destroy({ project: PROJECT, work, env: process.env })
 
   expect((await get(deployedTarget(), '/v1/health')).status).not.toBe(200)
-  expect({ rows: (await rows()).Items, blobs: (await blobs()).Contents }).toEqual(before)
+  expect(await kept()).toEqual(before)
 })
