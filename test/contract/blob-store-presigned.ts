@@ -12,7 +12,7 @@ export function describePresignedRequests(
     const { needs, freshName, write, expectBytes, nothingThere } = blobStoreSteps(store, cannotWitness)
     const described = { contentType: 'text/x-model; charset=utf-8' }
 
-    it('give the bytes, as the entry describes them', async (context) => {
+    it('return the bytes with the headers of the entry', async (context) => {
       needs(context, 'presigned get')
       const bytes = someBytes(400_000)
       const entry = entryOf('presigned/Model:7B/v1+x', bytes, described)
@@ -32,7 +32,7 @@ export function describePresignedRequests(
       ['bytes=0-9', 'bytes 0-9/1000', 0, 10],
       ['bytes=990-', 'bytes 990-999/1000', 990, 1000],
       ['bytes=500-5000', 'bytes 500-999/1000', 500, 1000],
-    ] as const)('give the range %s', async ([range, contentRange, first, end], context) => {
+    ] as const)('return the range %s', async ([range, contentRange, first, end], context) => {
       needs(context, 'presigned get')
       const bytes = someBytes(1000)
       const entry = entryOf('presigned/a/ranges', bytes)
@@ -53,7 +53,7 @@ export function describePresignedRequests(
       expect(response.status).toBe(416)
     })
 
-    it('say when they expire, and then give nothing', async (context) => {
+    it('state their expiry, and fail after it', async (context) => {
       needs(context, 'presigned get', 'expiry')
       const bytes = someBytes(10)
       const entry = entryOf(freshName(), bytes)
@@ -79,7 +79,7 @@ export function describePresignedRequests(
     })
 
     it.each(['content-length', 'content-type', 'if-none-match', 'x-amz-checksum-sha256'])(
-      'fix the header %s of a store',
+      'require the header %s of a store unchanged',
       async (header) => {
         const blob = blobOf(freshName(), someBytes(10))
         const request = await store().blobs.presignPut(blob, 10, 'text/plain', 60)
@@ -87,7 +87,7 @@ export function describePresignedRequests(
       },
     )
 
-    it('refuse a store without a header that they fix', async (context) => {
+    it('refuse a store without a required header', async (context) => {
       needs(context, 'presigned put')
       const bytes = someBytes(10)
       const blob = blobOf(freshName(), bytes)

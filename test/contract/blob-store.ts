@@ -34,14 +34,14 @@ export function describeBlobStore(
     const { needs, freshName, write, expectBytes, nothingThere } = blobStoreSteps(() => store, cannotWitness)
 
     describe('honesty probes', () => {
-      it.each([5, 3 * MIB])('refuses %d wrong bytes, and nothing has the final name', async (size) => {
+      it.each([5, 3 * MIB])('refuses %d wrong bytes, and gives nothing the final name', async (size) => {
         const blob = blobOf(freshName(), someBytes(size, 1))
         await expect(write(blob, someBytes(size, 2))).rejects.toMatchObject({ code: 'digest_mismatch' })
         await nothingThere(blob)
       })
 
       it.each([10, 9 * MIB])(
-        'passes on the error of a source that throws after %d bytes, and leaves nothing',
+        'rethrows the error of a source that fails after %d bytes, and leaves nothing',
         async (size) => {
           const bytes = someBytes(size)
           const blob = blobOf(freshName(), bytes)
@@ -55,7 +55,7 @@ export function describeBlobStore(
         },
       )
 
-      it('shows nothing while bytes still arrive', async () => {
+      it('shows nothing while bytes are arriving', async () => {
         const bytes = someBytes(2 * MIB)
         const blob = blobOf(freshName(), bytes)
         const seen: unknown[] = []
@@ -74,14 +74,14 @@ export function describeBlobStore(
         await nothingThere(blobOf(freshName(), someBytes(1)))
       })
 
-      it('vouches for no bytes that others put under a final name', async (context) => {
+      it('does not trust bytes that another program put under a final name', async (context) => {
         needs(context, 'plant')
         const blob = blobOf(freshName(), someBytes(100, 1))
         await store.plant(blob, someBytes(100, 2))
         expect(await blobs.inspect(blob)).toEqual({ found: true, size: 100, attested: false })
       })
 
-      it('never says written over other bytes and leaves them there', async (context) => {
+      it('never reports success while other bytes have the final name', async (context) => {
         needs(context, 'plant')
         const bytes = someBytes(100, 1)
         const blob = blobOf(freshName(), bytes)
@@ -102,7 +102,7 @@ export function describeBlobStore(
         ['chunks of very different sizes', 3 * MIB, [1, 70_000, 3, 8192, 1_000_000, 17, 0, 4095]],
         ['12 MiB in chunks of 64 KiB', 12 * MIB, [64 * 1024]],
         ['6 MiB in one chunk', 6 * MIB, [6 * MIB]],
-      ])('gives back exactly what was written: %s', async (_, size, chunks) => {
+      ])('returns exactly the written bytes: %s', async (_, size, chunks) => {
         const bytes = someBytes(size, 7)
         const blob = blobOf(freshName(), bytes)
         expect(await write(blob, bytes, { source: inChunks(bytes, ...chunks) })).toBe('written')
@@ -110,7 +110,7 @@ export function describeBlobStore(
         await expectBytes(blob, bytes)
       })
 
-      it('accepts a stream without an announced size', async () => {
+      it('accepts a stream of unknown size', async () => {
         const bytes = someBytes(300_000)
         const blob = blobOf(freshName(), bytes)
         const source = verified(inChunks(bytes, 1000), blob.digest, undefined)
@@ -131,7 +131,7 @@ export function describeBlobStore(
         expect(Buffer.compare(range, bytes.subarray(first, last + 1))).toBe(0)
       })
 
-      it('gives the whole to a reader after another one stopped early', async () => {
+      it('returns all bytes to a reader after another one stopped early', async () => {
         const bytes = someBytes(2 * MIB)
         const blob = blobOf(freshName(), bytes)
         await write(blob, bytes)
@@ -169,7 +169,7 @@ export function describeBlobStore(
         },
       )
 
-      it('keeps two digests of one reference apart', async () => {
+      it('keeps two digests of one reference separate', async () => {
         const text = freshName()
         const [one, other] = [someBytes(10, 1), someBytes(10, 2)]
         await write(blobOf(text, one), one)
@@ -180,7 +180,7 @@ export function describeBlobStore(
     })
 
     describe('races and retries', () => {
-      it('keeps the bytes when they are written again', async () => {
+      it('keeps the bytes when they are written a second time', async () => {
         const bytes = someBytes(1000)
         const blob = blobOf(freshName(), bytes)
         await write(blob, bytes)
@@ -200,7 +200,7 @@ export function describeBlobStore(
         await expectBytes(blob, bytes)
       })
 
-      it('ends in one whole blob when ten write it at once', async () => {
+      it('ends with one complete blob when ten writers write it at once', async () => {
         const bytes = someBytes(200_000)
         const blob = blobOf(freshName(), bytes)
         const results = await Promise.all(Array.from({ length: 10 }, () => write(blob, bytes)))
@@ -217,8 +217,8 @@ export function describeBlobStore(
       })
     })
 
-    describe('giving up', () => {
-      it('stops a write whose source hangs, with the reason of the signal, and leaves nothing', async () => {
+    describe('aborting', () => {
+      it("stops a write whose source hangs, with the signal's reason, and leaves nothing", async () => {
         const bytes = someBytes(MIB)
         const blob = blobOf(freshName(), bytes)
         const controller = new AbortController()
@@ -234,7 +234,7 @@ export function describeBlobStore(
         await nothingThere(blob)
       })
 
-      it('does not begin a write that was given up before', async () => {
+      it('does not begin a write whose signal has aborted', async () => {
         const bytes = someBytes(10)
         const blob = blobOf(freshName(), bytes)
         await expect(
@@ -243,7 +243,7 @@ export function describeBlobStore(
         await nothingThere(blob)
       })
 
-      it('ends a read with the reason of the signal', async () => {
+      it("ends a read with the signal's reason", async () => {
         const bytes = someBytes(4 * MIB)
         const blob = blobOf(freshName(), bytes)
         await write(blob, bytes)
@@ -258,7 +258,7 @@ export function describeBlobStore(
 
     describePresignedRequests(() => store, cannotWitness)
 
-    it('answers its health check', async () => {
+    it('passes its health check', async () => {
       await expect(blobs.check()).resolves.toBeUndefined()
     })
   })

@@ -34,7 +34,7 @@ describe('a faulty port', () => {
   it.each([
     ['before', undefined],
     ['after', entry],
-  ] as const)('fails %s a call, and leaves what that means', async (when, left) => {
+  ] as const)('fails %s a call, and leaves the state that this implies', async (when, left) => {
     const ledger = fakeLedger()
     const calls: string[] = []
     const plan = numbered((call) => {
@@ -48,7 +48,7 @@ describe('a faulty port', () => {
     expect(calls).toEqual(['1 check', '2 append'])
   })
 
-  it('passes every call through when no failure is planned, for any port', async () => {
+  it('passes every call through, for any port, if no failure is planned', async () => {
     const blobs = faultyBlobStore(
       fakeBlobStore(),
       numbered(() => undefined),

@@ -51,7 +51,7 @@ export function describeLedger(
       Promise.all(names.map((text) => append(entryOf(text, someBytes(1)))))
 
     describe('honesty probes', () => {
-      it('lets the first append win, and tells the second who holds the reference', async () => {
+      it('lets the first append win, and gives the second the stored entry', async () => {
         const text = freshName()
         const [first, second] = [entryOf(text, someBytes(1, 1)), entryOf(text, someBytes(2, 2))]
         expect(await append(first)).toEqual({ appended: true, entry: first })
@@ -59,7 +59,7 @@ export function describeLedger(
         expect(await ledger.find(first.ref)).toEqual(first)
       })
 
-      it('lets exactly one of twenty concurrent appends win, and tells the others its entry', async () => {
+      it('lets exactly one of twenty concurrent appends win, and gives the others its entry', async () => {
         const text = freshName()
         const entries = Array.from({ length: 20 }, (_, index) => entryOf(text, someBytes(index + 1)))
         const results = await Promise.all(entries.map((entry) => append(entry)))
@@ -69,7 +69,7 @@ export function describeLedger(
         expect(await ledger.find(parseRef(text))).toEqual(winners[0]?.entry)
       })
 
-      it('takes the same commit again for the same append, and answers with what is stored', async () => {
+      it('treats a repeated commit as the same append, and returns the stored entry', async () => {
         const entry = entryOf(freshName(), someBytes(1))
         const id = commitId()
         expect(await append(entry, id)).toEqual({ appended: true, entry })
@@ -77,7 +77,7 @@ export function describeLedger(
         expect(await append(again, id)).toEqual({ appended: true, entry })
       })
 
-      it('does not take the same commit for another reference', async () => {
+      it('does not treat a commit id under another reference as the same append', async () => {
         const [taken, other] = [entryOf(freshName(), someBytes(1)), entryOf(freshName(), someBytes(2))]
         const id = commitId()
         await append(taken)
@@ -91,7 +91,7 @@ export function describeLedger(
     })
 
     describe('entries', () => {
-      it('come back with every member as it was given', async () => {
+      it('are returned with every member unchanged', async () => {
         const plain = entryOf(freshName(), someBytes(0))
         const full = entryOf(freshName(), someBytes(1), {
           size: Number.MAX_SAFE_INTEGER,
@@ -105,7 +105,7 @@ export function describeLedger(
         }
       })
 
-      it('are told apart by every byte of their reference', async () => {
+      it('are distinguished by every byte of their reference', async () => {
         const long = 'x'.repeat(128)
         const names = [
           'n/Model/v',
@@ -128,12 +128,12 @@ export function describeLedger(
         for (const entry of entries) expect(await ledger.find(entry.ref)).toEqual(entry)
       })
 
-      it('all win when their versions differ, at once', async () => {
+      it('all win concurrently if their versions differ', async () => {
         const results = await appendAll(Array.from({ length: 40 }, (_, index) => `crowd/a/v${index}`))
         expect(results.every(({ appended }) => appended)).toBe(true)
       })
 
-      it('are there when the ledger is opened again', async (context) => {
+      it('survive a reopening of the ledger', async (context) => {
         needs(context, 'reopen')
         const entry = entryOf(freshName(), someBytes(5))
         await append(entry)
@@ -189,7 +189,7 @@ export function describeLedger(
         'z',
       ]
 
-      it('stand in the byte order of the version', async () => {
+      it('have the byte order of the versions', async () => {
         await appendAll([...ordered].reverse().map((text) => `list/order/${text}`))
         const { entries, next } = await ledger.list(parseArtifactKey('list/order'), undefined, 100)
         expect(entries.map(({ ref }) => ref.version)).toEqual(ordered)
@@ -220,7 +220,7 @@ export function describeLedger(
         expect(await versionsAfter('b'.repeat(128))).toEqual(['d', 'f'])
       })
 
-      it('hold whole entries', async () => {
+      it('contain complete entries', async () => {
         const entry = entryOf('list/whole/v', someBytes(3), { uploadedBy: 'ci', provenanceSource: 'run-47' })
         await append(entry)
         expect(await ledger.list(parseArtifactKey('list/whole'), undefined, 10)).toEqual({
@@ -229,7 +229,7 @@ export function describeLedger(
         })
       })
 
-      it('never show a neighbour', async () => {
+      it('never include entries of another artifact', async () => {
         const artifacts = [
           'near/a',
           'near/ab',
@@ -262,7 +262,7 @@ export function describeLedger(
       })
     })
 
-    it('answers its health check', async () => {
+    it('passes its health check', async () => {
       await expect(ledger.check()).resolves.toBeUndefined()
     })
   })

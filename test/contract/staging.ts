@@ -109,14 +109,14 @@ export function describeStaging(
     const refused = (status: number) => expect([400, 403, 404, 409, 412]).toContain(status)
 
     describe('honesty probes', () => {
-      it('refuses other bytes than those that a request is for', async (context) => {
+      it('refuses bytes that differ from those of the request', async (context) => {
         needs(context, 'wrong bytes')
         const upload = await begun()
         refused(await under.send(await presign(upload, whole, 2), partOf(other, 2)))
         expect(await staging.parts(upload)).toEqual([])
       })
 
-      it('refuses more and fewer bytes than those that a request is for', async (context) => {
+      it('refuses more and fewer bytes than the request states', async (context) => {
         needs(context, 'wrong length')
         const upload = await begun()
         const part = partOf(whole, 2)
@@ -127,7 +127,7 @@ export function describeStaging(
         expect(await staging.parts(upload)).toEqual([])
       })
 
-      it('takes no part after the joining', async () => {
+      it('accepts no part after completion', async () => {
         const upload = await sent(await begun())
         const late = await presign(upload, other, 2)
         expect(await staging.complete(upload, all())).toBe('complete')
@@ -135,7 +135,7 @@ export function describeStaging(
         expect(await digestOfStaged(upload)).toBe(digestOf(whole))
       })
 
-      it('gives nothing a final name before it is published', async () => {
+      it('gives nothing the final name before publishing', async () => {
         const upload = await joined()
         const promotion = await (await opened(upload)).promote(upload.id)
         expect(await blobs.inspect(upload.id)).toEqual({ found: false })
@@ -145,12 +145,12 @@ export function describeStaging(
     })
 
     describe('parts', () => {
-      it('are none at first', async () => {
+      it('are absent at first', async () => {
         expect(partCount(SIZE)).toBe(PARTS.length)
         expect(await staging.parts(await begun())).toEqual([])
       })
 
-      it('are told by number, with their size and their SHA-256, however they came', async () => {
+      it('are listed by number, with size and SHA-256, in whatever order they arrived', async () => {
         const upload = await begun()
         await sent(upload, whole, [2])
         expect(await staging.parts(upload)).toEqual([received(whole, 2)])
@@ -158,7 +158,7 @@ export function describeStaging(
         expect(await staging.parts(upload)).toEqual(all())
       })
 
-      it('can be sent again, the same or others', async (context) => {
+      it('can be replaced by the same or other bytes', async (context) => {
         needs(context, 'replaced parts')
         const upload = await begun()
         await sent(upload, whole, [2, 2])
@@ -166,7 +166,7 @@ export function describeStaging(
         expect(await staging.parts(upload)).toEqual([received(other, 2)])
       })
 
-      it('are those of one attempt only', async () => {
+      it('belong to one attempt only', async () => {
         const upload = await sent(await begun(), whole, [2])
         const again = await anotherAttempt(upload.id, SIZE)
         expect(await staging.parts(again)).toEqual([])
@@ -184,7 +184,7 @@ export function describeStaging(
         await sent(upload, whole, [2])
       })
 
-      it('are none any more once they are joined, or dropped', async () => {
+      it('are gone once they are completed or dropped', async () => {
         expect(await staging.parts(await joined())).toBeUndefined()
         const upload = await sent(await begun(), whole, [2])
         await staging.drop(upload)
@@ -192,8 +192,8 @@ export function describeStaging(
       })
     })
 
-    describe('the joining', () => {
-      it('puts the parts in order, however they came', async () => {
+    describe('completing', () => {
+      it('puts the parts in order, in whatever order they arrived', async () => {
         const upload = await begun()
         await sent(upload, whole, [2, 1])
         expect(await staging.complete(upload, all())).toBe('complete')
@@ -201,13 +201,13 @@ export function describeStaging(
         expect(await digestOfStaged(upload)).toBe(digestOf(whole))
       })
 
-      it('done again is the same', async () => {
+      it('succeeds again with the same result', async () => {
         const upload = await joined()
         expect(await staging.complete(upload, all())).toBe('complete')
         expect(await digestOfStaged(upload)).toBe(digestOf(whole))
       })
 
-      it('done twice at once is done', async (context) => {
+      it('succeeds when two callers complete at once', async (context) => {
         needs(context, 'simultaneous joinings')
         const upload = await sent(await begun())
         const results = await Promise.allSettled([
@@ -220,7 +220,7 @@ export function describeStaging(
         expect(await digestOfStaged(upload)).toBe(digestOf(whole))
       })
 
-      it('of parts that were replaced meanwhile is refused, and loses none', async (context) => {
+      it('is refused for parts that were replaced meanwhile, and loses none', async (context) => {
         needs(context, 'replaced parts')
         const upload = await sent(await begun())
         const listed = await staging.parts(upload)
@@ -232,13 +232,13 @@ export function describeStaging(
         expect(await staging.complete(upload, all())).toBe('complete')
       })
 
-      it('of parts that never came is refused', async () => {
+      it('is refused for parts that never arrived', async () => {
         const upload = await sent(await begun(), whole, [1])
         expect(await staging.complete(upload, all())).toBe('incomplete')
         expect(await staging.parts(upload)).toEqual([received(whole, 1)])
       })
 
-      it('of what was dropped is refused', async () => {
+      it('is refused for dropped parts', async () => {
         const upload = await sent(await begun())
         await staging.drop(upload)
         expect(await staging.complete(upload, all())).toBe('incomplete')
@@ -246,8 +246,8 @@ export function describeStaging(
       })
     })
 
-    describe('joined bytes', () => {
-      it('are not there before the joining', async () => {
+    describe('completed bytes', () => {
+      it('do not exist before completion', async () => {
         expect(await staging.open(await sent(await begun()))).toBeUndefined()
       })
 
@@ -257,13 +257,13 @@ export function describeStaging(
         expect([digestOf(one), digestOf(two)]).toEqual([digestOf(whole), digestOf(whole)])
       })
 
-      it('are read no further when the reader is told to stop', async () => {
+      it('are read no further once the signal aborts', async () => {
         const bytes = await opened(await joined())
         const stopped = AbortSignal.abort(new Error('stop'))
         await expect(collect(bytes.read(stopped))).rejects.toThrow()
       })
 
-      it('are exact, or an error, when they are dropped under the hands of a reader', async () => {
+      it('are exact, or an error, if they are dropped while being read', async () => {
         const upload = await joined()
         const bytes = await opened(upload)
         await staging.drop(upload)
@@ -278,7 +278,7 @@ export function describeStaging(
       const stored = async (upload: StagedUpload) =>
         digestOf(await collect(await blobs.read(upload.id, undefined, undefined)))
 
-      it('gives the bytes their final name when it is published, attested', async () => {
+      it('gives the bytes their final name when published, with an attestation', async () => {
         const upload = await joined()
         const promotion = await promoted(upload)
         expect(digestHex(await digestOfStaged(upload))).toBe(digestHex(upload.id.digest))
@@ -287,7 +287,7 @@ export function describeStaging(
         expect(await stored(upload)).toBe(upload.id.digest)
       })
 
-      it('leaves the bytes of another there, or puts the same in their place', async () => {
+      it('leaves an existing blob, or replaces it with the same bytes', async () => {
         const upload = await joined()
         const options = { size: SIZE, contentType: 'text/plain', signal: undefined }
         expect(await blobs.write(upload.id, inChunks(whole, MIB), options)).toBe('written')
@@ -295,7 +295,7 @@ export function describeStaging(
         expect(await stored(upload)).toBe(upload.id.digest)
       })
 
-      it('that is abandoned leaves another of the same bytes alone', async () => {
+      it('that is abandoned does not affect another promotion of the same bytes', async () => {
         const upload = await joined()
         const [one, two] = [await promoted(upload), await promoted(upload)]
         await one.abandon()
@@ -303,7 +303,7 @@ export function describeStaging(
         expect(await stored(upload)).toBe(upload.id.digest)
       })
 
-      it('that is published twice over is one blob', async () => {
+      it('that is published twice is one blob', async () => {
         const upload = await joined()
         const [one, two] = [await promoted(upload), await promoted(upload)]
         expect(await one.publish()).toBe('written')
@@ -312,7 +312,7 @@ export function describeStaging(
         expect(await stored(upload)).toBe(upload.id.digest)
       })
 
-      it('leaves a published blob alone when it is abandoned afterwards', async () => {
+      it('that is abandoned after publishing leaves the blob', async () => {
         const upload = await joined()
         const promotion = await promoted(upload)
         await promotion.publish()
@@ -320,7 +320,7 @@ export function describeStaging(
         expect(await stored(upload)).toBe(upload.id.digest)
       })
 
-      it('has nothing to do with what is staged once it is published', async () => {
+      it('that is published does not depend on the staged bytes', async () => {
         const upload = await joined()
         await (await promoted(upload)).publish()
         await staging.drop(upload)
@@ -329,7 +329,7 @@ export function describeStaging(
     })
 
     describe('dropping', () => {
-      it('drops parts that came and those that come', async () => {
+      it('removes parts that arrived and refuses later ones', async () => {
         const upload = await sent(await begun(), whole, [2])
         const late = await presign(upload, whole, 2)
         await staging.drop(upload)
@@ -337,13 +337,13 @@ export function describeStaging(
         expect(await staging.parts(upload)).toBeUndefined()
       })
 
-      it('drops joined bytes', async () => {
+      it('removes completed bytes', async () => {
         const upload = await joined()
         await staging.drop(upload)
         expect(await staging.open(upload)).toBeUndefined()
       })
 
-      it('done again, or where nothing ever was, is fine', async () => {
+      it('succeeds again, and where nothing was staged', async () => {
         const upload = await begun()
         await staging.drop(upload)
         await staging.drop(upload)

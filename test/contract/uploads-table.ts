@@ -84,14 +84,14 @@ export function describeUploads(
         expect(await uploads.find(row.id)).toEqual(winner)
       })
 
-      it('never brings back a row that is gone', async () => {
+      it('never recreates a removed row', async () => {
         const row = await created()
         expect(await uploads.remove(row)).toBe(true)
         expect(await uploads.write(changed(row, { verifiedBytes: 1 }), row)).toBe(false)
         expect(await uploads.find(row.id)).toBeUndefined()
       })
 
-      it('does not mistake a row of another attempt for the same one, at any revision', async () => {
+      it('never mistakes a row of another attempt for the same one, at any revision', async () => {
         const earlier = await created()
         const later = { ...fresh(earlier.id), revision: earlier.revision }
         expect(await uploads.remove(earlier)).toBe(true)
@@ -118,11 +118,11 @@ export function describeUploads(
       })
     })
 
-    it('finds nothing where nothing was written', async () => {
+    it('finds nothing before a write', async () => {
       expect(await uploads.find(freshId())).toBeUndefined()
     })
 
-    it('gives back every member of a row, in every state', async () => {
+    it('returns every member of a row, in every state', async () => {
       const open = await created()
       const taken = { leaseOwner: randomUUID(), leaseUntil: NOW + 120_000, verifiedBytes: 5_999_999_999 }
       const states: UploadRecord[] = [verifying(open, NOW)]
@@ -138,7 +138,7 @@ export function describeUploads(
       }
     })
 
-    it('gives back why an upload failed', async () => {
+    it('returns the reason why an upload failed', async () => {
       const row = await created()
       const problem = new BucketError('digest_mismatch', 'other bytes – "é", \n', {
         declaredDigest: row.id.digest,
@@ -151,14 +151,14 @@ export function describeUploads(
       expect((await uploads.find(row.id))?.failure).toEqual(toFailure(problem))
     })
 
-    it('gives back a single upload of which nothing is described', async () => {
+    it('returns a single upload without a description', async () => {
       const bare = described()
       const terms = { id: freshId(), size: 0, mode: 'single' as const, description: bare }
       const row = await created(openRecord(terms, randomUUID(), null, NOW, undefined))
       expect(await uploads.find(row.id)).toEqual(row)
     })
 
-    it('replaces a row by that of a new attempt, which the old one cannot take back', async () => {
+    it('replaces a row with that of a new attempt, which the old attempt cannot revert', async () => {
       const earlier = await created()
       const { id, size, mode } = earlier
       const later = openRecord({ id, size, mode, description }, randomUUID(), null, NOW + 1, earlier)
@@ -167,7 +167,7 @@ export function describeUploads(
       expect(await uploads.find(id)).toEqual(later)
     })
 
-    it('removes a row only as it is, and once', async () => {
+    it('removes an unchanged row, once', async () => {
       const row = await created()
       const next = changed(row, { verifiedBytes: 1 })
       expect(await uploads.write(next, row)).toBe(true)
@@ -184,7 +184,7 @@ export function describeUploads(
       expect(await uploads.find(row.id)).toEqual(again)
     })
 
-    it('keeps uploads of other digests, and to other references, apart', async () => {
+    it('keeps uploads of different digests and references separate', async () => {
       const text = `contract/artifact/shared${count++}-${process.pid}`
       const rows = [
         fresh(blobOf(text, someBytes(10, 1))),
@@ -196,7 +196,7 @@ export function describeUploads(
       for (const row of rows) expect(await uploads.find(row.id)).toEqual(row)
     })
 
-    it('finds a row that has expired: the rules judge that', async (context) => {
+    it('returns an expired row, because the rules decide about expiry', async (context) => {
       needs(context, 'expired rows')
       const row = await created(fresh(freshId(), Date.now() - 30 * 24 * 3600_000))
       expect(await uploads.find(row.id)).toEqual(row)
@@ -204,7 +204,7 @@ export function describeUploads(
       expect(await uploads.write(again, row)).toBe(true)
     })
 
-    it('has every row after a restart', async (context) => {
+    it('keeps every row across a restart', async (context) => {
       needs(context, 'reopen')
       const row = await created()
       const next = changed(row, { verifiedBytes: 7 })

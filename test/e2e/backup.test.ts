@@ -49,7 +49,7 @@ async function bucket(...args: string[]) {
 }
 
 describe('a backup', { timeout: 120_000 }, () => {
-  it('next to a server that stores is a whole folder, and the next one copies what is new', async () => {
+  it('of a running server is a complete folder, and the next one copies only new data', async () => {
     server = await serveFolder(dataDir)
     const stored = new Map<string, string>()
     for (const [version, size] of [
@@ -87,7 +87,7 @@ describe('a backup', { timeout: 120_000 }, () => {
     }
   })
 
-  it('that meets damaged bytes says so, and its copy is a whole folder of what came before', async () => {
+  it('that meets damaged bytes says so, and keeps the previous copy complete', async () => {
     server = await serveFolder(dataDir)
     await store('v1', 30_000)
     await bucket('backup', copy, '--data-dir', dataDir)
@@ -105,7 +105,7 @@ describe('a backup', { timeout: 120_000 }, () => {
     expect([checked.exit, checked.stdout]).toEqual([0, expect.stringContaining('1 entry')])
   })
 
-  it('is refused into a folder of something else, or of another store', async () => {
+  it('is refused into a folder with other content, or of another store', async () => {
     server = await serveFolder(dataDir)
     mkdirSync(copy)
     writeFileSync(join(copy, 'thesis.txt'), 'years of work')
@@ -120,7 +120,7 @@ describe('a backup', { timeout: 120_000 }, () => {
 })
 
 describe('the owner of a folder', { timeout: 60_000 }, () => {
-  it('lists everything in it next to a running server, and erases a version after a stop', async () => {
+  it('lists its content beside a running server, and erases a version after a stop', async () => {
     server = await serveFolder(dataDir)
     const digests = [await store('v1', 10), await store('v2', 30_000)]
     const listed = await bucket('ls', '--data-dir', dataDir)

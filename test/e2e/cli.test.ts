@@ -74,7 +74,7 @@ afterAll(async () => {
 const at = (name: string) => join(work, name)
 
 describe('the command line against a real server', { timeout: 60_000 }, () => {
-  it('stores a file, finds it there again, shows, lists and fetches it', async () => {
+  it('stores a file, reports a repeat, and shows, lists and fetches it', async () => {
     const bytes = someBytes(20_000_000)
     await writeFile(at('model'), bytes)
     const pinned = `b/tour/v1@${sha256(bytes)}`
@@ -90,7 +90,7 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     expect(refused.stderr).toContain('Choose a new version')
   })
 
-  it('goes through pipes', async () => {
+  it('reads from and writes to pipes', async () => {
     const bytes = someBytes(3_000_000)
     const put = await bucket(['put', 'b/piped', '-', '--json'], bytes)
     const { version } = JSON.parse(put.stdout).entry
@@ -116,14 +116,14 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     expect(JSON.parse(put.stdout).entry.digest).toBe(sha256(await readFile('/proc/version')))
   })
 
-  it('uses the download resource when it sends a secret', async () => {
+  it('uses the download resource if it sends a secret', async () => {
     const bytes = someBytes(2_000_000)
     await bucket(['put', 'b/secret/v', '-'], bytes)
     const child = start(['get', 'b/secret/v', '-o', '-', '--auth', 'api-key'], { BUCKET_API_KEY: 'k' })
     expect((await finish(child)).bytes.equals(bytes)).toBe(true)
   })
 
-  it('exits 5 and leaves no file when a byte on the disk has changed', async () => {
+  it('exits 5 and leaves no file if a byte on disk has changed', async () => {
     const bytes = someBytes(5_000_000)
     await bucket(['put', 'b/flipped/v', '-'], bytes)
     const data = join(folder, 'data', 'blobs')
@@ -148,7 +148,7 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 129],
-  ] as const)('keeps its partial file and nothing else on %s, and exits %i', async (signal, exit) => {
+  ] as const)('keeps only its partial file on %s, and exits %i', async (signal, exit) => {
     const bytes = someBytes(3_000_000)
     // This server stalls in the middle of a response, so that the signal arrives at a known moment.
     const stalling = createServer((_, response) => {

@@ -96,7 +96,7 @@ describe('a download that is interrupted', { timeout: 60_000 }, () => {
     },
   )
 
-  it('by kill -9 leaves a partial file that the next run takes and continues', async () => {
+  it('by kill -9 leaves a partial file that the next run continues', async () => {
     const half = afterBytes(60 * MIB)
     const child = start(REF, '-o', at('model'))
     const ended = finish(child)
@@ -170,7 +170,7 @@ describe('bytes that arrive wrong', { timeout: 60_000 }, () => {
     expect(await fetched()).toBe(true)
   })
 
-  it('twice are refused, with both digests named, and leave nothing', async () => {
+  it('twice are refused with both digests, and leave nothing', async () => {
     proxy.alter = (piece, passed) => {
       if (passed > 20 * MIB) piece[piece.byteLength - 1] = (piece.at(-1) ?? 0) ^ (1 + (passed % 200))
       return piece
@@ -183,7 +183,7 @@ describe('bytes that arrive wrong', { timeout: 60_000 }, () => {
     expect(await readdir(work)).toEqual([])
   })
 
-  it('in a partial file of an earlier run are found by the digest, and fetched again', async () => {
+  it('in a partial file of an earlier run are detected by the digest, and fetched again', async () => {
     const part = Buffer.alloc(SIZE + 100)
     part.fill(1, SIZE, SIZE + 50)
     await writeFile(at(PARTIAL), part)
@@ -194,7 +194,7 @@ describe('bytes that arrive wrong', { timeout: 60_000 }, () => {
 })
 
 describe('a partial file', { timeout: 60_000 }, () => {
-  it('is taken by one of two downloads at once', async () => {
+  it('is used by only one of two concurrent downloads', async () => {
     const half = Buffer.concat([bytes.subarray(0, 50 * MIB), Buffer.alloc(50 * MIB), Buffer.alloc(100)])
     half.fill(1, SIZE, SIZE + 50)
     await writeFile(at(PARTIAL), half)
@@ -212,7 +212,7 @@ describe('a partial file', { timeout: 60_000 }, () => {
     expect(await readdir(work)).toEqual(['model'])
   })
 
-  it('that was not continued for a week is removed by the next download', async () => {
+  it('that was untouched for a week is removed by the next download', async () => {
     const stale = at(`.${'a'.repeat(64)}.bucket-partial`)
     const recent = at(`.${'b'.repeat(64)}.bucket-partial`)
     for (const path of [stale, recent]) await writeFile(path, 'x')
@@ -224,7 +224,7 @@ describe('a partial file', { timeout: 60_000 }, () => {
 })
 
 describe('a target', { timeout: 60_000 }, () => {
-  it('that has the bytes already is not fetched again', async () => {
+  it('that already has the bytes is not fetched again', async () => {
     await writeFile(at('model'), bytes)
     const before = proxy.received
     const ran = await finish(start(REF, '-o', at('model'), '--json'))

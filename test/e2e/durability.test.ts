@@ -80,7 +80,7 @@ describe('a server that is killed in the middle of stores', { timeout: 120_000 }
     }
   })
 
-  it('does not show a store whose body was still arriving, and accepts it when it is sent again', async () => {
+  it('does not show a store whose body was still arriving, and accepts a repeat', async () => {
     const bytes = randomBytes(8 * 1024 * 1024)
     const url = `${versions('half')}/v1`
     const outgoing = request(url, {

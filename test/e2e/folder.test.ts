@@ -81,7 +81,7 @@ async function makeFolder(large = 0): Promise<void> {
 }
 
 describe('a folder', { timeout: 60_000 }, () => {
-  it('comes back as it was: names in any script, empty folders, symlinks, executable files', async () => {
+  it('comes back unchanged: names in any script, empty folders, symlinks, executable files', async () => {
     await makeFolder()
     const pushed = await run('push', 'b/tour/v1', 'source', '--json')
     expect(JSON.parse(pushed.stdout)).toMatchObject({ created: true, files: 5, sent: expect.any(Array) })
@@ -95,7 +95,7 @@ describe('a folder', { timeout: 60_000 }, () => {
     expect((await readdir(work)).sort()).toEqual(['copy', 'source'])
   })
 
-  it('that was pushed before is not sent again, and only changed files are', async () => {
+  it('that was pushed before sends only its changed files', async () => {
     await makeFolder()
     await bucket.push('b/again/v1', at('source'), { cacheFolder: false })
     const same = await bucket.push('b/again/v1', at('source'), { cacheFolder: false })
@@ -108,7 +108,7 @@ describe('a folder', { timeout: 60_000 }, () => {
     })
   })
 
-  it('that is only tried stores nothing', async () => {
+  it('that is pushed with --dry-run stores nothing', async () => {
     await makeFolder()
     const tried = await run('push', 'b/tried/v1', 'source', '--dry-run', '--exclude', '*.sh')
     expect(tried.exit).toBe(0)
@@ -121,7 +121,7 @@ describe('a folder', { timeout: 60_000 }, () => {
     expect(versions).toEqual([])
   })
 
-  it('with something that no manifest describes is refused before anything is sent', async () => {
+  it('with content that a manifest cannot describe is refused before anything is sent', async () => {
     await makeFolder()
     await symlink('/etc/passwd', at('source', 'outside'))
     execFileSync('mkfifo', [at('source', 'fifo')])
@@ -135,7 +135,7 @@ describe('a folder', { timeout: 60_000 }, () => {
     ).toBe(0)
   })
 
-  it('is visible only when all of its files are stored', async () => {
+  it('is visible only after all of its files are stored', async () => {
     await makeFolder(4)
     proxy.alter = () => undefined
     const failed = await run('push', 'b/half/v1', 'source', '--timeout', '1s')
@@ -146,7 +146,7 @@ describe('a folder', { timeout: 60_000 }, () => {
 })
 
 describe('a pull', { timeout: 60_000 }, () => {
-  it.each(['SIGINT', 'SIGKILL'] as const)('that ends by %s is continued by the next one', async (signal) => {
+  it.each(['SIGINT', 'SIGKILL'] as const)('that is ended by %s is continued by the next one', async (signal) => {
     await makeFolder(8)
     const ref = `b/interrupted/${signal}`
     await bucket.push(ref, at('source'), { cacheFolder: false })
@@ -177,7 +177,7 @@ describe('a pull', { timeout: 60_000 }, () => {
     expect((await readdir(work)).sort()).toEqual(['copy', 'source'])
   })
 
-  it('leaves a folder with other content alone unless it is forced', async () => {
+  it('keeps a folder with other content unless --force is given', async () => {
     await makeFolder()
     await bucket.push('b/other/v1', at('source'), { cacheFolder: false })
     await mkdir(at('copy'))
@@ -193,7 +193,7 @@ describe('a pull', { timeout: 60_000 }, () => {
     expect(again.stderr).toContain('nothing fetched')
   })
 
-  it('of something that is not a folder says so', async () => {
+  it('of an artifact that is not a folder says so', async () => {
     await bucket.put('b/file/v1', new TextEncoder().encode('not a manifest'))
     const refused = await run('pull', 'b/file/v1', 'copy')
     expect(refused.exit).toBe(1)
@@ -209,7 +209,7 @@ describe('a pull', { timeout: 60_000 }, () => {
     expect(await readdir(work)).toEqual([])
   })
 
-  it('takes files from the refs that a manifest names', async () => {
+  it('fetches files from the refs that a manifest names', async () => {
     const { entry } = await bucket.put('b/shards/rank-0', new TextEncoder().encode('shard'))
     const { digest, size } = entry
     const manifest = folderManifest([{ type: 'file', path: 'x/0', size, digest, ref: 'b/shards/rank-0' }])
@@ -221,7 +221,7 @@ describe('a pull', { timeout: 60_000 }, () => {
 })
 
 describe('a lock file', { timeout: 60_000 }, () => {
-  it('gets what put and push store, and binds get and pull to it', async () => {
+  it('records what put and push store, and binds get and pull to it', async () => {
     await makeFolder()
     expect((await run('push', 'b/locked/v1', 'source', '--lock', 'bucket.lock')).exit).toBe(0)
     expect((await run('put', 'b/locked/v2', 'source/a.txt', '--lock', 'bucket.lock')).exit).toBe(0)
@@ -242,7 +242,7 @@ describe('a lock file', { timeout: 60_000 }, () => {
 })
 
 describe('pinned bytes', { timeout: 60_000 }, () => {
-  it('are refused with exit 5 before a byte is sent when they are others', async () => {
+  it('refuse other bytes with exit 5 before a byte is sent', async () => {
     await writeFile(at('whole'), 'whole')
     const digest = (await run('digest', 'whole')).stdout.trim()
     await writeFile(at('cut'), 'who')
@@ -258,7 +258,7 @@ describe('pinned bytes', { timeout: 60_000 }, () => {
     expect((await run('put', `b/pinned/v1@${digest}`, 'whole')).exit).toBe(0)
   })
 
-  it('from an empty stdin are refused unless they are meant', async () => {
+  it('refuse an empty stdin unless --allow-empty is given', async () => {
     const empty = start('put', 'b/empty/v1', '-')
     empty.stdin.end()
     expect((await once(empty, 'close'))[0]).toBe(2)

@@ -78,7 +78,7 @@ describe('a folder whose ledger is lost', { timeout: 60_000 }, () => {
     expect(readdirSync(dataDir, { recursive: true })).toHaveLength(names)
   })
 
-  it('without its format, too, is refused: it is not a new folder', async () => {
+  it('is refused even without its format file, because it is not new', async () => {
     await start()
     await store('v1', 'small')
     await stop()
@@ -89,7 +89,7 @@ describe('a folder whose ledger is lost', { timeout: 60_000 }, () => {
     expect(serve().exit).toBe(1)
   })
 
-  it('and replaced by an older copy is refused', async () => {
+  it('is refused with an older copy of the ledger', async () => {
     await start()
     await store('v1', 'one')
     await stop()
@@ -120,7 +120,7 @@ describe('damaged LMDB files', { timeout: 60_000 }, () => {
     ],
   ]
   it.each(damages)(
-    'that are %s cost unfinished uploads and a built index, never a version',
+    'that are %s cost unfinished uploads and the index, never a version',
     async (_, damage) => {
       await start()
       await store('v1', 'small')
@@ -172,7 +172,7 @@ describe('a folder that is swapped under a running server', { timeout: 60_000 },
     await expectRefusal()
   })
 
-  it('(mounted over) takes no store', async (context) => {
+  it('(mounted over) refuses every store', async (context) => {
     mkdirSync(dataDir)
     await start()
     await store('v1', 'small')
@@ -186,7 +186,7 @@ describe('a folder that is swapped under a running server', { timeout: 60_000 },
     expect((await store('v2', 'small')).status).toBe(201)
   })
 
-  it('whose file lock was removed takes no second server, and no store', async () => {
+  it('whose lock file was removed admits no second server, and refuses every store', async () => {
     await start()
     await store('v1', 'small')
     rmSync(join(dataDir, 'lock'))
@@ -197,7 +197,7 @@ describe('a folder that is swapped under a running server', { timeout: 60_000 },
 })
 
 describe('an artifact that does not fit', { timeout: 60_000 }, () => {
-  it('is refused with 507 before it is sent', async (context) => {
+  it('is refused with 507 before its body is sent', async (context) => {
     mkdirSync(dataDir)
     const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', dataDir])
     context.skip(mount.status !== 0, 'a file system cannot be mounted here')

@@ -30,7 +30,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 const EMPTY = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
 describe('a server', { timeout: 60_000 }, () => {
-  it('that is started with nohup survives a hang-up, and ends on SIGTERM', async () => {
+  it('started with nohup survives SIGHUP, and ends on SIGTERM', async () => {
     const [out, err] = ['out', 'err'].map((name) => openSync(join(folder, name), 'w'))
     const child = spawn(
       'nohup',
@@ -47,7 +47,7 @@ describe('a server', { timeout: 60_000 }, () => {
     expect((await ended)[0]).toBe(0)
   })
 
-  it('stops within its drain limit while a sender drips, and nothing of that store is there', async () => {
+  it('stops within its drain limit while a slow sender continues, and stores nothing of it', async () => {
     const server = await serveFolder(dataDir, '--drain-limit', '500ms')
     const outgoing = request(`${server.url}/buckets/b/artifacts/a/versions/v`, {
       method: 'PUT',
@@ -64,7 +64,7 @@ describe('a server', { timeout: 60_000 }, () => {
     await again.stop()
   })
 
-  it('that finds its port in use leaves no folder behind', async () => {
+  it('whose port is in use leaves no folder behind', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const { port } = other.address() as { port: number }
@@ -75,7 +75,7 @@ describe('a server', { timeout: 60_000 }, () => {
     expect(existsSync(dataDir)).toBe(false)
   })
 
-  it('takes a fresh file system, and makes everything in it private to its user', async () => {
+  it('accepts a fresh file system, and makes everything in it private to its user', async () => {
     mkdirSync(join(dataDir, 'lost+found'), { recursive: true })
     chmodSync(dataDir, 0o755)
     const server = await serveFolder(dataDir)
@@ -95,7 +95,7 @@ describe('a server', { timeout: 60_000 }, () => {
     for (const name of names) expect(statSync(join(dataDir, name)).mode & 0o077, name).toBe(0)
   })
 
-  it('says first which version it is, what is in the folder, and how much room there is', async () => {
+  it('logs its version, the content of the folder and the free space first', async () => {
     const lines = async () => {
       const child = spawn(
         process.execPath,

@@ -191,7 +191,7 @@ describe('an upload in parts', () => {
 })
 
 describe('an upload in one request', () => {
-  it('is found with its bytes after the server was killed before the commit, and the bytes are hashed again', async () => {
+  it('is found with its bytes after a kill before the commit, and its bytes are hashed again', async () => {
     const small = artifact(3 * MIB)
     const { body: upload } = await begin(small, 'single')
     expect(await send(upload.request ?? expect.fail('no request'), small.part(1))).toBe(200)
@@ -202,7 +202,7 @@ describe('an upload in one request', () => {
     await expectStored(small)
   })
 
-  it('is committed at once by the server that received its bytes, and its presigned URL is not in a log', async () => {
+  it('is committed at once by the server that received its bytes, and its presigned URL is never logged', async () => {
     let log = ''
     server.child.stderr?.on('data', (chunk: Buffer) => {
       log += chunk

@@ -114,7 +114,7 @@ describe('alarms', () => {
       String(AlarmDescription).endsWith(`docs/operations.md#alarm-${kind}`),
     )
 
-  it('each link to a section of the runbook', () => {
+  it('each link to their section of the runbook', () => {
     expect(ALARM_KINDS.flatMap(linked)).toHaveLength(alarms().length)
   })
 

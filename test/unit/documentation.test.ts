@@ -87,7 +87,7 @@ describe('docs/http-api.md', () => {
     expect(row?.split(' | ')[2]).toBe(rule.retryable ? 'yes' : 'no')
   })
 
-  it('has every route, and which side answers it', () => {
+  it('has every route with its side', () => {
     const versions = ROUTES.listVersions.path
     const written = Object.values(ROUTES).map(({ method, path, access }) => ({
       text: `\`${method} ${path.startsWith(versions) ? `V${path.slice(versions.length)}` : `/v1${path}`}\``,
@@ -100,7 +100,7 @@ describe('docs/http-api.md', () => {
     ).toEqual([])
   })
 
-  it('names every header that Bucket gives a meaning of its own', () => {
+  it('names every header to which Bucket gives its own meaning', () => {
     expect(Object.values(HEADERS).filter((name) => !contract.includes(`\`${name}`))).toEqual([])
   })
 })
@@ -111,7 +111,7 @@ describe('docs/cli.md', () => {
     expect(Object.values(EXIT).filter((exit) => !text.includes(`\n| ${exit} |`))).toEqual([])
   })
 
-  it('describes every command of `bucket --help`, and no other', async () => {
+  it('describes exactly the commands of `bucket --help`', async () => {
     const { stdout: help } = await bucket(['--help'])
     const listed = help.slice(help.indexOf('Commands:')).matchAll(/^ {2}([a-z]+) /gm)
     const commands = [...listed].map(([, name]) => name).filter((name) => name !== 'help')

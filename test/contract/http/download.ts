@@ -37,18 +37,18 @@ export function describeDownload(target: TargetThunk): void {
       expect(header(response, 'X-Artifact-Ref')).toBe(`${bucketId}/${artifactId}/${version}`)
     })
 
-    test('has exactly its members, with digest and size of the entry', async () => {
+    test('has exactly the specified members, with the digest and size of the entry', async () => {
       for (const query of ['', `?digest=${one.digest}`])
         expect(await read(query)).toMatchObject({ digest: one.digest, size: 256 })
     })
 
-    test('expires within the hour, and not at once', async () => {
+    test('expires within the hour, but not immediately', async () => {
       const left = Date.parse((await read()).expires_at) - Date.now()
       expect(left).toBeGreaterThan(30_000)
       expect(left).toBeLessThanOrEqual(3_660_000)
     })
 
-    test('the URL gives the bytes, with the given headers and no others', async () => {
+    test('the URL returns the bytes with the listed headers and no others', async () => {
       const { url, headers } = await read()
       const answer = await target().follow(url, Object.entries(headers))
       expect(answer.status, answer.body.toString('latin1')).toBe(200)
@@ -61,7 +61,7 @@ export function describeDownload(target: TargetThunk): void {
       expect(header(answer, 'Cache-Control')).toBe('private, max-age=31536000, immutable')
     })
 
-    test('the URL takes a Range', async () => {
+    test('the URL accepts a Range', async () => {
       const { url, headers } = await read()
       const answer = await target().follow(url, [...Object.entries(headers), ['Range', 'bytes=254-255']])
       expect([answer.status, [...answer.body]]).toEqual([206, [254, 255]])

@@ -57,14 +57,14 @@ export function describeEveryResponse(target: TargetThunk): void {
         expect(header(response, 'Cache-Control')).toBe('private, max-age=31536000, immutable')
     })
 
-    test('the bytes, or the redirect to them, carry them too', async () => {
+    test('so do the bytes, or the redirect to them', async () => {
       const response = await get(target(), versionPath(one.ref))
       expect(header(response, 'X-Request-Id')).toMatch(/^\S{8,}$/)
       expect(header(response, 'X-Content-Type-Options')).toBe('nosniff')
       expect(header(response, 'Server-Timing')).toBeTruthy()
     })
 
-    test('405 and OPTIONS carry them too', async (context) => {
+    test('so do 405 and OPTIONS', async (context) => {
       needs(context, target(), 'any-method')
       for (const method of ['DELETE', 'OPTIONS']) {
         const response = await target().send({ method, path: versionPath(one.ref) })
@@ -75,13 +75,13 @@ export function describeEveryResponse(target: TargetThunk): void {
       }
     })
 
-    test('X-Request-Id is another one for each request', async () => {
+    test('X-Request-Id differs for each request', async () => {
       const ids = new Set<string | undefined>()
       for (let at = 0; at < 3; at++) ids.add(header(await get(target(), '/v1'), 'X-Request-Id'))
       expect(ids.size).toBe(3)
     })
 
-    test('no cross-origin access by default', async (context) => {
+    test('cross-origin access is off by default', async (context) => {
       if (target().front === 'node-server')
         context.skip('the Node server refuses other origins: see its own tests')
       const origin = ['Origin', 'https://elsewhere.example'] as const

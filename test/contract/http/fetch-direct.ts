@@ -7,7 +7,7 @@ import { freshRef, get, OTHER_DIGEST, type Stored, stored, versionPath } from '.
 import type { TargetThunk } from './target.ts'
 
 export function describeFetchDirect(target: TargetThunk): void {
-  describe('fetch from a front that gives the bytes itself', () => {
+  describe('fetch from a server that sends the bytes itself', () => {
     let one: Stored
     let empty: Stored
     beforeAll(async () => {
@@ -58,13 +58,13 @@ export function describeFetchDirect(target: TargetThunk): void {
       },
     )
 
-    test.for(['items=0-1', 'digits 0-1'])('Range: %s is of an unknown unit and ignored', async (range) => {
+    test.for(['items=0-1', 'digits 0-1'])('Range: %s has an unknown unit and is ignored', async (range) => {
       const response = await fetch([['Range', range]])
       expect([response.status, response.body.toString()]).toEqual([200, '0123456789'])
     })
 
     test.for(['bytes=5-2', 'bytes=a-b', 'bytes=', 'bytes=-', 'bytes=0x1-2'])(
-      'Range: %s is invalid: it is ignored, and the whole is sent',
+      'Range: %s is invalid and ignored: all bytes are sent',
       async (range) => {
         const response = await fetch([['Range', range]])
         // RFC 9110, section 14.2, leaves both open; a part of the bytes as 206 would be wrong.
@@ -118,7 +118,7 @@ export function describeFetchDirect(target: TargetThunk): void {
       expectProblem(await get(target(), versionPath(freshRef()), [['If-Match', '*']]), 'version_not_found')
     })
 
-    test('preconditions come before the range (RFC 9110, section 13.2.2)', async () => {
+    test('preconditions are evaluated before the range (RFC 9110, section 13.2.2)', async () => {
       const beyond: HeaderLines = [['Range', 'bytes=10-']]
       expect((await fetch([...beyond, ['If-None-Match', one.etag]])).status).toBe(304)
       expect((await fetch([...beyond, ['If-Match', '"x"']])).status).toBe(412)
@@ -140,7 +140,7 @@ export function describeFetchDirect(target: TargetThunk): void {
       ).toBe(206)
     })
 
-    test('If-Range with the ETag gives the range', async () => {
+    test('If-Range with the ETag returns the range', async () => {
       const response = await fetch([
         ['Range', 'bytes=2-4'],
         ['If-Range', one.etag],
@@ -167,7 +167,7 @@ export function describeFetchDirect(target: TargetThunk): void {
       expect((await fetch([['If-Range', one.etag]])).status).toBe(200)
     })
 
-    test('the ranges of a download put together are the bytes', async () => {
+    test('the ranges of a download add up to the bytes', async () => {
       const large = await stored(target(), Buffer.alloc(Math.min(target().maxInlineBytes, 200_000), 'shard'))
       const half = Math.floor(large.bytes.length / 2)
       const parts: Buffer[] = []

@@ -7,7 +7,7 @@ import { ALL_BYTES, get, type Stored, stored, versionPath } from './requests.ts'
 import type { TargetThunk } from './target.ts'
 
 export function describeFetchRedirect(target: TargetThunk): void {
-  describe('fetch from a front that redirects', () => {
+  describe('fetch from a server that redirects', () => {
     let one: Stored
     beforeAll(async () => {
       one = await stored(target(), ALL_BYTES, [['Content-Type', 'text/x-all; charset=latin1']])
@@ -29,7 +29,7 @@ export function describeFetchRedirect(target: TargetThunk): void {
       }
     })
 
-    test('the target gives the bytes with the promised headers, and asks for none', async () => {
+    test('the target returns the bytes with the promised headers, and requires none', async () => {
       const answer = await target().follow(await locate())
       expect(answer.status).toBe(200)
       expect(answer.body).toEqual(one.bytes)
@@ -50,7 +50,7 @@ export function describeFetchRedirect(target: TargetThunk): void {
       expect(header(answer, 'Content-Range')).toBe('bytes 65-69/256')
     })
 
-    test('a Range beyond the end is the redirect, or 416 at once', async () => {
+    test('a Range beyond the end is redirected, or refused with 416', async () => {
       const response = await fetch([['Range', 'bytes=256-']])
       if (response.status !== 307) expectProblem(response, 'range_not_satisfiable')
     })
@@ -62,7 +62,7 @@ export function describeFetchRedirect(target: TargetThunk): void {
       expect([answer.status, answer.body.length]).toEqual([200, 0])
     })
 
-    test.for(['If-Match', 'If-Range'] as const)('%s on GET is 400, naming ?digest=', async (name) => {
+    test.for(['If-Match', 'If-Range'] as const)('%s on GET is 400 and points to ?digest=', async (name) => {
       const problem = expectFaults(
         await fetch([
           [name, one.etag],
@@ -73,7 +73,7 @@ export function describeFetchRedirect(target: TargetThunk): void {
       expect(JSON.stringify(problem)).toContain('?digest=')
     })
 
-    test('both at once are named at once', async () => {
+    test('both headers together are reported in one response', async () => {
       const headers: HeaderLines = [
         ['If-Match', one.etag],
         ['If-Range', one.etag],
@@ -81,7 +81,7 @@ export function describeFetchRedirect(target: TargetThunk): void {
       expectFaults(await fetch(headers), 'header If-Match', 'header If-Range')
     })
 
-    test('the redirect does not tell a cache to keep it, and its URL is short-lived', async (context) => {
+    test('the redirect must not be cached, and its URL is short-lived', async (context) => {
       const expires = new URL(await locate()).searchParams.get('X-Amz-Expires')
       if (expires === null) context.skip('the store of this front signs in another way')
       expect(Number(expires)).toBeLessThanOrEqual(3600)

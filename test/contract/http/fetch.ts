@@ -66,7 +66,7 @@ export function describeFetch(target: TargetThunk): void {
     const head = (query = '', headers: HeaderLines = []) =>
       get(target(), `${path()}${query}`, headers, 'HEAD')
 
-    test('GET gives exactly the bytes', async () => {
+    test('GET returns exactly the bytes', async () => {
       expect(await fetchBytes(target(), path())).toEqual(Buffer.from(ALL_BYTES))
     })
 
@@ -79,7 +79,7 @@ export function describeFetch(target: TargetThunk): void {
       if (target().front === 'node-server') expect(length).toBe('256')
     })
 
-    test('HEAD ignores Range: it is what GET of the whole would be', async () => {
+    test('HEAD ignores Range and describes all bytes', async () => {
       const response = await head('', [['Range', 'bytes=0-0']])
       expect(response.status).toBe(200)
       expect(header(response, 'X-Artifact-Size')).toBe('256')
@@ -96,19 +96,19 @@ export function describeFetch(target: TargetThunk): void {
       expect([response.status, response.body.length]).toEqual([404, 0])
     })
 
-    test('another version of a stored artifact is 404: nothing but the exact reference', async () => {
+    test('another version of a stored artifact is 404: only the exact reference matches', async () => {
       const { version } = one.ref
       for (const near of [version.slice(0, -1), `${version}0`, 'latest'])
         expectProblem(await get(target(), versionPath({ ...one.ref, version: near })), 'version_not_found')
     })
 
     describe('?digest=', () => {
-      test('with the stored digest gives the bytes', async () => {
+      test('with the stored digest returns the bytes', async () => {
         expect(await fetchBytes(target(), `${path()}?digest=${one.digest}`)).toEqual(one.bytes)
         expect((await head(`?digest=${one.digest}`)).status).toBe(200)
       })
 
-      test('with another digest is 412 digest_differs, with both', async () => {
+      test('with another digest is 412 digest_differs, and names both digests', async () => {
         const problem = expectProblem(
           await get(target(), `${path()}?digest=${OTHER_DIGEST}`),
           'digest_differs',
@@ -159,7 +159,7 @@ export function describeFetch(target: TargetThunk): void {
         expectProblem(await get(target(), `${path()}?digest=${OTHER_DIGEST}`, headers), 'digest_differs')
       })
 
-      test('two lines are one list', async (context) => {
+      test('two header lines are one list', async (context) => {
         needs(context, target(), 'repeated-header')
         const headers: HeaderLines = [
           ['If-None-Match', '"x"'],
@@ -191,7 +191,7 @@ export function describeFetch(target: TargetThunk): void {
   })
 
   describe('entry', () => {
-    test('is what the store answered, with exactly the members of section 3', async () => {
+    test('equals the response of the store, with exactly the members of section 3', async () => {
       const { ref, entry } = await stored(target(), 'x', [['X-Uploaded-By', 'somebody']])
       const response = await get(target(), entryPath(ref))
       expect(response.status).toBe(200)

@@ -24,7 +24,7 @@ export function describeIdentifiers(target: TargetThunk): void {
     })
 
     test.each(['latest', 'entry', 'uploads'])(
-      'a version may be called %s: it is a name like any other',
+      'a version may be called %s, which has no special meaning',
       async (version) => {
         const ref = freshRef({ version })
         expectProblem(await get(target(), versionPath(ref)), 'version_not_found')
@@ -47,7 +47,7 @@ export function describeIdentifiers(target: TargetThunk): void {
       expectFaults(await get(target(), versionPath(ref).replace('/buckets/', '/%62uckets/')), 'path path')
     })
 
-    test('are compared byte by byte: case counts', async () => {
+    test('are compared byte by byte, so they are case-sensitive', async () => {
       const lower = await stored(target(), 'lower', [], freshRef({ version: 'case' }))
       expectProblem(await get(target(), entryPath({ ...lower.ref, version: 'CASE' })), 'version_not_found')
       const upper = await stored(target(), 'upper', [], { ...lower.ref, version: 'CASE' })
@@ -55,7 +55,7 @@ export function describeIdentifiers(target: TargetThunk): void {
       expect(json(await get(target(), entryPath(upper.ref)))).toEqual(upper.entry)
     })
 
-    test('one artifact does not show in another whose id begins with its own', async () => {
+    test('an artifact is not listed under an id that begins with its own', async () => {
       const { ref } = await stored(target())
       const longer = { ...ref, artifactId: `${ref.artifactId}-more` }
       await stored(target(), 'longer', [], longer)
@@ -100,7 +100,7 @@ export function describeIdentifiers(target: TargetThunk): void {
       expectProblem(await get(target(), `${listPath(freshRef())}/${bad}`), 'invalid_request')
     })
 
-    test('all faulty identifiers are named at once, of every resource', async () => {
+    test('all invalid identifiers are reported at once, on every resource', async () => {
       const path = '/v1/buckets/-b/artifacts/-a/versions'
       const three = ['path bucket_id', 'path artifact_id', 'path version'] as const
       expectFaults(await get(target(), path), 'path bucket_id', 'path artifact_id')
@@ -129,7 +129,7 @@ export function describeIdentifiers(target: TargetThunk): void {
       for (const path of aliases) expect([400, 404], path).toContain((await get(target(), path)).status)
     })
 
-    test('a dot segment in the place of an identifier is 400', async (context) => {
+    test('a dot segment in place of an identifier is 400', async (context) => {
       needs(context, target(), 'raw-path')
       for (const dots of ['..', '.', '%2e%2e', '%2E', '.%2e']) {
         const path = `/v1/buckets/${dots}/artifacts/a/versions/v`
@@ -158,7 +158,7 @@ export function describeIdentifiers(target: TargetThunk): void {
         expect([400, 404], path).toContain((await get(target(), path)).status)
     })
 
-    test('a slash at the end makes another path: 404', async (context) => {
+    test('a trailing slash is 404, because it is another path', async (context) => {
       needs(context, target(), 'empty-segment')
       const { ref } = await stored(target())
       for (const path of [`${versionPath(ref)}/`, `${entryPath(ref)}/`, '/v1/health/'])

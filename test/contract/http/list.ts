@@ -47,7 +47,7 @@ export function describeList(target: TargetThunk): void {
       expect(list).toEqual(VERSIONS.map((version) => entries.get(version)))
     })
 
-    test('page by page to the end: every version once, in order, no page above the limit', async () => {
+    test('read page by page, has every version once, in order, with no page above the limit', async () => {
       const seen: string[] = []
       let query = '?limit=5'
       // A page may be short, even empty: the number of pages has a bound only so that a loop ends.
@@ -77,7 +77,7 @@ export function describeList(target: TargetThunk): void {
       expect(seen).toEqual([...VERSIONS])
     })
 
-    test('a cursor continues with another limit, and may be used again', async () => {
+    test('a cursor works with another limit, and can be reused', async () => {
       const { next_cursor } = await read('?limit=2')
       const cursor = `cursor=${encodeURIComponent(next_cursor ?? '')}`
       for (let again = 0; again < 2; again++)
@@ -94,7 +94,7 @@ export function describeList(target: TargetThunk): void {
       expect(versions(list)).toEqual(['b', 'c'])
     })
 
-    test('the limit may be 1 and 1000', async () => {
+    test('the limit may be 1 or 1000', async () => {
       expect((await read('?limit=1')).versions).toHaveLength(1)
       expect((await read('?limit=1000')).versions).toHaveLength(VERSIONS.length)
     })

@@ -45,7 +45,7 @@ export function describeNodeExpect(target: TargetThunk): void {
       return answer
     }
 
-    test('a store that can be taken is asked for its body, then 201', async () => {
+    test('an acceptable store gets 100 Continue, then 201', async () => {
       const ref = freshRef()
       const connection = await open()
       connection.write(storeHead(target(), ref, expecting(sha256('bytes'), 5)))
@@ -56,16 +56,16 @@ export function describeNodeExpect(target: TargetThunk): void {
       expect(json(await get(target(), entryPath(ref)))).toEqual(json(answer))
     })
 
-    test('a malformed request is refused without asking: 400', async () => {
+    test('a malformed request is refused with 400 before its body is requested', async () => {
       expectFaults(await refused(freshRef(), expecting('nonsense', 5)), 'header X-Artifact-Digest')
     })
 
-    test('a content coding is refused without asking: 415', async () => {
+    test('a content coding is refused with 415 before the body is requested', async () => {
       const answer = await refused(freshRef(), expecting(OTHER_DIGEST, 5, 'Content-Encoding: gzip'))
       expectProblem(answer, 'unsupported_content_encoding')
     })
 
-    test('a body that is too large is refused without asking: 413', async () => {
+    test('a body that is too large is refused with 413 before it is requested', async () => {
       const ref = freshRef()
       const answer = await refused(ref, expecting(OTHER_DIGEST, target().maxArtifactBytes + 1))
       expect(expectProblem(answer, 'artifact_too_large')).toMatchObject({
@@ -75,11 +75,11 @@ export function describeNodeExpect(target: TargetThunk): void {
       await expectInvisible(target(), ref)
     })
 
-    test('a version that is taken is refused without asking: 409', async () => {
+    test('a taken version is refused with 409 before the body is requested', async () => {
       expectProblem(await refused(one.ref, expecting(OTHER_DIGEST, 1_000_000)), 'version_exists')
     })
 
-    test('a path that there is not is refused without asking: 404', async () => {
+    test('an unknown path is refused with 404 before the body is requested', async () => {
       const connection = await open()
       const { host } = new URL(target().root)
       connection.write(
@@ -109,13 +109,13 @@ export function describeNodeExpect(target: TargetThunk): void {
       }
     })
 
-    test('409 for a version that is taken', async () => {
+    test('409 for a taken version', async () => {
       const { ref, digest } = await stored(target())
       const answer = await withoutBody(ref, [`X-Artifact-Digest: ${digest}`, 'Content-Length: 1000'])
       expect(expectProblem(answer, 'version_exists')).toMatchObject({ conflict: 'identical' })
     })
 
-    test('the body of a refused request is never read as the next request', async () => {
+    test('the body of a refused request is never parsed as the next request', async () => {
       const { ref, digest } = await stored(target())
       const hidden = freshRef()
       const { host } = new URL(target().root)

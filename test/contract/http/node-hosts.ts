@@ -15,7 +15,7 @@ export function describeNodeHosts(target: TargetThunk): void {
     }
     const own = () => ['127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${root().port}`)
 
-    test('loopback names with its port are its own', async () => {
+    test("loopback names with the server's port are accepted", async () => {
       for (const host of own())
         expect((await get(target(), '/v1/health', [['Host', host]])).status, host).toBe(200)
       const [host] = own()
@@ -40,7 +40,7 @@ export function describeNodeHosts(target: TargetThunk): void {
       expect((await get(target(), versionPath(ref))).status).toBe(404)
     })
 
-    test('health accepts any Host, so that probes work, but no foreign page', async () => {
+    test('health accepts any Host, so that probes work, but no foreign Origin', async () => {
       expect((await get(target(), '/v1/health', [['Host', 'pod.internal']])).status).toBe(200)
       const page = await get(target(), '/v1/health', [['Origin', 'http://evil.example']])
       expectProblem(page, 'host_not_allowed')
@@ -56,13 +56,13 @@ export function describeNodeHosts(target: TargetThunk): void {
       expect([400, 421]).toContain(answer.status)
     })
 
-    test('the authority of an absolute request target counts like a Host', async () => {
+    test('the authority of an absolute request target is checked like a Host', async () => {
       const [host] = own()
       const evil = await raw('GET http://evil.example/v1 HTTP/1.1', `Host: ${host}`)
       expect([400, 421]).toContain(evil.status)
     })
 
-    test('an Origin of its own is answered', async () => {
+    test("the server's own Origin is accepted", async () => {
       for (const host of own().slice(0, 2))
         expect((await get(target(), '/v1/health', [['Origin', `http://${host}`]])).status, host).toBe(200)
     })

@@ -28,21 +28,21 @@ export function describeNodePipelines(target: TargetThunk): void {
   const statuses = async (bytes: string, count: number) =>
     (await answersTo(bytes, count)).map(({ status }) => status)
 
-  describe('requests that come together', () => {
-    test('are answered in their order: what the first stored the second sees', async () => {
+  describe('pipelined requests', () => {
+    test('are handled in order: the second sees what the first stored', async () => {
       const ref = freshRef()
       const both = storeOf(ref, 'pipelined') + request('GET', entryPath(ref))
       expect(await statuses(both, 2)).toEqual([201, 200])
     })
 
-    test('get their responses even if the last one is not HTTP', async () => {
+    test('get their responses even if unparseable input follows', async () => {
       const ref = freshRef()
       expect(await statuses(`${storeOf(ref, 'one byte too many')}X`, 2)).toEqual([201, 400])
       expect((await get(target(), entryPath(ref))).status).toBe(200)
       expect(await statuses(`${request('GET', '/v1/health')}NONSENSE\r\n\r\n`, 2)).toEqual([200, 400])
     })
 
-    test('are answered though the body of the last breaks', async () => {
+    test('get their responses even if the body of the last one breaks off', async () => {
       const ref = freshRef()
       const lines = [`X-Artifact-Digest: ${sha256('01234')}`, 'Transfer-Encoding: chunked']
       const broken = `${storeHead(target(), ref, lines)}5\r\n01234\r\nzz\r\n`
@@ -62,8 +62,8 @@ export function describeNodePipelines(target: TargetThunk): void {
     })
   })
 
-  describe('what only looks like a request', () => {
-    test('an unknown method is 405 with Allow on a known path, and 404 elsewhere', async () => {
+  describe('unusual requests', () => {
+    test('with an unknown method get 405 and Allow on a known path, and 404 elsewhere', async () => {
       for (const method of ['BREW', 'get', 'HEADX', 'CONNECT']) {
         const [response] = await answersTo(request(method, '/v1/health'), 1)
         expectProblem(response ?? expect.fail('no answer'), 'method_not_allowed')
@@ -73,7 +73,7 @@ export function describeNodePipelines(target: TargetThunk): void {
       expectProblem(elsewhere ?? expect.fail('no answer'), 'route_not_found')
     })
 
-    test('a transfer coding in addition to chunked is 400, because the digest does not cover its bytes', async () => {
+    test('with a transfer coding besides chunked get 400, because the digest does not cover coded bytes', async () => {
       const ref = freshRef()
       const lines = [`X-Artifact-Digest: ${sha256('01234')}`, 'Transfer-Encoding: gzip, chunked']
       const [response] = await answersTo(`${storeHead(target(), ref, lines)}5\r\n01234\r\n0\r\n\r\n`, 1)
@@ -81,7 +81,7 @@ export function describeNodePipelines(target: TargetThunk): void {
       await expectInvisible(target(), ref)
     })
 
-    test('a header counts, however many stand before it', async () => {
+    test('have every header read, no matter how many precede it', async () => {
       const ref = freshRef()
       const many = Array.from({ length: 2_000 }, () => 'a:')
       const [response] = await answersTo(storeOf(ref, 'bytes', ...many, 'Content-Encoding: gzip'), 1)

@@ -54,7 +54,7 @@ export function describeNodeSenders(target: TargetThunk): void {
   })
 
   describe('senders that stall', { timeout: 30_000 }, () => {
-    test('in the middle of a body: 408, retryable, and nothing is stored', async () => {
+    test('in the middle of a body get a retryable 408, and store nothing', async () => {
       const ref = freshRef()
       const response = await answerTo(`${storeHead(target(), ref, declares(10))}01234`)
       expectProblem(response, 'request_timeout')
@@ -63,7 +63,7 @@ export function describeNodeSenders(target: TargetThunk): void {
       expect((await put(target(), ref, '0123456789')).status).toBe(201)
     })
 
-    test('in the middle of the headers: 408', async () => {
+    test('in the middle of the headers get 408', async () => {
       expectProblem(
         await answerTo(`GET /v1/health HTTP/1.1\r\nHost: ${root().host}\r\nX-Half`),
         'request_timeout',
@@ -86,9 +86,9 @@ export function describeNodeSenders(target: TargetThunk): void {
     })
   })
 
-  describe('senders that break off', () => {
+  describe('senders that disconnect', () => {
     test.for(['abort', 'end'] as const)(
-      '%s in the middle of a body leaves nothing, and the version free',
+      '%s in the middle of a body stores nothing and leaves the version free',
       async (how) => {
         const ref = freshRef()
         const connection = await open()
@@ -102,7 +102,7 @@ export function describeNodeSenders(target: TargetThunk): void {
       },
     )
 
-    test('abort in the middle of a chunked body leaves nothing', async () => {
+    test('abort in the middle of a chunked body stores nothing', async () => {
       const ref = freshRef()
       const lines = [
         `X-Artifact-Digest: ${sha256('01234')}`,
@@ -127,7 +127,7 @@ export function describeNodeSenders(target: TargetThunk): void {
       await expectInvisible(target(), ref)
     })
 
-    test('a reader that breaks off does not harm the next', async () => {
+    test('a reader that disconnects does not affect the next', async () => {
       const ref = freshRef()
       const bytes = Buffer.alloc(Math.min(target().maxInlineBytes, 1_000_000), 'reader')
       expect((await put(target(), ref, bytes)).status).toBe(201)

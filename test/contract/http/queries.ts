@@ -54,12 +54,12 @@ export function describeQueries(target: TargetThunk): void {
       expectFaults(await get(target(), `${versionPath(one.ref)}?${digest}&${digest}`), 'query digest')
     })
 
-    test('all faults are named at once', async () => {
+    test('all errors are reported at once', async () => {
       const path = `${listPath(one.ref)}?limit=0&cursor=nonsense&filter=x&order=desc`
       expectFaults(await get(target(), path), 'query limit', 'query cursor', 'query filter', 'query order')
     })
 
-    test('X-Amz-* parameters of a signed request are not counted', async () => {
+    test('X-Amz-* parameters of a signed request are ignored', async () => {
       const signed = 'X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20260101T000000Z&X-Amz-Signature=00'
       expect(json(await get(target(), `${entryPath(one.ref)}?${signed}`))).toEqual(one.entry)
       expect((await get(target(), `${listPath(one.ref)}?limit=5&${signed}`)).status).toBe(200)

@@ -61,7 +61,7 @@ export function describeRaces(target: TargetThunk): void {
       expect(bodies).toContain(bytes.toString())
     })
 
-    test('a reader during stores gets 404, or the same entry permanently', async (context) => {
+    test('a reader during stores gets 404, or from then on the same entry', async (context) => {
       needs(context, target(), 'concurrency')
       const ref = freshRef()
       const seen = new Set<string>()
@@ -81,7 +81,7 @@ export function describeRaces(target: TargetThunk): void {
       expect([...seen].map((text) => JSON.parse(text))).toEqual([winner])
     })
 
-    test('a store with wrong bytes among right ones changes nothing for them', async (context) => {
+    test('a store with wrong bytes does not affect concurrent stores of the right ones', async (context) => {
       needs(context, target(), 'concurrency')
       const ref = freshRef()
       const declared = [['X-Artifact-Digest', sha256('right')]] as const

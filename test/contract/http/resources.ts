@@ -34,7 +34,7 @@ export function describeResources(target: TargetThunk): void {
       }
     })
 
-    test.for(['PATCH', 'PUT'])('a list takes no %s', async (method, context) => {
+    test.for(['PATCH', 'PUT'])('a list does not allow %s', async (method, context) => {
       needs(context, target(), 'any-method')
       const response = await target().send({ method, path: listPath(one.ref) })
       expectProblem(response, 'method_not_allowed')
@@ -50,7 +50,7 @@ export function describeResources(target: TargetThunk): void {
       }
     })
 
-    test('HEAD of a resource that GET reads has no body, or is 405', async (context) => {
+    test('HEAD of a readable resource has no body, or is 405', async (context) => {
       needs(context, target(), 'any-method')
       for (const path of ['/v1', entryPath(one.ref), listPath(one.ref)]) {
         const response = await get(target(), path, [], 'HEAD')
@@ -77,7 +77,7 @@ export function describeResources(target: TargetThunk): void {
         expectProblem(await get(target(), path), 'route_not_found')
     })
 
-    test('there is no delete of a bucket, an artifact, a version', async (context) => {
+    test('buckets, artifacts and versions cannot be deleted', async (context) => {
       needs(context, target(), 'any-method')
       const { bucketId, artifactId } = one.ref
       const del = (path: string) => target().send({ method: 'DELETE', path })

@@ -24,7 +24,7 @@ type Json = Record<string, unknown>
 
 export function describeService(target: TargetThunk): void {
   describe('service document', () => {
-    test('names the service, the API version, the limits, and links that lead somewhere', async () => {
+    test('names the service, the API version, the limits, and links that resolve', async () => {
       const response = await get(target(), '/v1')
       expect(response.status).toBe(200)
       expect(header(response, 'Content-Type')).toMatch(/^application\/json/)
@@ -51,7 +51,7 @@ export function describeService(target: TargetThunk): void {
   describe('OpenAPI document', () => {
     const read = async () => json(await get(target(), '/v1/openapi.json')) as Json
 
-    test('is OpenAPI 3.1 and lists every route, and no other', async () => {
+    test('is OpenAPI 3.1 and lists exactly the routes', async () => {
       const document = await read()
       expect(document.openapi).toMatch(/^3\.1\.\d+$/)
       expect(document.info).toMatchObject({ title: expect.any(String), version: expect.any(String) })
@@ -68,7 +68,7 @@ export function describeService(target: TargetThunk): void {
       expect(listed.sort()).toEqual(routes.sort())
     })
 
-    test('every operation tells its answers, and every reference inside leads somewhere', async () => {
+    test('every operation lists its responses, and every reference resolves', async () => {
       const document = await read()
       const paths = document.paths as Record<string, Record<string, { responses?: Json }>>
       for (const [path, item] of Object.entries(paths))
@@ -88,7 +88,7 @@ export function describeService(target: TargetThunk): void {
     })
   })
 
-  describe('OpenAPI document and real answers', () => {
+  describe('OpenAPI document and real responses', () => {
     interface Responses {
       readonly [status: string]: { readonly headers?: Readonly<Record<string, { readonly $ref: string }>> }
     }
@@ -97,7 +97,7 @@ export function describeService(target: TargetThunk): void {
       readonly components: { readonly headers: Readonly<Record<string, { readonly required?: boolean }>> }
     }
 
-    test('every answer has a status that is listed, with the headers that are promised for it', async () => {
+    test('every response has a listed status with the headers promised for it', async () => {
       const document = json(await get(target(), '/v1/openapi.json')) as unknown as Document
       const one = await stored(target(), '0123456789')
       const path = versionPath(one.ref)
@@ -136,7 +136,7 @@ export function describeService(target: TargetThunk): void {
   describe('problem pages', () => {
     const codes = Object.keys(CONTRACT_ERRORS) as ContractCode[]
 
-    test('the table of the code is the table of the contract', () => {
+    test('the table in the code equals the table in the contract', () => {
       const coded = Object.entries(ERRORS).map(([code, { retryable }]) => [
         code,
         { retryable, status: ERROR_STATUS[code as ErrorCode] },
@@ -150,13 +150,13 @@ export function describeService(target: TargetThunk): void {
       expect(table(Object.fromEntries(coded))).toEqual(table(CONTRACT_ERRORS))
     })
 
-    test('GET /v1/problems knows every code, and no other', async () => {
+    test('GET /v1/problems lists exactly the codes', async () => {
       const text = (await get(target(), '/v1/problems')).body.toString('utf8')
       const listed = new Set([...text.matchAll(/\/v1\/problems\/([a-z_]+)/g)].map(([, code]) => code))
       expect([...listed].sort()).toEqual([...codes].sort())
     })
 
-    test('every code has its page, with status and what to do', async () => {
+    test('every code has a page with its status and the next step', async () => {
       for (const code of codes) {
         const response = await get(target(), `/v1/problems/${code}`)
         expect(response.status, code).toBe(200)
@@ -170,7 +170,7 @@ export function describeService(target: TargetThunk): void {
       expect(json(await get(target(), String(problem.type)))).toMatchObject({ code: 'version_not_found' })
     })
 
-    test('a code that there is not is 404', async () => {
+    test('an unknown code is 404', async () => {
       for (const code of ['no_such_code', 'toString', 'VERSION_EXISTS'])
         expectProblem(await get(target(), `/v1/problems/${code}`), 'route_not_found')
     })

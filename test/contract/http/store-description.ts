@@ -28,38 +28,38 @@ export function describeStoreDescription(target: TargetThunk): void {
       expect((await target().send({ method: 'HEAD', path: versionPath(ref) })).status).toBe(404)
     })
 
-    test('may be one character', async () => {
+    test('may have one character', async () => {
       const { entry } = await stored(target(), 'x', [[name, '!']])
       expect(entry[member]).toBe('!')
     })
 
-    test('an empty string is a fault', async (context) => {
+    test('an empty string is invalid', async (context) => {
       needs(context, target(), 'empty-header')
       expectFaults(await put(target(), freshRef(), 'x', [[name, '']]), at)
     })
 
-    test('two spaces in a row are a fault', async (context) => {
+    test('two consecutive spaces are invalid', async (context) => {
       needs(context, target(), 'header-bytes')
       expectFaults(await put(target(), freshRef(), 'x', [[name, 'a  b']]), at)
     })
 
-    test('a tab is a fault', async (context) => {
+    test('a tab is invalid', async (context) => {
       needs(context, target(), 'header-bytes')
       expectFaults(await put(target(), freshRef(), 'x', [[name, 'a\tb']]), at)
     })
 
-    test('characters beyond ASCII are a fault', async (context) => {
+    test('characters outside of ASCII are invalid', async (context) => {
       needs(context, target(), 'header-bytes')
       expectFaults(await put(target(), freshRef(), 'x', [[name, 'caf\u00e9']]), at)
     })
 
-    test('spaces around it belong to the header line, not to the text', async () => {
+    test('surrounding spaces belong to the header line, not to the text', async () => {
       const { entry } = await stored(target(), 'x', [[name, '  a b  ']])
       expect(entry[member]).toBe('a b')
     })
   })
 
-  describe('Content-Type: application/x-www-form-urlencoded, which curl and urllib send unasked', () => {
+  describe('Content-Type: application/x-www-form-urlencoded, the default of curl and urllib', () => {
     test.for([
       'application/x-www-form-urlencoded',
       'Application/X-WWW-Form-URLencoded',
@@ -70,13 +70,13 @@ export function describeStoreDescription(target: TargetThunk): void {
       expect(entry.content_type).toBe('application/octet-stream')
     })
 
-    test('is recorded when only another type begins like it', async () => {
+    test('does not hide another type that begins like it', async () => {
       const { entry } = await stored(target(), 'x', [['Content-Type', 'application/x-www-form-urlencoded2']])
       expect(entry.content_type).toBe('application/x-www-form-urlencoded2')
     })
   })
 
-  test('optional members that are absent are null, and Bucket fills in none of them', async () => {
+  test('absent optional members are null, and Bucket fills in none of them', async () => {
     const response = await put(target(), freshRef(), 'x', [
       ['User-Agent', 'somebody/1.0'],
       ['From', 'a@example.com'],

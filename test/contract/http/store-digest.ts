@@ -20,7 +20,7 @@ const hex = (algorithm: string) => createHash(algorithm).update('x').digest('hex
 
 export function describeStoreDigest(target: TargetThunk): void {
   describe('declared digest', () => {
-    test('none at all is 400, and nothing is stored', async () => {
+    test('a missing digest is 400, and nothing is stored', async () => {
       const ref = freshRef()
       const response = await target().send({ method: 'PUT', path: versionPath(ref), body: Buffer.from('x') })
       expectFaults(response, 'header X-Artifact-Digest')
@@ -47,14 +47,14 @@ export function describeStoreDigest(target: TargetThunk): void {
       expect(problem.errors?.[0]?.detail.length).toBeGreaterThan(10)
     })
 
-    test('an empty one is 400', async () => {
+    test('an empty digest is 400', async () => {
       expectFaults(
         await put(target(), freshRef(), 'x', [['X-Artifact-Digest', '']]),
         'header X-Artifact-Digest',
       )
     })
 
-    test('two of them are 400', async (context) => {
+    test('two digests are 400', async (context) => {
       needs(context, target(), 'repeated-header')
       const line = ['X-Artifact-Digest', sha256('x')] as const
       expectFaults(await put(target(), freshRef(), 'x', [line, line]), 'header X-Artifact-Digest')
@@ -78,7 +78,7 @@ export function describeStoreDigest(target: TargetThunk): void {
       expectFaults(await put(target(), freshRef(), 'x', headers), 'header Repr-Digest')
     })
 
-    test('two headers that disagree are 400, even when one of them is right', async () => {
+    test('two headers that disagree are 400, even if one of them is right', async () => {
       const ref = freshRef()
       const problem = expectProblem(
         await put(target(), ref, 'x', [
@@ -94,7 +94,7 @@ export function describeStoreDigest(target: TargetThunk): void {
   })
 
   describe('digest_mismatch', () => {
-    test('says both digests and the size, leaves nothing visible, and the version still free', async () => {
+    test('names both digests and the size, makes nothing visible, and leaves the version free', async () => {
       const ref = freshRef()
       const problem = expectProblem(
         await put(target(), ref, 'bytes', [['X-Artifact-Digest', OTHER_DIGEST]]),
@@ -131,14 +131,14 @@ export function describeStoreDigest(target: TargetThunk): void {
       expect((await target().send({ method: 'HEAD', path: versionPath(ref) })).status).toBe(404)
     })
 
-    test('an empty body where bytes were declared is a mismatch, not an empty artifact', async () => {
+    test('an empty body with the digest of other bytes is a mismatch, not an empty artifact', async () => {
       const ref = freshRef()
       const response = await put(target(), ref, '', [['X-Artifact-Digest', sha256('x')]])
       expect(expectProblem(response, 'digest_mismatch')).toMatchObject({ computed_digest: EMPTY, size: 0 })
       await expectInvisible(target(), ref)
     })
 
-    test('one wrong bit in a large body is found', async () => {
+    test('one flipped bit in a large body is detected', async () => {
       const ref = freshRef()
       const right = Buffer.alloc(Math.min(target().maxInlineBytes, 300_000), 'checkpoint')
       const wrong = Buffer.from(right)

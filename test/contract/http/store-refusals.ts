@@ -31,18 +31,18 @@ function putTooLarge(target: Target, ref: Ref, headers: HeaderLines = []) {
 }
 
 export function describeStoreRefusals(target: TargetThunk): void {
-  describe('a version that is taken', () => {
+  describe('a taken version', () => {
     let one: Stored
     beforeAll(async () => {
       one = await stored(target(), 'first', [['X-Uploaded-By', 'first']])
     })
 
-    test('the same bytes again: 409 identical, with the stored entry', async () => {
+    test('refuses the same bytes with 409 identical and the stored entry', async () => {
       const problem = expectProblem(await put(target(), one.ref, 'first'), 'version_exists')
       expect(problem).toMatchObject({ conflict: 'identical', declared_digest: one.digest, stored: one.entry })
     })
 
-    test('other bytes: 409 different, with the stored entry', async () => {
+    test('refuses other bytes with 409 different and the stored entry', async () => {
       const problem = expectProblem(
         await put(target(), one.ref, 'second', [['X-Uploaded-By', 'second']]),
         'version_exists',
@@ -54,7 +54,7 @@ export function describeStoreRefusals(target: TargetThunk): void {
       })
     })
 
-    test('a store repeated after 409 gets the same answer, and nothing has changed', async () => {
+    test('gives a repeated store the same response, and does not change', async () => {
       const { request_id: _, ...first } = expectProblem(
         await put(target(), one.ref, 'second'),
         'version_exists',
@@ -68,13 +68,13 @@ export function describeStoreRefusals(target: TargetThunk): void {
       expect((await fetchBytes(target(), versionPath(one.ref))).toString()).toBe('first')
     })
 
-    test('409 before digest_mismatch: the bytes do not matter any more', async () => {
+    test('answers 409 before digest_mismatch, because the bytes no longer matter', async () => {
       const declared: HeaderLines = [['X-Artifact-Digest', one.digest]]
       const problem = expectProblem(await put(target(), one.ref, 'other bytes', declared), 'version_exists')
       expect(problem).toMatchObject({ conflict: 'identical' })
     })
 
-    test('If-None-Match: * turns the conflict into 412 precondition_failed, with the same members', async () => {
+    test('answers If-None-Match: * with 412 precondition_failed and the same members', async () => {
       const absent: HeaderLines = [['If-None-Match', '*']]
       expect(
         expectProblem(await put(target(), one.ref, 'first', absent), 'precondition_failed'),
@@ -84,7 +84,7 @@ export function describeStoreRefusals(target: TargetThunk): void {
       ).toMatchObject({ conflict: 'different', declared_digest: sha256('second'), stored: one.entry })
     })
 
-    test('If-None-Match: * changes only the status of a conflict, no other refusal', async () => {
+    test('changes no other refusal for If-None-Match: *', async () => {
       const headers: HeaderLines = [
         ['If-None-Match', '*'],
         ['X-Artifact-Digest', OTHER_DIGEST],
@@ -128,7 +128,7 @@ export function describeStoreRefusals(target: TargetThunk): void {
   })
 
   describe('a body that is too large', () => {
-    test('413 with the size, the limit, and the way that is left', async (context) => {
+    test('is refused with 413, the size, the limit, and the alternative', async (context) => {
       const { maxInlineBytes, maxArtifactBytes } = target()
       if (target().front === 'gateway') needs(context, target(), 'body-limit')
       const ref = freshRef()
@@ -149,7 +149,7 @@ export function describeStoreRefusals(target: TargetThunk): void {
       await expectInvisible(target(), ref)
     })
 
-    test('a body without Content-Length is cut at the limit, and nothing is stored', async (context) => {
+    test('is refused at the limit if it has no Content-Length, and stores nothing', async (context) => {
       needs(context, target(), 'chunked', 'body-limit')
       const { maxInlineBytes, maxArtifactBytes } = target()
       if (maxInlineBytes > 8 * 1024 * 1024)
@@ -161,7 +161,7 @@ export function describeStoreRefusals(target: TargetThunk): void {
     })
   })
 
-  describe('refusals come in this order', () => {
+  describe('refusals have this order:', () => {
     let one: Stored
     beforeAll(async () => {
       one = await stored(target())
@@ -193,7 +193,7 @@ export function describeStoreRefusals(target: TargetThunk): void {
     })
   })
 
-  test('all faults of a request are named at once', async () => {
+  test('all errors of a request are reported at once', async () => {
     const ref = freshRef({ bucketId: '-b', artifactId: '-a', version: '-v' })
     const response = await put(
       target(),

@@ -55,7 +55,7 @@ export function describeStore(target: TargetThunk): void {
       expect(await fetchBytes(target(), versionPath(ref))).toHaveLength(0)
     })
 
-    test('what the uploader says is kept as it is', async () => {
+    test('the description given by the uploader is stored unchanged', async () => {
       const { ref, entry } = await stored(target(), 'x', [
         ['X-Uploaded-By', 'training-cluster-5 ~!"#$%&()*,;<=>?@[]^_`{|}'],
         ['X-Provenance-Source', 'run-47 {"step": 12}'],
@@ -78,7 +78,7 @@ export function describeStore(target: TargetThunk): void {
       },
     )
 
-    test('bytes that look like text, base64 or gzip stay what they are', async () => {
+    test('bytes that look like text, base64 or gzip are stored unchanged', async () => {
       for (const body of ['aGVsbG8=', '\ufeff\r\n \u0000\n', Buffer.from('1f8b0800000000', 'hex')]) {
         const { ref, bytes } = await stored(target(), body)
         expect(await fetchBytes(target(), versionPath(ref))).toEqual(bytes)
@@ -101,7 +101,7 @@ export function describeStore(target: TargetThunk): void {
       expect(json(response)).toMatchObject({ size: 7, digest: sha256('chunked') })
     })
 
-    test('the largest body that one request may carry is stored', async (context) => {
+    test('the largest body allowed in one request is stored', async (context) => {
       const { maxInlineBytes } = target()
       if (maxInlineBytes > 8 * 1024 * 1024)
         context.skip(`the limit of ${maxInlineBytes} bytes is too large to try here`)
@@ -109,7 +109,7 @@ export function describeStore(target: TargetThunk): void {
       expect((await fetchBytes(target(), versionPath(ref))).equals(bytes)).toBe(true)
     })
 
-    test('Repr-Digest alone is enough, and its other algorithms are ignored', async () => {
+    test('Repr-Digest alone is sufficient, and its other algorithms are ignored', async () => {
       const sha512 = `sha-512=:${Buffer.alloc(64, 1).toString('base64')}:`
       const right = `sha-256=:${sha256Base64('x')}:`
       for (const field of [right, `${sha512}, ${right}`, `${right},${sha512}, unixsum=:AAAA:`]) {
@@ -119,14 +119,14 @@ export function describeStore(target: TargetThunk): void {
       }
     })
 
-    test('both digest headers may be there when they agree', async () => {
+    test('both digest headers are accepted if they agree', async () => {
       await stored(target(), 'x', [
         ['X-Artifact-Digest', sha256('x')],
         ['Repr-Digest', `sha-256=:${sha256Base64('x')}:`],
       ])
     })
 
-    test('the same bytes may be stored under any number of references', async () => {
+    test('the same bytes can be stored under any number of references', async () => {
       const [a, b] = [await stored(target(), 'shared'), await stored(target(), 'shared')]
       expect(a.entry.digest).toBe(b.entry.digest)
       expectProblem(await get(target(), entryPath({ ...a.ref, version: b.ref.version })), 'version_not_found')

@@ -43,7 +43,7 @@ export function describeUploadBegin(target: TargetThunk): void {
       expect(Date.parse(request?.expires_at ?? '') - Date.now()).toBeLessThanOrEqual(3_660_000)
     })
 
-    test('200 when found again: the first description holds and is shown', async () => {
+    test('a repeated begin is 200 and shows the first description', async () => {
       const ref = freshRef()
       const { upload } = await begun(target(), ref, digest, { size: 10, uploaded_by: 'first' })
       const again = await begin({ size: 10, uploaded_by: 'second', content_type: 'text/plain' }, ref)
@@ -55,7 +55,7 @@ export function describeUploadBegin(target: TargetThunk): void {
       })
     })
 
-    test('another size is 409 upload_conflict with the upload that is there', async () => {
+    test('another size is 409 upload_conflict with the existing upload', async () => {
       const ref = freshRef()
       await begun(target(), ref, digest, { size: 10 })
       const problem = expectProblem(await begin({ size: 11 }, ref), 'upload_conflict')
@@ -69,13 +69,13 @@ export function describeUploadBegin(target: TargetThunk): void {
       expect(await state(target(), ref, digest)).toMatchObject({ size: 10 })
     })
 
-    test('begun at the same time it is still one upload', async () => {
+    test('concurrent begins make one upload', async () => {
       const ref = freshRef()
       const answers = await Promise.all(Array.from({ length: 5 }, () => begin({ size: 10 }, ref)))
       expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 201])
     })
 
-    test('multipart has part_size, part_count, what was received, and no request', async () => {
+    test('multipart has part_size, part_count, the received parts, and no request', async () => {
       const { upload } = await begun(target(), freshRef(), digest, { size: 10, mode: 'multipart' })
       expect(upload).toMatchObject({ mode: 'multipart', part_size: 16 * MIB, part_count: 1, received: [] })
       expect(upload).not.toHaveProperty('request')
@@ -90,7 +90,7 @@ export function describeUploadBegin(target: TargetThunk): void {
       expectFaults(await begin({ size: 0 }), 'body size')
     })
 
-    test('without mode: single up to 64 MiB, multipart above', async (context) => {
+    test('without a mode is single up to 64 MiB, and multipart above', async (context) => {
       const large = 64 * MIB + 1
       if (target().maxArtifactBytes < large) context.skip('artifacts of this front are smaller')
       expect((await begun(target(), freshRef(), digest, { size: large - 1 })).upload.mode).toBe('single')
@@ -98,7 +98,7 @@ export function describeUploadBegin(target: TargetThunk): void {
       expect(upload).toMatchObject({ mode: 'multipart', part_count: 5 })
     })
 
-    test('a version that is taken is refused before a byte is sent: 409', async () => {
+    test('a taken version is refused with 409 before a byte is sent', async () => {
       const one = await stored(target(), 'some bytes')
       expect(expectProblem(await begin({ size: 10 }, one.ref), 'version_exists')).toMatchObject({
         conflict: 'identical',
@@ -144,7 +144,7 @@ export function describeUploadBegin(target: TargetThunk): void {
       },
     )
 
-    test('all faults are named at once: path, query, body', async () => {
+    test('all errors of path, query and body are reported at once', async () => {
       const path = '/v1/buckets/-b/artifacts/a/versions/-v/uploads/nonsense?force=1'
       expectFaults(
         await putJson(target(), path, { size: -1, mode: 'x', tag: 1, uploaded_by: '' }),
@@ -161,7 +161,7 @@ export function describeUploadBegin(target: TargetThunk): void {
   })
 
   describe('state', () => {
-    test('is 404 where there is no upload', async () => {
+    test('is 404 if there is no upload', async () => {
       const path = uploadPath(freshRef(), OTHER_DIGEST)
       expectProblem(await get(target(), path), 'upload_not_found')
       expectProblem(await target().send({ method: 'DELETE', path }), 'upload_not_found')
@@ -170,14 +170,14 @@ export function describeUploadBegin(target: TargetThunk): void {
       expectProblem(await putJson(target(), `${path}/parts`, parts, 'POST'), 'upload_not_found')
     })
 
-    test('never shows a request that could write', async () => {
+    test('never includes a request that could write', async () => {
       const ref = freshRef()
       const digest = sha256('x')
       await begun(target(), ref, digest, { size: 1 })
       expect(await state(target(), ref, digest)).not.toHaveProperty('request')
     })
 
-    test('is committed with the entry where the ledger holds this digest already', async () => {
+    test('is committed with the entry if the ledger already has this digest', async () => {
       const one = await stored(target())
       expect(await state(target(), one.ref, one.digest)).toMatchObject({
         state: 'committed',
@@ -185,7 +185,7 @@ export function describeUploadBegin(target: TargetThunk): void {
       })
     })
 
-    test('an upload makes nothing visible', async () => {
+    test('an open upload makes nothing visible', async () => {
       const ref = freshRef()
       const digest = sha256('x')
       expectUpload((await begun(target(), ref, digest, { size: 1 })).upload)

@@ -36,7 +36,7 @@ export function describeUploadMultipart(target: TargetThunk): void {
     const send = async (ref: Ref, of: string, number: number, part: Uint8Array | string) =>
       sendPresigned(target(), await partRequest(target(), ref, of, number, hex(part)), part)
 
-    test('begin, parts, commit: verified in full, then visible', async () => {
+    test('is verified in full after begin, parts and commit, and only then visible', async () => {
       const ref = freshRef()
       await begin(ref)
       expect((await send(ref, digest, 1, bytes)).status).toBeLessThan(300)
@@ -51,7 +51,7 @@ export function describeUploadMultipart(target: TargetThunk): void {
       expect([again.status, json(again)]).toMatchObject([200, { digest, size: bytes.length }])
     })
 
-    test('two parts in any order, one of them sent again', async (context) => {
+    test('accepts parts in any order, one of them twice', async (context) => {
       const whole = Buffer.alloc(16 * MIB + 1_000, 'two parts ')
       if (target().maxArtifactBytes < whole.length)
         context.skip('artifacts of this front are smaller than two parts')
@@ -70,7 +70,7 @@ export function describeUploadMultipart(target: TargetThunk): void {
       expect((await fetchBytes(target(), versionPath(ref))).equals(whole)).toBe(true)
     })
 
-    test('a corrupt part is refused as it arrives, and can be sent again', async () => {
+    test('a corrupt part is refused on arrival, and can be sent again', async () => {
       const ref = freshRef()
       await begin(ref)
       const request = await partRequest(target(), ref, digest, 1, hex(bytes))
@@ -79,7 +79,7 @@ export function describeUploadMultipart(target: TargetThunk): void {
       expect((await sendPresigned(target(), request, bytes)).status).toBeLessThan(300)
     })
 
-    test('right parts with a wrong whole fail with digest_mismatch, are not visible, and can be restarted', async () => {
+    test('right parts of a wrong whole fail with digest_mismatch, stay invisible, and can be restarted', async () => {
       const ref = freshRef()
       await begin(ref, OTHER_DIGEST)
       await send(ref, OTHER_DIGEST, 1, bytes)
@@ -109,7 +109,7 @@ export function describeUploadMultipart(target: TargetThunk): void {
       expect(expectProblem(response, 'upload_conflict').upload).toMatchObject({ mode: 'single' })
     })
 
-    test('parts for a version that is stored by now are 409 upload_conflict, with what became of the upload', async () => {
+    test("parts for a version that was stored meanwhile are 409 upload_conflict, with the upload's final state", async () => {
       for (const [stored, state] of [
         ['others', 'failed'],
         [bytes, 'committed'],
@@ -138,7 +138,7 @@ export function describeUploadMultipart(target: TargetThunk): void {
       expectProblem(response, 'unsupported_content_encoding')
     })
 
-    test('faulty requests for parts are 400', async () => {
+    test('invalid requests for parts are 400', async () => {
       const ref = freshRef()
       await begin(ref)
       const ask = (parts: unknown) => putJson(target(), `${uploadPath(ref, digest)}/parts`, parts, 'POST')
@@ -157,7 +157,7 @@ export function describeUploadMultipart(target: TargetThunk): void {
       expect((await ask({ parts: [{ ...one, number: 2 }] })).status).toBe(400)
     })
 
-    test('fresh requests for the same part may be had again and again', async () => {
+    test('presigned requests for the same part can be requested repeatedly', async () => {
       const ref = freshRef()
       await begin(ref)
       const requests = [

@@ -37,7 +37,7 @@ export function describeUploadSingle(target: TargetThunk): void {
       return request ?? expect.fail('a single upload has a request')
     }
 
-    test('begin, send, commit: 201 with the entry, and the bytes can be fetched', async () => {
+    test('is 201 with the entry after begin, send and commit, and the bytes can be fetched', async () => {
       const ref = freshRef()
       const request = await begin(ref)
       expect((await sendPresigned(target(), request, bytes)).status).toBeLessThan(300)
@@ -51,7 +51,7 @@ export function describeUploadSingle(target: TargetThunk): void {
       expect((await fetchBytes(target(), versionPath(ref))).toString()).toBe(bytes)
     })
 
-    test('committed again it is 200 with the entry, its state committed, and there is nothing left to begin or give up', async () => {
+    test('is 200 with the entry when committed again, and can no longer be begun or aborted', async () => {
       const ref = freshRef()
       await sendPresigned(target(), await begin(ref), bytes)
       const entry = json(await commit(target(), ref, digest))
@@ -75,14 +75,14 @@ export function describeUploadSingle(target: TargetThunk): void {
       expect((await commit(target(), ref, EMPTY)).status).toBe(201)
     })
 
-    test('the store refuses other bytes: 400', async () => {
+    test('refuses other bytes with 400', async () => {
       const ref = freshRef()
       const other = bytes.replace('upload', 'updoad')
       expect((await sendPresigned(target(), await begin(ref), other)).status).toBe(400)
       expect(await state(target(), ref, digest)).toMatchObject({ received: false })
     })
 
-    test('the store refuses another length', async () => {
+    test('refuses another length', async () => {
       const ref = freshRef()
       const request = await begin(ref)
       const headers = { ...request.headers, 'content-length': String(bytes.length + 1) }
@@ -91,7 +91,7 @@ export function describeUploadSingle(target: TargetThunk): void {
       expect(await state(target(), ref, digest)).toMatchObject({ received: false })
     })
 
-    test('the store refuses a request without what was signed: 403', async () => {
+    test('refuses a request without its signed headers with 403', async () => {
       const ref = freshRef()
       const request = await begin(ref)
       const { 'if-none-match': _, ...headers } = request.headers
@@ -99,7 +99,7 @@ export function describeUploadSingle(target: TargetThunk): void {
       expect(await state(target(), ref, digest)).toMatchObject({ received: false })
     })
 
-    test('the bytes sent a second time are 412 or 2xx: they are there, go on', async () => {
+    test('answers bytes that are sent twice with 412 or 2xx, and the commit succeeds', async () => {
       const ref = freshRef()
       const request = await begin(ref)
       await sendPresigned(target(), request, bytes)
@@ -118,7 +118,7 @@ export function describeUploadSingle(target: TargetThunk): void {
       expect((await commit(target(), ref, digest)).status).toBe(201)
     })
 
-    test('commit when other bytes took the version is 409 version_exists with the winner', async () => {
+    test('commit after other bytes took the version is 409 version_exists with the winner', async () => {
       const ref = freshRef()
       await sendPresigned(target(), await begin(ref), bytes)
       const { entry } = await stored(target(), 'winner', [], ref)
@@ -130,7 +130,7 @@ export function describeUploadSingle(target: TargetThunk): void {
       expect((await fetchBytes(target(), versionPath(ref))).toString()).toBe('winner')
     })
 
-    test('commit when the same bytes were stored otherwise is 200 with that entry', async () => {
+    test('commit after the same bytes were stored by another request is 200 with that entry', async () => {
       const ref = freshRef()
       await begin(ref)
       const { entry } = await stored(target(), bytes, [], ref)
@@ -138,7 +138,7 @@ export function describeUploadSingle(target: TargetThunk): void {
       expect([response.status, json(response)]).toEqual([200, entry])
     })
 
-    test('of a commit and an inline store of other bytes at the same time exactly one wins', async () => {
+    test('of a concurrent commit and inline store of other bytes, exactly one wins', async () => {
       const ref = freshRef()
       await sendPresigned(target(), await begin(ref), bytes)
       const [committed, inline] = await Promise.all([

@@ -60,7 +60,7 @@ test('the URL has no + that a store could read as a space, and a URL parser does
   expect(new URL(url).href).toBe(url)
 })
 
-test('the request needs no headers, and says when it expires', async () => {
+test('the request needs no headers, and states its expiry', async () => {
   expect(await request({ bucket: 'blobs', region: 'eu-west-1' }, 900)).toMatchObject({
     method: 'GET',
     headers: {},

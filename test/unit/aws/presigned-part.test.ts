@@ -52,7 +52,7 @@ describe('the request of a part is the one that the AWS SDK would sign, signatur
   })
 })
 
-test('length and checksum are signed headers, to be sent verbatim; nothing of them is in the query', async () => {
+test('length and checksum are signed headers, sent verbatim and absent from the query', async () => {
   const { method, url, headers, expiresAt } = await request({ region: 'eu-west-1' }, 5 * GIB, 900)
   expect(method).toBe('PUT')
   expect(headers).toEqual({
@@ -66,7 +66,7 @@ test('length and checksum are signed headers, to be sent verbatim; nothing of th
   expect(expiresAt).toBe('2026-11-23T04:20:06.000Z')
 })
 
-test('another length is another signature', async () => {
+test('a different length makes a different signature', async () => {
   const signature = async (...args: Parameters<typeof request>) =>
     new URL((await request(...args)).url).searchParams.get('X-Amz-Signature')
   const place = { region: 'eu-west-1' }

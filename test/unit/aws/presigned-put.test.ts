@@ -64,7 +64,7 @@ describe('the request is the one that the AWS SDK would sign, signature included
   })
 })
 
-test('everything that binds the sender is a signed header, nothing of it in the query', async () => {
+test('everything that binds the sender is a signed header and absent from the query', async () => {
   const { url } = await store.presignPut(blob, 5, 'text/plain', 3600)
   const query = new URL(url).searchParams
   expect(query.get('X-Amz-SignedHeaders')).toBe(
@@ -73,7 +73,7 @@ test('everything that binds the sender is a signed header, nothing of it in the 
   expect([...query.keys()].filter((name) => /checksum|crc|none-match/i.test(name))).toEqual([])
 })
 
-test('the headers to send are exactly the signed ones but the host, in lower case', async () => {
+test('the headers to send are exactly the signed ones except the host, in lower case', async () => {
   const request = await store.presignPut(blob, 5, 'text/plain', 3600)
   expect(request.method).toBe('PUT')
   expect(request.headers).toEqual({
@@ -84,7 +84,7 @@ test('the headers to send are exactly the signed ones but the host, in lower cas
   })
 })
 
-test('the URL is that of the final key, and says when it ends', async () => {
+test('the URL is that of the final key, and states its expiry', async () => {
   const { url, expiresAt } = await store.presignPut(blob, 5, 'text/plain', 900)
   const { host, pathname, searchParams } = new URL(url)
   expect(host).toBe('blobs.s3.eu-west-1.amazonaws.com')

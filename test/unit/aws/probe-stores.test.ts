@@ -28,7 +28,7 @@ const problems = async () =>
     (await probeStores(stores)).flatMap(({ need, problem }) => (problem === null ? [] : [[need, problem]])),
   )
 
-test('only the signature, which the stand-in ignores, is missing, and no scratch object or row stays', async () => {
+test('only the signature check, which the stand-in lacks, fails, and no scratch object or row remains', async () => {
   expect(await problems()).toEqual({
     'S3 refuses presigned PUTs that were changed': 'it accepted a wrong signature',
   })
@@ -41,7 +41,7 @@ test('scratch objects are in the staging bucket only', async () => {
     if (operation.endsWith('Object')) expect(path).toMatch(/^\/staging\/uploads\/probe\//)
 })
 
-describe('a store that cannot be used is named, with the reason', () => {
+describe('an unusable store is named, with the reason', () => {
   test('if an S3 bucket does not exist', async () => {
     aws.misbehave('HeadBucket', { status: 404, code: 'NoSuchBucket' })
     expect(await problems()).toMatchObject({
@@ -67,7 +67,7 @@ describe('a store that cannot be used is named, with the reason', () => {
   })
 })
 
-describe('a need that is not met is named', () => {
+describe('an unmet requirement is named', () => {
   test('if parts are listed without their SHA-256', async () => {
     aws.misbehave('ListParts', { status: 200, code: 'Nothing' })
     expect(await problems()).toHaveProperty('S3 lists the SHA-256 of parts')

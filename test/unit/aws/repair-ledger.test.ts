@@ -69,7 +69,7 @@ describe('a repair', () => {
     expect(isRepaired(summary)).toBe(true)
   })
 
-  test('writes nothing unless it is told to', async () => {
+  test('writes nothing unless asked to', async () => {
     const { ledger, repairs } = await repaired([], [blob('b/a/v1')], { write: false })
     expect(repairs).toMatchObject([{ repair: 'append' }])
     expect(await ledger.find(parseRef('b/a/v1'))).toBeUndefined()
@@ -102,7 +102,7 @@ describe('a repair', () => {
     expect(isRepaired(summary)).toBe(false)
   })
 
-  test('continues past keys that none of our writers makes', async () => {
+  test("continues past keys that Bucket's writers never make", async () => {
     const foreign = { key: 'blobs/readme.txt', size: 1, lastModified: WRITTEN }
     const { repairs } = await repaired([], [foreign, blob('b/a/v1'), blob('c/a/v1')])
     expect(repairs.map(({ repair }) => repair)).toEqual(['append', 'foreign', 'append'])

@@ -18,7 +18,7 @@ const bytes = Buffer.from('hello')
 const blob = blobOf(bytes)
 const key = `blobs/prod-models/llama_3.8b+lora:x/v3.1.0+a/${digestHex(blob.digest)}`
 
-describe('whether a blob that is there is proven to be the bytes of its digest', () => {
+describe('the inspection of a blob', () => {
   const client = new S3Client({ region: 'eu-west-1', maxAttempts: 1 })
   const s3 = mockClient(client)
   const store = createS3BlobStore({ client, bucket: 'blobs', maxBytes: MIB })
@@ -52,18 +52,18 @@ describe('whether a blob that is there is proven to be the bytes of its digest',
     })
   })
 
-  test('a missing one is not found', async () => {
+  test('reports a missing blob as missing', async () => {
     s3.on(HeadObjectCommand).rejects(new NotFound({ message: '', $metadata: { httpStatusCode: 404 } }))
     expect(await store.inspect(blob)).toEqual({ found: false })
   })
 
-  test('one that the role may not see is unavailable, never missing', async () => {
+  test('reports a blob that the role may not see as unavailable, never as missing', async () => {
     const error = { name: 'Forbidden', $fault: 'client' as const, $metadata: { httpStatusCode: 403 } }
     s3.on(HeadObjectCommand).rejects(new S3ServiceException(error))
     await expect(store.inspect(blob)).rejects.toMatchObject({ code: 'unavailable' })
   })
 
-  test('a range is asked for as it stands', async () => {
+  test('requests a range unchanged', async () => {
     s3.on(GetObjectCommand).rejects(new Error('enough'))
     await expect(store.read(blob, { first: 2, last: 3 }, undefined)).rejects.toMatchObject({
       code: 'unavailable',
@@ -105,7 +105,7 @@ describe('reading a blob', () => {
       metadata: {},
     })
 
-  test('gives all of it, or one range', async () => {
+  test('returns all bytes, or one range', async () => {
     put(large)
     const store = connect(2000)
     expect((await collect(await store.read(blob, undefined, undefined))).equals(large)).toBe(true)
@@ -113,7 +113,7 @@ describe('reading a blob', () => {
     expect((await collect(range)).equals(large.subarray(1000, 70_001))).toBe(true)
   })
 
-  test('that is missing is unavailable: the ledger promised it', async () => {
+  test('that is missing is unavailable, because the ledger promised it', async () => {
     await expect(connect(2000).read(blob, undefined, undefined)).rejects.toMatchObject({
       code: 'unavailable',
     })
@@ -126,14 +126,14 @@ describe('reading a blob', () => {
     await expect(collect(opened)).rejects.toMatchObject({ code: 'unavailable' })
   })
 
-  test('that falls silent is unavailable', async () => {
+  test('whose connection stalls is unavailable', async () => {
     put(large)
     aws.misbehave('GetObject', 'pause')
     const opened = await connect(200).read(blob, undefined, undefined)
     await expect(collect(opened)).rejects.toMatchObject({ code: 'unavailable' })
   })
 
-  test('ends with the reason of the request that was given up', async () => {
+  test('ends with the reason of the aborted request', async () => {
     put(large)
     aws.misbehave('GetObject', 'pause')
     const request = new AbortController()

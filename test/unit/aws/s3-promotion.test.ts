@@ -148,7 +148,7 @@ describe('publishing', () => {
     expect(stand.aws.openUploads.size).toBe(0)
   })
 
-  test.each([412, 200])('leaves a taken name alone (%i) and removes the copies', async (status) => {
+  test.each([412, 200])('leaves an existing object (%i) and removes the copies', async (status) => {
     const { promotion } = await promoted()
     stand.aws.misbehave('CompleteMultipartUpload', { status, code: 'PreconditionFailed' })
     expect(await promotion.publish()).toBe('exists')

@@ -18,7 +18,7 @@ test('all bytes come in order, every range pinned to the object that was opened'
   expect(gets()).toHaveLength(7)
 })
 
-test('no more ranges are asked for than may be in memory, however slow the reader', async () => {
+test('no more ranges are requested than may be in memory, however slow the reader', async () => {
   const { staged } = await stand.opened(bytes)
   const reader = staged.read(undefined)[Symbol.asyncIterator]()
   await reader.next()
@@ -38,7 +38,7 @@ describe('a range that breaks', () => {
     expect((await collect(staged.read(undefined))).equals(bytes)).toBe(true)
   })
 
-  test('again and again ends as unavailable', async () => {
+  test('repeatedly ends as unavailable', async () => {
     const { staged } = await stand.opened(bytes)
     stand.aws.misbehave('GetObject', 'cut')
     await expect(collect(staged.read(undefined))).rejects.toMatchObject({ code: 'unavailable' })
@@ -69,7 +69,7 @@ test('an abort ends a read that hangs, with its own reason', async () => {
   await expect(read).rejects.toThrow('the time is over')
 })
 
-test('a reader that stops leaves nothing on its way', async () => {
+test('a reader that stops leaves no request in progress', async () => {
   const { staged } = await stand.opened(bytes)
   stand.aws.misbehave('GetObject', 'pause', RANGES_AT_ONCE)
   const reader = staged.read(undefined)[Symbol.asyncIterator]()

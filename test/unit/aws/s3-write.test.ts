@@ -27,7 +27,7 @@ const keyOf = (bytes: Uint8Array) =>
   `/blobs/blobs/prod-models/llama_3.8b+lora:x/v3.1.0+a/${digestHex(blobOf(bytes).digest)}`
 
 describe('a small blob of known size', () => {
-  test('is one PUT: create-only, with its length, and with the digest for S3 to check', async () => {
+  test('is one create-only PUT with its length and the digest for S3 to check', async () => {
     expect(await store.write(blobOf(small), verified(small), options(5))).toBe('written')
     expect(aws.operations()).toEqual(['PutObject'])
     expect(aws.calls[0]?.headers).toMatchObject({
@@ -47,7 +47,7 @@ describe('a small blob of known size', () => {
     expect(await store.inspect(blobOf(none))).toEqual({ found: true, size: 0, attested: true })
   })
 
-  test('whose bytes are not those of the digest is never sent', async () => {
+  test('with the bytes of another digest is never sent', async () => {
     const bytes = verified(Buffer.from('other'), blobOf(small).digest)
     await expect(store.write(blobOf(small), bytes, options(5))).rejects.toMatchObject({
       code: 'digest_mismatch',
@@ -66,7 +66,7 @@ describe('a small blob of known size', () => {
     expect(aws.objects.size).toBe(0)
   })
 
-  test('that brings more than it announced holds no more than that in memory, and stores nothing', async () => {
+  test('that is longer than announced uses only the announced memory, and stores nothing', async () => {
     async function* endless() {
       for (let sent = 0; sent < 64; sent += 1) yield Buffer.alloc(MIB)
       throw new Error('the verdict of the stream')
@@ -77,7 +77,7 @@ describe('a small blob of known size', () => {
     expect(aws.calls).toEqual([])
   })
 
-  test('whose name is taken leaves what is there alone', async () => {
+  test('whose name is taken leaves the existing object', async () => {
     await store.write(blobOf(small), verified(small), options(5))
     const taken = aws.objects.get(keyOf(small))
     expect(await store.write(blobOf(small), verified(small), options(5))).toBe('exists')
@@ -90,7 +90,7 @@ describe('a small blob of known size', () => {
     expect(aws.operations()).toEqual(['PutObject', 'PutObject', 'PutObject'])
   })
 
-  test('that always meets a simultaneous writer gives up', async () => {
+  test('that always meets a simultaneous writer fails', async () => {
     aws.misbehave('PutObject', { status: 409, code: 'ConditionalRequestConflict' })
     await expect(store.write(blobOf(small), verified(small), options(5))).rejects.toMatchObject({
       code: 'unavailable',
@@ -98,7 +98,7 @@ describe('a small blob of known size', () => {
     expect(aws.calls).toHaveLength(4)
   })
 
-  test('whose answer is lost is found by the retry, and attested', async () => {
+  test('whose response is lost is found by the retry, and attested', async () => {
     aws.misbehave('PutObject', 'lose-answer', 1)
     expect(await store.write(blobOf(small), verified(small), options(5))).toBe('exists')
     expect(await store.inspect(blobOf(small))).toMatchObject({ attested: true })
@@ -109,7 +109,7 @@ describe.each([
   ['of known size', large.byteLength],
   ['of unknown size', undefined],
 ])('a large blob %s', (_, size) => {
-  test('goes up in parts that S3 hashes, create-only, and is vouched for by the mark', async () => {
+  test('is uploaded create-only in parts that S3 hashes, and is attested by its metadata', async () => {
     expect(await store.write(blobOf(large), verified(large), options(size))).toBe('written')
     expect(aws.operations().sort()).toEqual([
       'CompleteMultipartUpload',
@@ -144,7 +144,7 @@ describe.each([
     expect(aws.openUploads.size).toBe(0)
   })
 
-  test('whose sender goes away fails with that very error, and its parts are dropped', async () => {
+  test('whose sender disconnects fails with that error, and its parts are dropped', async () => {
     const gone = new Error('the sender went away')
     async function* broken() {
       yield large.subarray(0, 9 * MIB)
@@ -155,7 +155,7 @@ describe.each([
     expect(aws.openUploads.size).toBe(0)
   })
 
-  test('fails with the reason of its stream even when dropping the parts fails too', async () => {
+  test('fails with the error of its stream even if dropping the parts fails too', async () => {
     aws.misbehave('AbortMultipartUpload', { status: 403, code: 'AccessDenied' })
     const gone = new Error('the sender went away')
     async function* broken() {
@@ -166,7 +166,7 @@ describe.each([
     expect(aws.objects.size).toBe(0)
   })
 
-  test('is given up when the request is: a stream that stalls is not waited for', async () => {
+  test('is aborted with its request, without waiting for a stalled stream', async () => {
     const request = new AbortController()
     async function* stalled() {
       yield large.subarray(0, 9 * MIB)
@@ -178,7 +178,7 @@ describe.each([
     expect(aws.openUploads.size).toBe(0)
   })
 
-  test('whose name is taken leaves what is there alone, and drops its parts', async () => {
+  test('whose name is taken leaves the existing object, and drops its parts', async () => {
     await store.write(blobOf(large), verified(large), options(size))
     const taken = aws.objects.get(keyOf(large))
     expect(await store.write(blobOf(large), verified(large), options(size))).toBe('exists')
@@ -186,7 +186,7 @@ describe.each([
     expect(aws.openUploads.size).toBe(0)
   })
 
-  test('that meets a simultaneous writer at the end counts on it only when its blob is there', async () => {
+  test('that meets a simultaneous writer at the end relies on it only if its blob exists', async () => {
     aws.misbehave('CompleteMultipartUpload', { status: 409, code: 'ConditionalRequestConflict' }, 1)
     await expect(store.write(blobOf(large), verified(large), options(size))).rejects.toMatchObject({
       code: 'unavailable',
@@ -196,7 +196,7 @@ describe.each([
     expect(await store.write(blobOf(large), verified(large), options(size))).toBe('exists')
   })
 
-  test('whose name turns out taken inside of a 200 leaves it alone, and asks once', async () => {
+  test('whose name turns out to be taken inside of a 200 leaves the object, and asks once', async () => {
     aws.misbehave('CompleteMultipartUpload', { status: 200, code: 'PreconditionFailed' })
     expect(await store.write(blobOf(large), verified(large), options(size))).toBe('exists')
     expect(aws.operations().filter((operation) => operation === 'CompleteMultipartUpload')).toHaveLength(1)
@@ -221,19 +221,19 @@ describe.each([
   )
 })
 
-test('a small blob of unknown size is one PUT as well, hashed by S3 and marked', async () => {
+test('a small blob of unknown size is also one PUT, hashed by S3 and attested by its metadata', async () => {
   expect(await store.write(blobOf(small), verified(small), options(undefined))).toBe('written')
   expect(aws.operations()).toEqual(['PutObject'])
   expect(await store.inspect(blobOf(small))).toEqual({ found: true, size: 5, attested: true })
 })
 
-test('the smallest blob that goes up in parts', async () => {
+test('the smallest blob that is uploaded in parts', async () => {
   const bytes = noise(ONE_PUT_BYTES)
   expect(await store.write(blobOf(bytes), verified(bytes), options(bytes.byteLength))).toBe('written')
   expect(aws.objects.get(keyOf(bytes))?.bytes.equals(bytes)).toBe(true)
 })
 
-test('memory stays bounded: no more parts are read than are under way', async () => {
+test('memory stays bounded, because only the parts in transfer are read', async () => {
   let taken = 0
   async function* counted() {
     for (;;) {

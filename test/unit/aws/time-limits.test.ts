@@ -57,7 +57,7 @@ const CALLS: [AwsOperation, () => Promise<unknown>][] = [
   ['HeadBucket', () => blobs.check()],
 ]
 
-test.each(CALLS)('%s without an answer ends as unavailable', async (operation, call) => {
+test.each(CALLS)('%s without a response ends as unavailable', async (operation, call) => {
   aws.misbehave(operation, 'stall')
   await expect(call()).rejects.toMatchObject({
     code: 'unavailable',
@@ -66,7 +66,7 @@ test.each(CALLS)('%s without an answer ends as unavailable', async (operation, c
   expect(aws.objects.size).toBe(0)
 })
 
-test('parts whose removal gets no answer either do not hold the caller', async () => {
+test('parts whose removal gets no response do not block the caller', async () => {
   aws.misbehave('UploadPart', 'stall')
   aws.misbehave('AbortMultipartUpload', 'stall')
   await expect(write(large)).rejects.toMatchObject({ code: 'unavailable' })
@@ -77,18 +77,18 @@ describe('the limits of the deployed form', () => {
   /** Of all pauses between the attempts of one call: the SDK's are below a second each. */
   const PAUSES_MS = 3000
 
-  test('let an inline store that meets a silent service at every call end before the gateway gives up', () => {
+  test('let an inline store against a service that never responds end before the gateway times out', () => {
     // One ledger read, one PUT, one append.
     expect(longest(LEDGER_LIMITS) * 2 + longest(LAMBDA_BLOB_LIMITS) + PAUSES_MS).toBeLessThanOrEqual(28_000)
   })
 
-  test('end an append long before the lease that it stands on', () => {
+  test('end an append long before its lease expires', () => {
     const { connectMs, attempts } = LEDGER_LIMITS
     const append = longest(LEDGER_LIMITS) + connectMs * attempts + PAUSES_MS
     expect(append * 4).toBeLessThan(Math.min(VERIFIER_LEASE_MS, QUEUE_LEASE_MS))
   })
 
-  test('end the giving of a final name before the lease that it stands on', () => {
+  test('end a publish before its lease expires', () => {
     // The joining, and one inspection of what has the name by then.
     const { completeMs, connectMs } = VERIFIER_BLOB_LIMITS
     expect(completeMs + connectMs + PAUSES_MS).toBeLessThan(VERIFIER_LEASE_MS)

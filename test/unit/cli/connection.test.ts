@@ -20,7 +20,7 @@ async function sent(environment: Record<string, string>, ...args: string[]) {
 }
 
 describe('an API key in the environment', () => {
-  it('is sent whenever it is set, in addition to any other authorization', async () => {
+  it('is sent if it is set, in addition to any other authorization', async () => {
     const key = { BUCKET_API_KEY: 'k', BUCKET_TOKEN: 't' }
     const withKey = { 'x-api-key': 'k' }
     expect(await sent(key)).toMatchObject(withKey)
@@ -31,7 +31,7 @@ describe('an API key in the environment', () => {
     expect(alone).not.toHaveProperty('authorization')
   })
 
-  it('is sent with a signature of AWS', async () => {
+  it('is sent with an AWS signature', async () => {
     // The AWS chain reads the environment of the process.
     vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDEXAMPLE')
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret')
@@ -42,17 +42,17 @@ describe('an API key in the environment', () => {
     })
   })
 
-  it('is not sent when it is not set, or empty', async () => {
+  it('is not sent if it is unset or empty', async () => {
     for (const environment of [{}, { BUCKET_API_KEY: '' }])
       expect(await sent(environment)).not.toHaveProperty('x-api-key')
   })
 })
 
-describe('a secret that no header can carry', () => {
+describe('a secret that is invalid in a header', () => {
   it.each([
     ['a token', { BUCKET_AUTH: 'bearer', BUCKET_TOKEN: 'hush\n' }, 'the token'],
     ['an API key', { BUCKET_API_KEY: 'hush\n' }, 'the API key'],
-  ])('is a fault of the command line: %s', async (_, environment, what) => {
+  ])('is a usage error: %s', async (_, environment, what) => {
     const ran = await bucket(['show', 'b/a/v'], { url: front.url, environment })
     expect(ran).toMatchObject({ exit: 2, stdout: '' })
     expect(ran.stderr).toContain(what)
@@ -62,9 +62,9 @@ describe('a secret that no header can carry', () => {
   })
 })
 
-describe('an address that holds more than the root', () => {
+describe('an address with more than the API root', () => {
   it.each(['http://user:hush@127.0.0.1:9470/v1', 'http://127.0.0.1:9470/v1?key=hush'])(
-    'is a fault of the command line, which does not repeat it: %s',
+    'is a usage error that does not repeat it: %s',
     async (url) => {
       const ran = await bucket(['show', 'b/a/v', '--url', url])
       expect(ran).toMatchObject({ exit: 2, stdout: '' })
@@ -73,8 +73,8 @@ describe('an address that holds more than the root', () => {
   )
 })
 
-describe('an address whose scheme is in capitals', () => {
-  it('is taken', async () => {
+describe('an address with an upper-case scheme', () => {
+  it('is accepted', async () => {
     expect((await bucket(['show', 'b/a/v'], { url: front.url.replace('http', 'HTTP') })).exit).toBe(0)
   })
 })

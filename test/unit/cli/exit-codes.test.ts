@@ -37,7 +37,7 @@ describe('the exit code', () => {
     expect(ran.stderr).toContain(`  next: ${REFUSALS[code].next}\n`)
   })
 
-  it('is 2 when the URL is not the root of an API, and does not report a missing version', async () => {
+  it('is 2 if the URL is not an API root, without a report of a missing version', async () => {
     front.misbehave = (_, response) => sendProblem(response, 'route_not_found')
     const ran = await show()
     expect(ran.exit).toBe(2)
@@ -55,7 +55,7 @@ describe('the exit code', () => {
     expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code } })
   })
 
-  it('is 7 when a front stays unavailable, after retries', async () => {
+  it('is 7 if the server stays unavailable after retries', async () => {
     front.misbehave = (_, response) => sendProblem(response, 'unavailable', {}, { 'retry-after': '0' })
     expect((await show()).exit).toBe(7)
     expect(front.received.length).toBeGreaterThan(1)
@@ -72,7 +72,7 @@ describe('the exit code', () => {
     expect(ran.stderr).toContain('no server listens there')
   })
 
-  it('is 8 when there are no credentials to sign with', async () => {
+  it('is 8 without credentials for signing', async () => {
     // What the SDK throws, by the name that it gives it.
     const error = Object.assign(new Error('Could not load credentials'), { name: 'CredentialsProviderError' })
     const failure = describeFailure(error)
@@ -80,7 +80,7 @@ describe('the exit code', () => {
     expect(failure.next).toContain('AWS_PROFILE')
   })
 
-  it('comes with words that cannot steer a terminal, nor look like lines of their own', async () => {
+  it('is printed with text that can neither control a terminal nor fake a line', async () => {
     const steering = '\u001b[2J\u009b31mred\u0007\r\nerror: \u202efaked\tnext'
     front.misbehave = (_, response) =>
       sendProblem(response, 'invalid_request', {
@@ -96,7 +96,7 @@ describe('the exit code', () => {
     expect(stderr.split('\n').filter((line) => line.startsWith('error:'))).toHaveLength(1)
   })
 
-  it('is 6 when a proxy refuses the size of a body', async () => {
+  it('is 6 if a proxy refuses the size of a body', async () => {
     front.misbehave = (_, response) => {
       response.writeHead(413).end('<html>too large</html>')
       return true
@@ -105,7 +105,7 @@ describe('the exit code', () => {
     expect(ran.exit).toBe(6)
   })
 
-  it('is 2 for a malformed reference or digest, and nothing is asked', async () => {
+  it('is 2 for a malformed reference or digest, without a request', async () => {
     for (const args of [
       ['show', 'b/a'],
       ['show', 'b/a/_'],

@@ -30,7 +30,7 @@ const write = (blob: typeof entry, content: Uint8Array) =>
 const fsck = (...options: string[]) => bucket(['fsck', '--data-dir', dataDir, ...options])
 
 describe('bucket fsck', () => {
-  it('exits with 0 and says so when every entry has its bytes', async () => {
+  it('exits with 0 and says so if every entry has its bytes', async () => {
     await folder.close()
     expect(await fsck('--verify')).toMatchObject({
       exit: 0,
@@ -40,7 +40,7 @@ describe('bucket fsck', () => {
     expect((await fsck()).stdout).toContain('--verify reads the bytes')
   })
 
-  it('exits with 0 where blobs are unreferenced, and names them', async () => {
+  it('exits with 0 if blobs are unreferenced, and names them', async () => {
     const lost = entryOf('b/a/v1', someBytes(20_480, 2))
     await write(lost, someBytes(20_480, 2))
     await folder.close()
@@ -51,7 +51,7 @@ describe('bucket fsck', () => {
     ])
   })
 
-  it('exits with 5 when an entry has lost its bytes, and names it', async () => {
+  it('exits with 5 if an entry has lost its bytes, and names it', async () => {
     await folder.close()
     await rm(join(dataDir, 'blobs'), { recursive: true })
     const ran = await fsck()
@@ -61,7 +61,7 @@ describe('bucket fsck', () => {
     expect(ran.stderr).toBe('')
   })
 
-  it('with --json is one document, damaged or not', async () => {
+  it('prints one document with --json, damaged or not', async () => {
     await folder.close()
     const fine = await fsck('--json')
     expect(JSON.parse(fine.stdout)).toEqual({
@@ -82,7 +82,7 @@ describe('bucket fsck', () => {
     })
   })
 
-  it('says in three parts why a folder cannot be checked', async () => {
+  it('says in three parts why it cannot check a folder', async () => {
     const ran = await fsck()
     expect(ran.exit).not.toBe(0)
     expect(ran.stderr).toMatch(/^error: The data folder cannot be used\n {2}why: {2}.*in use.*\n {2}next: /)

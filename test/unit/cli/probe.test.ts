@@ -10,12 +10,12 @@ const met = { need: 'S3 refuses a second create-only PUT', problem: null }
 const unmet = { need: 'S3 lists the SHA-256 of parts', problem: 'ListParts does not return it' }
 
 describe('bucket probe', () => {
-  test('exits 0 if every need is met', async () => {
+  test('exits 0 if every requirement is met', async () => {
     const { exit, stdout } = await bucket(NAMES, { probeStores: async () => [met] })
     expect([exit, stdout]).toEqual([0, `ok      ${met.need}\n`])
   })
 
-  test('exits 7 and names each need that is not met', async () => {
+  test('exits 7 and names each unmet requirement', async () => {
     const { exit, stdout } = await bucket(NAMES, { probeStores: async () => [met, unmet] })
     expect(exit).toBe(7)
     expect(stdout).toContain('FAILED  S3 lists the SHA-256 of parts: ListParts does not return it')

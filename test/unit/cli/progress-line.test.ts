@@ -40,13 +40,13 @@ describe('progress', () => {
     expect(at(1000, 0, 'uploading', 5 * 1024 ** 2)).toMatch(/0 B of 1\.0 GiB {2}0 % {2}\(5\.0 MiB sent\)/)
   })
 
-  it('takes what was there before for no speed', () => {
+  it('excludes earlier bytes from the rate', () => {
     const { at } = show(true)
     at(0, 512 * 1024 ** 2)
     expect(at(1000, 576 * 1024 ** 2)).toContain('64.0 MiB/s')
   })
 
-  it('tells how far a verification is, where that is known', () => {
+  it('shows the progress of a verification if it is known', () => {
     const { at } = show(true)
     at(0, 0, 'verifying')
     expect(at(1000, 256 * 1024 ** 2, 'verifying')).toMatch(
@@ -77,7 +77,7 @@ describe('progress', () => {
     expect(at(2000, 300 * 1024 ** 2)).not.toContain('waiting')
   })
 
-  it('is a whole line every few seconds elsewhere, and nothing for what is short', () => {
+  it('is a line every few seconds elsewhere, and nothing for short transfers', () => {
     const { at, clear } = show(false)
     expect([at(0, 0), at(4000, 10)]).toEqual(['', ''])
     expect(at(5000, 512 * 1024 ** 2, 'hashing')).toMatch(/^hashing .* 50 %.*\n$/)

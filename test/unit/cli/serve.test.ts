@@ -4,7 +4,7 @@ import { readServeSettings, type ServeSettings } from '../../../lib/cli/serve-se
 import { bucket } from './command-line.ts'
 
 describe('the settings of serve', () => {
-  it('are loopback, 9470, .bucket and 5 GiB unless told otherwise', () => {
+  it('default to loopback, port 9470, .bucket and 5 GiB', () => {
     expect(readServeSettings({}, {})).toEqual({
       store: 'local',
       host: '127.0.0.1',
@@ -16,7 +16,7 @@ describe('the settings of serve', () => {
     })
   })
 
-  it('come from the environment, and an option wins', () => {
+  it('come from the environment, and options take precedence', () => {
     const environment = {
       BUCKET_STORE: 'local',
       BUCKET_HOST: '0.0.0.0',
@@ -37,7 +37,7 @@ describe('the settings of serve', () => {
     })
   })
 
-  it('name the stores of AWS, by option or environment; the queue of a deployed verifier may be left out', () => {
+  it('name the AWS stores by option or environment, optionally with the queue of a deployed verifier', () => {
     const environment = {
       BUCKET_STORE: 'aws',
       BUCKET_BLOB_BUCKET: 'b',
@@ -61,14 +61,14 @@ describe('the settings of serve', () => {
     })
   })
 
-  it('ask for every store of AWS that is missing', () => {
+  it('report every missing AWS store', () => {
     const read = () => readServeSettings({ store: 'aws', blobBucket: 'b' }, { BUCKET_UPLOADS_TABLE: '' })
     for (const name of ['--staging-bucket', '--ledger-table', 'BUCKET_UPLOADS_TABLE'])
       expect(read).toThrow(name)
     expect(read).not.toThrow('--blob-bucket')
   })
 
-  it('are refused all at once, by the name under which they were given', () => {
+  it('are refused all at once, each by the name under which it was given', () => {
     const read = () =>
       readServeSettings(
         { port: '65536', maxArtifactBytes: '-1' },
@@ -106,14 +106,14 @@ describe('bucket serve', () => {
     return { ran, asked, stopped }
   }
 
-  it('prints one line with its address, stops when it is told to, and exits 0', async () => {
+  it('prints one line with its address, stops on a signal, and exits 0', async () => {
     const { ran, stopped } = await serve([])
     expect(ran).toMatchObject({ exit: 0, stdout: 'Bucket is ready at http://127.0.0.1:4711/v1\n' })
     expect(stopped).toBe(true)
     expect(ran.stderr).not.toContain('warning')
   })
 
-  it('warns when other machines can reach it', async () => {
+  it('warns if other machines can reach it', async () => {
     expect((await serve(['--host', '0.0.0.0'])).ran.stderr).toContain('warning: 0.0.0.0')
     expect((await serve(['--host', '127.1.2.3'])).ran.stderr).not.toContain('warning')
   })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { formatDuration, formatSize, parseSize } from '../../../lib/cli/sizes.ts'
 
 describe('sizes', () => {
-  it('are read as people write them', () => {
+  it('are parsed as people write them', () => {
     const read = (text: string) => {
       const size = parseSize(text)
       return size.ok ? size.value : undefined
@@ -20,7 +20,7 @@ describe('sizes', () => {
     )
   })
 
-  it('are written in binary units, and times as far as they matter', () => {
+  it('are written in binary units, and times in useful precision', () => {
     expect([0, 1023, 1024, 5 * 1024 ** 3].map(formatSize)).toEqual(['0 B', '1023 B', '1.0 KiB', '5.0 GiB'])
     expect([0.2, 89, 600, 7500].map(formatDuration)).toEqual(['1 s', '89 s', '10 min', '2 h 5 min'])
   })

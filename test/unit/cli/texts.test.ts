@@ -14,7 +14,7 @@ describe('the texts of refusals', () => {
   })
 })
 
-describe('a word that other tools have', () => {
+describe('a word from other tools', () => {
   it.each(Object.keys(FOREIGN_WORDS))('is answered: %s', async (word) => {
     const ran = await bucket([word, 'b/a/v'])
     expect(ran).toMatchObject({ exit: 2, stdout: '' })
@@ -51,7 +51,7 @@ describe('a conflict', () => {
   const stored = (ref: string, described: Partial<Entry>) =>
     front.put(ref, Buffer.from('theirs'), { described })
 
-  it('with a version that is taken says who stored it and when', async () => {
+  it('with a taken version says who stored it and when', async () => {
     stored('b/a/v', { uploadedBy: 'cluster-5' })
     const ran = await put('b/a/v')
     expect(ran.exit).toBe(4)
@@ -59,7 +59,7 @@ describe('a conflict', () => {
     expect(ran.stderr).toContain('b/a/v was stored by cluster-5 at 2026-11-23T04:00:00.000Z')
   })
 
-  it('with a run of the same origin says that the run is not reproducible', async () => {
+  it('with a run of the same provenance says that the run is not reproducible', async () => {
     stored('b/a/v', { uploadedBy: 'me', provenanceSource: 'run-47' })
     const ran = await put('b/a/v', '--uploaded-by', 'me', '--provenance-source', 'run-47')
     expect(ran.stderr).toContain('This run produced different bytes')
@@ -89,11 +89,11 @@ describe('other inputs', () => {
     await front.close()
   })
 
-  it('that no terminal colours are kept free of escape codes', async () => {
+  it('without colours contain no escape codes', async () => {
     expect((await bucket(['show', 'x'])).stderr).not.toContain('\u001b')
   })
 
-  it('under a name that moves elsewhere get a remark', async () => {
+  it('under a name that other tools move get a remark', async () => {
     const front = await startFront()
     const ran = await bucket(['put', 'b/a/latest', '-'], { url: front.url, stdin: Buffer.from('x') })
     expect(ran.stderr).toContain('"latest" is now these bytes permanently')

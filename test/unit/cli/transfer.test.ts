@@ -22,7 +22,7 @@ const at = (name: string) => join(folder, name)
 const on = (...args: string[]) => bucket(args, { url: front.url })
 
 describe('bucket put', () => {
-  it('prints the pinned reference, and says whether it was there already', async () => {
+  it('prints the pinned reference, and says whether it already existed', async () => {
     const bytes = someBytes(100)
     await writeFile(at('model'), bytes)
     const first = await on(
@@ -41,7 +41,7 @@ describe('bucket put', () => {
     expect(again.stderr).toContain('already stored, identical')
   })
 
-  it('names by content what has no version, from a file and from stdin', async () => {
+  it('names artifacts without a version by content, from a file and from stdin', async () => {
     const bytes = someBytes(100)
     const version = `sha256-${sha256(bytes).slice(7, 19)}`
     await writeFile(at('model'), bytes)
@@ -65,7 +65,7 @@ describe('bucket put', () => {
     })
   })
 
-  it('says nothing but results with --quiet', async () => {
+  it('prints only results with --quiet', async () => {
     await writeFile(at('model'), 'x')
     expect((await on('put', 'b/a/v', at('model'), '--quiet')).stderr).toBe('')
   })
@@ -75,7 +75,7 @@ describe('bucket get', () => {
   const bytes = someBytes(2_000_000)
   beforeEach(() => front.put('b/a/v', bytes))
 
-  it('writes a file, into a folder under its own name, or stdout', async () => {
+  it("writes to a file, into a folder under the artifact's name, or to stdout", async () => {
     expect(await on('get', 'b/a/v', '-o', at('model'))).toMatchObject({ exit: 0, stdout: `${at('model')}\n` })
     expect((await readFile(at('model'))).equals(bytes)).toBe(true)
     const json = await on('get', `b/a/v@${sha256(bytes)}`, '-o', folder, '--json')
@@ -90,7 +90,7 @@ describe('bucket get', () => {
     expect((await readdir(folder)).sort()).toEqual(['a-v', 'model'])
   })
 
-  it('exits 5 on wrong bytes and leaves nothing, to stdout never the whole', async () => {
+  it('exits 5 on wrong bytes, leaves no file, and never writes all bytes to stdout', async () => {
     front.put('b/a/wrong', bytes, { stored: someBytes(2_000_000) })
     const ran = await on('get', 'b/a/wrong', '-o', at('model'))
     expect(ran.exit).toBe(5)
@@ -101,13 +101,13 @@ describe('bucket get', () => {
     expect(piped.bytes.byteLength).toBeLessThan(1_000_000)
   })
 
-  it('exits 5 when another digest is stored than the one asked for', async () => {
+  it('exits 5 if the stored digest differs from the requested one', async () => {
     const ran = await on('get', `b/a/v@${sha256(Buffer.from('x'))}`, '-o', at('model'))
     expect(ran.exit).toBe(5)
     expect(ran.stderr).toContain(sha256(bytes))
   })
 
-  it('refuses a target that no file can take, before anything is asked for', async () => {
+  it('refuses a target that cannot be a file before any request', async () => {
     execFileSync('mkfifo', [at('fifo')])
     const ran = await on('get', 'b/a/v', '-o', at('fifo'))
     expect(ran).toMatchObject({ exit: 2, stdout: '' })
@@ -117,7 +117,7 @@ describe('bucket get', () => {
     expect(front.received).toEqual([])
   })
 
-  it('refuses a name of its own that no folder takes, before anything is asked for', async () => {
+  it('refuses an artifact name that cannot be a file name before any request', async () => {
     const long = `b/${'a'.repeat(128)}/${'v'.repeat(127)}`
     front.put(long, bytes)
     for (const output of [[], ['-o', folder]]) {
@@ -133,14 +133,14 @@ describe('bucket get', () => {
     expect((await on('get', longest, '-o', folder)).exit).toBe(0)
   })
 
-  it('names the target when it cannot be written', async () => {
+  it('names a target that cannot be written', async () => {
     const ran = await on('get', 'b/a/v', '-o', join(at('absent'), 'model'))
     expect(ran).toMatchObject({ exit: 2, stdout: '' })
     expect(ran.stderr).toContain(join(at('absent'), 'model'))
     expect(ran.stderr).not.toContain('bucket-part')
   })
 
-  it('leaves no file of that name and exits 130 when it is interrupted', async () => {
+  it('leaves no file of that name and exits 130 on an interrupt', async () => {
     const given = new AbortController()
     front.misbehave = () => ({
       piece(piece, at) {

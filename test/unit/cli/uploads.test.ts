@@ -46,7 +46,7 @@ async function begin() {
 const rows = () => front.stores.uploads.rows
 
 describe('bucket uploads', () => {
-  it('shows how far an upload is, found by digest or by file', async () => {
+  it('shows the progress of an upload, found by digest or by file', async () => {
     await begin()
     const shown = await on('uploads', PINNED)
     expect(shown.exit).toBe(0)
@@ -55,7 +55,7 @@ describe('bucket uploads', () => {
     expect((await on('uploads', 'b/a/v', '--file', file)).stdout).toBe(shown.stdout)
   })
 
-  it('is one JSON document in the words of the API', async () => {
+  it('is one JSON document with the members of the API', async () => {
     await begin()
     const parts = await presignParts(front.stores, front.upload().id, [
       { number: 1, sha256: sha256Hex(BYTES) },
@@ -73,7 +73,7 @@ describe('bucket uploads', () => {
     })
   })
 
-  it('shows why one failed, and what became of one that is committed', async () => {
+  it('shows why an upload failed, and the entry of a committed one', async () => {
     await begin()
     const error = new BucketError('digest_mismatch', 'other bytes', { declaredDigest: DIGEST })
     await front.changeUpload((row) => failed(row, error))
@@ -98,7 +98,7 @@ describe('bucket uploads', () => {
     expect(JSON.parse(absent.stdout).error.code).toBe('upload_not_found')
   })
 
-  it('cannot give up what is being verified: exit 4', async () => {
+  it('cannot abort an upload that is being verified: exit 4', async () => {
     await begin()
     await front.changeUpload((row) => verifying(row, Date.now()))
     const refused = await on('uploads', PINNED, '--abort')
@@ -117,7 +117,7 @@ describe('bucket uploads', () => {
 })
 
 describe('bucket put', () => {
-  it('says how to go on when an upload of another size is in the way: exit 4', async () => {
+  it('says how to continue if an upload of another size exists: exit 4', async () => {
     await beginUpload(front.stores, {
       ...{ id: { ref: parseRef('b/a/v'), digest: DIGEST }, size: 6 * MIB, mode: 'multipart' },
       description: described(),

@@ -20,7 +20,7 @@ describe('the command line', () => {
     expect((await bucket(['--version'])).stdout).toBe('1.2.3\n')
   })
 
-  it('says what was meant by a mistyped command or option', async () => {
+  it('suggests the right name for a mistyped command or option', async () => {
     const command = await bucket(['gte', 'b/a/v'])
     expect(command.exit).toBe(2)
     expect(command.stderr).toContain('Did you mean get?')
@@ -32,7 +32,7 @@ describe('the command line', () => {
     expect(option.stderr).toContain('Did you mean --output? See `bucket get --help`.')
   })
 
-  it('says what is expected instead of repeating what is wrong', async () => {
+  it('states the expected form of invalid input', async () => {
     for (const args of [['putt'], ['help', 'putt'], ['putt', '--help']]) {
       const unknown = await bucket(args)
       expect(unknown).toMatchObject({ exit: 2, stdout: '' })
@@ -46,7 +46,7 @@ describe('the command line', () => {
   })
 
   it.each(['ls', 'fsck', 'erase b/a/v', 'backup copy'])(
-    'names a data folder that does not exist, and the option: %s',
+    'names a missing data folder, and its option: %s',
     async (command) => {
       const ran = await bucket([...command.split(' '), '--data-dir', '/absent/folder'])
       expect(ran).toMatchObject({ exit: 2, stdout: '' })
@@ -57,7 +57,7 @@ describe('the command line', () => {
     },
   )
 
-  it('says how to store a file that was given as a folder', async () => {
+  it('says how to store a file that was passed as a folder', async () => {
     const front = await startFront()
     const ran = await bucket(['push', 'b/a/v', import.meta.filename], { url: front.url })
     expect(ran).toMatchObject({ exit: 2, stdout: '' })
@@ -78,7 +78,7 @@ describe('the command line', () => {
     expect(ran.stderr).toContain('Usage: bucket')
   })
 
-  it('takes the address from the environment, and an option before it', async () => {
+  it('takes the address from the option first, then from the environment', async () => {
     const front = await startFront()
     front.put('b/a/v', Buffer.from('x'))
     expect((await bucket(['show', 'b/a/v'], { environment: { BUCKET_URL: front.url } })).exit).toBe(0)
@@ -89,7 +89,7 @@ describe('the command line', () => {
     await front.close()
   })
 
-  it('takes secrets from the environment alone, and says which one is missing', async () => {
+  it('takes secrets from the environment only, and names a missing one', async () => {
     const front = await startFront()
     front.put('b/a/v', Buffer.from('x'))
     const bearer = { url: front.url, environment: { BUCKET_TOKEN: 'secret', BUCKET_AUTH: 'bearer' } }

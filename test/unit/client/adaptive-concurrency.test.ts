@@ -20,21 +20,21 @@ function line(own: number, common: number) {
   return { concurrency, round, pass }
 }
 
-describe('the number of transfers at once', () => {
-  it('grows as long as that brings throughput, and to a bound', () => {
+describe('the number of concurrent transfers', () => {
+  it('grows up to a bound while throughput increases', () => {
     const fast = line(50_000, Number.POSITIVE_INFINITY)
     for (let rounds = 0; rounds < 50; rounds++) fast.round()
     expect(fast.concurrency.limit).toBeGreaterThan(10)
     expect(fast.concurrency.limit).toBeLessThanOrEqual(16)
   })
 
-  it('stays low on a line that is full', () => {
+  it('stays low on a saturated connection', () => {
     const full = line(50_000, 60_000)
     for (let rounds = 0; rounds < 50; rounds++) full.round()
     expect(full.concurrency.limit).toBeLessThanOrEqual(4)
   })
 
-  it('halves when the other side has too much to do, once for those that fail together, and never ends', () => {
+  it('halves once for failures that come together, and never reaches zero', () => {
     const { concurrency, round, pass } = line(50_000, Number.POSITIVE_INFINITY)
     for (let rounds = 0; rounds < 8; rounds++) round()
     const before = concurrency.limit
@@ -52,8 +52,8 @@ describe('the number of transfers at once', () => {
   })
 })
 
-describe('transfers at once', () => {
-  it('are never more than the limit, and all are done', async () => {
+describe('concurrent transfers', () => {
+  it('never exceed the limit, and all complete', async () => {
     const concurrency = new AdaptiveConcurrency()
     const done: number[] = []
     let running = 0
@@ -68,7 +68,7 @@ describe('transfers at once', () => {
     expect(most).toBe(3)
   })
 
-  it('stop all when one fails, and have ended when that is told', async () => {
+  it('all stop when one fails, before the failure is reported', async () => {
     const ended: number[] = []
     const working = runAtOnce([1, 2, 3, 4], new AdaptiveConcurrency(), undefined, async (item, signal) => {
       if (item === 2) throw new Error('broken')

@@ -17,7 +17,7 @@ const partsOf = (bytes: Uint8Array, size = partSize(bytes.byteLength)) =>
   )
 
 describe('the digests of an artifact', () => {
-  it('are those of the whole and of each part, however the bytes come', () => {
+  it('cover the whole and each part, however the bytes are divided', () => {
     const size = 33 * MIB + 1
     const bytes = someBytes(size)
     const expected = { sha256: sha256(bytes), partSha256s: partsOf(bytes) }
@@ -33,13 +33,13 @@ describe('the digests of an artifact', () => {
     )
   })
 
-  it('leave out the parts where they are not asked for', async () => {
+  it('leave out the parts if these are not requested', async () => {
     const bytes = someBytes(1000)
     const digests = await hashSource(bytesSource(bytes), createSha256, {})
     expect(digests).toEqual({ sha256: sha256(bytes) })
   })
 
-  it('are known of a spooled stream without another reading', async () => {
+  it('of a spooled stream are known without a second read', async () => {
     const bytes = someBytes(17 * MIB)
     const source = await spool(
       (async function* () {
@@ -52,7 +52,7 @@ describe('the digests of an artifact', () => {
     await source.dispose()
   })
 
-  it('are refused when the bytes are no longer those that were hashed before', async () => {
+  it('are refused if the bytes have changed since the first hash', async () => {
     const source = { ...bytesSource(someBytes(10)), sha256: sha256(someBytes(10)) }
     await expect(hashSource(source, createSha256, {}, true)).rejects.toMatchObject({
       name: 'SourceChangedError',

@@ -92,7 +92,7 @@ describe('authorization', () => {
     }
   })
 
-  it('stays at home when an address looks like a path of the API and leads elsewhere', async () => {
+  it('is not sent to an address that looks like an API path and leads elsewhere', async () => {
     front.put('b/a/v', bytes)
     const bucket = new BucketClient({ url: front.url, auth: { kind: 'bearer', token: 't' }, apiKey: 'k' })
     // The URL standard reads a backslash as a slash and drops tabs and line ends: all of these name the host of the store.
@@ -108,7 +108,7 @@ describe('authorization', () => {
     }
   })
 
-  it('stays at home when an absolute address of the same host carries its own permission', async () => {
+  it('is not sent to a presigned address of the same host', async () => {
     front.put('b/a/v', bytes)
     const bucket = new BucketClient({ url: front.url, auth: { kind: 'bearer', token: 't' } })
     handOut(`${front.origin}${at('v')}`)
@@ -128,7 +128,7 @@ describe('authorization', () => {
     expect(kind('https://execute-api.eu-west-1.amazonaws.com.evil.example/v1')).toBe('none')
   })
 
-  it('says what iam lacks', () => {
+  it('names what iam lacks', () => {
     expect(() => new BucketClient({ url: 'https://artifacts.example/v1', auth: { kind: 'iam' } })).toThrow(
       'region',
     )

@@ -51,7 +51,7 @@ async function readUntilSilent(stream: VerifiedStream) {
 }
 
 describe('cancelling a get', { timeout: 10_000 }, () => {
-  it('ends at once while the front is silent, and asks for nothing again', async () => {
+  it('ends at once while the server is silent, without another request', async () => {
     play('silence')
     const { reader, reading } = await readUntilSilent(await get(1))
     await reader.cancel(new Error('enough'))
@@ -60,7 +60,7 @@ describe('cancelling a get', { timeout: 10_000 }, () => {
     expect(front.received).toHaveLength(1)
   })
 
-  it('ends at once while it waits before going on', async () => {
+  it('ends at once while it waits before a retry', async () => {
     play('cut')
     const { reader, reading } = await readUntilSilent(await get(FOR_EVER))
     await reader.cancel()
@@ -78,7 +78,7 @@ describe('cancelling a get', { timeout: 10_000 }, () => {
     expect(front.received).toHaveLength(2)
   })
 
-  it('is not in the way of a signal that stops it', async () => {
+  it('works together with a signal that stops it', async () => {
     play('silence')
     const given = new AbortController()
     const { reading } = await readUntilSilent(await get(1, given.signal))

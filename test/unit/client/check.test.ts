@@ -28,7 +28,7 @@ describe('check', () => {
     expect(new Set(states.slice(3))).toEqual(new Set(['absent']))
   })
 
-  it('does not call a ref absent when the server fails', async () => {
+  it('does not report a ref as absent if the server fails', async () => {
     front.misbehave = (_, response) => {
       response.writeHead(500).end()
       return true
@@ -38,7 +38,7 @@ describe('check', () => {
 })
 
 describe('ensure', () => {
-  it('is created, then identical, and throws when other bytes are stored', async () => {
+  it('is created, then identical, and throws if other bytes are stored', async () => {
     expect(await bucket.ensure('b/a/new', bytes)).toBe('created')
     expect(await bucket.ensure('b/a/new', bytes)).toBe('identical')
     await expect(bucket.ensure('b/a/new', Buffer.from('x'))).rejects.toMatchObject({ code: 'version_exists' })

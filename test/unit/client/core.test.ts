@@ -12,8 +12,8 @@ beforeEach(async () => {
 })
 afterEach(async () => await front.close())
 
-describe('the core, as a browser has it', () => {
-  it('needs nothing of Node', async () => {
+describe('the browser client', () => {
+  it('imports nothing from Node', async () => {
     const { metafile } = await build({
       entryPoints: ['lib/client/index.ts'],
       bundle: true,
@@ -48,7 +48,7 @@ describe('the core, as a browser has it', () => {
     expect((await front.bytesOf('b/a/large'))?.equals(bytes)).toBe(true)
   })
 
-  it('knows refusals, silence, and no answer', async () => {
+  it('reports refusals, timeouts, and connection failures', async () => {
     await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ code: 'version_not_found' })
     front.misbehave = (_, response) => sendProblem(response, 'forbidden')
     await expect(bucket.put('b/a/v', new Uint8Array(1))).rejects.toMatchObject({ code: 'forbidden' })
@@ -61,7 +61,7 @@ describe('the core, as a browser has it', () => {
     await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ name: 'NetworkError' })
   })
 
-  it('stops when it is told to', async () => {
+  it('stops when its signal aborts', async () => {
     const given = new AbortController()
     front.misbehave = () => {
       given.abort(new Error('enough'))

@@ -64,7 +64,7 @@ async function link(target: string, path: string): Promise<string> {
 }
 
 describe('a target that is a link', () => {
-  it.each(['absolute', 'relative'])('stays one, and what it points at is replaced: %s', async (how) => {
+  it.each(['absolute', 'relative'])('stays a link, and its target is replaced: %s', async (how) => {
     await mkdir(at('there'))
     await writeFile(at('there', 'model'), 'old')
     const target = how === 'absolute' ? at('there', 'model') : join('there', 'model')
@@ -93,7 +93,7 @@ describe('a target that is a link', () => {
 })
 
 describe('a target that is a file', () => {
-  it('keeps its mode', async () => {
+  it('keeps its permissions', async () => {
     for (const mode of [0o600, 0o640, 0o444]) {
       const path = at(mode.toString(8))
       await writeFile(path, 'old')
@@ -104,7 +104,7 @@ describe('a target that is a file', () => {
     }
   })
 
-  it('stays when the download fails', async () => {
+  it('is unchanged if the download fails', async () => {
     await writeFile(at('model'), 'old')
     front.misbehave = (_, response) => sendProblem(response, 'forbidden')
     await expect(download(at('model'))).rejects.toMatchObject({ code: 'forbidden' })
@@ -113,14 +113,14 @@ describe('a target that is a file', () => {
 })
 
 describe('an error of the system', () => {
-  it('names the target, and no temporary', async () => {
+  it('names the target, and no temporary file', async () => {
     const failure = await download(at('absent', 'model')).catch((error) => error)
     expect(failure).toMatchObject({ code: 'ENOENT', path: at('absent', 'model') })
     expect(failure.message).toContain(`'${at('absent', 'model')}'`)
     expect(failure.message).not.toContain('bucket-part')
   })
 
-  it('is that of a name that is too long, before anything is asked for', async () => {
+  it('for a name that is too long comes before any request', async () => {
     await expect(download(at('n'.repeat(256)))).rejects.toMatchObject({ code: 'ENAMETOOLONG' })
     expect(front.received).toEqual([])
   })

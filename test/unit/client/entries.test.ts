@@ -29,7 +29,7 @@ describe('entries', () => {
     await expect(bucket.entry('b/a/v2')).rejects.toMatchObject({ code: 'version_not_found' })
   })
 
-  it('are listed over all pages, the empty ones too', async () => {
+  it('are listed over all pages, empty ones included', async () => {
     for (const version of ['1', '2', '3', '4', '5']) front.put(`b/a/${version}`, Buffer.from(version))
     const { ledger } = front.stores
     // A store may give short pages, and empty ones (docs/http-api.md, section 6).
@@ -47,7 +47,7 @@ describe('entries', () => {
     expect(await listed(bucket)).toEqual([])
   })
 
-  it('are of an artifact whose two identifiers have no fault, and all faults are said', async () => {
+  it('require valid identifiers, and all errors are reported', async () => {
     expect(() => bucket.listVersions({ bucketId: 'b/b', artifactId: '' })).toThrow(
       expect.objectContaining({
         code: 'invalid_request',
@@ -61,7 +61,7 @@ describe('entries', () => {
     )
   })
 
-  it('do not go round in a circle', async () => {
+  it('stop at a cursor that repeats', async () => {
     front.misbehave = (_, response) => {
       response.end('{"versions":[],"next_cursor":"again"}')
       return true
@@ -69,7 +69,7 @@ describe('entries', () => {
     await expect(listed(bucket)).rejects.toMatchObject({ kind: 'unexpected_response' })
   })
 
-  it('are not believed when they are about something else', async () => {
+  it('are refused if they describe another artifact', async () => {
     front.put('b/a/v', Buffer.from('x'))
     front.put('b/a/other', Buffer.from('x'))
     front.misbehave = (request) => {
@@ -94,7 +94,7 @@ describe('entries', () => {
     await expect(listed(bucket)).rejects.toMatchObject({ kind: 'unexpected_response' })
   })
 
-  it('are not believed when their identifiers are malformed', async () => {
+  it('are refused if their identifiers are malformed', async () => {
     front.put('b/a/v', Buffer.from('x'))
     front.misbehave = () => withMembers({ bucket_id: 'b b' })
     await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'unexpected_response' })
@@ -108,7 +108,7 @@ describe('entries', () => {
 })
 
 describe('the root of the API', () => {
-  it('is taken as given, wherever it is mounted, with or without a slash at its end', async () => {
+  it('is used as given, at any path, with or without a trailing slash', async () => {
     front = await startFront({ root: '/team/artifacts' })
     for (const [version, url] of Object.entries({ one: front.url, two: `${front.url}/` })) {
       const bucket = new BucketClient({ url })

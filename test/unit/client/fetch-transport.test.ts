@@ -30,19 +30,19 @@ const send = (more: Partial<OutgoingRequest> = {}) =>
 const listeners = () => getEventListeners(given.signal, 'abort')
 
 describe('the listener on the caller’s signal', () => {
-  it('is there as long as the request is', async () => {
+  it('exists as long as the request', async () => {
     const response = await send()
     expect(listeners()).toHaveLength(1)
     response.discard()
     expect(listeners()).toEqual([])
   })
 
-  it('is gone when the answer was read', async () => {
+  it('is removed after the response was read', async () => {
     for await (const _ of (await send()).body);
     expect(listeners()).toEqual([])
   })
 
-  it('is gone when an answer without a body was read', async () => {
+  it('is removed after a response without a body', async () => {
     front.misbehave = (_, response) => {
       response.writeHead(204).end()
       return true
@@ -51,21 +51,21 @@ describe('the listener on the caller’s signal', () => {
     expect(listeners()).toEqual([])
   })
 
-  it('is removed when the server is unreachable', async () => {
+  it('is removed if the server is unreachable', async () => {
     await front.close()
     await expect(send()).rejects.toMatchObject({ kind: 'unreachable' })
     expect(listeners()).toEqual([])
     front = await startFront()
   })
 
-  it('is gone when no answer comes in time', async () => {
+  it('is removed if no response comes in time', async () => {
     front.misbehave = () => true
     const timeouts = { ...DEFAULT_TIMEOUTS, idleMs: 100 }
     await expect(send({ timeouts })).rejects.toMatchObject({ kind: 'stalled' })
     expect(listeners()).toEqual([])
   })
 
-  it('is gone when the body cannot be read', async () => {
+  it('is removed if the body cannot be read', async () => {
     const open = () => {
       throw new Error('no such file')
     }
@@ -74,7 +74,7 @@ describe('the listener on the caller’s signal', () => {
     expect(listeners()).toEqual([])
   })
 
-  it('is gone when the answer is a redirect, as a browser hides it', async () => {
+  it('is removed if the response is a redirect, which a browser hides', async () => {
     // The fetch of Node shows what it should hide.
     vi.stubGlobal('fetch', async () => ({ type: 'opaqueredirect', status: 0, headers: new Headers() }))
     await expect(send()).rejects.toMatchObject({ kind: 'unexpected_response' })

@@ -22,7 +22,7 @@ const bytesOf = async (chunks: AsyncIterable<Uint8Array>) => await buffer(Readab
 
 describe('a file', () => {
   it.runIf(process.platform === 'linux')(
-    'that says to be empty and is not is read as a stream is',
+    'that reports size 0 and is not empty is read like a stream',
     async () => {
       const generated = await source(GENERATED)
       const expected = await readFile(GENERATED)
@@ -32,7 +32,7 @@ describe('a file', () => {
     },
   )
 
-  it('that is empty stays so', async () => {
+  it('that is empty is stored as empty', async () => {
     const path = join(folder, 'empty')
     await writeFile(path, '')
     const empty = await source(path)
@@ -65,13 +65,13 @@ describe('stdin', () => {
   /** What Node makes of a descriptor that it has no stream for: nothing, at once. */
   const dummy = (fd: number) => Object.assign(Readable.from([]), { fd })
 
-  it('that is a folder is an error of the system, not an empty stream', async () => {
+  it('that is a folder is a system error, not an empty stream', async () => {
     const handle = await open(folder)
     await expect(bytesOf(stdinStream(dummy(handle.fd)))).rejects.toMatchObject({ code: 'EISDIR' })
     await handle.close()
   })
 
-  it('that is a file, or no descriptor at all, is read as it is', async () => {
+  it('that is a file, or closed, is read as such', async () => {
     const path = join(folder, 'file')
     await writeFile(path, 'bytes')
     expect(String(await bytesOf(stdinStream(createReadStream(path))))).toBe('bytes')

@@ -33,7 +33,7 @@ const isWhole = async () => (await readFile(path)).equals(bytes)
 const ranges = () => front.received.flatMap(({ headers }) => headers.range ?? [])
 
 describe('the download of a large artifact', { timeout: 120_000 }, () => {
-  it('comes by several ranges at once, whole and verified', async () => {
+  it('uses several concurrent ranges, and is complete and verified', async () => {
     const told: Progress[] = []
     let open = 0
     let most = 0
@@ -51,7 +51,7 @@ describe('the download of a large artifact', { timeout: 120_000 }, () => {
     expect(told.at(-1)).toEqual({ phase: 'verifying', bytes: SIZE, total: SIZE })
   })
 
-  it('continues within a range where its connection broke', async () => {
+  it('continues within a range after its connection broke', async () => {
     let isBroken = false
     front.misbehave = (request) => {
       if (isBroken || !request.headers.range?.startsWith(`bytes=${32 * MIB}-`)) return false
@@ -65,7 +65,7 @@ describe('the download of a large artifact', { timeout: 120_000 }, () => {
     expect(Number(/\d+/.exec(resumed[1] ?? '')?.[0])).toBeGreaterThan(32 * MIB)
   })
 
-  it('asks the target of the redirect for the ranges, and the API for each address', async () => {
+  it('requests each address from the API, and each range from its redirect target', async () => {
     const redirecting = await startFront({ delivery: 'redirect' })
     redirecting.put(REF, bytes)
     await new BucketClient({ url: redirecting.url }).download(REF, path)
@@ -74,7 +74,7 @@ describe('the download of a large artifact', { timeout: 120_000 }, () => {
     await redirecting.close()
   })
 
-  it('comes in one piece from a server that knows no ranges', async () => {
+  it('is one response from a server without range support', async () => {
     front.misbehave = (request) => {
       delete request.headers.range
       return false
@@ -83,7 +83,7 @@ describe('the download of a large artifact', { timeout: 120_000 }, () => {
     expect(await isWhole()).toBe(true)
   })
 
-  it('leaves nothing behind when a byte is wrong, wherever it is', async () => {
+  it('leaves nothing behind if any byte is wrong', async () => {
     for (const at of [0, 40 * MIB, SIZE - 1]) {
       const wrong = Buffer.from(bytes)
       wrong[at] = (wrong[at] ?? 0) ^ 1
@@ -97,7 +97,7 @@ describe('the download of a large artifact', { timeout: 120_000 }, () => {
     }
   })
 
-  it('leaves nothing behind when it is stopped before the first byte', async () => {
+  it('leaves nothing behind if it is aborted before the first byte', async () => {
     const given = new AbortController()
     const onProgress = () => given.abort(new Error('enough'))
     await expect(bucket.download(REF, path, { onProgress, signal: given.signal })).rejects.toThrow('enough')

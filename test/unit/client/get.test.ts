@@ -41,18 +41,18 @@ const inChunks = ({ headers }: Head) => {
 }
 
 describe('get', () => {
-  it('gives the bytes, their digest and their size', async () => {
+  it('returns the bytes, their digest and their size', async () => {
     const stream = await bucket.get(REF)
     expect(stream).toMatchObject({ digest: sha256(bytes), size: SIZE })
     expect((await buffer(stream)).equals(bytes)).toBe(true)
   })
 
-  it('gives zero bytes', async () => {
+  it('returns zero bytes', async () => {
     front.put('b/a/empty', Buffer.alloc(0))
     expect((await buffer(await bucket.get('b/a/empty'))).byteLength).toBe(0)
   })
 
-  it('refuses before the first byte when another digest is stored', async () => {
+  it('refuses before the first byte if another digest is stored', async () => {
     await expect(bucket.get(REF, { digest: sha256(Buffer.from('x')) })).rejects.toMatchObject({
       code: 'digest_differs',
       details: { storedDigest: sha256(bytes) },
@@ -61,7 +61,7 @@ describe('get', () => {
     await expect(bucket.get('b/a/absent')).rejects.toMatchObject({ code: 'version_not_found' })
   })
 
-  it('never gives the end of wrong bytes, and none of a small wrong artifact', async () => {
+  it('never returns the last bytes of a wrong artifact, and none of a small one', async () => {
     for (const size of [1000, SIZE]) {
       const right = someBytes(size)
       const wrong = Buffer.from(right)
@@ -80,7 +80,7 @@ describe('get', () => {
     }
   })
 
-  it('resumes where a broken or stalled connection ended, with the digest pinned and without If-Range', async () => {
+  it('resumes at the byte where a connection broke or stalled, with the digest pinned and without If-Range', async () => {
     for (const how of ['cut', 'stall'] as const) {
       front.received.length = 0
       breakAfter(1_500_000, 2, how)
@@ -96,13 +96,13 @@ describe('get', () => {
     }
   })
 
-  it('gives up a connection that breaks again and again without getting on', async () => {
+  it('fails if connections keep breaking without progress', async () => {
     breakAfter(0, 100, 'cut')
     await expect(bucket.get(REF).then(buffer)).rejects.toMatchObject({ name: 'NetworkError' })
     expect(gets().length).toBeLessThan(10)
   })
 
-  it('is whole when the connection breaks after the last byte, before the end is said', async () => {
+  it('is complete if the connection breaks after the last byte, before the response ends', async () => {
     for (const size of [0, 1000, SIZE]) {
       const all = someBytes(size)
       const ref = `b/whole/${size}`
@@ -114,13 +114,13 @@ describe('get', () => {
     }
   })
 
-  it('is not whole because as many bytes came: the digest decides, however the connection ended', async () => {
+  it('is complete only if the digest matches, not because enough bytes arrived', async () => {
     front.put('b/a/wrong', bytes, { stored: someBytes(SIZE) })
     front.misbehave = () => ({ head: inChunks, after: { bytes: SIZE, how: 'cut' } })
     await expect(bucket.get('b/a/wrong').then(buffer)).rejects.toMatchObject({ code: 'digest_mismatch' })
   })
 
-  it('skips the bytes that it has when a server sends the whole again', async () => {
+  it('skips known bytes if a server sends everything again', async () => {
     let first = true
     front.misbehave = (request) => {
       delete request.headers.range
@@ -131,14 +131,14 @@ describe('get', () => {
     expect((await buffer(await bucket.get(REF))).equals(bytes)).toBe(true)
   })
 
-  it('waits out a front that is busy', async () => {
+  it('waits for a busy server', async () => {
     let busy = 2
     front.misbehave = (_, response) =>
       busy-- > 0 && sendProblem(response, 'unavailable', {}, { 'retry-after': '0' })
     expect((await buffer(await bucket.get(REF))).equals(bytes)).toBe(true)
   })
 
-  it('is not mistaken for stalled when its reader is slow', async () => {
+  it('is not treated as stalled if its reader is slow', async () => {
     const reader = (await bucket.get(REF)).getReader()
     await reader.read()
     await new Promise((resolve) => setTimeout(resolve, 700))
@@ -149,7 +149,7 @@ describe('get', () => {
     expect(gets()).toHaveLength(1)
   })
 
-  it('closes the connection when its reader has had enough', async () => {
+  it('closes the connection when its reader stops', async () => {
     let closed: Promise<unknown> | undefined
     front.misbehave = (request) => {
       closed = new Promise((resolve) => request.socket.once('close', resolve))
@@ -161,7 +161,7 @@ describe('get', () => {
   })
 })
 
-describe('bytes that are named', () => {
+describe('bytes with X-Artifact-Ref', () => {
   const named = (name: string) => {
     front.misbehave = () => ({
       head: ({ headers }) => {
@@ -170,12 +170,12 @@ describe('bytes that are named', () => {
     })
   }
 
-  it('as what was asked for are taken', async () => {
+  it('are accepted if it is the requested reference', async () => {
     named('llama-v1')
     expect((await buffer(await bucket.get(REF))).equals(bytes)).toBe(true)
   })
 
-  it('as another artifact are refused before the first of them', async () => {
+  it('are refused before the first byte if it is another reference', async () => {
     named('other-v1')
     await expect(bucket.get(REF)).rejects.toMatchObject({ kind: 'unexpected_response' })
     await expect(bucket.download(REF, join(folder, 'model'))).rejects.toMatchObject({
@@ -193,7 +193,7 @@ describe('a redirect', () => {
     bucket = new BucketClient({ url: front.url, retry: { baseMs: 1 }, timeouts: { idleMs: 500 } })
   })
 
-  it('is followed with none of the client’s own headers, and Range when it goes on', async () => {
+  it('is followed without the client’s own headers, and with Range to resume', async () => {
     let first = true
     front.store.misbehave = () => {
       if (!first) return false
@@ -211,7 +211,7 @@ describe('a redirect', () => {
     ])
   })
 
-  it('is requested again when its target has expired', async () => {
+  it('is requested again if its target has expired', async () => {
     let expired = 1
     front.store.misbehave = (_, response) => {
       if (expired-- <= 0) return false
@@ -224,7 +224,7 @@ describe('a redirect', () => {
 })
 
 describe('download', () => {
-  it('makes the file, replacing one of that name', async () => {
+  it('creates the file, or replaces an existing one', async () => {
     const path = join(folder, 'model')
     await writeFile(path, 'old')
     expect(await bucket.download(REF, path, { force: true })).toEqual({
@@ -236,14 +236,14 @@ describe('download', () => {
     expect(await readdir(folder)).toEqual(['model'])
   })
 
-  it('makes a file of the longest name that a folder takes', async () => {
+  it('creates a file with the longest possible name', async () => {
     // 255 bytes in 85 characters.
     const name = '模'.repeat(85)
     await bucket.download(REF, join(folder, name))
     expect(await readdir(folder)).toEqual([name])
   })
 
-  it('leaves no partial file of wrong bytes, none without bytes, and an old file as it was', async () => {
+  it('leaves no partial file of wrong or missing bytes, and keeps an existing file', async () => {
     const path = join(folder, 'model')
     await writeFile(path, 'old')
     front.put('b/a/wrong', bytes, { stored: someBytes(SIZE) })
@@ -258,7 +258,7 @@ describe('download', () => {
     expect(await readFile(path, 'utf8')).toBe('old')
   })
 
-  it('keeps what it has when it is stopped, and continues from there', async () => {
+  it('keeps its bytes when aborted, and continues from there', async () => {
     const given = new AbortController()
     const stopping = bucket.download(REF, join(folder, 'model'), {
       signal: given.signal,
@@ -276,7 +276,7 @@ describe('download', () => {
     expect(await readdir(folder)).toEqual(['model'])
   })
 
-  it('says when the folder is not there, and lets go of the connection', async () => {
+  it('reports a missing folder, and closes the connection', async () => {
     await expect(bucket.download(REF, join(folder, 'absent', 'model'))).rejects.toMatchObject({
       code: 'ENOENT',
     })

@@ -43,7 +43,7 @@ describe('a lock file', () => {
     expect((await readLockFile(path)).size).toBe(10)
   })
 
-  it('takes what a merge leaves: other orders, repeated lines, empty lines, CRLF', async () => {
+  it('accepts what a merge leaves: other orders, repeated lines, empty lines, CRLF', async () => {
     await writeFile(path, `# bucket-lock 1\r\nb/z/v@${A} 1\n\nb/a/v@${B} 2\nb/z/v@${A} 1\n`)
     expect([...(await readLockFile(path)).keys()]).toEqual(['b/z/v', 'b/a/v'])
   })
@@ -55,13 +55,13 @@ describe('a lock file', () => {
     ['a conflict marker', `# bucket-lock 1\n<<<<<<< HEAD\nb/a/v@${A} 1\n`, 2],
     ['a size with a leading zero', `# bucket-lock 1\nb/a/v@${A} 01\n`, 2],
     ['an invalid ref', `# bucket-lock 1\nb/a@${A} 1\n`, 2],
-  ])('with %s is refused, and the line is named', async (_, text, line) => {
+  ])('with %s is refused with the number of the line', async (_, text, line) => {
     await writeFile(path, text)
     await expect(readLockFile(path)).rejects.toEqual(refused('lock_invalid'))
     await expect(readLockFile(path)).rejects.toThrow(`bucket.lock:${line} `)
   })
 
-  it('gives the locked digest, and refuses another one and a ref that it does not name', async () => {
+  it('returns the locked digest, and refuses another digest or an unlisted ref', async () => {
     await addToLockFile(path, parseRef('b/a/v'), { digest: A, size: 1 })
     expect(await lockedRef(path, parseRef('b/a/v'), undefined)).toEqual({ digest: A, size: 1 })
     await expect(lockedRef(path, parseRef('b/a/v'), B)).rejects.toEqual(refused('lock_differs'))

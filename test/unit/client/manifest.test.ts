@@ -75,7 +75,7 @@ describe('a folder manifest', () => {
     )
   })
 
-  it('takes a symlink that stays inside', () => {
+  it('accepts a symlink that stays inside', () => {
     expect(() => parse(document({ type: 'symlink', path: 'a/b/c', target: '../../d' }))).not.toThrow()
   })
 })

@@ -106,7 +106,7 @@ async function tlsFront(name: string) {
 }
 
 describe('a proxy', () => {
-  it('carries http requests with the whole address, and its credentials go to it alone', async () => {
+  it('carries http requests with the absolute address, and alone receives its credentials', async () => {
     const proxy = await forwardProxy(Number(new URL(front.url).port))
     vi.stubEnv('HTTP_PROXY', `http://user:p%40ss@127.0.0.1:${proxy.port}`)
     const bucket = new BucketClient({ url: 'http://bucket.test/v1', ...IMPATIENT })
@@ -167,7 +167,7 @@ describe('a private authority', () => {
 })
 
 describe('the root of an API', () => {
-  it('is found when the address lacks /v1, by many requests at once', async () => {
+  it('is found if the address lacks /v1, by many concurrent requests', async () => {
     const bucket = new BucketClient({ url: front.origin, ...IMPATIENT })
     const found = await bucket.check(Array.from({ length: 20 }, () => REF))
     expect(new Set(found.map(({ state }) => state))).toEqual(new Set(['stored']))
@@ -189,8 +189,8 @@ describe('the root of an API', () => {
   })
 })
 
-describe('a clock that is wrong', () => {
-  it('is corrected once from the answer, and said', async () => {
+describe('a wrong clock', () => {
+  it('is corrected once from the response, and reported', async () => {
     const ahead = 20 * 60 * 1000
     const signed: string[] = []
     front.misbehave = (request, response) => {
@@ -214,7 +214,7 @@ describe('a clock that is wrong', () => {
     expect(events.filter(({ kind }) => kind === 'clock')).toHaveLength(1)
   })
 
-  it('is not suspected of every refusal', async () => {
+  it('is not blamed for every refusal', async () => {
     front.misbehave = (_, response) => sendProblem(response, 'forbidden')
     const credentials = async () => ({ accessKeyId: 'AKID', secretAccessKey: 'secret' })
     const auth = { kind: 'iam', region: 'eu-west-1', credentials } as const
@@ -226,7 +226,7 @@ describe('a clock that is wrong', () => {
 })
 
 describe('many calls at once', () => {
-  it('run no more tasks than there is room for, in their order, and leave on abort', async () => {
+  it('run in order within a limit, and leave the queue on abort', async () => {
     const room = new Semaphore(2)
     let running = 0
     let most = 0

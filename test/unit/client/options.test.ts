@@ -24,7 +24,7 @@ describe('a secret', () => {
     ['a letter beyond ASCII', 'hüsh'],
     ['a space at its end', 'hush '],
     ['nothing', ''],
-  ])('with %s is refused, and not told', (_, secret) => {
+  ])('with %s is refused, and not repeated in the error', (_, secret) => {
     for (const options of [
       { auth: { kind: 'bearer', token: secret } },
       { auth: { kind: 'api-key', key: secret } },
@@ -36,7 +36,7 @@ describe('a secret', () => {
     }
   })
 
-  it('of visible ASCII is taken', () => {
+  it('of visible ASCII is accepted', () => {
     new BucketClient({ url: LOCAL, auth: { kind: 'bearer', token: 'a.b-c_d~e+f/g==' }, apiKey: 'two words' })
   })
 })
@@ -47,15 +47,15 @@ describe('an address', () => {
     ['a user', 'http://user@127.0.0.1:9470/v1'],
     ['a query', `${LOCAL}?token=hush`],
     ['a fragment', `${LOCAL}#hush`],
-  ])('with %s is refused, and its secrets are not told', (_, url) => {
+  ])('with %s is refused, and its secrets are not repeated in the error', (_, url) => {
     for (const given of [url, new URL(url)]) expect(refusalOf({ url: given })).not.toContain('hush')
   })
 
-  it('of no HTTP is refused', () => {
+  it('without an HTTP scheme is refused', () => {
     for (const url of ['ftp://127.0.0.1/v1', 'file:///v1', 'nonsense']) refusalOf({ url })
   })
 
-  it('may have its scheme in capitals', async () => {
+  it('may have an upper-case scheme', async () => {
     const front = await startFront()
     front.put('b/a/v', Buffer.from('x'))
     const bucket = new BucketClient({ url: front.url.replace('http', 'HTTP') })

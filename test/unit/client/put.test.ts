@@ -27,7 +27,7 @@ afterEach(async () => {
 const bodies = () => front.received.filter(({ method }) => method === 'PUT')
 
 describe('put', () => {
-  it('stores a path, a Blob, bytes and streams, with what is said about them', async () => {
+  it('stores a path, a Blob, bytes and streams, with their description', async () => {
     const bytes = someBytes(3_000_000)
     const path = join(folder, 'model.bin')
     await writeFile(path, bytes)
@@ -65,7 +65,7 @@ describe('put', () => {
     expect(await bucket.put(REF, new Uint8Array())).toMatchObject({ created: true, entry: { size: 0 } })
   })
 
-  it('calls identical bytes that are there already a success, without sending large ones', async () => {
+  it('treats identical stored bytes as success, without sending large ones', async () => {
     for (const size of [10, 3_000_000]) {
       const bytes = someBytes(size)
       const ref = `b/a/${size}`
@@ -101,7 +101,7 @@ describe('put', () => {
     }
   })
 
-  it('repeats a body that was cut off, and one that was answered 503', async () => {
+  it('repeats a body that was cut off, and one that got 503', async () => {
     const bytes = someBytes(3_000_000)
     const failures = ['cut', 'busy']
     front.misbehave = (request, response) => {
@@ -118,7 +118,7 @@ describe('put', () => {
     expect((await front.bytesOf(REF))?.equals(bytes)).toBe(true)
   })
 
-  it('does not repeat a refusal, and keeps its code, members and request id', async () => {
+  it('does not retry a refusal, and keeps its code, members and request id', async () => {
     front.misbehave = (request, response) =>
       request.method === 'PUT' && sendProblem(response, 'insufficient_storage')
     await expect(bucket.put(REF, someBytes(10))).rejects.toMatchObject({
@@ -128,7 +128,7 @@ describe('put', () => {
     expect(bodies()).toHaveLength(1)
   })
 
-  it('says at once, before a byte is read, what can be known before', async () => {
+  it('reports invalid options before a byte is read', async () => {
     Object.assign(front.stores, { maxArtifactBytes: 6_000_000, maxInlineBytes: 5_000_000 })
     await expect(bucket.put(REF, someBytes(6_000_001))).rejects.toMatchObject({
       code: 'artifact_too_large',
@@ -141,7 +141,7 @@ describe('put', () => {
     expect(bodies()).toHaveLength(0)
   })
 
-  it('notices a file that changes between the hashing and the sending, and stores nothing', async () => {
+  it('detects a file that changes between hashing and sending, and stores nothing', async () => {
     const path = join(folder, 'log')
     await writeFile(path, someBytes(3_000_000))
     let grown: Promise<void> | undefined
@@ -165,7 +165,7 @@ describe('put', () => {
     expect(told.at(-1)).toEqual({ phase: 'committed', bytes: 3_000_000, total: 3_000_000 })
   })
 
-  it('stops when it is told to, and leaves no spooled stream behind', async () => {
+  it('stops when its signal aborts, and leaves no spooled stream behind', async () => {
     const given = new AbortController()
     const before = (await readdir(tmpdir())).filter((name) => name.startsWith('bucket-'))
     const endless = (async function* () {
@@ -179,7 +179,7 @@ describe('put', () => {
     expect(after.filter((name) => !before.includes(name))).toEqual([])
   })
 
-  it('stops when it is told to, also while the stream gives nothing', async () => {
+  it('stops when its signal aborts, even while the stream stalls', async () => {
     const silent = [new ReadableStream<Uint8Array>(), new PassThrough()]
     for (const stream of silent) {
       const given = new AbortController()
@@ -189,7 +189,7 @@ describe('put', () => {
     }
   })
 
-  it('stops when it is told to, also while the front does not say what it takes', async () => {
+  it('stops when its signal aborts, even while the service document is outstanding', async () => {
     let closed: Promise<unknown> | undefined
     front.misbehave = (request) => {
       closed = new Promise((resolve) => request.socket.once('close', resolve))
@@ -206,7 +206,7 @@ describe('put', () => {
     await closed
   })
 
-  it('is not stopped with another that was told to, and asks what the front takes once', async () => {
+  it('continues when a concurrent put is aborted, and reads the service document once', async () => {
     const given = new AbortController()
     let isSilent = true
     front.misbehave = (request) => isSilent && request.url === '/v1'
@@ -223,7 +223,7 @@ describe('put', () => {
     expect(asked()).toBe(before)
   })
 
-  it('stops in the middle of sending when it is told to', async () => {
+  it('stops in the middle of sending when its signal aborts', async () => {
     const given = new AbortController()
     front.misbehave = (request, response) => {
       if (request.method !== 'PUT') return false
@@ -234,7 +234,7 @@ describe('put', () => {
     await expect(bucket.put(REF, someBytes(3_000_000), { signal: given.signal })).rejects.toThrow('enough')
   })
 
-  it('passes on that a path cannot be read', async () => {
+  it('reports an unreadable path', async () => {
     await expect(bucket.put(REF, join(folder, 'absent'))).rejects.toMatchObject({ code: 'ENOENT' })
     await expect(bucket.put(REF, folder)).rejects.toMatchObject({ code: 'EISDIR' })
     expect(front.received).toHaveLength(0)

@@ -55,7 +55,7 @@ function onPut(socket: Socket, put: (socket: Socket) => void): void {
 }
 
 describe('a refusal of a body', () => {
-  it('costs no byte of the body when it comes before 100 Continue', async () => {
+  it('costs no byte of the body if it comes before 100 Continue', async () => {
     let received = 0
     const bucket = await listen((socket) =>
       onPut(socket, () => {
@@ -70,7 +70,7 @@ describe('a refusal of a body', () => {
     expect(received).toBe(0)
   })
 
-  it('is seen as that refusal when it comes in the middle, the rest unread', async () => {
+  it('is reported as such if it comes in the middle, with the rest unsent', async () => {
     const bucket = await listen((socket) =>
       onPut(socket, () => {
         socket.removeAllListeners('data')
@@ -84,7 +84,7 @@ describe('a refusal of a body', () => {
     await expect(bucket.put('b/a/v', BIG)).rejects.toMatchObject({ code: 'insufficient_storage' })
   })
 
-  it('is seen as that refusal even when the server then closes the connection with unread bytes', async () => {
+  it('is reported as such even if the server then closes the connection with unread bytes', async () => {
     for (let round = 0; round < 20; round++) {
       const bucket = await listen((socket) =>
         onPut(socket, () => {
@@ -105,7 +105,7 @@ describe('a refusal of a body', () => {
     }
   })
 
-  it('gets its body all the same from a server that does not know 100 Continue', async () => {
+  it('does not occur with a server that ignores Expect: the body is sent after a wait', async () => {
     let received = 0
     const bucket = await listen((socket) =>
       onPut(socket, () => {
@@ -121,12 +121,12 @@ describe('a refusal of a body', () => {
 })
 
 describe('a server that hangs', () => {
-  it('is given up when it never answers', async () => {
+  it('times out if it never responds', async () => {
     const bucket = await listen(() => {})
     await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ name: 'NetworkError', kind: 'stalled' })
   })
 
-  it('is given up when it takes no more of the body', async () => {
+  it('times out if it stops reading the body', async () => {
     const bucket = await listen((socket) =>
       onPut(socket, () => {
         socket.write('HTTP/1.1 100 Continue\r\n\r\n')
@@ -137,17 +137,17 @@ describe('a server that hangs', () => {
     await expect(bucket.put('b/a/v', BIG)).rejects.toMatchObject({ kind: 'stalled' })
   })
 
-  it('is given up when it stops in the middle of an answer', async () => {
+  it('times out if it stops in the middle of a response', async () => {
     const bucket = await listen((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"a'))
     await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'stalled' })
   })
 })
 
-describe('an answer of JSON that comes byte by byte', () => {
+describe('a JSON response that arrives byte by byte', () => {
   it.each([
     ['an entry', 'HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n'],
     ['a refusal without a length', 'HTTP/1.1 500 No\r\n\r\n'],
-  ])('is given up though it never stalls, and its connection closed: %s', async (_, head) => {
+  ])('times out although it never stalls, and its connection is closed: %s', async (_, head) => {
     let closed: Promise<unknown> | undefined
     const bucket = await listen((socket) => {
       closed = new Promise((resolve) => socket.once('close', resolve))
@@ -161,7 +161,7 @@ describe('an answer of JSON that comes byte by byte', () => {
     await closed
   })
 
-  it('is read to its end when it comes slowly, but in more than bytes', async () => {
+  it('is read to its end if it is slow, but above the minimum rate', async () => {
     // Longer than a connection may be idle.
     const bucket = await listen((socket) => {
       socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${20_000 * 6 + SERVICE_JSON.length}\r\n\r\n`)
@@ -177,12 +177,12 @@ describe('an answer of JSON that comes byte by byte', () => {
 })
 
 describe('an unexpected response', () => {
-  it('is an interruption when the connection is closed', async () => {
+  it('is an interruption if the connection is closed', async () => {
     const bucket = await listen((socket) => socket.destroy())
     await expect(bucket.entry('b/a/v')).rejects.toMatchObject({ kind: 'interrupted' })
   })
 
-  it('is unexpectedResponse when it is not HTTP, not JSON, or not Bucket', async () => {
+  it('is unexpectedResponse if it is not HTTP, not JSON, or not from Bucket', async () => {
     for (const answer of [
       'SSH-2.0-OpenSSH_9.2\r\n',
       'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi',
@@ -198,7 +198,7 @@ describe('an unexpected response', () => {
     }
   })
 
-  it('is unreachable when no server listens', async () => {
+  it('is unreachable if no server listens', async () => {
     const bucket = await listen(() => {})
     server.close()
     await once(server, 'close')
@@ -208,7 +208,7 @@ describe('an unexpected response', () => {
   it.each([
     ['HTTP', 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'],
     ['something else', 'SSH-2.0-OpenSSH_9.2\r\n'],
-  ])('is unreachable by https when the port speaks %s instead of TLS', async (_, answer) => {
+  ])('is unreachable by https if the port speaks %s instead of TLS', async (_, answer) => {
     const plain = await listen((socket) => socket.once('data', () => socket.end(answer)))
     const bucket = new BucketClient({ url: plain.url.replace('http:', 'https:'), retry: { attempts: 1 } })
     const failure = await bucket.entry('b/a/v').catch((error) => error)
@@ -218,7 +218,7 @@ describe('an unexpected response', () => {
     expect(failure.next).toContain('http://')
   })
 
-  it('is unreachable when both speak TLS and cannot agree', async () => {
+  it('is unreachable if the TLS handshake fails', async () => {
     // A fatal alert, handshake_failure (RFC 8446, section 6).
     const alert = Buffer.from([0x15, 3, 3, 0, 2, 2, 40])
     const plain = await listen((socket) => socket.once('data', () => socket.end(alert)))
@@ -228,7 +228,7 @@ describe('an unexpected response', () => {
     expect(failure.message).toMatch(/TLS.*handshake failure$/)
   })
 
-  it('means what its status means when a gateway speaks for Bucket', async () => {
+  it('has the meaning of its status if a gateway answers for Bucket', async () => {
     for (const [status, code] of [
       [401, 'unauthorized'],
       [403, 'forbidden'],

@@ -8,8 +8,8 @@ const unavailable = (retryAfter?: number) =>
 const delay = (failures: number, error: unknown, random = 1) =>
   retryDelay(DEFAULT_RETRY, failures, error, random)
 
-describe('when a failed attempt is made again', () => {
-  it('waits twice as long each time, up to a bound, spread over the upper half', () => {
+describe('the delay of a retry', () => {
+  it('doubles each time up to a bound, with jitter over the upper half', () => {
     const policy = { ...DEFAULT_RETRY, attempts: 20 }
     expect([1, 2, 3, 4, 9].map((failures) => retryDelay(policy, failures, unavailable(), 1))).toEqual([
       250, 500, 1000, 2000, 8000,
@@ -17,12 +17,12 @@ describe('when a failed attempt is made again', () => {
     expect(delay(1, unavailable(), 0)).toBe(125)
   })
 
-  it('ends after the last attempt', () => {
+  it('is absent after the last attempt', () => {
     expect(delay(4, unavailable())).toBeDefined()
     expect(delay(5, unavailable())).toBeUndefined()
   })
 
-  it('repeats only what can turn out otherwise', () => {
+  it('exists only for failures that a retry can change', () => {
     for (const kind of ['unreachable', 'interrupted', 'stalled'] as const)
       expect(delay(1, new NetworkError(kind, 'x'))).toBeDefined()
     expect(delay(1, new BucketError('throttled', 'x', {}))).toBeDefined()
@@ -32,7 +32,7 @@ describe('when a failed attempt is made again', () => {
     expect(delay(1, new Error('x'))).toBeUndefined()
   })
 
-  it('waits at least as long as Retry-After says, but not for hours', () => {
+  it('is at least Retry-After, within a bound', () => {
     expect(delay(1, unavailable(3), 0)).toBe(3000)
     expect(delay(1, unavailable(0), 0)).toBe(125)
     expect(delay(1, unavailable(3600))).toBeUndefined()

@@ -51,7 +51,7 @@ describe.each([
     expect(front.received.length).toBeLessThanOrEqual(1)
   })
 
-  it('of another length than it says is refused before anything is sent', async () => {
+  it('with a wrong stated length is refused before anything is sent', async () => {
     for (const size of [9, 11])
       await expect(create().put(REF, source(size, [PROMISED]))).rejects.toMatchObject({
         name: 'SourceChangedError',
@@ -59,7 +59,7 @@ describe.each([
     expect(front.received).toEqual([])
   })
 
-  it('may give its bytes in any pieces, empty ones too', async () => {
+  it('may yield its bytes in chunks of any size, empty ones included', async () => {
     const pieces = [new Uint8Array(0), PROMISED.subarray(0, 3), PROMISED.subarray(3), new Uint8Array(0)]
     expect((await create().put(REF, source(10, pieces))).created).toBe(true)
     expect((await front.bytesOf(REF))?.equals(PROMISED)).toBe(true)

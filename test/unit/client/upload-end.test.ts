@@ -44,7 +44,7 @@ const isLook = ({ method, url }: IncomingMessage) => method === 'GET' && url?.in
 const isStored = async () => (await front.bytesOf(REF))?.equals(bytes)
 
 describe('the end of an upload', () => {
-  it('is a success that created nothing when a rival stored the same bytes meanwhile', async () => {
+  it('is a success that created nothing if another client stored the same bytes meanwhile', async () => {
     front.store.misbehave = () => {
       front.put(REF, bytes)
       return false
@@ -55,7 +55,7 @@ describe('the end of an upload', () => {
     expect(front.store.received).toEqual([])
   })
 
-  it('is version_exists when a rival stored other bytes meanwhile', async () => {
+  it('is version_exists if another client stored other bytes meanwhile', async () => {
     front.store.misbehave = () => {
       front.put(REF, Buffer.from('other'))
       return false
@@ -66,7 +66,7 @@ describe('the end of an upload', () => {
     })
   })
 
-  it('is created, also when the answer to the commit was lost', async () => {
+  it('is created even if the response to the commit was lost', async () => {
     front.mode = 'single'
     let isLost = false
     front.misbehave = (request) => {
@@ -77,7 +77,7 @@ describe('the end of an upload', () => {
     expect((await bucket.put(REF, path)).created).toBe(true)
   })
 
-  it('is not believed when the entry is that of other bytes, from a commit or from the upload', async () => {
+  it('is refused if the entry describes other bytes, from a commit or from the upload', async () => {
     const digest = sha256(Buffer.from('other'))
     front.mode = 'single'
     front.misbehave = (request) => (request.url?.endsWith('/commit') ? withMembers({ digest }) : false)
@@ -88,7 +88,7 @@ describe('the end of an upload', () => {
     await expect(bucket.put('b/a/looked-at', path)).rejects.toMatchObject({ kind: 'unexpected_response' })
   })
 
-  it('asks for a verification again that does not advance', async () => {
+  it('commits again if the verification does not advance', async () => {
     front.verifies = false
     const putting = bucket.put(REF, path)
     await expect.poll(commits).toBeGreaterThan(2)
@@ -96,7 +96,7 @@ describe('the end of an upload', () => {
     expect((await putting).created).toBe(true)
   })
 
-  it('gives a verification up that never advances, and says so', async () => {
+  it('fails with a clear error if the verification never advances', async () => {
     front.verifies = false
     await expect(bucket.put(REF, path)).rejects.toMatchObject({
       code: 'unavailable',
@@ -122,7 +122,7 @@ describe('the end of an upload', () => {
     }
   }
 
-  it('restarts when the stores failed the verification, a bounded number of times', async () => {
+  it('restarts a bounded number of times if the stores fail during verification', async () => {
     failWith(unavailable, 1)
     expect((await bucket.put(REF, path)).created).toBe(true)
     expect(await isStored()).toBe(true)
@@ -143,7 +143,7 @@ describe('the end of an upload', () => {
     }
   }
 
-  it('restarts when the commit meets an upload that the stores failed, a bounded number of times', async () => {
+  it('restarts a bounded number of times if the commit finds an upload that failed because of its stores', async () => {
     failBeforeCommit(unavailable, 1)
     expect((await bucket.put(REF, path)).created).toBe(true)
     expect(await isStored()).toBe(true)
@@ -157,7 +157,7 @@ describe('the end of an upload', () => {
     expect(commits()).toBe(2 + IMPATIENT.retry.attempts)
   })
 
-  it('is the problem of an upload that failed for good, also where the commit is told less', async () => {
+  it('is the error of an upload that failed permanently, even if the commit reports less', async () => {
     front.misbehave = async (request, response) => {
       if (!request.url?.endsWith('/commit')) return false
       await front.changeUpload((row) => failed(row, mismatch))
@@ -167,7 +167,7 @@ describe('the end of an upload', () => {
     expect(commits()).toBe(1)
   })
 
-  it('asks for the commit again, and for nothing else, while the service is unavailable', async () => {
+  it('repeats only the commit while the service is unavailable', async () => {
     let busy = IMPATIENT.retry.attempts - 1
     front.misbehave = (request, response) =>
       (request.url?.endsWith('/commit') ||
@@ -179,7 +179,7 @@ describe('the end of an upload', () => {
     expect(front.received.filter(({ url }) => url.endsWith('/parts'))).toHaveLength(1)
   })
 
-  it('is the problem of an upload that failed for good', async () => {
+  it('is the error of an upload that failed permanently', async () => {
     front.verifies = false
     front.misbehave = async (request) => {
       if (!isLook(request)) return false
@@ -194,7 +194,7 @@ describe('the end of an upload', () => {
     })
   })
 
-  it('sends what is missing when the commit finds that something is', async () => {
+  it('sends the parts that the commit reports as missing', async () => {
     let isDropped = false
     front.misbehave = async (request) => {
       if (isDropped || !request.url?.endsWith('/commit')) return false
@@ -208,7 +208,7 @@ describe('the end of an upload', () => {
     expect(front.acknowledged()).toEqual([1, 1])
   })
 
-  it('restarts when the upload was aborted meanwhile', async () => {
+  it('restarts if the upload was aborted meanwhile', async () => {
     let isGivenUp = false
     front.misbehave = async (request) => {
       if (isGivenUp || !request.url?.endsWith('/commit')) return false
@@ -220,7 +220,7 @@ describe('the end of an upload', () => {
     expect(await isStored()).toBe(true)
   })
 
-  it('is upload_conflict when the upload that is there has another size', async () => {
+  it('is upload_conflict if the existing upload has another size', async () => {
     const id = { ref: parseRef(REF), digest: sha256(bytes) }
     await beginUpload(front.stores, {
       ...{ id, size: bytes.byteLength - 1, mode: 'multipart' },

@@ -65,8 +65,8 @@ async function breakOff() {
   front.store.misbehave = undefined
 }
 
-describe('put of what does not fit inline', { timeout: 30_000 }, () => {
-  it('goes in parts, at once, each with its own digest, and is committed when the whole is verified', async () => {
+describe('put of a body above the inline limit', { timeout: 30_000 }, () => {
+  it('sends parts concurrently, each with its own digest, and is committed after the whole is verified', async () => {
     const told: Progress[] = []
     // The verification is half done when the client asks for the first time.
     front.verifies = false
@@ -90,7 +90,7 @@ describe('put of what does not fit inline', { timeout: 30_000 }, () => {
     expect(told.at(-1)).toEqual({ phase: 'committed', bytes: SIZE, total: SIZE })
   })
 
-  it('sends the requests of the store as they are, without chunks and without a word of its own', async () => {
+  it('sends presigned requests unchanged, without chunked coding and without headers of its own', async () => {
     const secretive = new BucketClient({ url: front.url, auth: { kind: 'api-key', key: 'secret' } })
     await secretive.put(REF, path)
     expect(front.store.received).toHaveLength(3)
@@ -106,14 +106,14 @@ describe('put of what does not fit inline', { timeout: 30_000 }, () => {
     expect(asked.every(({ headers }) => headers['x-api-key'] === 'secret')).toBe(true)
   })
 
-  it('goes in one request where the service chooses so, and is created by the commit', async () => {
+  it('uses one request if the service chooses so, and is created by the commit', async () => {
     front.mode = 'single'
     expect((await bucket.put(REF, path)).created).toBe(true)
     expect(front.store.received).toHaveLength(1)
     expect(await isStored()).toBe(true)
   })
 
-  it('stores what is said about the bytes, in either mode', async () => {
+  it('stores the description in either mode', async () => {
     const description = {
       uploadedBy: 'cluster 5',
       provenanceSource: 'run-47',
@@ -125,7 +125,7 @@ describe('put of what does not fit inline', { timeout: 30_000 }, () => {
     }
   })
 
-  it('counts as sent only what the store acknowledged', async () => {
+  it('counts only acknowledged bytes as sent', async () => {
     const told: Progress[] = []
     await bucket.put(REF, path, { onProgress: (progress) => told.push(progress) })
     const uploading = told.filter(({ phase }) => phase === 'uploading')
@@ -144,7 +144,7 @@ describe('put of what does not fit inline', { timeout: 30_000 }, () => {
     expect(await isStored()).toBe(true)
   })
 
-  it('sends a part again that is there with other bytes', async () => {
+  it('resends a part that was received with other bytes', async () => {
     await breakOff()
     const other = someBytes(16 * MIB)
     const parts = await presignParts(front.stores, front.upload().id, [
@@ -157,7 +157,7 @@ describe('put of what does not fit inline', { timeout: 30_000 }, () => {
     expect(await isStored()).toBe(true)
   })
 
-  it('takes a single upload whose bytes are there, and only commits it', async () => {
+  it('only commits a single upload whose bytes were received', async () => {
     front.mode = 'single'
     front.misbehave = (request) => {
       if (request.url?.endsWith('/commit')) request.socket.destroy()
@@ -172,7 +172,7 @@ describe('put of what does not fit inline', { timeout: 30_000 }, () => {
   })
 })
 
-describe('a store on a bad day', { timeout: 30_000 }, () => {
+describe('an unreliable store', { timeout: 30_000 }, () => {
   it.each<[string, (request: IncomingMessage, response: ServerResponse) => true]>([
     ['requests have expired', (_, response) => answer(response, 403)],
     ['it is busy', (_, response) => answer(response, 503)],
@@ -189,13 +189,13 @@ describe('a store on a bad day', { timeout: 30_000 }, () => {
     }
   })
 
-  it('stores all the same when it stalls in the middle of a part', async () => {
+  it('does not fail a put if it stalls in the middle of a part', async () => {
     once([1], () => true)
     expect((await bucket.put(REF, path)).created).toBe(true)
     expect(await isStored()).toBe(true)
   })
 
-  it('asks for a fresh request after 403, and gives up when those are refused as well', async () => {
+  it('gets a new presigned request after 403, and fails the put if that is refused too', async () => {
     front.store.misbehave = ({ url }, response) => partOf(url) === 1 && answer(response, 403)
     await expect(bucket.put(REF, path)).rejects.toMatchObject({ code: 'forbidden' })
     expect(front.store.received.filter(({ url }) => partOf(url) === 1)).toHaveLength(4)
@@ -203,14 +203,14 @@ describe('a store on a bad day', { timeout: 30_000 }, () => {
     expect(batches.filter(({ json }) => JSON.parse(json).parts.length === 1)).toHaveLength(3)
   })
 
-  it('sends again what was damaged on the way, and gives up when that goes on', async () => {
+  it('gets a part again that was damaged in transit, and fails the put if that repeats', async () => {
     once([2], (_, response) => answer(response, 400))
     expect((await bucket.put(REF, path)).created).toBe(true)
     front.store.misbehave = (_, response) => answer(response, 400)
     await expect(bucket.put('b/a/damaged', path)).rejects.toMatchObject({ code: 'digest_mismatch' })
   })
 
-  it('ends with what the store says when that does not pass', async () => {
+  it('fails the put with its own error if that persists', async () => {
     front.store.misbehave = (_, response) => answer(response, 503)
     await expect(bucket.put(REF, path)).rejects.toMatchObject({ code: 'unavailable' })
     front.store.misbehave = (_, response) => answer(response, 507)
@@ -218,7 +218,7 @@ describe('a store on a bad day', { timeout: 30_000 }, () => {
     expect(front.entries()).toEqual([])
   })
 
-  it('stops in the middle of a part when it is told to', async () => {
+  it('stops receiving in the middle of a part when the signal aborts', async () => {
     const given = new AbortController()
     front.store.misbehave = (request, response) => {
       response.writeContinue()
@@ -229,8 +229,8 @@ describe('a store on a bad day', { timeout: 30_000 }, () => {
   })
 })
 
-describe('a file that changes while it is sent', { timeout: 30_000 }, () => {
-  it('is noticed by its size or time', async () => {
+describe('a file that changes while it is being sent', { timeout: 30_000 }, () => {
+  it('is detected by its size or time', async () => {
     let grown: Promise<void> | undefined
     const onProgress = ({ phase }: Progress) => {
       if (phase === 'uploading') grown ??= appendFile(path, 'more')
@@ -240,7 +240,7 @@ describe('a file that changes while it is sent', { timeout: 30_000 }, () => {
     expect(front.entries()).toEqual([])
   })
 
-  it('is noticed by its bytes, when size and time are as before', async () => {
+  it('is detected by its bytes if size and time are unchanged', async () => {
     // A source of one's own, which does not look at times.
     let isChanged = false
     const source = {
@@ -261,7 +261,7 @@ describe('a file that changes while it is sent', { timeout: 30_000 }, () => {
     expect(front.entries()).toEqual([])
   })
 
-  it('is noticed when it is cut', async () => {
+  it('is detected if it is truncated', async () => {
     front.store.misbehave = async () => {
       const file = await open(path, 'r+')
       await file.truncate(SIZE / 2)
@@ -273,7 +273,7 @@ describe('a file that changes while it is sent', { timeout: 30_000 }, () => {
 })
 
 describe('an upload', { timeout: 30_000 }, () => {
-  it('is shown as it is, and given up', async () => {
+  it('is shown in its current state, and aborted', async () => {
     await breakOff()
     const digest = sha256(bytes)
     expect(await bucket.upload(REF, digest)).toMatchObject({
@@ -287,7 +287,7 @@ describe('an upload', { timeout: 30_000 }, () => {
     await expect(bucket.abortUpload(REF, digest)).rejects.toMatchObject({ code: 'upload_not_found' })
   })
 
-  it('is repeated when the front is busy', async () => {
+  it('is retried if the server is busy', async () => {
     const busy = new Set(['PUT', 'POST', 'GET'])
     // No verification ends before the client asks for the first time.
     front.verifies = false

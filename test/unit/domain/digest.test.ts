@@ -28,7 +28,7 @@ describe('a digest', () => {
     expect(digestHex(digestFromHex(HEX))).toBe(HEX)
   })
 
-  it('of zero bytes is what hashing zero bytes gives', () => {
+  it('of zero bytes equals the hash of zero bytes', () => {
     expect(EMPTY_DIGEST).toBe(`sha256:${createHash('sha256').digest('hex')}`)
   })
 
@@ -84,7 +84,7 @@ describe('a digest', () => {
 })
 
 describe('the base64 of a digest', () => {
-  it('is that of its 32 bytes, and back', () => {
+  it('encodes its 32 bytes, and decodes to them', () => {
     fc.assert(
       fc.property(bytes32, (bytes) => {
         const hex = bytes.toString('hex')

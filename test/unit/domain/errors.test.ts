@@ -41,7 +41,7 @@ const CONTRACT = {
 }
 
 describe('the table of errors', () => {
-  it('has the codes of the contract, with their status and whether to try again', () => {
+  it('has the codes of the contract, with their status and whether a retry helps', () => {
     const table = Object.entries(ERRORS).map(([code, rule]) => [
       code,
       [ERROR_STATUS[code as ErrorCode], rule.retryable],
@@ -55,7 +55,7 @@ describe('the table of errors', () => {
     expect(rule.next).toMatch(/^[A-Z].+\.$/)
   })
 
-  it('knows its own codes only', () => {
+  it('recognizes only its own codes', () => {
     expect(isErrorCode('version_exists')).toBe(true)
     for (const text of ['', 'toString', 'constructor', 'VERSION_EXISTS'])
       expect(isErrorCode(text)).toBe(false)
@@ -63,7 +63,7 @@ describe('the table of errors', () => {
 })
 
 describe('a BucketError', () => {
-  it('takes whether to try again from the table', () => {
+  it('takes retryable from the table', () => {
     const error = BucketError.unavailable('the ledger does not answer', new Error('socket'), 3)
     expect(error).toMatchObject({
       retryable: true,
@@ -76,7 +76,7 @@ describe('a BucketError', () => {
     expect(isBucketError(new Error('unavailable'), 'unavailable')).toBe(false)
   })
 
-  it('names one fault in full, and several by name', () => {
+  it('states a single invalid input in full, and several by name', () => {
     const fault = (name: string) => ({ in: 'header' as const, name, detail: 'is odd' })
     expect(BucketError.invalidRequest([fault('A')]).message).toBe('header A is odd')
     const body = { in: 'body', name: 'body', detail: 'is not JSON in UTF-8' } as const
@@ -84,7 +84,7 @@ describe('a BucketError', () => {
     expect(BucketError.invalidRequest([fault('A'), fault('B')]).message).toBe('2 inputs are invalid: A, B')
   })
 
-  it('becomes a problem with the members that all have, and those of its code', () => {
+  it('becomes a problem with the common members and those of its code', () => {
     const error = new BucketError('inline_too_large', 'too much', { size: 9, maxInlineBytes: 8 })
     expect(encodeProblem(error, { requestId: 'r-1' })).toEqual({
       type: '/v1/problems/inline_too_large',

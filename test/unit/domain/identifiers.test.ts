@@ -23,7 +23,7 @@ const faultsOf = (read: () => unknown) => {
 }
 
 describe('an identifier', () => {
-  it('is any of the allowed texts, as it stands', () => {
+  it('may be any of the allowed texts, unchanged', () => {
     fc.assert(
       fc.property(identifiers, (text) => {
         expect(parseVersion(text)).toEqual({ ok: true, value: text })
@@ -31,7 +31,7 @@ describe('an identifier', () => {
     )
   })
 
-  it('is nothing with another character in it', () => {
+  it('must not contain any other character', () => {
     const others = fc.string({ unit: 'binary', minLength: 1, maxLength: 1 })
     const strangers = others.filter((unit) => !/^[A-Za-z0-9._+:-]$/.test(unit))
     fc.assert(
@@ -64,7 +64,7 @@ describe('an identifier', () => {
 })
 
 describe('a reference', () => {
-  it('is read back from its written form', () => {
+  it('is parsed from its written form', () => {
     fc.assert(
       fc.property(identifiers, identifiers, identifiers, (bucketId, artifactId, version) => {
         const ref = artifactRef({ bucketId, artifactId, version })
@@ -74,7 +74,7 @@ describe('a reference', () => {
     )
   })
 
-  it('is told all its faults at once', () => {
+  it('is refused with all its errors at once', () => {
     const { errors } = faultsOf(() => artifactRef({ bucketId: '', artifactId: 'ok', version: 'a b' })) as {
       errors: unknown
     }

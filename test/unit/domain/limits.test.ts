@@ -53,13 +53,13 @@ function expectSound(size: number): void {
 }
 
 describe('parts', () => {
-  it.each(EDGES)('of %i bytes hold every byte once, within the limits of S3', expectSound)
+  it.each(EDGES)('of %i bytes contain every byte once, within the limits of S3', expectSound)
 
-  it('of any size hold every byte once, within the limits of S3', () => {
+  it('of any size contain every byte once, within the limits of S3', () => {
     fc.assert(fc.property(fc.integer({ min: 1, max: S3.maxObjectBytes }), expectSound))
   })
 
-  it('around a multiple of the part size hold every byte once', () => {
+  it('around a multiple of the part size contain every byte once', () => {
     const around = fc.tuple(fc.integer({ min: 1, max: 12_000 }), fc.integer({ min: -2, max: 2 }))
     const sizes = around.map(([parts, off]) => Math.max(1, parts * 16 * MIB + off))
     fc.assert(fc.property(sizes, expectSound))
@@ -87,7 +87,7 @@ describe('parts', () => {
     expect(partSize(SMALLEST_PARTS_UP_TO + 1)).toBe(17 * MIB)
   })
 
-  it('do not exist for zero bytes: such an artifact is always single', () => {
+  it('do not exist for zero bytes, because such an upload is always single', () => {
     expect(partCount(0)).toBe(0)
   })
 })

@@ -102,7 +102,7 @@ describe('an abortable iterable', () => {
     expect(source.isClosed).toBe(true)
   })
 
-  it('does not wait for a source that hangs when it is closed', async () => {
+  it('does not wait for a hanging source when it is closed', async () => {
     const stream = abortableIterable(counting(0).numbers(), undefined)
     void stream.next()
     expect(await stream.return?.()).toEqual({ done: true, value: undefined })
@@ -132,7 +132,7 @@ describe('retry', () => {
     ])
   })
 
-  it('throws the last error when it gives up', async () => {
+  it('throws the last error after the last attempt', async () => {
     const delayAfter = (_: unknown, failures: number) => (failures < 2 ? 0 : undefined)
     await expect(retry(failing(9), delayAfter)).rejects.toThrow('failure 2')
   })

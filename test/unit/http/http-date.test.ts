@@ -7,13 +7,13 @@ const TIME = Date.parse('1994-11-06T08:49:37Z')
 
 describe('a date of a header field', () => {
   it.each(['Sun, 06 Nov 1994 08:49:37 GMT', 'Sunday, 06-Nov-94 08:49:37 GMT', 'Sun Nov  6 08:49:37 1994'])(
-    '%j is read',
+    '%j is parsed',
     (field) => {
       expect(parseHttpDate(field, NOW)).toBe(TIME)
     },
   )
 
-  it('of two digits is at most 50 years ahead', () => {
+  it('with a two-digit year is at most 50 years ahead', () => {
     expect(parseHttpDate('Friday, 06-Nov-76 08:49:37 GMT', NOW)).toBe(Date.parse('2076-11-06T08:49:37Z'))
     expect(parseHttpDate('Sunday, 06-Nov-77 08:49:37 GMT', NOW)).toBe(Date.parse('1977-11-06T08:49:37Z'))
   })

@@ -17,13 +17,13 @@ function request(chunks: number, size: number | undefined) {
 describe('a JSON body larger than 64 KiB', () => {
   const tooLarge = { ok: false, error: [{ in: 'body', name: 'body', detail: 'has more than 65536 bytes' }] }
 
-  it('is refused unread when its length is announced', async () => {
+  it('is refused unread if its length is announced', async () => {
     const { read, request: announced } = request(65, 65 * KIB)
     expect(await readJson(announced)).toEqual(tooLarge)
     expect(read.chunks).toBe(0)
   })
 
-  it('is refused at the first chunk past the limit when it is not', async () => {
+  it('is refused at the first chunk past the limit otherwise', async () => {
     const { read, request: chunked } = request(1_000_000, undefined)
     expect(await readJson(chunked)).toEqual(tooLarge)
     expect(read.chunks).toBe(64)

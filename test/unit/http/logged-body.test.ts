@@ -23,8 +23,8 @@ function answer(fails?: Error) {
   return { body: body[Symbol.asyncIterator](), lines }
 }
 
-describe('an answer with bytes', () => {
-  it('is logged when the last byte was taken', async () => {
+describe('a response with bytes', () => {
+  it('is logged after the last byte was read', async () => {
     const { body, lines } = answer()
     for (let taken = 0; taken < 3; taken += 1) await body.next()
     expect(lines).toEqual([])
@@ -33,7 +33,7 @@ describe('an answer with bytes', () => {
     expect(lines[0]).not.toHaveProperty('aborted')
   })
 
-  it('is whole for a receiver who has every byte and hangs up before the end is seen', async () => {
+  it('is complete for a client that has every byte and disconnects before the end', async () => {
     const { body, lines } = answer(new Error('the receiver is gone'))
     for (let taken = 0; taken < 3; taken += 1) await body.next()
     await expect(body.next()).rejects.toThrow('gone')
@@ -42,7 +42,7 @@ describe('an answer with bytes', () => {
     expect(lines[0]).not.toHaveProperty('error')
   })
 
-  it('is broken off when the receiver took less', async () => {
+  it('is logged as interrupted if the client read less', async () => {
     const { body, lines } = answer()
     await body.next()
     await body.next()

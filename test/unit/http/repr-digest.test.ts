@@ -10,7 +10,7 @@ const OTHER = hexToBase64('0'.repeat(64))
 describe('Repr-Digest', () => {
   const digest = digestFromHex(HEX)
 
-  it('is read as it is written', () => {
+  it('is parsed', () => {
     expect(formatReprDigest(digest)).toBe(`sha-256=:${BASE64}:`)
     expect(parseReprDigest(formatReprDigest(digest))).toEqual({ ok: true, value: digest })
   })
@@ -29,7 +29,7 @@ describe('Repr-Digest', () => {
   })
 
   it.each(['sha-512=:AAAA:, md5=:AAAA:', `x="a, sha-256=:${BASE64}:, b=c"`])(
-    '%j says nothing: it has no SHA-256',
+    '%j is ignored, because it has no SHA-256',
     (field) => {
       expect(parseReprDigest(field)).toEqual({ ok: true, value: undefined })
     },

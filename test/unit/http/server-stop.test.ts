@@ -29,7 +29,7 @@ async function ask(server: RunningServer): Promise<IncomingMessage> {
 }
 
 describe('a server that stops', () => {
-  it('gives the rest of an answer that it has begun, and then the connection up', async () => {
+  it('sends the rest of a response in progress, and then closes the connection', async () => {
     let goOn = () => {}
     const waits = new Promise<void>((resolve) => {
       goOn = resolve
@@ -47,7 +47,7 @@ describe('a server that stops', () => {
     await stopped
   })
 
-  it('cuts no answer that its receiver has still to take', async () => {
+  it('truncates no response that its client is still reading', async () => {
     const whole = 'x'.repeat(32 * MIB)
     const server = await serve({ status: 200, headers: {}, body: whole })
     const response = await ask(server)
@@ -56,7 +56,7 @@ describe('a server that stops', () => {
     await stopped
   })
 
-  it('waits for the rest of a body that it has answered already, and then gives the connection up', async () => {
+  it('waits for the rest of a body that it has already answered, and then closes the connection', async () => {
     const server = await serve({ status: 400, headers: { 'Content-Length': '0' }, body: null })
     const socket = connect(server.port, '127.0.0.1')
     sockets.push(socket)
