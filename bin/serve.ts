@@ -6,9 +6,12 @@ import type { RunningServer } from '../lib/cli/context.ts'
 import type { LocalStores, ServeSettings } from '../lib/cli/serve-settings.ts'
 import { PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
 import { createFullApi } from '../lib/http/full-api.ts'
+import { pageFiles } from '../lib/http/node/page-files.ts'
 import { startServer } from '../lib/http/node/server.ts'
-import { withLogging } from '../lib/http/node/with-logging.ts'
+import { staticFiles } from '../lib/http/node/static-files.ts'
+import { firstOf, withLogging } from '../lib/http/node/with-logging.ts'
 import { jsonLines } from '../lib/http/operation-log.ts'
+import { readPage } from './page.ts'
 import type { Stores } from './stores.ts'
 
 const log = jsonLines(process.stderr)
@@ -19,9 +22,10 @@ const log = jsonLines(process.stderr)
  */
 export async function startFront(settings: ServeSettings, version: string): Promise<RunningServer> {
   const { host, port, maxArtifactBytes, publicUrl, drainLimit } = settings
+  const page = withLogging('page', staticFiles(pageFiles(readPage())), log)
   await assertCanListen(host, port)
   const stores = await openStores(settings, version)
-  const { ports, extraRoutes } = stores
+  const { ports, extraRoutes: presigned } = stores
   const settled = {
     clock: Date.now,
     maxArtifactBytes,
@@ -34,7 +38,7 @@ export async function startFront(settings: ServeSettings, version: string): Prom
       host,
       port,
       ...(publicUrl && { publicUrl }),
-      ...(extraRoutes && { extraRoutes }),
+      extraRoutes: firstOf(page, ...(presigned ? [presigned] : [])),
     })
     return {
       url: server.url,
@@ -74,7 +78,7 @@ async function openLocal({ dataDir }: LocalStores, version: string): Promise<Sto
   })
   return {
     ports: { blobs, bytes: blobs, ledger, uploads, staging, queue, health: [ledger, blobs] },
-    extraRoutes: withLogging(folder.blobEndpoint, log),
+    extraRoutes: withLogging('blob', folder.blobEndpoint, log),
     close: folder.close,
   }
 }

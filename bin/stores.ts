@@ -1,12 +1,13 @@
 /** The stores that `bin/serve.ts` wires: a folder, or S3 and DynamoDB. */
 import type { FullStores } from '../lib/http/full-api.ts'
-import type { ServerOptions } from '../lib/http/node/server.ts'
+import type { ExtraRoutes } from '../lib/http/node/with-logging.ts'
 
 /** The stores that the rules use. */
 type Ports = Omit<FullStores, 'clock' | 'maxArtifactBytes' | 'maxInlineBytes' | 'presignedSeconds'>
 
 export interface Stores {
   readonly ports: Ports
-  readonly extraRoutes?: NonNullable<ServerOptions['extraRoutes']>
+  /** The presigned requests of a store that answers them itself. */
+  readonly extraRoutes?: ExtraRoutes
   close(): Promise<void>
 }

@@ -15,7 +15,7 @@ import { observe, type Timer } from '../repository/observe.ts'
 export interface OperationRecord {
   time: string
   request_id: string
-  operation: RouteName | 'unknown' | 'preflight' | 'blob'
+  operation: RouteName | 'unknown' | 'preflight' | 'blob' | 'page'
   method: string
   status: number
   duration_ms: number

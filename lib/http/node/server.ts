@@ -26,6 +26,7 @@ import {
 } from './incoming.ts'
 import { cancelBody, send, sendEarly } from './outgoing.ts'
 import { requestBody } from './request-body.ts'
+import type { ExtraRoutes } from './with-logging.ts'
 
 export interface ServerOptions {
   readonly api: Api
@@ -34,8 +35,8 @@ export interface ServerOptions {
   readonly port: number
   /** The address of this server behind a proxy. */
   readonly publicUrl?: URL
-  /** Answers paths outside of the API (the presigned requests of the local store); undefined for any other path. */
-  readonly extraRoutes?: (request: HttpRequest) => Promise<HttpResponse> | undefined
+  /** The page, and the presigned requests of the local store. */
+  readonly extraRoutes?: ExtraRoutes
   readonly timeouts?: Partial<ServerTimeouts>
 }
 
