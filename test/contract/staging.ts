@@ -150,7 +150,7 @@ export function describeStaging(
         expect(await staging.parts(await begun())).toEqual([])
       })
 
-      it('are listed by number, with size and SHA-256, in whatever order they arrived', async () => {
+      it('are listed by number, with size and SHA-256, in any order of arrival', async () => {
         const upload = await begun()
         await sent(upload, whole, [2])
         expect(await staging.parts(upload)).toEqual([received(whole, 2)])
@@ -193,7 +193,7 @@ export function describeStaging(
     })
 
     describe('completing', () => {
-      it('puts the parts in order, in whatever order they arrived', async () => {
+      it('puts the parts in order, in any order of arrival', async () => {
         const upload = await begun()
         await sent(upload, whole, [2, 1])
         expect(await staging.complete(upload, all())).toBe('complete')

@@ -120,7 +120,7 @@ describe('a backup', { timeout: 120_000 }, () => {
 })
 
 describe('the owner of a folder', { timeout: 60_000 }, () => {
-  it('lists its content beside a running server, and erases a version after a stop', async () => {
+  it('lists its content next to a running server, and erases a version after a stop', async () => {
     server = await serveFolder(dataDir)
     const digests = [await store('v1', 10), await store('v2', 30_000)]
     const listed = await bucket('ls', '--data-dir', dataDir)

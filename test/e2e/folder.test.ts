@@ -146,36 +146,39 @@ describe('a folder', { timeout: 60_000 }, () => {
 })
 
 describe('a pull', { timeout: 60_000 }, () => {
-  it.each(['SIGINT', 'SIGKILL'] as const)('that is ended by %s is continued by the next one', async (signal) => {
-    await makeFolder(8)
-    const ref = `b/interrupted/${signal}`
-    await bucket.push(ref, at('source'), { cacheFolder: false })
-    proxy.reset()
-    const half = new Promise<void>((reached) => {
-      proxy.alter = (piece, passed) => {
-        if (passed > 40 * MIB) {
-          proxy.stall()
-          reached()
+  it.each(['SIGINT', 'SIGKILL'] as const)(
+    'that is ended by %s is continued by the next one',
+    async (signal) => {
+      await makeFolder(8)
+      const ref = `b/interrupted/${signal}`
+      await bucket.push(ref, at('source'), { cacheFolder: false })
+      proxy.reset()
+      const half = new Promise<void>((reached) => {
+        proxy.alter = (piece, passed) => {
+          if (passed > 40 * MIB) {
+            proxy.stall()
+            reached()
+          }
+          return piece
         }
-        return piece
-      }
-    })
-    const child = start('pull', ref, 'copy', '--parallel', '2')
-    let stderr = ''
-    child.stderr.on('data', (text) => (stderr += text))
-    const closed = once(child, 'close')
-    await Promise.race([half, closed])
-    child.kill(signal)
-    expect((await closed)[0]).toBe(signal === 'SIGINT' ? 130 : null)
-    if (signal === 'SIGINT') expect(stderr).toMatch(/are kept in \S+; the same command continues/)
-    expect((await readdir(work)).filter((name) => !name.startsWith('.'))).toEqual(['source'])
+      })
+      const child = start('pull', ref, 'copy', '--parallel', '2')
+      let stderr = ''
+      child.stderr.on('data', (text) => (stderr += text))
+      const closed = once(child, 'close')
+      await Promise.race([half, closed])
+      child.kill(signal)
+      expect((await closed)[0]).toBe(signal === 'SIGINT' ? 130 : null)
+      if (signal === 'SIGINT') expect(stderr).toMatch(/are kept in \S+; the same command continues/)
+      expect((await readdir(work)).filter((name) => !name.startsWith('.'))).toEqual(['source'])
 
-    proxy.reset()
-    expect((await run('pull', ref, 'copy')).exit).toBe(0)
-    expect(proxy.received).toBeLessThan(40 * MIB)
-    expect(difference('source', 'copy')).toBe('')
-    expect((await readdir(work)).sort()).toEqual(['copy', 'source'])
-  })
+      proxy.reset()
+      expect((await run('pull', ref, 'copy')).exit).toBe(0)
+      expect(proxy.received).toBeLessThan(40 * MIB)
+      expect(difference('source', 'copy')).toBe('')
+      expect((await readdir(work)).sort()).toEqual(['copy', 'source'])
+    },
+  )
 
   it('keeps a folder with other content unless --force is given', async () => {
     await makeFolder()

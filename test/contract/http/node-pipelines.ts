@@ -73,7 +73,7 @@ export function describeNodePipelines(target: TargetThunk): void {
       expectProblem(elsewhere ?? expect.fail('no answer'), 'route_not_found')
     })
 
-    test('with a transfer coding besides chunked get 400, because the digest does not cover coded bytes', async () => {
+    test('with a transfer coding in addition to chunked get 400, because the digest does not cover coded bytes', async () => {
       const ref = freshRef()
       const lines = [`X-Artifact-Digest: ${sha256('01234')}`, 'Transfer-Encoding: gzip, chunked']
       const [response] = await answersTo(`${storeHead(target(), ref, lines)}5\r\n01234\r\n0\r\n\r\n`, 1)
