@@ -65,7 +65,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-describe('the TypeScript client keeps the cases of every client:', () => {
+describe('the TypeScript client passes the cases shared by all clients:', () => {
   it.each(cases)('$name', { timeout: 120_000 }, async ({ steps }) => {
     const artifact = `c-${randomUUID()}`
     const named: typeof steps = JSON.parse(

@@ -12,7 +12,7 @@ describe('batches', () => {
     ['tiny ones between large ones', [3, 5, 100_000, 1, 1, 65_536]],
     ['everything at once', [bytes.byteLength]],
     ['empty chunks among them', [0, 1000, 0, 0, 9000]],
-  ])('hold few pieces and little more than a batch: %s', async (_, sizes) => {
+  ])('hold few chunks and little more than a batch: %s', async (_, sizes) => {
     const largest = Math.max(...sizes)
     const all: Uint8Array[] = []
     for await (const pieces of batches(inChunks(bytes, ...sizes), undefined)) {

@@ -40,7 +40,7 @@ async function expectNothing(blob: BlobId) {
 }
 
 describe('a presigned store', () => {
-  it('takes the bytes, and vouches for them', async () => {
+  it('accepts the bytes, and attests them', async () => {
     const blob = freshBlob()
     const { url, headers } = await presigned(blob)
     const response = await send(url, { headers, body: bytes })
@@ -48,7 +48,7 @@ describe('a presigned store', () => {
     expect(await folder.blobs.inspect(blob)).toEqual({ found: true, size: 1000, attested: true })
   })
 
-  it('refuses other bytes of the same length with BadDigest’s status, and keeps nothing', async () => {
+  it('refuses other bytes of the same length with the status of BadDigest, and keeps nothing', async () => {
     const blob = freshBlob()
     const { url, headers } = await presigned(blob)
     const response = await send(url, { headers, body: someBytes(1000, 2) })
@@ -57,7 +57,7 @@ describe('a presigned store', () => {
     await expectNothing(blob)
   })
 
-  it('ends after its seconds, to the millisecond, before it asks for the body', async () => {
+  it('expires to the millisecond, before it requests the body', async () => {
     const blob = freshBlob()
     const { url, headers, expiresAt } = await presigned(blob, 1)
     expect(expiresAt).toBe(new Date(now + SECOND).toISOString())
@@ -108,7 +108,7 @@ describe('a presigned store', () => {
     await expectNothing(blob)
   })
 
-  it('does not permit reading, and one for reading does not permit storing', async () => {
+  it('does not permit reading, and a presigned GET does not permit storing', async () => {
     const blob = freshBlob()
     const { url, headers } = await presigned(blob)
     expect((await send(url, { method: 'GET', headers })).status).toBe(403)
@@ -117,7 +117,7 @@ describe('a presigned store', () => {
     await expectNothing(blob)
   })
 
-  it('is 412 once the bytes are there, before it asks for the body', async () => {
+  it('is 412 once the bytes exist, before it requests the body', async () => {
     const blob = freshBlob()
     const { url, headers } = await presigned(blob)
     await send(url, { headers, body: bytes })
@@ -126,7 +126,7 @@ describe('a presigned store', () => {
     expect([response.status, isAsked]).toEqual([412, false])
   })
 
-  it('does not take a stranger’s file under the final name for the bytes: the verified ones replace it', async () => {
+  it('replaces a foreign file under the final name with the verified bytes', async () => {
     const large = someBytes(SMALL_BLOB_BYTES + 1)
     const blob = blobOf(`b/a/planted-${count++}`, large)
     await mkdir(dirname(pathOf(blob)), { recursive: true })
@@ -151,7 +151,7 @@ describe('a presigned store', () => {
     await expectNothing(blob)
   })
 
-  it('keeps nothing when the sender goes away and its body never ends', async () => {
+  it('keeps nothing if the sender disconnects and its body never ends', async () => {
     const blob = freshBlob()
     const { url, headers } = await presigned(blob)
     const gone = new AbortController()
@@ -164,7 +164,7 @@ describe('a presigned store', () => {
     await expectNothing(blob)
   })
 
-  it('says in its notes for the log what it is about, and nothing of the query', async () => {
+  it('logs its reference and nothing of the query', async () => {
     const blob = freshBlob()
     const { url, headers } = await presigned(blob)
     const notes = {}

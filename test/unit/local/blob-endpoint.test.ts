@@ -42,7 +42,7 @@ describe('the blob endpoint', () => {
     await expect(send('/v1')).rejects.toThrow('does not know')
   })
 
-  it('gives bytes that no browser runs', async () => {
+  it('sends bytes with headers that keep browsers from executing them', async () => {
     const response = await send(await stored())
     expect(Object.fromEntries(response.headers)).toEqual({
       'accept-ranges': 'bytes',
@@ -55,7 +55,7 @@ describe('the blob endpoint', () => {
     })
   })
 
-  it('answers HEAD as GET, without the bytes', async () => {
+  it('answers HEAD like GET, without the bytes', async () => {
     const response = await send(await stored(), { method: 'HEAD', headers: { range: 'bytes=10-19' } })
     expect([response.status, response.headers.get('content-length')]).toEqual([206, '10'])
     expect(await response.text()).toBe('')
@@ -95,7 +95,7 @@ describe('the blob endpoint', () => {
     expect(await response.json()).toMatchObject({ code: 'access_denied' })
   })
 
-  it('knows a path however its sender encodes it', async () => {
+  it('recognizes a path in any encoding', async () => {
     const url = await stored()
     expect((await send(url.replace('Model%3A7B', 'M%6fdel:7B'))).status).toBe(200)
   })
@@ -111,11 +111,11 @@ describe('the blob endpoint', () => {
     expect((await send(url)).status).toBe(403)
   })
 
-  it('refuses to be written to with a signature for reading', async () => {
+  it('refuses a store with a signature for reading', async () => {
     expect((await send(await stored(), { method: 'PUT', body: someBytes(1) })).status).toBe(403)
   })
 
-  it('gives zero bytes, and no range of them', async () => {
+  it('sends zero bytes, and no range of them', async () => {
     const empty = entryOf('b/empty/v1', someBytes(0))
     const url = await stored(empty, someBytes(0))
     expect((await (await send(url)).arrayBuffer()).byteLength).toBe(0)
@@ -130,18 +130,18 @@ describe('the blob endpoint', () => {
     ['bytes=5-2', 200, '1000'],
     ['bytes=0-1,5-6', 200, '1000'],
     ['lines=1-2', 200, '1000'],
-  ])('understands ranges as HTTP does: %s', async (range, status, length) => {
+  ])('handles ranges as HTTP defines them: %s', async (range, status, length) => {
     const response = await send(await stored(), { headers: { range } })
     expect(response.status).toBe(status)
     if (length !== null) expect(response.headers.get('content-length')).toBe(length)
   })
 
-  it('gives the whole where If-Range names what it does not know', async () => {
+  it('sends all bytes if If-Range does not match', async () => {
     const response = await send(await stored(), { headers: { range: 'bytes=0-1', 'if-range': '"x"' } })
     expect(response.status).toBe(200)
   })
 
-  it('says that the bytes cannot be read when the disk lost some, before it sends any', async () => {
+  it('reports lost bytes before it sends any', async () => {
     const large = someBytes(SMALL_BLOB_BYTES + 1)
     const lost = entryOf('b/lost/v1', large)
     const url = await stored(lost, large)

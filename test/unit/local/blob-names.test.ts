@@ -15,11 +15,11 @@ describe('the name of a blob', () => {
     ['prod-models/llama-3-8b-instruct/v3.1.0', '/blobs/prod-models/llama-3-8b-instruct/v3.1.0@<hex>'],
     ['team/Qwen:7B/v1', '/blobs/team/=qwen=_7=b/v1@<hex>'],
     ['team/a./1.', '/blobs/team/a=-/1=-@<hex>'],
-  ])('stays readable: %s', (text, name) => {
+  ])('is readable: %s', (text, name) => {
     expect(nameOf(text)).toBe(name)
   })
 
-  it('differs for references that a file system might confuse', () => {
+  it('differs for references that a file system might not distinguish', () => {
     const ids = [
       'a',
       'A',

@@ -44,7 +44,7 @@ describe.skipIf(cannotTrace)(`an upload in parts${cannotTrace ? ` (skipped: ${ca
       .filter(({ begin, end }) => begin > mark(from).end && end < mark(to).begin)
   const first = <T>(all: readonly T[]): T => all[0] ?? expect.fail('no row was written')
 
-  it('has its file, and the name of it, on disk before its place is noted', () => {
+  it('has its file and its directory entry on disk before its row is written', () => {
     const file = trace.one(/^openat\(.*\/staging\/.*O_CREAT/)
     expectInOrder(
       file,
@@ -56,7 +56,7 @@ describe.skipIf(cannotTrace)(`an upload in parts${cannotTrace ? ` (skipped: ${ca
     )
   })
 
-  it('has the bytes of a part on disk before the part is noted, and noted before it answers', () => {
+  it('has the bytes of a part on disk before the part is recorded, and recorded before the response', () => {
     const writes = trace.find(/^(pwritev|pwrite64)\(\d+<[^>]*\/staging\//)
     const sync = trace.one(/^fdatasync\(\d+<[^>]*\/staging\//)
     const rows = rowsBetween('begun', 'answer 200')
@@ -65,7 +65,7 @@ describe.skipIf(cannotTrace)(`an upload in parts${cannotTrace ? ` (skipped: ${ca
     for (const row of rows) expectInOrder(row, mark('answer 200'))
   })
 
-  it('has the whole on disk before it gets its final name, and the name before it says published', () => {
+  it('has all bytes on disk before they get their final name, and the name before publish succeeds', () => {
     const seal = trace
       .find(/^fsync\(\d+<[^>]*\/staging\/[^>]+>/)
       .filter(({ begin }) => begin > mark('complete').begin)

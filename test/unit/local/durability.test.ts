@@ -32,7 +32,7 @@ describe.skipIf(cannotTrace)(`one store${cannotTrace ? ` (skipped: ${cannotTrace
 
   const one = (pattern: RegExp) => trace.one(pattern)
 
-  it('syncs the bytes before they get their final name, and the name before it says written', () => {
+  it('syncs the bytes before they get their final name, and the name before the write succeeds', () => {
     const { digest } = blobOf('b/a/v', someBytes(20_000))
     expectInOrder(
       one(/^(write|writev)\(\d+<[^>]*\/tmp\/0>/),
@@ -43,7 +43,7 @@ describe.skipIf(cannotTrace)(`one store${cannotTrace ? ` (skipped: ${cannotTrace
     )
   })
 
-  it('syncs each new folder into its parent before the name of the bytes counts', () => {
+  it('syncs each new folder into its parent before the bytes get their final name', () => {
     expectInOrder(
       one(/^mkdir\(.*\/blobs\/b"/),
       one(/^fsync\(\d+<[^>]*\/blobs>/),
@@ -53,7 +53,7 @@ describe.skipIf(cannotTrace)(`one store${cannotTrace ? ` (skipped: ${cannotTrace
     )
   })
 
-  it('syncs the record of the entry, appended with one write, before it says appended', () => {
+  it('syncs the record of the entry, appended with one write, before the append succeeds', () => {
     expectInOrder(
       one(/^write\(1.*"written"/),
       one(/^(pwrite64|pwritev)\(\d+<[^>]*\/ledger\/00000001\.log>/),
@@ -64,7 +64,7 @@ describe.skipIf(cannotTrace)(`one store${cannotTrace ? ` (skipped: ${cannotTrace
 })
 
 describe.skipIf(cannotTrace)(`a small store${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`, () => {
-  it('is one write and one sync, before it says appended', { timeout: 60_000 }, async () => {
+  it('is one write and one sync before the append succeeds', { timeout: 60_000 }, async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'bucket-traced-'))
     const trace = await traceProgram(`
       import { writeSync } from 'node:fs'

@@ -49,7 +49,7 @@ const everyFile = () =>
     .join('')
 
 describe('erasing a version', () => {
-  it.each([10, 20_000])('of %i bytes leaves nothing of it in any file, and everything else', async (size) => {
+  it.each([10, 20_000])('of %i bytes removes it from every file, and keeps everything else', async (size) => {
     const [first, , last] = await inFolder(async (folder) => [
       await store(folder, 'b/a/first', 100),
       await store(folder, 'b/private/person-4711', size),
@@ -70,7 +70,7 @@ describe('erasing a version', () => {
     })
   })
 
-  it('in a sealed segment keeps the chain of segments whole', async () => {
+  it('in a sealed segment keeps the chain of segments valid', async () => {
     const log = await new LogUnderTest(dataDir).create()
     const many = Array.from({ length: 20 }, (_, at) => artifact(`v${at}`))
     const opened = await log.open({ segmentBytes: 800 })
@@ -85,7 +85,7 @@ describe('erasing a version', () => {
     await again.close()
   })
 
-  it('that is not there changes nothing, and while a server runs it is refused', async () => {
+  it('that does not exist changes nothing, and is refused while a server runs', async () => {
     await inFolder(async (folder) => {
       await store(folder, 'b/a/v', 10)
       await expect(eraseVersion(dataDir, parseRef('b/a/v'))).rejects.toThrow('in use by another process')

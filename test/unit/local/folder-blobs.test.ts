@@ -27,7 +27,7 @@ const write = (blob: BlobId, bytes: AsyncIterable<Uint8Array>) =>
 const temporaries = () => readdir(join(dataDir, 'tmp'))
 
 describe('a final name', () => {
-  it('belongs to the verified bytes, no matter which file had it before', async () => {
+  it('belongs to the verified bytes, even if another file had it before', async () => {
     const bytes = someBytes(1000)
     const blob = blobOf('b/a/v', bytes)
     await mkdir(dirname(pathOf(blob)), { recursive: true })
@@ -52,7 +52,7 @@ describe('a final name', () => {
     expect((await stat(pathOf(blob))).mode & 0o222).toBe(0)
   })
 
-  it('is vouched for only by the process that wrote it', async () => {
+  it('is attested only by the process that wrote it', async () => {
     const bytes = someBytes(10)
     const blob = blobOf('b/a/v', bytes)
     await write(blob, inChunks(bytes, 10))
@@ -76,8 +76,8 @@ describe('a final name', () => {
   })
 })
 
-describe('a temporary', () => {
-  it.each([10, 2_000_000])('is gone when the sender fails after %d bytes', async (size) => {
+describe('a temporary file', () => {
+  it.each([10, 2_000_000])('is removed if the sender fails after %d bytes', async (size) => {
     async function* broken() {
       yield* inChunks(someBytes(size), 65_536)
       throw new Error('broken')
@@ -104,7 +104,7 @@ describe('reading', () => {
     return blob
   }
 
-  it.runIf(process.platform === 'linux')('leaves no descriptor open, however it ends', async () => {
+  it.runIf(process.platform === 'linux')('leaves no descriptor open, in every ending', async () => {
     const blob = await stored(3_000_000)
     const { blobs } = folder
     await collect(await blobs.read(blob, undefined, undefined))

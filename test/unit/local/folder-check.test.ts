@@ -60,7 +60,7 @@ const quiet = {
 }
 
 describe('a check', () => {
-  it('finds nothing in a folder where every entry has its bytes', async () => {
+  it('finds no damage if every entry has its bytes', async () => {
     await stored('b/a/v1', someBytes(FILE))
     await stored('b/a/v2', someBytes(0))
     await stored('B/Model:7B/v1', someBytes(1000))
@@ -72,7 +72,7 @@ describe('a check', () => {
       expect(await check(verify)).toEqual({ entries: 8, size: FILE + 1017, damaged: [], unreferenced: [] })
   })
 
-  it('finds an entry whose blob is missing, cut short, or no file', async () => {
+  it('finds an entry whose blob is missing, truncated, or not a file', async () => {
     const missing = await stored('b/a/missing', someBytes(FILE))
     const short = await stored('b/a/short', someBytes(FILE))
     const strange = await stored('b/a/strange', someBytes(FILE))
@@ -94,7 +94,7 @@ describe('a check', () => {
     expect([entries, unreferenced]).toEqual([5, []])
   })
 
-  it('finds a flipped byte when it reads them, and not before', async () => {
+  it('finds a flipped byte only if it reads the bytes', async () => {
     const bytes = someBytes(300_000)
     const entry = await stored('b/a/v', bytes)
     await stored('b/a/fine', bytes)
@@ -113,7 +113,7 @@ describe('a check', () => {
     ])
   })
 
-  it('counts unreferenced blobs, next to others and in folders of their own', async () => {
+  it('counts unreferenced blobs, next to referenced ones and in folders of their own', async () => {
     await stored('b/a/v', someBytes(10))
     const lost = entryOf('b/a/v', someBytes(FILE, 2))
     const alone = entryOf('c/never/v', someBytes(FILE))
@@ -149,7 +149,7 @@ describe('a check', () => {
     expect(new Set(damaged.map(({ entry }) => entry.ref.version)).size).toBe(2_500)
   })
 
-  it('changes nothing, and makes nothing in a folder of anything else', async () => {
+  it('changes nothing, and creates nothing in a foreign folder', async () => {
     await stored('b/a/v', someBytes(10))
     await folder.close()
     const ledger = await readFile(join(dataDir, LOG))
@@ -167,7 +167,7 @@ describe('a check', () => {
     await expect(checkFolder(join(dataDir, 'nothing'), quiet)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
-  it('is refused while a server has the folder, and keeps one out while it runs', async () => {
+  it('is refused while a server uses the folder, and locks servers out while it runs', async () => {
     await expect(check()).rejects.toThrow('in use by another process')
     await folder.close()
     await writeFile(join(dataDir, 'blobs', 'note.txt'), 'a stranger')
@@ -186,7 +186,7 @@ describe('a check', () => {
     await (await openFolder(dataDir)).close()
   })
 
-  it('stops when it is told to', async () => {
+  it('stops when its signal aborts', async () => {
     await stored('b/a/v', someBytes(10))
     await folder.close()
     await expect(check(true, AbortSignal.abort(new Error('stop')))).rejects.toThrow('stop')

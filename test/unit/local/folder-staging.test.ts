@@ -74,7 +74,7 @@ async function* broken(bytes: Uint8Array) {
 }
 
 describe('a part', () => {
-  it('is received when its bytes have their SHA-256, and sent in any order', async () => {
+  it('is received if its bytes have their SHA-256, in any order', async () => {
     const upload = await begin()
     expect(await folder.staging.parts(upload)).toEqual([])
     expect(await send(upload, 2)).toBe(200)
@@ -101,7 +101,7 @@ describe('a part', () => {
     expect(await folder.staging.parts(upload)).toEqual([])
   })
 
-  it('is not received while its bytes are on their way, and the second sender at once is told to send again: 409', async () => {
+  it('is not received while its bytes are arriving, and a concurrent second sender gets a 409 to retry', async () => {
     const upload = await begin()
     const { body, isHalted, go } = halting(parts[1])
     const put = await request(upload, 2, parts[1])
@@ -115,7 +115,7 @@ describe('a part', () => {
     expect(await put()).toBe(200)
   })
 
-  it('stays received when the same bytes are sent again and break, or are other bytes', async () => {
+  it('stays received if a repeat breaks off or has wrong bytes', async () => {
     const upload = await begin()
     const put = await request(upload, 2, parts[1])
     await put()
@@ -124,7 +124,7 @@ describe('a part', () => {
     expect(await folder.staging.parts(upload)).toEqual([received(2)])
   })
 
-  it('stays received until other bytes for it have arrived whole, and leaves nothing else', async () => {
+  it('stays received until a replacement has fully arrived, and leaves nothing else', async () => {
     const upload = await begin()
     await send(upload, 2)
     const put = await request(upload, 2, other)
@@ -141,7 +141,7 @@ describe('a part', () => {
     expect(staged && hex(await collect(staged.read(undefined)))).toBe(expected)
   })
 
-  it('finds no place once it was dropped, also when it was on its way', async () => {
+  it('is refused once its upload was dropped, even while it was arriving', async () => {
     const upload = await begin()
     const { body, isHalted, go } = halting(parts[1])
     const put = await request(upload, 2, parts[1])
@@ -162,7 +162,7 @@ describe('a part', () => {
     expect(await folder.staging.parts(upload)).toEqual([])
   })
 
-  it('is not forgotten by a restart, and its request still stands', async () => {
+  it('survives a restart, and its request stays valid', async () => {
     const upload = await begin()
     await folder.uploads.write(rowOf(upload), undefined)
     const put = await request(upload, 1, parts[0])
@@ -178,7 +178,7 @@ describe('a part', () => {
 const rowOf = (upload: StagedUpload) =>
   recordOf(upload.id, upload.size, { ...upload, expiresAt: now + 60 * SECOND })
 
-describe('the whole', () => {
+describe('the completed upload', () => {
   it('takes no space before its parts arrive', async () => {
     await begin()
     const [name = ''] = await readdir(join(dataDir, 'staging'))
@@ -187,7 +187,7 @@ describe('the whole', () => {
     expect(blocks * 512).toBeLessThan(MIB)
   })
 
-  it('is incomplete while a part is missing, or another one than was seen', async () => {
+  it('is refused while a part is missing or differs from the listed one', async () => {
     const upload = await begin()
     await send(upload, 1)
     expect(await folder.staging.complete(upload, [received(1)])).toBe('incomplete')
@@ -198,7 +198,7 @@ describe('the whole', () => {
     expect(await folder.staging.complete(upload, [received(1), received(2, other)])).toBe('complete')
   })
 
-  it('is what it was when it is complete before a replacement has arrived, which then finds no place', async () => {
+  it('keeps its bytes if it completes before a replacement has arrived, which is then refused', async () => {
     const upload = await begin()
     await send(upload, 1)
     await send(upload, 2)
@@ -212,7 +212,7 @@ describe('the whole', () => {
     expect(staged && digestOf(await collect(staged.read(undefined)))).toBe(digestOf(whole))
   })
 
-  it('takes no part once it is complete, and is what arrived', async () => {
+  it('accepts no part once complete, and has the received bytes', async () => {
     const upload = await begin()
     await send(upload, 2)
     await send(upload, 1)
@@ -225,7 +225,7 @@ describe('the whole', () => {
     expect(digestOf(await collect(staged?.read(undefined) ?? expect.fail()))).toBe(blob.digest)
   })
 
-  it('becomes the blob by a rename: on disk once, read-only, vouched for', async () => {
+  it('becomes the blob by a rename: on disk once, read-only, attested', async () => {
     const upload = await begin()
     await send(upload, 1)
     await send(upload, 2)
@@ -245,7 +245,7 @@ describe('the whole', () => {
     expect(await folder.blobs.inspect(blob)).toMatchObject({ found: true })
   })
 
-  it('leaves a blob that is vouched for under the final name alone', async () => {
+  it('leaves an attested blob under the final name unchanged', async () => {
     const upload = await begin()
     await send(upload, 1)
     await send(upload, 2)

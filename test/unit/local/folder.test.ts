@@ -30,7 +30,7 @@ async function otherServer() {
 }
 
 describe('a data folder', () => {
-  it('is refused to a second server, with its name and the other process, and free at once when that is killed', async () => {
+  it('is refused to a second server, which names the folder and the other process, and is free once that is killed', async () => {
     const child = await otherServer()
     const refusal = await openFolder(dataDir).catch((error: unknown) => error)
     expect(refusal).toBeInstanceOf(FolderRefused)
@@ -48,13 +48,13 @@ describe('a data folder', () => {
     await folder.close()
   })
 
-  it('is made when it is not there, for its owner only', async () => {
+  it('is created if it is missing, for its owner only', async () => {
     const deep = join(dataDir, 'a', 'b')
     await (await openFolder(deep)).close()
     expect((await stat(deep)).mode & 0o077).toBe(0)
   })
 
-  it('loses the temporaries that a dead server left, and keeps everything else', async () => {
+  it('loses the temporary files that a killed server left, and keeps everything else', async () => {
     const first = await openFolder(dataDir)
     const entry = entryOf('b/a/v', someBytes(3))
     await first.ledger.append(entry, 'commit')
@@ -67,7 +67,7 @@ describe('a data folder', () => {
     await second.close()
   })
 
-  it('is refused when another format wrote it, and left as it was', async () => {
+  it('is refused and unchanged if it has another format', async () => {
     await writeFile(join(dataDir, 'format'), 'bucket-folder 3\n')
     await expect(openFolder(dataDir)).rejects.toThrow(
       `the folder ${dataDir} has the format "bucket-folder 3", which this version of Bucket does not know`,
@@ -75,21 +75,21 @@ describe('a data folder', () => {
     expect((await readdir(dataDir)).sort()).toEqual(['format', 'lock'])
   })
 
-  it('is refused when it holds anything else, and nothing in it is touched', async () => {
+  it('is refused and unchanged if it has foreign content', async () => {
     await mkdir(join(dataDir, 'tmp'))
     await writeFile(join(dataDir, 'tmp', 'thesis.txt'), 'years of work')
     await expect(openFolder(dataDir)).rejects.toThrow("isn't a Bucket folder")
     expect(await readFile(join(dataDir, 'tmp', 'thesis.txt'), 'latin1')).toBe('years of work')
   })
 
-  it('is taken up where a first start was cut short', async () => {
+  it('resumes a first start that was interrupted', async () => {
     await writeFile(join(dataDir, 'lock'), '')
     await writeFile(join(dataDir, 'format.new'), 'buck')
     await (await openFolder(dataDir)).close()
     expect(await readFile(join(dataDir, 'format'), 'latin1')).toMatch(/^bucket-folder 2\n[0-9a-f-]{36}\n$/)
   })
 
-  it('keeps a secret that only its owner can read, and that a restart does not change', async () => {
+  it('keeps a secret that only its owner can read, unchanged across restarts', async () => {
     await (await openFolder(dataDir)).close()
     const secret = await readFile(join(dataDir, 'secret'), 'latin1')
     expect(secret).toMatch(/^[0-9a-f]{64}\n$/)
@@ -98,13 +98,13 @@ describe('a data folder', () => {
     expect(await readFile(join(dataDir, 'secret'), 'latin1')).toBe(secret)
   })
 
-  it('refuses to sign with a secret that was cut short', async () => {
+  it('refuses to sign with a truncated secret', async () => {
     await (await openFolder(dataDir)).close()
     await writeFile(join(dataDir, 'secret'), '')
     await expect(openFolder(dataDir)).rejects.toThrow('secret')
   })
 
-  it('closes in order if the proof of its index cannot be written, and opens again with every entry', async () => {
+  it('closes cleanly if the proof of its index cannot be written, and opens again with every entry', async () => {
     const folder = await openFolder(dataDir)
     const entry = entryOf('b/a/v', someBytes(10))
     await folder.ledger.append(entry, 'commit')

@@ -113,7 +113,7 @@ async function expectEverything({ ledger, blobs, uploads, staging }: Folder) {
 }
 
 describe('a folder of format 1', () => {
-  it('is moved at the first start, says so, and has every entry, blob and upload', async () => {
+  it('is migrated at the first start with a log line, and has every entry, blob and upload', async () => {
     await expectEverything(await open())
     expect(records.map(({ operation }) => operation)).toEqual(['move_folder', 'open_folder'])
     expect(records[0]?.message).toContain('moved 4 entries from format 1')
@@ -134,7 +134,7 @@ describe('a folder of format 1', () => {
     expect([totals, damaged]).toEqual([{ entries: 4, size: 17 + 2 * 20_480 }, []])
   })
 
-  it('lets the uploads in it be finished', async () => {
+  it('keeps its uploads resumable', async () => {
     const { blobs, blobEndpoint, ledger, uploads, staging, queue } = await open()
     const single = { ref: parseRef('demo/open-single/v1'), digest: LARGE_DIGEST }
     const whole = await collect(
@@ -165,7 +165,7 @@ describe('a folder of format 1', () => {
     expect(digestOf(await collect(await blobs.read(MULTIPART, undefined, undefined)))).toBe(MULTIPART.digest)
   })
 
-  it('without its ledger, or with a damaged one, is refused and left as it was', async () => {
+  it('without its ledger, or with a damaged one, is refused and unchanged', async () => {
     const ledger = join(dataDir, 'ledger.mdb')
     const bytes = readFileSync(ledger)
     for (const damaged of [
@@ -187,7 +187,7 @@ describe('a folder of format 1', () => {
     await expectEverything(await open())
   })
 
-  it('keeps a small blob that has no entry yet, because an upload may wait for its commit', async () => {
+  it('keeps a small blob without an entry, because its upload may be committed later', async () => {
     const id = { ref: parseRef('demo/waiting/v1'), digest: SMALL.digest }
     const { open: openLmdb } = await import('lmdb')
     const environment = openLmdb({ path: join(dataDir, 'ledger.mdb') })
@@ -201,7 +201,7 @@ describe('a folder of format 1', () => {
   })
 })
 
-describe('a move that is killed', () => {
+describe('a migration that is killed', () => {
   let program: KilledProgram
   beforeAll(async () => {
     program = await killedProgram(`
@@ -212,7 +212,7 @@ describe('a move that is killed', () => {
   }, 60_000)
   afterAll(() => program.remove())
 
-  it('at any step is finished by the next start, with every entry, blob and upload', {
+  it('at any step is completed by the next start, with every entry, blob and upload', {
     timeout: 300_000,
   }, async () => {
     let steps = 0

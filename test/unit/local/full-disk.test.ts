@@ -75,7 +75,7 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
   }
 
   it.skipIf(cannotMount)(
-    'refuses a blob that does not fit, leaves nothing, and takes the next small one',
+    'refuses a blob that does not fit, leaves nothing, and accepts the next small one',
     async () => {
       const large = someBytes(20 * MIB)
       await expect(write('b/a/large', large)).rejects.toMatchObject({
@@ -91,7 +91,7 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
     },
   )
 
-  it.skipIf(cannotMount)('refuses several at once, and nothing of any is left', async () => {
+  it.skipIf(cannotMount)('refuses several concurrent blobs, and leaves nothing of them', async () => {
     const large = someBytes(5 * MIB)
     const results = await Promise.allSettled(
       ['1', '2', '3', '4'].map((version) => write(`b/many/${version}`, large)),
@@ -103,7 +103,7 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
   })
 
   it.skipIf(cannotMount)(
-    'refuses an entry that the ledger cannot write, keeps the old ones, and takes it once there is room',
+    'refuses an entry that the ledger cannot write, keeps the old ones, and accepts it once there is space',
     async () => {
       const before = entryOf('b/ledger/before', someBytes(1))
       await folder.ledger.append(before, 'before')
@@ -124,7 +124,7 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
   )
 
   it.skipIf(cannotMount)(
-    'refuses a part that does not fit with 507, keeps those that arrived, and takes it once there is room',
+    'refuses a part that does not fit with 507, keeps the received ones, and accepts it once there is space',
     async () => {
       const first = someBytes(16 * MIB)
       const last = someBytes(1000)
@@ -154,7 +154,7 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
   )
 
   it.skipIf(cannotMount)(
-    'refuses an upload that cannot be noted, and takes it once there is room',
+    'refuses an upload whose row cannot be written, and accepts it once there is space',
     async () => {
       const rows = Array.from({ length: 30 }, (_, index) => rowOf(`b/rows/v${index}`))
       fill()
@@ -167,7 +167,7 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
   )
 
   it.skipIf(cannotMount)(
-    'refuses a small blob with its entry, and both are taken once there is room',
+    'refuses a small blob with its entry, and accepts both once there is space',
     async () => {
       const bytes = someBytes(8_000, 7)
       const entries = Array.from({ length: 30 }, (_, index) => entryOf(`b/both/v${index}`, bytes))
@@ -197,7 +197,7 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
   })
 
   it.skipIf(cannotMount)(
-    'that many writers go on writing to has every small blob whose store succeeded, and no other',
+    'under many writers has every small blob whose store succeeded, and no other',
     { timeout: 60_000 },
     async () => {
       const sizes = [100, 1000, 5000, 16_000]

@@ -46,7 +46,7 @@ describe('a small blob', () => {
     expect(await readdir(join(folder, 'blobs'))).toEqual(['b'])
   })
 
-  it('becomes a durable file when it is inspected before it has an entry', async () => {
+  it('becomes a durable file if it is inspected before it has an entry', async () => {
     const bytes = someBytes(100)
     const blob = blobOf('b/a/v', bytes)
     const first = await openFolder(folder)
@@ -78,7 +78,7 @@ describe('a small blob', () => {
     await opened.close()
   })
 
-  it('is stored twice at once: one entry wins, with its bytes', async () => {
+  it('stored twice concurrently has one winning entry, with its bytes', async () => {
     const bytes = someBytes(10)
     const entry = entryOf('b/a/v', bytes)
     const opened = await openFolder(folder)
@@ -101,7 +101,7 @@ describe('small blobs that wait for their entry', () => {
   const bytes = someBytes(16 * 1024)
   const blob = blobOf('b/a/v', bytes)
 
-  it('are held until each store of them has been answered', () => {
+  it('stay in memory until each of their stores has a response', () => {
     const held = heldBlobs()
     held.hold(blob, bytes)
     held.hold(blob, bytes)
@@ -111,7 +111,7 @@ describe('small blobs that wait for their entry', () => {
     expect(held.get(blob)).toBeUndefined()
   })
 
-  it('are held up to a limit, and again once there is room', () => {
+  it('stay in memory up to a limit, and again once there is space', () => {
     const held = heldBlobs()
     const blobs = Array.from({ length: 1025 }, (_, at) => ({ ...blob, ref: parseRef(`b/a/v${at}`) }))
     expect(blobs.map((each) => held.hold(each, bytes))).toEqual(blobs.map((_, at) => at < 1024))

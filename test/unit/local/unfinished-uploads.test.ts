@@ -78,7 +78,7 @@ async function expectCommitted(id: BlobId) {
 }
 const dead = () => ({ state: 'verifying' as const, leaseOwner: 'a dead verifier', leaseUntil: now + 120_000 })
 
-describe('a verification that a dead server left', () => {
+describe('a verification that a killed server left', () => {
   it('resumes at once, no matter which lease it held', async () => {
     const { id, ...row } = await uploaded('b/a/v')
     await folder.staging.complete({ id, ...row }, [part])
@@ -87,13 +87,13 @@ describe('a verification that a dead server left', () => {
     await expectCommitted(id)
   })
 
-  it('is taken up where its parts were not joined yet', async () => {
+  it('resumes before its parts were joined', async () => {
     const { id } = await uploaded('b/a/v', dead())
     await restart()
     await expectCommitted(id)
   })
 
-  it('is taken up where its bytes have their final name already', async () => {
+  it('resumes after its bytes got their final name', async () => {
     const row = await uploaded('b/a/v', dead())
     await folder.staging.complete(row, [part])
     await (await (await folder.staging.open(row))?.promote(row.id))?.publish()
@@ -101,7 +101,7 @@ describe('a verification that a dead server left', () => {
     await expectCommitted(row.id)
   })
 
-  it('is taken up where only the ledger knows that it was done', async () => {
+  it('resumes if only the ledger has its result', async () => {
     const { id, size, description, ...row } = await uploaded('b/a/v', dead())
     await folder.blobs.write(id, inChunks(bytes, 65_536), { size, contentType: 'x', signal: undefined })
     const entry = { ...id, size, ...description, createdAt: new Date(now).toISOString() }
@@ -111,7 +111,7 @@ describe('a verification that a dead server left', () => {
     expect(await folder.ledger.find(id.ref)).toEqual(entry)
   })
 
-  it('fails where its parts are gone, and makes nothing visible', async () => {
+  it('fails if its parts are missing, and makes nothing visible', async () => {
     const { id, stagingId } = await uploaded('b/a/v', dead())
     await unlink(join(dataDir, 'staging', stagingId ?? ''))
     await restart()
@@ -119,7 +119,7 @@ describe('a verification that a dead server left', () => {
     expect(await folder.ledger.find(id.ref)).toBeUndefined()
   })
 
-  it('fails where a part changed on disk after it was checked', async () => {
+  it('fails if a part changed on disk after its check', async () => {
     const { id, stagingId } = await uploaded('b/a/v', dead())
     await writeFile(join(dataDir, 'staging', stagingId ?? ''), someBytes(bytes.byteLength, 2))
     await restart()
@@ -138,7 +138,7 @@ it('a verification in progress when the server stops resumes after its start', a
 })
 
 describe('at start', () => {
-  it('uploads that have expired go, with their parts; others stay', async () => {
+  it('expired uploads are removed with their parts; others stay', async () => {
     const old = await uploaded('b/a/old', { expiresAt: now + HOUR })
     const young = await uploaded('b/a/young', { expiresAt: now + HOUR + 1 })
     now += HOUR
@@ -150,7 +150,7 @@ describe('at start', () => {
     expect(await staged()).toEqual([young.stagingId])
   })
 
-  it('parts without an upload that could use them go', async () => {
+  it('parts without an upload are removed', async () => {
     await folder.staging.begin(blobOf('b/a/never', bytes), 'no row', 10)
     const later = await uploaded('b/a/later')
     await folder.staging.begin(later.id, 'an attempt before', 10)
@@ -176,7 +176,7 @@ describe('at start', () => {
 })
 
 describe('while the server runs', () => {
-  it('a staging file that was just begun is kept, although no row names it yet', async () => {
+  it('a new staging file is kept, although no row names it yet', async () => {
     await folder.close()
     const tables = openUploadTables(join(dataDir, 'uploads.mdb'))
     const table = stagingTable(tables)

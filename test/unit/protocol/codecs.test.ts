@@ -164,7 +164,7 @@ describe('a value that is encoded and decoded is the same', () => {
   })
 })
 
-describe('a response that is not what it should be', () => {
+describe('an invalid response', () => {
   it('is refused with every invalid member in one sentence', () => {
     expect(decodeEntry({ size: -1, digest: 'md5:1' })).toMatchObject({
       ok: false,
@@ -177,7 +177,7 @@ describe('a response that is not what it should be', () => {
     expect(decodeService(service)).toEqual({ ok: true, value: { maxArtifactBytes: 2, maxInlineBytes: 1 } })
   })
 
-  it('keeps a code that this version does not know apart from those of Bucket', () => {
+  it('may have an unknown code, which is kept separate from the known ones', () => {
     expect(decodeProblem({ code: 'brewing', detail: 'tea' })).toBeUndefined()
     expect(decodeProblem({ message: 'Forbidden' })).toBeUndefined()
   })

@@ -7,7 +7,7 @@ import { BYTES, ID, OTHER_ID } from './given.ts'
 const stored = entryOf('models/llama/v1', BYTES)
 
 describe('a conflict', () => {
-  it('with the same bytes is identical, and done', () => {
+  it('with the same bytes is identical, and needs no further step', () => {
     const error = versionExists(ID.digest, stored)
     expect(error.details).toEqual({
       conflict: 'identical',
@@ -17,7 +17,7 @@ describe('a conflict', () => {
     expect(error.next).toContain('Treat it as done')
   })
 
-  it('with other bytes is different, and needs a new version', () => {
+  it('with other bytes is different, and asks for a new version', () => {
     const error = versionExists(OTHER_ID.digest, stored)
     expect(error.details).toEqual({
       conflict: 'different',
@@ -28,7 +28,7 @@ describe('a conflict', () => {
     expect(error.message).toContain(stored.digest)
   })
 
-  it('has the same details when a precondition asked for it', () => {
+  it('has the same details if a precondition caused it', () => {
     expect(conflictWith(ID.digest, stored)).toEqual(versionExists(ID.digest, stored).details)
   })
 })

@@ -26,7 +26,7 @@ describe('the hint for', () => {
     expect(await diagnosed(declared, body)).toContain(hint)
   })
 
-  it('the digest of nothing is told also of a body that was too large to keep', async () => {
+  it('the digest of zero bytes is given even for a body that was too large to keep', async () => {
     expect(await diagnoseMismatch(EMPTY_DIGEST, 5 * MIB, undefined)).toContain('that of zero bytes')
   })
 
@@ -41,7 +41,7 @@ describe('the hint for', () => {
     expect(await diagnosed(declared, body)).toBeUndefined()
   })
 
-  it('a body that was too large to keep gives no hint', async () => {
+  it('a body that was too large to keep gets no other hint', async () => {
     expect(await diagnoseMismatch(digestOf(text('x')), DIAGNOSABLE_BYTES + 1, undefined)).toBeUndefined()
   })
 })
@@ -49,18 +49,18 @@ describe('the hint for', () => {
 describe('a gzip bomb', () => {
   const zeros = (bytes: number) => Buffer.alloc(bytes)
 
-  it('is looked into up to 64 MiB', async () => {
+  it('is unzipped up to 64 MiB', async () => {
     const body = gzipSync(zeros(64 * MIB))
     expect(await diagnosed(digestOf(zeros(64 * MIB)), body)).toContain('gunzipped')
   })
 
-  it('is looked into no further', async () => {
+  it('is unzipped no further', async () => {
     const body = gzipSync(zeros(64 * MIB + 1))
     expect(body.byteLength).toBeLessThan(DIAGNOSABLE_BYTES)
     expect(await diagnosed(digestOf(zeros(64 * MIB + 1)), body)).toBeUndefined()
   })
 
-  it('inside of what is diagnosable costs no more when it is random', async () => {
+  it('below that limit costs no more if its content is random', async () => {
     const body = gzipSync(someBytes(MIB))
     expect(await diagnosed(digestOf(someBytes(MIB)), body)).toContain('gunzipped')
   })
@@ -74,21 +74,21 @@ describe('a gzip bomb', () => {
   })
 })
 
-describe('bodies that are kept to be examined', () => {
+describe('bodies kept for a diagnosis', () => {
   const keeping = () => {
     const body = new KeptBody()
     for (let size = 0; size < DIAGNOSABLE_BYTES; size += MIB) body.keep(new Uint8Array(MIB))
     return body
   }
 
-  it('hold no more than the limit of one body', () => {
+  it('use no more memory than the limit of one body', () => {
     const body = keeping()
     expect(body.bytes?.byteLength).toBe(DIAGNOSABLE_BYTES)
     body.keep(new Uint8Array(1))
     expect(body.bytes).toBeUndefined()
   })
 
-  it('hold no more than the limit of the process together, and free what they release', () => {
+  it('use no more memory together than the limit of the process, and release it', () => {
     const bodies = Array.from({ length: 200 }, keeping)
     const held = bodies.filter(({ bytes }) => bytes !== undefined)
     expect(held).toHaveLength(KEPT_BYTES / DIAGNOSABLE_BYTES)

@@ -15,7 +15,7 @@ async function holding() {
 }
 
 describe('an artifact version', () => {
-  it('is found by its reference, with its digest or without', async () => {
+  it('is found by its reference, with or without its digest', async () => {
     const stores = await holding()
     expect(await findEntry(stores, ID.ref, undefined)).toEqual(entry)
     expect(await findEntry(stores, ID.ref, ID.digest)).toEqual(entry)
@@ -29,7 +29,7 @@ describe('an artifact version', () => {
       })
   })
 
-  it('is refused, with both digests, when another is insisted on', async () => {
+  it('is refused with both digests if the caller requires another', async () => {
     const stores = await holding()
     expect(await refusal(findEntry(stores, ID.ref, OTHER_ID.digest))).toMatchObject({
       code: 'digest_differs',
@@ -37,7 +37,7 @@ describe('an artifact version', () => {
     })
   })
 
-  it('gives its bytes, or one range of them, or a request that does for an hour', async () => {
+  it('returns its bytes, a range of them, or a presigned request that is valid for an hour', async () => {
     const stores = await holding()
     expect(await collect(await readBytes(stores, entry, undefined, undefined))).toEqual(BYTES)
     const range = { first: 4, last: 8 }

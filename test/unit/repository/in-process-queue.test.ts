@@ -32,7 +32,7 @@ function queueOf(options: Partial<InProcessQueueOptions>) {
 }
 
 describe('a verification', () => {
-  it('is delivered, and told in one line', async () => {
+  it('is delivered, and logged in one line', async () => {
     const { queue, written } = queueOf({})
     const request = requestOf('v')
     await queue.send(request)
@@ -50,7 +50,7 @@ describe('a verification', () => {
     await queue.close()
   })
 
-  it('comes again when it failed, with the reason for the operator', async () => {
+  it('is redelivered if it failed, with the reason in the log', async () => {
     let failures = 3
     const { queue, written } = queueOf({
       async verify() {
@@ -70,7 +70,7 @@ describe('a verification', () => {
     await queue.close()
   })
 
-  it('is given up after its last try, and that too is tried until it is done', async () => {
+  it('fails its upload after its last attempt, and retries that until it succeeds', async () => {
     let refusals = 2
     const { queue, written } = queueOf({
       tries: 3,
@@ -93,7 +93,7 @@ describe('a verification', () => {
     await queue.close()
   })
 
-  it('sent again while it waits is delivered once; while it is handled, once more', async () => {
+  it('that is queued again while waiting is delivered once; while being handled, once more', async () => {
     let release = () => {}
     let deliveries = 0
     const { queue, written } = queueOf({
@@ -119,7 +119,7 @@ describe('a verification', () => {
     expect(deliveries).toBe(2)
   })
 
-  it('waits while as many as may are under way', async () => {
+  it('waits while the maximum number is in progress', async () => {
     let running = 0
     let most = 0
     const { queue, written } = queueOf({
@@ -139,7 +139,7 @@ describe('a verification', () => {
 })
 
 describe('closing', () => {
-  it('stops what is under way, waits for its end, and delivers nothing more', async () => {
+  it('stops verifications in progress, waits for their end, and delivers nothing more', async () => {
     const events: string[] = []
     const { queue, lines } = queueOf({
       concurrency: 1,

@@ -28,14 +28,14 @@ const stored = async (stores: Given, id = ID, bytes: Uint8Array = BYTES) =>
   store(stores, asking({ ...id }, bytes).request)
 
 describe('a store', () => {
-  it('is answered with the entry that it made', async () => {
+  it('returns the entry that it made', async () => {
     const stores = given()
     const entry = await stored(stores)
     expect(entry).toEqual(entryOf('models/llama/v1', BYTES))
     expect(stores.ledger.entries).toEqual([entry])
   })
 
-  it('of zero bytes, or of a size that was not announced, is as good as any', async () => {
+  it('may have zero bytes, or an unannounced size', async () => {
     const stores = given()
     const empty = new Uint8Array()
     const { request } = asking({ digest: digestOf(empty), size: undefined }, empty)
@@ -50,8 +50,8 @@ describe('a store', () => {
   })
 })
 
-describe('before any byte is asked for', () => {
-  it('a size beyond the limit of artifacts is refused, also where the version is taken', async () => {
+describe('before any byte is requested', () => {
+  it('a size beyond the limit of artifacts is refused, even if the version is taken', async () => {
     const stores = given()
     await stored(stores)
     const { request, asked } = asking({ size: 64 * MIB + 1 })
@@ -62,7 +62,7 @@ describe('before any byte is asked for', () => {
     expect(asked.forBytes).toBe(false)
   })
 
-  it('a size beyond one request is refused, with the way that takes it', async () => {
+  it('a size beyond one request is refused, with the alternative', async () => {
     const { request, asked } = asking({ size: 4 * MIB + 1 })
     expect(await refusal(store(given(), request))).toMatchObject({
       code: 'inline_too_large',
@@ -75,7 +75,7 @@ describe('before any byte is asked for', () => {
     expect(asked.forBytes).toBe(false)
   })
 
-  it('where one request takes as much as an artifact may have, there is no other way to name', async () => {
+  it('no alternative is named if one request may carry the largest artifact', async () => {
     const stores = { ...given(), maxInlineBytes: 128 * MIB }
     const { request } = asking({ size: 64 * MIB + 1 })
     expect(await refusal(store(stores, request))).toMatchObject({ code: 'artifact_too_large' })
@@ -84,7 +84,7 @@ describe('before any byte is asked for', () => {
   it.each([
     ['the same bytes', ID, 'identical'],
     ['other bytes', OTHER_ID, 'different'],
-  ])('a version that is taken by %s is refused', async (_, { digest }, conflict) => {
+  ])('a version taken by %s is refused', async (_, { digest }, conflict) => {
     const stores = given()
     const winner = await stored(stores)
     const { request, asked } = asking({ digest })
@@ -95,7 +95,7 @@ describe('before any byte is asked for', () => {
     expect(asked.forBytes).toBe(false)
   })
 
-  it('a version that is taken is a failed precondition for who asked for it to be absent', async () => {
+  it('a taken version is a failed precondition if the caller required its absence', async () => {
     const stores = given()
     await stored(stores)
     const { request } = asking({ onlyIfAbsent: true })
@@ -106,7 +106,7 @@ describe('before any byte is asked for', () => {
   })
 })
 
-describe('once the bytes came', () => {
+describe('after the bytes arrived', () => {
   const nothingStored = async (request: StoreRequest, code: string) => {
     const stores = given()
     expect(await refusal(store(stores, request))).toMatchObject({ code })
@@ -117,10 +117,10 @@ describe('once the bytes came', () => {
   it('other bytes are refused, and nothing is stored', () =>
     nothingStored(asking({}, new TextEncoder().encode('the byteS')).request, 'digest_mismatch'))
 
-  it('a body that grows beyond the limit unannounced is refused, and nothing is stored', () =>
+  it('a body that exceeds the limit without announcing it is refused, and nothing is stored', () =>
     nothingStored(asking({ size: undefined }, someBytes(4 * MIB + 1)).request, 'inline_too_large'))
 
-  it('a body of another length than announced is refused, and nothing is stored', () =>
+  it('a body with another length than announced is refused, and nothing is stored', () =>
     nothingStored(asking({ size: BYTES.byteLength + 1 }).request, 'invalid_request'))
 
   it('a body that breaks off stores nothing', async () => {
@@ -134,7 +134,7 @@ describe('once the bytes came', () => {
     expect([stores.ledger.entries.length, stores.blobs.count]).toEqual([0, 0])
   })
 
-  it('a version that was taken meanwhile is a conflict with the winner', async () => {
+  it('a version taken meanwhile is a conflict with the winner', async () => {
     const stores = given()
     const { request } = asking({
       body: async function* () {
@@ -150,7 +150,7 @@ describe('once the bytes came', () => {
 })
 
 describe('a final name that is taken', () => {
-  it('by the right bytes without an attestation counts after they are hashed', async () => {
+  it('by the right bytes without an attestation is accepted after they are hashed', async () => {
     const stores = given()
     stores.blobs.plant(ID, BYTES)
     expect(await stored(stores)).toMatchObject({ digest: ID.digest })
@@ -159,7 +159,7 @@ describe('a final name that is taken', () => {
   it.each([
     ['of the same length', 'the byteZ'],
     ['of another length', 'short'],
-  ])('by other bytes %s refuses the store until an operator has looked', async (_, planted) => {
+  ])('by other bytes %s refuses the store until an operator intervenes', async (_, planted) => {
     const stores = given()
     stores.blobs.plant(ID, new TextEncoder().encode(planted))
     expect(await refusal(stored(stores))).toMatchObject({ code: 'unavailable' })
@@ -167,7 +167,7 @@ describe('a final name that is taken', () => {
   })
 })
 
-it('a store that fails is never taken for an absent version', async () => {
+it('a failing store is never reported as an absent version', async () => {
   const stores = given()
   const ledger = { ...stores.ledger, find: () => Promise.reject(BucketError.unavailable('no answer')) }
   const { request, asked } = asking()

@@ -24,7 +24,7 @@ import {
 const SHA256 = 'a'.repeat(64)
 
 describe('a begin', () => {
-  it('of a single upload gives the request that stores its bytes', async () => {
+  it('of a single upload returns the request that stores its bytes', async () => {
     const stores = given()
     const { created, upload } = await beginUpload(stores, beginOf('single'))
     expect(created).toBe(true)
@@ -35,14 +35,14 @@ describe('a begin', () => {
     expect(upload.expiresAt).toBe(new Date(NOW + UPLOAD_SECONDS * 1000).toISOString())
   })
 
-  it('of an upload of parts tells how it is divided', async () => {
+  it('of a multipart upload returns the sizes of its parts', async () => {
     const request = beginOf('multipart', ID, 40 * MIB)
     const { upload } = await beginUpload(given(), request)
     expect(upload).toMatchObject({ mode: 'multipart', received: [] })
     expect(upload).not.toHaveProperty('request')
   })
 
-  it('again leads back to the same upload, with what has arrived and the first description', async () => {
+  it('finds the same upload again, with the received bytes and the first description', async () => {
     const stores = given()
     await arrived(stores, 'multipart')
     const { attempt } = await rowOf(stores)
@@ -60,7 +60,7 @@ describe('a begin', () => {
     expect((await rowOf(stores)).attempt).toBe(attempt)
   })
 
-  it('finds a single upload whose bytes are there already', async () => {
+  it('finds a single upload whose bytes were received', async () => {
     const stores = given()
     await arrived(stores, 'single')
     const { upload } = await beginUpload(stores, beginOf('single'))
@@ -107,7 +107,7 @@ describe('a begin', () => {
   it.each([
     ['the same bytes', ID, 'identical'],
     ['other bytes', OTHER_ID, 'different'],
-  ])('is refused where %s hold the version', async (_, id, conflict) => {
+  ])('is refused if %s have the version', async (_, id, conflict) => {
     const stores = given()
     await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'before')
     expect(await refusal(beginUpload(stores, beginOf('single', id)))).toMatchObject({
@@ -116,7 +116,7 @@ describe('a begin', () => {
     })
   })
 
-  it('of another size is refused, and shows the upload that is there', async () => {
+  it('of another size is refused, and shows the existing upload', async () => {
     const stores = given()
     await beginUpload(stores, beginOf('single'))
     const error = await refusal(beginUpload(stores, beginOf('single', ID, 10)))
@@ -134,7 +134,7 @@ describe('a begin', () => {
     expect(stores.staging.attempts).not.toContain(attempt)
   })
 
-  it('restarts an open upload whose parts are gone', async () => {
+  it('restarts an open upload whose parts are missing', async () => {
     const stores = given()
     await arrived(stores, 'multipart')
     await stores.staging.drop(await rowOf(stores))
@@ -151,7 +151,7 @@ describe('a begin', () => {
 })
 
 describe('requests for parts', () => {
-  it('are given for parts of the right length, again and again', async () => {
+  it('are returned for parts of the right length, any number of times', async () => {
     const stores = given()
     await beginUpload(stores, beginOf('multipart', ID, 40 * MIB))
     const asked = [
@@ -166,7 +166,7 @@ describe('requests for parts', () => {
     expect(await presignParts(stores, ID, asked)).toHaveLength(2)
   })
 
-  it('live no longer than their upload', async () => {
+  it('expire no later than their upload', async () => {
     const stores = given()
     await beginUpload(stores, beginOf('multipart'))
     const { expiresAt } = await rowOf(stores)
@@ -175,7 +175,7 @@ describe('requests for parts', () => {
     expect(parts[0]?.request.expiresAt).toBe(new Date(expiresAt).toISOString())
   })
 
-  it('beyond the last part are refused, each by name', async () => {
+  it('beyond the last part are refused, each by number', async () => {
     const stores = given()
     await beginUpload(stores, beginOf('multipart'))
     const asked = [2, 1, 10_000].map((number) => ({ number, sha256: SHA256 }))
@@ -201,7 +201,7 @@ describe('requests for parts', () => {
     })
   })
 
-  it('of one that is committed, with its row or without, are refused with its entry', async () => {
+  it('of one that is committed, with or without its row, are refused with its entry', async () => {
     const stores = given()
     const asked = [{ number: 1, sha256: SHA256 }]
     await arrived(stores, 'single')
@@ -231,7 +231,7 @@ describe('requests for parts', () => {
     }
   })
 
-  it('where there is no upload are refused, and so are they once it has expired', async () => {
+  it('without an upload, or after its expiry, are refused', async () => {
     const stores = given()
     const asked = [{ number: 1, sha256: SHA256 }]
     expect(await refusal(presignParts(stores, ID, asked))).toMatchObject({
@@ -273,7 +273,7 @@ describe('the state of an upload', () => {
     await gone()
   })
 
-  it('is committed where the ledger holds the digest, also when the upload has expired', async () => {
+  it('is committed if the ledger has the digest, even if the upload has expired', async () => {
     const stores = given()
     await beginUpload(stores, beginOf('single'))
     await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
@@ -283,7 +283,7 @@ describe('the state of an upload', () => {
     expect(await uploadState(stores, ID)).toMatchObject(committed)
   })
 
-  it('is failed, with the winner, where other bytes hold the version', async () => {
+  it('is failed, with the winner, if other bytes have the version', async () => {
     const stores = given()
     await beginUpload(stores, beginOf('single', OTHER_ID))
     await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')

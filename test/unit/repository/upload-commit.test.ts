@@ -27,7 +27,7 @@ const commit = (stores: Given, id = ID) => commitUpload(stores, { id, commitId: 
 const otherEntry = entryOf('models/llama/v1', new TextEncoder().encode('other bytes'))
 
 describe('the commit of a single upload', () => {
-  it('stores it at once, and again finds it', async () => {
+  it('stores it immediately, and finds it when repeated', async () => {
     const stores = given()
     await arrived(stores, 'single')
     expect(await commit(stores)).toEqual({ outcome: 'created', entry: entryOf('models/llama/v1', BYTES) })
@@ -46,7 +46,7 @@ describe('the commit of a single upload', () => {
     expect(await rowOf(stores)).toMatchObject({ state: 'open' })
   })
 
-  it('of unattested bytes has them read first', async () => {
+  it('of unattested bytes reads them first', async () => {
     const stores = given()
     await beginUpload(stores, beginOf('single'))
     stores.blobs.plant(ID, BYTES)
@@ -72,7 +72,7 @@ describe('the commit of a single upload', () => {
 })
 
 describe('the commit of parts', () => {
-  it('is accepted, joined and queued, and lives as long as a new upload', async () => {
+  it("is accepted, joined and queued, and renews the upload's expiry", async () => {
     const stores = given()
     await arrived(stores, 'multipart')
     stores.time.now += 3600_000
@@ -82,7 +82,7 @@ describe('the commit of parts', () => {
     expect(await rowOf(stores)).toMatchObject({ expiresAt: NOW + 3600_000 + UPLOAD_SECONDS * 1000 })
   })
 
-  it('again sends another message while no verifier is known, and none while one is at work', async () => {
+  it('sends another message when repeated, unless a verifier holds the lease', async () => {
     const stores = given()
     await arrived(stores, 'multipart')
     await commit(stores)
@@ -98,7 +98,7 @@ describe('the commit of parts', () => {
     expect(stores.queue.messages).toHaveLength(3)
   })
 
-  it('with parts missing names the first hundred of them', async () => {
+  it('with missing parts names the first hundred of them', async () => {
     const stores = { ...given(), maxArtifactBytes: 4096 * MIB }
     await beginUpload(stores, beginOf('multipart', ID, 2048 * MIB))
     expect(await refusal(commit(stores))).toMatchObject({
@@ -124,7 +124,7 @@ describe('the commit of parts', () => {
 })
 
 describe('a commit', () => {
-  it('finds the digest in the ledger, no matter who stored it, also without an upload', async () => {
+  it('finds the digest in the ledger, no matter which request stored it, even without an upload', async () => {
     const stores = given()
     await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
     expect(await commit(stores)).toMatchObject({ outcome: 'found' })
@@ -142,7 +142,7 @@ describe('a commit', () => {
     expect(stores.staging.attempts).toEqual([])
   })
 
-  it('finds what another stored of the same bytes, and frees what was staged', async () => {
+  it('finds the same bytes stored by another request, and removes the staged ones', async () => {
     const stores = given()
     await arrived(stores, 'multipart')
     const entry = entryOf('models/llama/v1', BYTES)
@@ -151,7 +151,7 @@ describe('a commit', () => {
     expect([(await rowOf(stores)).state, stores.staging.attempts]).toEqual(['committed', []])
   })
 
-  it('without an upload, or of one that has expired, finds none', async () => {
+  it('without an upload, or of an expired one, is not found', async () => {
     const stores = given()
     expect(await refusal(commit(stores))).toMatchObject({ code: 'upload_not_found' })
     await arrived(stores, 'single')
@@ -159,7 +159,7 @@ describe('a commit', () => {
     expect(await refusal(commit(stores))).toMatchObject({ code: 'upload_not_found' })
   })
 
-  it('is told when the row is changed by others all the time', async () => {
+  it('is asked to retry if other requests keep changing the row', async () => {
     const stores = given()
     await arrived(stores, 'single')
     const uploads = { ...stores.uploads, write: async () => false }
@@ -197,7 +197,7 @@ describe('an abort', () => {
     expect(await refusal(commit(stores))).toMatchObject({ code: 'upload_not_found' })
   })
 
-  it('is done when the row is gone, though its parts cannot be dropped now', async () => {
+  it('succeeds once the row is removed, even if the parts cannot be dropped now', async () => {
     const stores = given()
     await arrived(stores, 'multipart')
     const drop = () => Promise.reject(BucketError.unavailable('no answer'))
@@ -218,7 +218,7 @@ describe('an abort', () => {
     expect(stores.uploads.rows).toEqual([])
   })
 
-  it('is refused once it is committed, also by another, and shows it so', async () => {
+  it('is refused with the committed state once it is committed, even by another request', async () => {
     const stores = given()
     await arrived(stores, 'single')
     await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
@@ -228,7 +228,7 @@ describe('an abort', () => {
     })
   })
 
-  it('is refused as committed when the upload is gone and the ledger holds its digest, as its state says', async () => {
+  it('is refused as committed if the upload is gone and the ledger has its digest', async () => {
     const stores = given()
     await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
     expect(await refusal(abortUpload(stores, ID))).toMatchObject({

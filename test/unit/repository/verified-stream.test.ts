@@ -29,7 +29,7 @@ async function readToEnd(stream: AsyncIterable<Uint8Array>) {
 }
 
 describe('right bytes', () => {
-  it('pass unchanged in chunks of any size, and are counted', async () => {
+  it('pass unchanged in chunks of any size, and are counted correctly', async () => {
     const chunks = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 5 })
     await fc.assert(
       fc.asyncProperty(chunks, async (sizes) => {
@@ -46,13 +46,13 @@ describe('right bytes', () => {
     expect(stream.size).toBe(0)
   })
 
-  it('may be exactly as many as are allowed', async () => {
+  it('may reach the limit exactly', async () => {
     expect(await collect(verified(inChunks(BYTES, 7), digestOf(BYTES), 1000, 1000))).toEqual(BYTES)
   })
 })
 
 describe('other bytes', () => {
-  it('of any change to one byte are refused at the end, with both digests', async () => {
+  it('that differ in any byte are refused at the end, with both digests', async () => {
     const changes = fc.tuple(fc.integer({ min: 0, max: 999 }), fc.integer({ min: 1, max: 255 }))
     await fc.assert(
       fc.asyncProperty(changes, async ([at, flip]) => {
@@ -67,7 +67,7 @@ describe('other bytes', () => {
     )
   })
 
-  it('are told a likely cause', async () => {
+  it('are refused with a likely cause', async () => {
     const { end } = await readToEnd(verified(inChunks(Buffer.from('text\n')), digestOf(Buffer.from('text'))))
     expect(end).toMatchObject({ details: { hint: expect.stringContaining('without their last newline') } })
   })
@@ -82,7 +82,7 @@ describe('other bytes', () => {
   })
 })
 
-describe('a stream that goes wrong', () => {
+describe('a stream that fails', () => {
   it('stops at the first byte beyond the limit, and reads no further', async () => {
     let given = 0
     async function* endless() {
@@ -120,7 +120,7 @@ describe('a stream that goes wrong', () => {
     expect(isClosed).toBe(true)
   })
 
-  it('is never read a second time, for a retry would take its end for an empty body', async () => {
+  it('is never read a second time, because a retry would read an empty body', async () => {
     const stream = verified(inChunks(BYTES, 100))
     for await (const _ of stream) break
     expect((await readToEnd(stream)).end).toEqual(new Error('a verified stream can be read only once'))

@@ -42,7 +42,7 @@ beforeEach(async () => {
 })
 
 describe('a delivery', () => {
-  it('stores the bytes, tells it, and leaves nothing staged', async () => {
+  it('stores the bytes, reports success, and leaves nothing staged', async () => {
     expect(await verify()).toBe('committed')
     const [entry] = stores.ledger.entries
     expect(entry).toEqual(entryOf('models/llama/v1', BYTES))
@@ -52,14 +52,14 @@ describe('a delivery', () => {
     expect([stores.staging.attempts, stores.staging.promotions]).toEqual([[], 0])
   })
 
-  it('again changes nothing', async () => {
+  it('changes nothing when repeated', async () => {
     await verify()
     const row = await rowOf(stores)
     expect(await verify()).toBe('stale')
     expect(await rowOf(stores)).toEqual(row)
   })
 
-  it('of another attempt, of an upload that is gone, and of one that has expired is stale', async () => {
+  it('of another attempt, or of a removed or expired upload, is stale', async () => {
     expect(await verifyUpload(stores, { id: ID, attempt: 'another' })).toBe('stale')
     expect(await verifyUpload(stores, { id: OTHER_ID, attempt: 'another' })).toBe('stale')
     stores.time.now += UPLOAD_SECONDS * 1000
@@ -67,7 +67,7 @@ describe('a delivery', () => {
     expect(stores.ledger.entries).toEqual([])
   })
 
-  it('finds the parts not joined yet, and joins them', async () => {
+  it('joins the parts if they are not joined yet', async () => {
     const early = given()
     await arrived(early, 'multipart')
     const complete = () => Promise.reject(BucketError.unavailable('no answer'))
@@ -76,7 +76,7 @@ describe('a delivery', () => {
     expect(await verifyUpload(early, { id: ID, attempt: (await rowOf(early)).attempt })).toBe('committed')
   })
 
-  it('of an upload whose parts are gone fails it, and it can be restarted', async () => {
+  it('of an upload whose parts are missing fails it, and it can be restarted', async () => {
     await stores.staging.drop(await rowOf(stores))
     expect(await verify()).toBe('failed')
     expect(await state()).toMatchObject({
@@ -85,20 +85,20 @@ describe('a delivery', () => {
     })
   })
 
-  it('finds the bytes under their final name when what was staged moved there', async () => {
+  it('finds the bytes under their final name after the staged ones moved there', async () => {
     await stores.staging.drop(await rowOf(stores))
     stores.blobs.plant(ID, BYTES)
     expect(await verify()).toBe('committed')
   })
 
-  it('takes no bytes under the final name for these when they are others', async () => {
+  it('does not accept other bytes under the final name', async () => {
     await stores.staging.drop(await rowOf(stores))
     stores.blobs.plant(ID, new TextEncoder().encode('the byteZ'))
     expect(await verify()).toBe('failed')
     expect(stores.ledger.entries).toEqual([])
   })
 
-  it('reads nothing where an attested blob is there already', async () => {
+  it('reads nothing if an attested blob exists', async () => {
     await stores.blobs.write(
       ID,
       (async function* () {
@@ -110,7 +110,7 @@ describe('a delivery', () => {
     expect(await verify(deps)).toBe('committed')
   })
 
-  it('of bytes that lost to others fails without reading them', async () => {
+  it('of bytes whose version was taken fails without reading them', async () => {
     await stores.ledger.append(entryOf('models/llama/v1', new TextEncoder().encode('other bytes')), 'another')
     const deps = staged(() => ({ read: () => expect.unreachable() as never }))
     expect(await verify(deps)).toBe('failed')
@@ -143,7 +143,7 @@ describe('bytes that are not those of the digest', () => {
     expect([stores.staging.attempts, stores.ledger.entries]).toEqual([[], []])
   })
 
-  it('under a final name that a publish finds taken fail it too', async () => {
+  it('under a final name that a publish finds taken also fail it', async () => {
     const deps = staged((bytes) => ({
       promote: async (blob) => {
         const promotion = await bytes.promote(blob)
@@ -163,13 +163,13 @@ describe('bytes that are not those of the digest', () => {
 })
 
 describe('the lease', () => {
-  it('keeps a second verifier away as long as it lasts, whose delivery comes again', async () => {
+  it('keeps a second verifier away while it is valid, and its delivery is repeated', async () => {
     await lease('the first', NOW + LEASE_MS)
     expect(await refusal(verify())).toMatchObject({ code: 'unavailable' })
     expect(await rowOf(stores)).toMatchObject({ leaseOwner: 'the first' })
   })
 
-  it('that has lapsed is taken over, and the bytes are read from the start', async () => {
+  it('that has expired is taken over, and the bytes are read from the start', async () => {
     await lease('the first', NOW + LEASE_MS, 5)
     stores.time.now += LEASE_MS
     const seen: unknown[] = []
@@ -184,7 +184,7 @@ describe('the lease', () => {
     expect(seen).not.toMatchObject([{ leaseOwner: 'the first' }])
   })
 
-  it('is renewed while bytes are read, with how far it got', async () => {
+  it('is renewed with the progress while bytes are read', async () => {
     const seen: unknown[] = []
     const deps = staged(() => ({
       read: async function* () {
@@ -200,7 +200,7 @@ describe('the lease', () => {
     expect(stores.ledger.entries).toHaveLength(1)
   })
 
-  it('that another has taken over stops the verifier before it publishes', async () => {
+  it('that another verifier has taken over stops this one before it publishes', async () => {
     const deps = staged((bytes) => ({
       read: async function* (signal) {
         await lease('another', NOW + LEASE_MS)
@@ -212,7 +212,7 @@ describe('the lease', () => {
     expect(await rowOf(stores)).toMatchObject({ leaseOwner: 'another', state: 'verifying' })
   })
 
-  it('is kept while copies are waited for, and renewed before they get their name', async () => {
+  it('is renewed while the verifier waits for copies, and before these get their name', async () => {
     const seen: number[] = []
     const until = async () => (await rowOf(stores)).leaseUntil - NOW
     const deps = staged((bytes) => ({
@@ -239,7 +239,7 @@ describe('the lease', () => {
     expect(seen).toEqual([60_000, 120_000, 180_000, 181_000].map((waited) => waited + LEASE_MS))
   })
 
-  it('that is lost while copies are waited for stops the verifier before it publishes', async () => {
+  it('that is lost while the verifier waits for copies stops it before it publishes', async () => {
     const deps = staged((bytes) => ({
       promote: async (blob) => ({
         ...(await bytes.promote(blob)),
@@ -255,7 +255,7 @@ describe('the lease', () => {
     expect(await rowOf(stores)).toMatchObject({ leaseOwner: 'another', state: 'verifying' })
   })
 
-  it('whose renewal took longer than it lasts is lost', async () => {
+  it('whose renewal takes longer than its duration is lost', async () => {
     const uploads = {
       ...stores.uploads,
       write: async (...row: Parameters<typeof stores.uploads.write>) => {
@@ -268,7 +268,7 @@ describe('the lease', () => {
     expect(stores.ledger.entries).toEqual([])
   })
 
-  it('is given back when a store fails, so that the next delivery begins at once', async () => {
+  it('is released if a store fails, so that the next delivery begins at once', async () => {
     const broken = BucketError.unavailable('no answer')
     const deps = staged(() => ({
       // biome-ignore lint/correctness/useYield: it fails before its first byte
@@ -282,13 +282,13 @@ describe('the lease', () => {
     expect(await verify()).toBe('committed')
   })
 
-  it('is given back when the verifier is told to stop', async () => {
+  it('is released when the verifier is stopped', async () => {
     const stop = AbortSignal.abort(new Error('time is up'))
     await expect(verifyUpload(stores, await request(), stop)).rejects.toThrow('time is up')
     expect(await rowOf(stores)).toMatchObject({ leaseOwner: null })
   })
 
-  it('is given back when the verifier is told to stop while it waits for copies', async () => {
+  it('is released when the verifier is stopped while it waits for copies', async () => {
     const stop = new AbortController()
     const deps = staged((bytes) => ({
       promote: async (blob) => ({
@@ -304,7 +304,7 @@ describe('the lease', () => {
     expect([stores.blobs.count, stores.staging.promotions]).toEqual([0, 0])
   })
 
-  it('leaves no promotion behind when the publishing fails', async () => {
+  it('leaves no promotion behind if publishing fails', async () => {
     const broken = BucketError.unavailable('no answer')
     const deps = staged((bytes) => ({
       promote: async (blob) => ({ ...(await bytes.promote(blob)), publish: () => Promise.reject(broken) }),
@@ -315,7 +315,7 @@ describe('the lease', () => {
 })
 
 describe('dead letters', () => {
-  it('fail the upload, which can be tried again', async () => {
+  it('fail the upload, which can be restarted', async () => {
     await failVerification(stores, await request())
     expect(await state()).toMatchObject({
       state: 'failed',
@@ -323,7 +323,7 @@ describe('dead letters', () => {
     })
   })
 
-  it('of another attempt, or of an upload that came to its end, change nothing', async () => {
+  it('of another attempt, or of a finished upload, change nothing', async () => {
     await failVerification(stores, { id: ID, attempt: 'another' })
     expect(await rowOf(stores)).toMatchObject({ state: 'verifying' })
     await verify()
@@ -331,7 +331,7 @@ describe('dead letters', () => {
     expect(await rowOf(stores)).toMatchObject({ state: 'committed' })
   })
 
-  it('are left for later while a verifier is at work', async () => {
+  it('are postponed while a verifier holds the lease', async () => {
     await lease('a verifier', NOW + LEASE_MS)
     expect(await refusal(failVerification(stores, await request()))).toMatchObject({ code: 'unavailable' })
     expect(await rowOf(stores)).toMatchObject({ state: 'verifying' })
@@ -352,7 +352,7 @@ describe('a single upload', () => {
     await commitUpload(stores, { id: ID, commitId: newCommitId() })
   }
 
-  it('is hashed where it is', async () => {
+  it('is hashed in place', async () => {
     expect(await planted(BYTES)).toBe('committed')
   })
 

@@ -61,7 +61,7 @@ describe('after a crash', () => {
     }
   })
 
-  it('a group of which any bytes are missing is cut off, also when later bytes reached the disk', {
+  it('a group with any missing bytes is cut off, even if later bytes reached the disk', {
     timeout: 60_000,
   }, async () => {
     const { begin, bytes } = await storeGroups()
@@ -80,7 +80,7 @@ describe('after a crash', () => {
     }
   })
 
-  it('a file that was made longer, but not written, is cut off', async () => {
+  it('a file that was extended but not written is cut off', async () => {
     const { bytes } = await storeGroups()
     log.replace(Buffer.concat([bytes, Buffer.alloc(10_000)]))
     const opened = await log.open()
@@ -89,7 +89,7 @@ describe('after a crash', () => {
     await opened.close()
   })
 
-  it('a group that was written and not acknowledged is there as a whole', async () => {
+  it('a group that was written and not acknowledged is complete', async () => {
     await storeGroups()
     const opened = await log.open()
     expect(opened.report.tornBytes).toBe(0)
@@ -106,8 +106,8 @@ describe('after a crash', () => {
   })
 })
 
-describe('a record in a blob', () => {
-  it('is never read as a record, not even where the bytes around it are damaged', async () => {
+describe('record bytes inside of a blob', () => {
+  it('are never read as a record, even if the bytes around them are damaged', async () => {
     const copied = await log.inCrash(async (opened) => {
       await storeAll(opened, first)
       return log.bytes().subarray(128)

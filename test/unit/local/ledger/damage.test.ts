@@ -38,7 +38,7 @@ async function storeFour(options: { stop: boolean }) {
 }
 
 describe('a record with a flipped byte, anywhere in it', () => {
-  it('is reported with its place, and the records around it are served', { timeout: 60_000 }, async () => {
+  it('is reported with its position, and the records around it are served', { timeout: 60_000 }, async () => {
     const { bytes, begin, length, entryLength } = await storeFour({ stop: false })
     for (let at = begin; at < begin + entryLength; at += 1) {
       const copy = Buffer.from(bytes)
@@ -68,7 +68,7 @@ describe('a record with a flipped byte, anywhere in it', () => {
     }
   })
 
-  it('in its blob costs the blob alone: the entry is known', async () => {
+  it('in its blob costs only the blob, and keeps the entry', async () => {
     const { bytes, begin, entryLength } = await storeFour({ stop: false })
     const at = begin + entryLength + 3
     bytes[at] = (bytes[at] ?? 0) ^ 1
@@ -81,7 +81,7 @@ describe('a record with a flipped byte, anywhere in it', () => {
     await close()
   })
 
-  it('is unavailable, and never absent, where the index knows it', async () => {
+  it('is unavailable, never absent, if the index knows it', async () => {
     const { bytes, begin } = await storeFour({ stop: true })
     log.replace(bytes.fill(0, begin + 20, begin + 30))
     const { ledger, report, close } = await log.open()
@@ -95,7 +95,7 @@ describe('a record with a flipped byte, anywhere in it', () => {
     await close()
   })
 
-  it('in the last group is damage when the server had stopped in order, and is not cut off', async () => {
+  it('in the last group is damage after a clean stop, and is not cut off', async () => {
     const { bytes } = await storeFour({ stop: true })
     const size = bytes.length
     const at = bytes.indexOf('b/a/last')
@@ -165,7 +165,7 @@ describe('an index', () => {
     fs.closeSync(fd)
   }
 
-  it.each(damages)('that is %s is built again from the log', async (_, damage) => {
+  it.each(damages)('that is %s is rebuilt from the log', async (_, damage) => {
     await storeFour({ stop: true })
     damage(join(log.dataDir, 'index.mdb'))
     const { ledger, report, close } = await log.open()
@@ -178,7 +178,7 @@ describe('an index', () => {
     await again.close()
   })
 
-  it('without its proof, or with a damaged one, is built again', async () => {
+  it('without its proof, or with a damaged one, is rebuilt', async () => {
     await storeFour({ stop: true })
     const proof = join(log.dataDir, 'index.proof')
     flip(proof, 30)
@@ -191,7 +191,7 @@ describe('an index', () => {
     await noProof.close()
   })
 
-  it('that a killed server left is built again, and holds what the log holds', async () => {
+  it('that a killed server left is rebuilt, and has everything in the log', async () => {
     const opened = await log.open()
     await storeAll(opened, [before])
     await opened.close()
@@ -210,7 +210,7 @@ describe('an index', () => {
   })
 })
 
-describe('a log that is not complete', () => {
+describe('an incomplete log', () => {
   it.each([
     ['has no folder', () => rmSync(log.folder, { recursive: true }), 'it has no segments'],
     ['has no segment', () => rmSync(log.path(1)), 'it has no segments'],
@@ -227,14 +227,14 @@ describe('a log that is not complete', () => {
     expect(existsSync(log.path(1)) && log.size() > SEGMENT_HEADER_BYTES).toBe(false)
   })
 
-  it('is refused when it belongs to another store', async () => {
+  it('is refused if it belongs to another store', async () => {
     await storeFour({ stop: true })
     await expect(log.open({ storeId: STORE_ID.replace('6', '7') })).rejects.toThrow(
       'belongs to another store',
     )
   })
 
-  it('is refused when a segment in the middle is missing, cut short, or another', async () => {
+  it('is refused if a segment in the middle is missing, truncated, or replaced', async () => {
     const many = Array.from({ length: 30 }, (_, at) => artifact(`v${at}`))
     const opened = await log.open({ segmentBytes: 800 })
     for (const each of many) await storeAll(opened, [each])

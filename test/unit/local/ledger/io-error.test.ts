@@ -43,7 +43,9 @@ async function expectOnly(versions: readonly string[]) {
 }
 
 describe.skipIf(cannotTrace)(`the ledger${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`, () => {
-  it('refuses a group whose sync failed, cuts it off, and takes the next', { timeout: 60_000 }, async () => {
+  it('refuses a group whose sync failed, cuts it off, and accepts the next', {
+    timeout: 60_000,
+  }, async () => {
     // The first sync is that of opening.
     expect(appendFive('fdatasync:error=EIO:when=3')).toEqual([
       ...['stored', 'unavailable', 'stored', 'stored', 'stored'],
@@ -51,13 +53,13 @@ describe.skipIf(cannotTrace)(`the ledger${cannotTrace ? ` (skipped: ${cannotTrac
     await expectOnly(['v0', 'v2', 'v3', 'v4'])
   })
 
-  it('refuses a group whose write failed, with the reason of the disk', { timeout: 60_000 }, async () => {
+  it('refuses a group whose write failed, with the system error', { timeout: 60_000 }, async () => {
     const outcomes = appendFive('pwrite64,pwritev:error=ENOSPC:when=2')
     expect(outcomes).toEqual(['stored', 'insufficient_storage', 'stored', 'stored', 'stored'])
     await expectOnly(['v0', 'v2', 'v3', 'v4'])
   })
 
-  it('refuses everything until a group that failed could be cut off', { timeout: 60_000 }, async () => {
+  it('refuses everything until it has cut off a failed group', { timeout: 60_000 }, async () => {
     const outcomes = appendFive('fdatasync:error=EIO:when=3', 'ftruncate:error=EIO:when=1..2')
     expect(outcomes).toEqual(['stored', 'unavailable', 'unavailable', 'stored', 'stored'])
     await expectOnly(['v0', 'v3', 'v4'])

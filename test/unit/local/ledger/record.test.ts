@@ -29,7 +29,7 @@ function written(bytes: Uint8Array | undefined, described = {}, commitId = 'c') 
 const frameOf = (record: Buffer) => readFrame(record, 0, record.length, seed, place.offset)
 
 describe('a record', () => {
-  it('reads as the entry, the commit and the bytes that were written', () => {
+  it('decodes to the written entry, commit and bytes', () => {
     const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._+:-]{0,127}$/)
     const text = fc.option(fc.stringMatching(/^[!-~]{1,200}$/))
     fc.assert(
@@ -58,7 +58,7 @@ describe('a record', () => {
     )
   })
 
-  it('of the largest entry with the largest small blob fits', () => {
+  it('holds the largest entry with the largest small blob', () => {
     const entry = entryOf(
       `${'b'.repeat(128)}/${'a'.repeat(128)}/${'v'.repeat(128)}`,
       someBytes(SMALL_BLOB_BYTES),
@@ -72,7 +72,7 @@ describe('a record', () => {
     expect(record.length).toBeLessThan(MAX_RECORD_BYTES)
   })
 
-  it('says nothing of a member that did not exist when it was written, which reads as null', () => {
+  it('decodes a member that did not exist when it was written as null', () => {
     const { record, entry } = written(undefined, { provenanceSource: 'x' })
     const at = record.indexOf('"provenanceSource"')
     record.write('"unknownToUs_____"', at)
@@ -81,7 +81,7 @@ describe('a record', () => {
     expect(frame && decodeEntry(record, 0, frame).entry).toMatchObject({ ...entry, provenanceSource: null })
   })
 
-  it('is none with any bit of its header or entry flipped, in every field', () => {
+  it('is invalid with any bit of its header or entry flipped, in every field', () => {
     const { record } = written(someBytes(30), { uploadedBy: 'someone', provenanceSource: 'somewhere' })
     const { entryLength } = frameOf(record) ?? { entryLength: 0 }
     expect(entryLength).toBeGreaterThan(100)
@@ -92,7 +92,7 @@ describe('a record', () => {
     }
   })
 
-  it('keeps its entry, and tells that its blob is wrong, with any byte of the blob flipped', () => {
+  it('keeps its entry, and reports a wrong blob, with any byte of the blob flipped', () => {
     const { record } = written(someBytes(30))
     const frame = frameOf(record)
     if (!frame) throw new Error('no frame')
@@ -105,7 +105,7 @@ describe('a record', () => {
     }
   })
 
-  it('is none in another place, another segment or another store, nor when it is cut short', () => {
+  it('is invalid at another position, in another segment or store, or truncated', () => {
     const { record } = written(someBytes(30))
     const { length } = record
     expect(readFrame(record, 0, length, seed, place.offset)).toBeDefined()
@@ -116,7 +116,7 @@ describe('a record', () => {
       expect(readFrame(record, 0, cut, seed, place.offset)).toBeUndefined()
   })
 
-  it('that was removed has the length of what it replaces, and no entry', () => {
+  it('that marks an erasure has the length of what it replaces, and no entry', () => {
     const record = encodeRemoved(200)
     placeRecord(record, place)
     expect(frameOf(record)).toMatchObject({ kind: 'removed', length: 200, group: 7, rest: 3 })
