@@ -13,7 +13,7 @@ import { createSha256 } from './sha256.ts'
 export interface DownloadTarget {
   /** As it was given, for messages. */
   readonly path: string
-  /** The file itself, after all symlinks. */
+  /** The file itself, not a symlink to it. */
   readonly file: string
   /** The file that is there now. */
   readonly existing: { readonly size: number; readonly mode: number } | undefined
@@ -58,8 +58,9 @@ export async function downloadTarget(path: string): Promise<DownloadTarget> {
     throw new TargetError('EISDIR', `${shown} is a folder, not a file`)
   if (found && !found.isFile())
     throw new TargetError('EINVAL', `${shown} is not a regular file and would be replaced by one`)
-  const file = found ? await realpath(path) : await afterSymlinks(path)
-  if (found && (await isMountPoint(file)))
+  // The folder is not resolved again: a caller may have opened it, to bound where files are written.
+  const file = await afterSymlinks(path)
+  if (found && (await isMountPoint(await realpath(file))))
     throw new TargetError(
       'EBUSY',
       `${shown} is a mount point and cannot be replaced`,
@@ -103,7 +104,7 @@ export function aboutPath(error: unknown, path: string): unknown {
   return Object.assign(new Error(`${what} '${path}'`, { cause: error }), { code: error.code, path })
 }
 
-/** A symlink may lead to a path that does not exist yet. */
+/** A symlink may lead to another one, or to a path that does not exist yet. */
 async function afterSymlinks(path: string): Promise<string> {
   // EINVAL: not a symlink.
   const link = await ifThere(readlink(path), 'EINVAL')

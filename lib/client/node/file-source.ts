@@ -12,17 +12,19 @@ import { createSha256 } from './sha256.ts'
  * Opens a file. A pipe or a device is spooled, and so is a file whose size says that it is empty
  * where it is not: the bytes of `/proc` are made when they are read.
  *
+ * @param file a path, or a file that the caller has opened and checked; the source closes it.
  * @throws the system's error when it cannot be opened, also for a folder.
  */
 export async function fileSource(
-  path: string,
+  file: string | FileHandle,
   { onProgress, signal }: TransferOptions = {},
 ): Promise<Source> {
-  const handle = await open(path, 'r')
+  const handle = typeof file === 'string' ? await open(file, 'r') : file
+  const name = typeof file === 'string' ? file : 'the file'
   try {
     const stat = await handle.stat()
     if (stat.isFile() && (stat.size > 0 || !(await hasBytes(handle, 0))))
-      return await handleSource(handle, path, () => handle.close())
+      return await handleSource(handle, name, () => handle.close())
     // Reading a folder gives the system's own EISDIR.
     return await spool(handle.createReadStream(), { onProgress, signal })
   } catch (error) {

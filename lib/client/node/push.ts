@@ -36,6 +36,8 @@ export interface PushOptions extends ScanOptions, TransferOptions {
   readonly dryRun?: boolean | undefined
   /** Where digests of unchanged files are kept; `false` for nowhere. */
   readonly cacheFolder?: string | false | undefined
+  /** Opens a file of the folder, for callers that bound what may be read; `fileSource` when left out. */
+  readonly openFile?: ((path: string, options: TransferOptions) => Promise<Source>) | undefined
 }
 
 export interface PushResult {
@@ -105,8 +107,9 @@ interface HashedFile {
 async function hashFiles(
   folder: string,
   files: readonly LocalFile[],
-  { parallel = DEFAULT_PARALLEL, onProgress, signal, cacheFolder = defaultCacheFolder() }: PushOptions,
+  options: PushOptions,
 ): Promise<HashedFile[]> {
+  const { parallel = DEFAULT_PARALLEL, onProgress, signal, cacheFolder = defaultCacheFolder() } = options
   const cache = await DigestCache.open(folder, cacheFolder === false ? undefined : cacheFolder)
   const total = files.reduce((sum, { size }) => sum + size, 0)
   const hashed: HashedFile[] = []
@@ -118,7 +121,7 @@ async function hashFiles(
   }
   try {
     await runAtOnce(files, { limit: parallel }, signal, async (file, stop) => {
-      hashed.push(await hashFile(file, cache, add, stop))
+      hashed.push(await hashFile(file, cache, add, { ...options, signal: stop }))
     })
   } finally {
     await cache.save()
@@ -130,7 +133,7 @@ async function hashFile(
   { path, location, executable }: LocalFile,
   cache: DigestCache,
   onBytes: (count: number) => void,
-  signal: AbortSignal,
+  { openFile = fileSource, signal }: PushOptions,
 ): Promise<HashedFile> {
   const before = await stat(location, { bigint: true })
   const described = (digest: Digest, size: number): ManifestFile => ({
@@ -145,7 +148,7 @@ async function hashFile(
     onBytes(Number(before.size))
     return { location, entry: described(known, Number(before.size)), digests: { sha256: digestHex(known) } }
   }
-  const source = await fileSource(location, { signal })
+  const source = await openFile(location, { signal })
   try {
     let read = 0
     const onProgress = ({ bytes }: { bytes: number }) => {
@@ -170,6 +173,7 @@ async function sendFiles(
   {
     parallel = DEFAULT_PARALLEL,
     dryRun = false,
+    openFile = fileSource,
     uploadedBy,
     provenanceSource,
     onProgress,
@@ -194,7 +198,7 @@ async function sendFiles(
   await runAtOnce(missing, { limit: parallel }, signal, async ({ location, entry, digests }, stop) => {
     const { path, size, digest } = entry
     if (!dryRun) {
-      const source = await fileSource(location, { signal: stop })
+      const source = await openFile(location, { signal: stop })
       const { created } = await calls.put(
         fileRef(ref, { digest }),
         { ...source, ...digests },
