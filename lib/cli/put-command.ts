@@ -2,9 +2,10 @@
 import { basename } from 'node:path'
 import type { Command } from 'commander'
 import type { BucketClient, PutResult } from '../client/node.ts'
-import { type Digest, digestHex } from '../domain/digest.ts'
+import type { Digest } from '../domain/digest.ts'
 import { type ArtifactKey, type ArtifactRef, formatRef } from '../domain/identifiers.ts'
 import { artifactRef } from '../domain/refs.ts'
+import { contentVersion, isMovingName } from '../domain/version-names.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
@@ -23,9 +24,6 @@ interface PutOptions extends ConnectionOptions, OutputOptions {
   readonly allowEmpty?: boolean
   readonly lock?: string
 }
-
-/** A version made from content is this much of its digest: enough to be unique, short enough to be read. */
-const CONTENT_NAME_DIGITS = 12
 
 export function addPutCommand(program: Command, context: CliContext): void {
   const command = program
@@ -125,7 +123,7 @@ async function putFile(
     const { entry, created } = result
     if (!options.json) await output.result(`${pinnedRef(result)}\n`, undefined)
     output.remark(`${created ? 'stored' : 'already stored, identical'}, ${formatSize(entry.size)}`)
-    if (MOVING_NAMES.has(entry.ref.version) && created)
+    if (isMovingName(entry.ref.version) && created)
       output.remark(
         `note: "${entry.ref.version}" is now these bytes permanently; it will not move to a newer version`,
       )
@@ -138,9 +136,6 @@ async function putFile(
     await source.dispose()
   }
 }
-
-/** Names that mean "the newest one" elsewhere. */
-const MOVING_NAMES: ReadonlySet<string> = new Set(['latest', 'current', 'stable', 'main', 'master', 'head'])
 
 async function openSource(file: string, { onProgress }: Output, { stdin, signal }: CliContext) {
   const { fileSource, spool } = await import('../client/node.ts')
@@ -156,6 +151,5 @@ async function nameByContent(
 ) {
   const { digestSource } = await import('../client/node.ts')
   const hashed = await digestSource(source, { onProgress, signal })
-  const version = `sha256-${digestHex(hashed.digest).slice(0, CONTENT_NAME_DIGITS)}`
-  return { ref: artifactRef({ ...key, version }), source: hashed.source }
+  return { ref: artifactRef({ ...key, version: contentVersion(hashed.digest) }), source: hashed.source }
 }
