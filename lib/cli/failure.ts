@@ -1,7 +1,7 @@
 /**
  * Errors in words, always in three parts: what happened, why, and what to do next.
  */
-import { BucketError, ERRORS, isBucketError } from '../domain/errors.ts'
+import { BucketError, isBucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import type { Upload } from '../domain/upload.ts'
 import { encodeDetails } from '../protocol/encode.ts'
@@ -94,13 +94,13 @@ const UNEXPECTED = {
 
 function describeRefusal(error: BucketError): Omit<Failure, 'exit'> {
   const { code, details, requestId } = error
-  // An error that the client made itself has no request, and knows better what to do than the table.
-  const isOwn = requestId === undefined && error.next !== ERRORS[code].next
+  // The next step of an error that the client made itself. That of a server is for HTTP clients.
+  const own = requestId === undefined ? error.next : undefined
   const text = isBucketError(error, 'version_exists')
     ? conflictText(error)
     : { ...REFUSALS[code], why: whyRefused(error) }
   const why = [...text.why]
-  let next = isOwn ? error.next : text.next
+  let next = own ?? text.next
   if (isBucketError(error, 'digest_differs')) {
     const { storedDigest: stored }: Partial<typeof error.details> = error.details
     if (stored !== undefined && !error.message.includes(stored)) why.push(`stored is ${stored}`)

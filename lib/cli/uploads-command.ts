@@ -10,7 +10,7 @@ import { entryMessage } from '../protocol/entry-message.ts'
 import { ERROR_STATUS } from '../protocol/errors.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
-import { UsageError } from './failure.ts'
+import { describeFailure, UsageError } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parsePinnedRef } from './refs.ts'
 import { formatSize } from './sizes.ts'
@@ -104,7 +104,7 @@ function describe(upload: Upload): Record<string, string> {
     state,
     ...(state === 'open' && { received: received(upload) }),
     ...(state === 'verifying' && { verified: formatSize(verifiedBytes) }),
-    ...(problem && { problem: `${problem.code}: ${problem.message}`, next: problem.next }),
+    ...(problem && { problem: `${problem.code}: ${problem.message}`, next: describeFailure(problem).next }),
     ...(entry ? { stored: entry.createdAt } : { expires: expiresAt }),
   }
 }
@@ -136,7 +136,7 @@ function document(upload: Upload): Record<string, unknown> {
         status: ERROR_STATUS[problem.code],
         retryable: problem.retryable,
         detail: problem.message,
-        next: problem.next,
+        next: describeFailure(problem).next,
         ...encodeDetails(problem, { requestId: '' }),
       },
     }),

@@ -1,6 +1,6 @@
 /**
- * Every refusal and failure of Bucket: one class, one closed table of codes. The rules know no HTTP status:
- * `lib/protocol` maps each code to one.
+ * Every refusal and failure of Bucket: one class, one closed table of codes. `lib/protocol` gives each code its HTTP status and
+ * its texts, `lib/cli` its words on the command line.
  */
 
 import type { Digest } from './digest.ts'
@@ -47,184 +47,47 @@ export interface ErrorDetails {
 
 export type ErrorCode = keyof ErrorDetails
 
-/** The row of one code. */
-export interface ErrorRule {
+/** What holds for every error of one code. */
+interface ErrorRule {
+  /** Whether the same call can succeed later. */
   readonly retryable: boolean
-  readonly title: string
-  /** The meaning, for the page of the code. */
-  readonly meaning: string
-  /** The next step of the caller; a `BucketError` may name a more precise one. */
-  readonly next: string
 }
 
+const FINAL: ErrorRule = { retryable: false }
+const RETRYABLE: ErrorRule = { retryable: true }
+
 export const ERRORS: { readonly [C in ErrorCode]: ErrorRule } = {
-  invalid_request: {
-    retryable: false,
-    title: 'Invalid request',
-    meaning:
-      'One or more inputs are invalid. errors lists each of them, with its place in the request and the expected form.',
-    next: 'Correct every input listed in errors and send the request again.',
-  },
-  digest_mismatch: {
-    retryable: false,
-    title: 'The bytes do not have the declared digest',
-    meaning:
-      'Bucket computed the SHA-256 of the received bytes, and it is not the declared one. Nothing was stored.',
-    next: 'Compute the digest of exactly the bytes that you send, then store again. If the digest is right, the bytes changed in transit.',
-  },
-  unauthorized: {
-    retryable: false,
-    title: 'The caller is not authenticated',
-    meaning: 'The gateway in front of Bucket received no valid credentials.',
-    next: 'Sign the request, or send the token that this deployment requires.',
-  },
-  forbidden: {
-    retryable: false,
-    title: 'The caller is not authorized',
-    meaning: 'The gateway in front of Bucket identified the caller and refused the request.',
-    next: 'Ask the operator of this deployment for access, or use other credentials.',
-  },
-  route_not_found: {
-    retryable: false,
-    title: 'Unknown path',
-    meaning:
-      'This API has no such path. Bucket has no "latest", no search, no deletion, and no listing of buckets or artifacts.',
-    next: 'Compare the path with GET /v1/openapi.json.',
-  },
-  version_not_found: {
-    retryable: false,
-    title: 'This version is not stored',
-    meaning: 'The ledger has no entry with exactly this reference.',
-    next: 'Check bucket_id, artifact_id and version; they are compared byte by byte.',
-  },
-  upload_not_found: {
-    retryable: false,
-    title: 'There is no such upload',
-    meaning:
-      'There is no unfinished upload of this digest to this reference: it never began, was aborted, or expired.',
-    next: 'Begin an upload with PUT on this path.',
-  },
-  method_not_allowed: {
-    retryable: false,
-    title: 'Method not allowed',
-    meaning:
-      'The path exists, but does not support this method. Stored artifacts cannot be changed or deleted.',
-    next: 'Use one of the methods in the Allow header.',
-  },
-  request_timeout: {
-    retryable: true,
-    title: 'The sender stalled',
-    meaning: 'The server received no byte of the request within its time limit. Nothing was stored.',
-    next: 'Send the request again.',
-  },
-  version_exists: {
-    retryable: false,
-    title: 'This version is already stored',
-    meaning:
-      'A version is stored once and never replaced. conflict tells whether the stored bytes have the declared digest.',
-    next: 'Identical: treat the store as done. Different: choose a new version.',
-  },
-  upload_incomplete: {
-    retryable: false,
-    title: 'The upload is incomplete',
-    meaning:
-      'The upload cannot be committed yet. missing lists the first 100 parts that have not arrived. The upload stays open.',
-    next: 'Get requests for the missing parts, send the parts, and commit again.',
-  },
-  upload_conflict: {
-    retryable: false,
-    title: "Operation not allowed in the upload's current state",
-    meaning: 'The existing upload, shown in upload, does not allow this request.',
-    next: 'Check the state of upload. Open: abort it with DELETE and begin again. Verifying: wait. Committed: nothing is left to do.',
-  },
-  digest_differs: {
-    retryable: false,
-    title: 'The stored artifact has another digest',
-    meaning: 'The version is stored, but not with the expected digest.',
-    next: 'Do not use the stored bytes in place of the expected ones. Check where the expected digest comes from.',
-  },
-  precondition_failed: {
-    retryable: false,
-    title: 'A precondition of the request failed',
-    meaning:
-      'A store with If-None-Match: * requires that the version is absent, but it is already stored. Or a fetch with If-Unmodified-Since names a time before the store.',
-    next: 'Identical: treat the store as done. Different: choose a new version.',
-  },
-  artifact_too_large: {
-    retryable: false,
-    title: 'The artifact is too large',
-    meaning: 'The artifact is larger than max_artifact_bytes, the limit of this deployment.',
-    next: 'Store it as several artifacts with a manifest, or ask the operator to raise the limit.',
-  },
-  inline_too_large: {
-    retryable: false,
-    title: 'The artifact is too large for one request',
-    meaning:
-      'This server accepts at most max_inline_bytes in a request body. Larger artifacts need an upload.',
-    next: 'Begin an upload with PUT on the path in upload.',
-  },
-  uri_too_long: {
-    retryable: false,
-    title: 'The request target is too long',
-    meaning: 'The path and query together are longer than 8 KiB.',
-    next: 'Shorten the request target. No valid reference is that long.',
-  },
-  unsupported_content_encoding: {
-    retryable: false,
-    title: 'Content codings are not supported',
-    meaning: 'Bucket stores opaque bytes. A content coding makes it ambiguous which bytes have the digest.',
-    next: 'Send the bytes without Content-Encoding. To store compressed bytes, declare the digest of the compressed bytes.',
-  },
-  range_not_satisfiable: {
-    retryable: false,
-    title: 'The range is outside the artifact',
-    meaning: 'The requested range begins after the last byte. Content-Range tells the size.',
-    next: 'Request a range within the size.',
-  },
-  host_not_allowed: {
-    retryable: false,
-    title: 'Host not allowed',
-    meaning:
-      'Host or Origin is not a name of this server. A malicious page may have sent the request (DNS rebinding).',
-    next: 'Use the loopback address that the server printed, or start the server with --public-url for another name.',
-  },
-  throttled: {
-    retryable: true,
-    title: 'Too many requests',
-    meaning: 'The caller exceeded the rate limit or the quota of the gateway.',
-    next: 'Wait for the seconds in Retry-After, then send the request again.',
-  },
-  headers_too_large: {
-    retryable: false,
-    title: 'The headers are too large',
-    meaning: 'The headers of the request are larger than 16 KiB in total.',
-    next: 'Send fewer or shorter headers.',
-  },
-  internal: {
-    retryable: true,
-    title: 'Internal error',
-    meaning: 'Bucket met an unexpected error. Stored artifacts are not affected.',
-    next: 'Send the request again. If the error persists, give request_id to the operator of this deployment.',
-  },
-  unavailable: {
-    retryable: true,
-    title: 'Storage is unavailable',
-    meaning:
-      'The ledger or the blob store failed, throttled or took too long. The artifact may or may not be stored.',
-    next: 'Wait for the seconds in Retry-After, then send the request again. Every request is safe to repeat.',
-  },
-  insufficient_storage: {
-    retryable: false,
-    title: 'The disk is full',
-    meaning: 'The disk of the data folder has no space for these bytes. Nothing was stored.',
-    next: 'Free space on the disk of the data folder, then send the request again.',
-  },
+  invalid_request: FINAL,
+  digest_mismatch: FINAL,
+  unauthorized: FINAL,
+  forbidden: FINAL,
+  route_not_found: FINAL,
+  version_not_found: FINAL,
+  upload_not_found: FINAL,
+  method_not_allowed: FINAL,
+  request_timeout: RETRYABLE,
+  version_exists: FINAL,
+  upload_incomplete: FINAL,
+  upload_conflict: FINAL,
+  digest_differs: FINAL,
+  precondition_failed: FINAL,
+  artifact_too_large: FINAL,
+  inline_too_large: FINAL,
+  uri_too_long: FINAL,
+  unsupported_content_encoding: FINAL,
+  range_not_satisfiable: FINAL,
+  host_not_allowed: FINAL,
+  throttled: RETRYABLE,
+  headers_too_large: FINAL,
+  internal: RETRYABLE,
+  unavailable: RETRYABLE,
+  insufficient_storage: FINAL,
 }
 
 export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(ERRORS, text)
 
 export interface BucketErrorOptions {
-  /** A more precise next step than that of the table. */
+  /** What the caller can do, if this error knows more than its code tells. */
   readonly next?: string
   /** Seconds to wait before a retry. */
   readonly retryAfter?: number
@@ -238,7 +101,8 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
   override readonly name = 'BucketError'
   readonly code: C
   readonly details: ErrorDetails[C]
-  readonly next: string
+  /** What the caller can do, where the error knows more than its code tells. The refusal of a server always has it. */
+  readonly next: string | undefined
   readonly retryAfter: number | undefined
   readonly requestId: string | undefined
 
@@ -246,7 +110,7 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.details = details
-    this.next = options.next ?? ERRORS[code].next
+    this.next = options.next
     this.retryAfter = options.retryAfter
     this.requestId = options.requestId
   }
@@ -260,7 +124,7 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
     const [first] = errors
     const message =
       errors.length === 1 && first
-        ? `${placeOf(first)} ${first.detail}`
+        ? `${first.name} ${first.detail}`
         : `${errors.length} inputs are invalid: ${errors.map(({ name }) => name).join(', ')}`
     return new BucketError('invalid_request', message, { errors })
   }
@@ -269,11 +133,6 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
   static unavailable(message: string, cause?: unknown, retryAfter = 1): BucketError<'unavailable'> {
     return new BucketError('unavailable', message, {}, { cause, retryAfter })
   }
-}
-
-const placeOf = ({ in: location, name }: ValidationError): string => {
-  if (location === undefined) return name
-  return location === 'body' && name === 'body' ? 'the body' : `${location} ${name}`
 }
 
 /** Narrows an unknown failure to a `BucketError` of one code. */
@@ -295,6 +154,6 @@ export const toError = ({ code, detail, details }: UploadFailure): BucketError<F
     detail,
     details,
     code === 'unavailable'
-      ? { retryAfter: 1, next: 'Begin the upload again with PUT, and send its bytes again.' }
+      ? { retryAfter: 1, next: 'Begin the upload again, and send its bytes again.' }
       : {},
   )

@@ -45,8 +45,8 @@ function describeMalformed(text: string): string {
   return `contains ${JSON.stringify(stranger)}: ${rule}`
 }
 
-/** `bucket_id/artifact_id/version`, the written form of a reference. */
+/** `bucketId/artifactId/version`, the written form of a reference. */
 export const formatRef = (ref: ArtifactRef): string => `${ref.bucketId}/${ref.artifactId}/${ref.version}`
 
-/** `bucket_id/artifact_id`, the written form of an artifact without a version. */
+/** `bucketId/artifactId`, the written form of an artifact without a version. */
 export const formatArtifactKey = (key: ArtifactKey): string => `${key.bucketId}/${key.artifactId}`

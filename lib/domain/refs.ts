@@ -1,4 +1,4 @@
-/** References from untrusted text. These forms throw every error of their parts at once. */
+/** References from untrusted text. An error names every invalid part at once. */
 import { BucketError } from './errors.ts'
 import {
   type ArtifactKey,
@@ -10,29 +10,29 @@ import {
 import type { Result } from './result.ts'
 
 /**
- * Reads `bucket_id/artifact_id/version`.
+ * Reads `bucketId/artifactId/version`.
  *
- * @throws BucketError `invalid_request` with every fault of the three identifiers (docs/http-api.md, section 1).
+ * @throws BucketError `invalid_request` that names every invalid identifier.
  */
 export function parseRef(text: string): ArtifactRef {
   const [bucketId, artifactId, version, ...rest] = text.split('/')
   if (bucketId === undefined || artifactId === undefined || version === undefined || rest.length > 0)
     throw BucketError.invalidRequest([
-      { name: 'ref', detail: `${JSON.stringify(text)} is not bucket_id/artifact_id/version` },
+      { name: 'ref', detail: `${JSON.stringify(text)} is not bucketId/artifactId/version` },
     ])
   return artifactRef({ bucketId, artifactId, version })
 }
 
 /**
- * Reads `bucket_id/artifact_id`.
+ * Reads `bucketId/artifactId`.
  *
- * @throws BucketError `invalid_request` with every fault of the two identifiers (docs/http-api.md, section 1).
+ * @throws BucketError `invalid_request` that names every invalid identifier.
  */
 export function parseArtifactKey(text: string): ArtifactKey {
   const [bucketId, artifactId, ...rest] = text.split('/')
   if (bucketId === undefined || artifactId === undefined || rest.length > 0)
     throw BucketError.invalidRequest([
-      { name: 'artifact', detail: `${JSON.stringify(text)} is not bucket_id/artifact_id` },
+      { name: 'artifact', detail: `${JSON.stringify(text)} is not bucketId/artifactId` },
     ])
   return artifactKey({ bucketId, artifactId })
 }
@@ -40,19 +40,19 @@ export function parseArtifactKey(text: string): ArtifactKey {
 /**
  * Checks two strings and makes them the key of an artifact.
  *
- * @throws BucketError `invalid_request` with every fault of the two (docs/http-api.md, section 1).
+ * @throws BucketError `invalid_request` that names both if both are invalid.
  */
 export function artifactKey(parts: { bucketId: string; artifactId: string }): ArtifactKey {
   const bucketId = parseBucketId(parts.bucketId)
   const artifactId = parseArtifactId(parts.artifactId)
   if (bucketId.ok && artifactId.ok) return { bucketId: bucketId.value, artifactId: artifactId.value }
-  throw malformed({ bucket_id: bucketId, artifact_id: artifactId })
+  throw malformed({ bucketId, artifactId })
 }
 
 /**
  * Checks three strings and makes them a reference.
  *
- * @throws BucketError `invalid_request` with every fault of the three (docs/http-api.md, section 1).
+ * @throws BucketError `invalid_request` that names each invalid part.
  */
 export function artifactRef(parts: { bucketId: string; artifactId: string; version: string }): ArtifactRef {
   const bucketId = parseBucketId(parts.bucketId)
@@ -60,7 +60,7 @@ export function artifactRef(parts: { bucketId: string; artifactId: string; versi
   const version = parseVersion(parts.version)
   if (bucketId.ok && artifactId.ok && version.ok)
     return { bucketId: bucketId.value, artifactId: artifactId.value, version: version.value }
-  throw malformed({ bucket_id: bucketId, artifact_id: artifactId, version })
+  throw malformed({ bucketId, artifactId, version })
 }
 
 const malformed = (named: Readonly<Record<string, Result<string>>>): BucketError =>

@@ -1,7 +1,7 @@
 /** The small JSON bodies of uploads: bounded, and UTF-8. */
 import { err, ok, type Result } from '../domain/result.ts'
-import type { ValidationError } from '../domain/validation.ts'
 import type { HttpRequest } from '../protocol/http-message.ts'
+import type { InputError } from '../protocol/input-error.ts'
 
 /** Far above any valid body, in bytes. */
 const MAX_JSON_BYTES = 64 * 1024
@@ -12,7 +12,7 @@ const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prot
 const invalid = (detail: string) => err([{ in: 'body' as const, name: 'body', detail }])
 
 /** @returns the parsed body, or why there is none. */
-export async function readJson(request: HttpRequest): Promise<Result<unknown, readonly ValidationError[]>> {
+export async function readJson(request: HttpRequest): Promise<Result<unknown, readonly InputError[]>> {
   const tooLarge = invalid(`has more than ${MAX_JSON_BYTES} bytes`)
   if ((request.size ?? 0) > MAX_JSON_BYTES) return tooLarge
   const chunks: Uint8Array[] = []
@@ -23,7 +23,7 @@ export async function readJson(request: HttpRequest): Promise<Result<unknown, re
     chunks.push(chunk)
   }
   if (size === 0) return invalid('is missing: a JSON object is expected')
-  const reserved: ValidationError[] = []
+  const reserved: InputError[] = []
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
     const json: unknown = JSON.parse(text, (key, value: unknown) => {

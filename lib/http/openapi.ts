@@ -6,6 +6,7 @@ import { IDENTIFIER_PATTERN } from '../domain/identifiers.ts'
 import { ERROR_STATUS } from '../protocol/errors.ts'
 import { HEADER_INPUTS, QUERY } from '../protocol/inputs.ts'
 import { MESSAGE_SCHEMAS } from '../protocol/message-schemas.ts'
+import { PROBLEM_TEXTS } from '../protocol/problem-texts.ts'
 import {
   COMMON_HEADERS,
   type JsonSchema,
@@ -53,7 +54,7 @@ const headers = (names: readonly ResponseHeaderName[]): object =>
 
 /** The response with any of these codes, which share one status. */
 const refusal = (codes: readonly ErrorCode[]): object => ({
-  description: codes.map((code) => `${code}: ${ERRORS[code].title}`).join('; '),
+  description: codes.map((code) => `${code}: ${PROBLEM_TEXTS[code].title}`).join('; '),
   headers: headers([...COMMON_HEADERS, ...new Set(codes.flatMap((code) => ERROR_HEADERS[code] ?? []))]),
   content: { 'application/problem+json': { schema: reference('schemas', 'Problem') } },
 })

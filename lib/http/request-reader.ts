@@ -8,10 +8,10 @@ import { BucketError } from '../domain/errors.ts'
 import { type ArtifactKey, parseArtifactId, parseBucketId, parseVersion } from '../domain/identifiers.ts'
 import { DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT } from '../domain/limits.ts'
 import { ok, type Result } from '../domain/result.ts'
-import type { InputLocation, ValidationError } from '../domain/validation.ts'
 import { DESCRIPTION_WIRE } from '../protocol/description.ts'
 import { HEADERS } from '../protocol/headers.ts'
 import type { HttpRequest } from '../protocol/http-message.ts'
+import { type InputError, type InputLocation, invalidInputs } from '../protocol/input-error.ts'
 import type { HeaderInput, QueryName } from '../protocol/inputs.ts'
 import { ROUTES, type RouteDescriptor, type RouteName } from '../protocol/routes.ts'
 import { parseCursor } from './cursor.ts'
@@ -22,7 +22,7 @@ import { parseReprDigest } from './repr-digest.ts'
 import type { PathMatch } from './router.ts'
 
 /** Decodes a JSON body. Errors are named by the path of the member. */
-export type BodyDecoder<T = unknown> = (json: unknown) => Result<T, readonly ValidationError[]>
+export type BodyDecoder<T = unknown> = (json: unknown) => Result<T, readonly InputError[]>
 
 export interface RequestParts {
   readonly request: HttpRequest
@@ -56,7 +56,7 @@ export async function readInputs<N extends RouteName>(name: N, parts: RequestPar
 }
 
 class RequestReader {
-  readonly #errors: ValidationError[] = []
+  readonly #errors: InputError[] = []
   readonly #parts: RequestParts
 
   constructor(parts: RequestParts) {
@@ -64,7 +64,7 @@ class RequestReader {
   }
 
   throwIfInvalid(): void {
-    if (this.#errors.length > 0) throw BucketError.invalidRequest(this.#errors)
+    if (this.#errors.length > 0) throw invalidInputs(this.#errors)
   }
 
   addError(location: InputLocation, name: string, detail: string): undefined {

@@ -1,6 +1,7 @@
 /** The handlers of every route with write access. */
 import type { Entry } from '../domain/entry.ts'
-import { BucketError, isBucketError } from '../domain/errors.ts'
+import { isBucketError } from '../domain/errors.ts'
+import { invalidInputs, placedError } from '../protocol/input-error.ts'
 import { type RouteNameOf, uploadPath, versionPath } from '../protocol/routes.ts'
 import { type PresignPartsDependencies, presignParts } from '../repository/presign-parts.ts'
 import { type StoreDependencies, store } from '../repository/store.ts'
@@ -66,7 +67,9 @@ export const WRITE_HANDLERS: Handlers<RouteNameOf<'write'>, WriteStores> = {
 function nameLength(error: unknown): never {
   if (!isBucketError(error, 'invalid_request')) throw error
   const errors = error.details.errors.map((one) =>
-    one.name === 'size' ? { in: 'header' as const, name: 'Content-Length', detail: one.detail } : one,
+    one.name === 'size'
+      ? { in: 'header' as const, name: 'Content-Length', detail: one.detail }
+      : placedError(one),
   )
-  throw BucketError.invalidRequest(errors)
+  throw invalidInputs(errors)
 }

@@ -10,6 +10,7 @@ import { LAMBDA_MAX_INLINE_BYTES } from '../domain/limits.ts'
 import { encodeProblem } from '../protocol/encode.ts'
 import { ERROR_STATUS } from '../protocol/errors.ts'
 import { HEADERS } from '../protocol/headers.ts'
+import { invalidInputs } from '../protocol/input-error.ts'
 import type { ProblemMessage } from '../protocol/messages.ts'
 import { EXPOSED_HEADERS } from '../protocol/response-headers.ts'
 import type { Settings } from './settings.ts'
@@ -32,9 +33,13 @@ const refusal = <C extends ErrorCode>(
 const noCredentials = refusal('unauthorized', 'the request has no valid credentials', {})
 const notAllowed = refusal('forbidden', 'these credentials do not allow this request', {})
 const noAnswer = refusal('unavailable', 'the service failed or timed out', {}, 1)
-const malformed = refusal('invalid_request', 'the gateway could not parse the request', {
-  errors: [{ in: 'header', name: 'request', detail: 'the gateway refused it: $context.error.responseType' }],
-})
+const malformed = refusal(
+  'invalid_request',
+  'the gateway could not parse the request',
+  invalidInputs([
+    { in: 'header', name: 'request', detail: 'the gateway refused it: $context.error.responseType' },
+  ]).details,
+)
 
 /**
  * Every gateway response type that a caller of this API can get; the two defaults cover all others.

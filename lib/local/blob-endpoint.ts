@@ -186,7 +186,8 @@ async function take(
     digest: digestFromHex(sha256),
     size,
     maxBytes: size,
-    tooLarge: () => BucketError.invalidRequest([{ in: 'body', name: 'body', detail: 'is too long' }]),
+    tooLarge: () =>
+      BucketError.invalidRequest([{ name: 'size', detail: `is ${size} bytes, but more arrived` }]),
   })
   await blobs.write(blob, bytes, { size, contentType: '', signal: request.signal })
   await blobs.inspect(blob) // no entry follows yet that a small blob would be on disk with

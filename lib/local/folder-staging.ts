@@ -79,7 +79,8 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
         digest: digestFromHex(sha256),
         size,
         maxBytes: size,
-        tooLarge: () => BucketError.invalidRequest([{ in: 'body', name: 'body', detail: 'is too long' }]),
+        tooLarge: () =>
+          BucketError.invalidRequest([{ name: 'size', detail: `is ${size} bytes, but more arrived` }]),
       })
     const known = table.part(stagingId, number)
     if (known?.sha256 === sha256) {

@@ -15,16 +15,16 @@ import type { UploadFailure } from '../domain/failure.ts'
 import { partSize } from '../domain/limits.ts'
 import { err, ok, type Result } from '../domain/result.ts'
 import type { PresignedRequest, Upload, UploadState } from '../domain/upload.ts'
-import type { ValidationError } from '../domain/validation.ts'
 import { decodeDescription } from './description.ts'
 import { decodeId, entryFromMessage } from './entry-message.ts'
 import { DETAIL_MEMBERS, type DetailName } from './errors.ts'
+import type { InputError } from './input-error.ts'
 import { MESSAGES, type Message, type MessageName } from './messages.ts'
 import { validate } from './validate.ts'
 import type { Download, MessageValues, Page, ServiceLimits } from './values.ts'
 
 /** The value of a request body, or every error in it. */
-export type DecodedBody<T> = Result<T, readonly ValidationError[]>
+export type DecodedBody<T> = Result<T, readonly InputError[]>
 
 const bodyDecoder =
   <N extends MessageName, T>(name: N, convert: (message: Message<N>) => T) =>

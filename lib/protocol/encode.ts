@@ -11,7 +11,9 @@ import type { PresignedRequest, Upload } from '../domain/upload.ts'
 import { encodeDescription } from './description.ts'
 import { encodeId, entryMessage } from './entry-message.ts'
 import { DETAIL_MEMBERS, type DetailName, ERROR_STATUS } from './errors.ts'
+import { placedError } from './input-error.ts'
 import type { Message } from './messages.ts'
+import { PROBLEM_TEXTS } from './problem-texts.ts'
 import { API_ROOT, problemPath, ROUTES, uploadPath } from './routes.ts'
 import type { MessageValues, PartDigest, UploadTerms } from './values.ts'
 
@@ -71,8 +73,8 @@ export function encodeUpload(upload: Upload, context: WireContext): Message<'Upl
 
 /** The members that every problem has, then those of its code (RFC 9457). */
 export function encodeProblem(error: BucketError, context: WireContext): Message<'Problem'> {
-  const { code, message, next } = error
-  const { title, retryable } = ERRORS[code]
+  const { code, message, retryable } = error
+  const { title, next } = PROBLEM_TEXTS[code]
   return {
     type: problemPath(code),
     title,
@@ -80,7 +82,7 @@ export function encodeProblem(error: BucketError, context: WireContext): Message
     detail: message,
     code,
     retryable,
-    next,
+    next: error.next ?? next,
     request_id: context.requestId,
     ...encodeDetails(error, context),
   }
@@ -108,16 +110,15 @@ type DetailValue<N extends DetailName> = {
 const DETAIL_ENCODERS: {
   readonly [N in DetailName]?: (value: DetailValue<N>, context: WireContext) => unknown
 } = {
-  // The rules do not know where in the request an input was: in the body, unless a handler says otherwise.
-  errors: (errors) => errors.map((error) => ({ in: 'body', ...error })),
+  errors: (errors) => errors.map(placedError),
   stored: entryMessage,
   upload: encodeUpload,
   uploadId: ({ ref, digest }) => uploadPath(ref, digest),
 }
 
 function explainCode(code: ErrorCode): Message<'ProblemPage'> {
-  const { retryable, title, meaning, next } = ERRORS[code]
-  return { type: problemPath(code), code, status: ERROR_STATUS[code], retryable, title, meaning, next }
+  const { retryable } = ERRORS[code]
+  return { type: problemPath(code), code, status: ERROR_STATUS[code], retryable, ...PROBLEM_TEXTS[code] }
 }
 
 const SERVICE_LINKS = {

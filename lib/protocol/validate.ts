@@ -1,13 +1,13 @@
 /** Validates JSON by a schema, and names every invalid member, so that its sender can correct all of them at once. */
 import * as v from 'valibot'
 import { err, ok, type Result } from '../domain/result.ts'
-import type { ValidationError } from '../domain/validation.ts'
+import type { InputError } from './input-error.ts'
 
 /** @returns the message, or an error for each invalid member, named by its JSON path (`parts[3].sha256`). */
 export function validate<S extends v.GenericSchema>(
   schema: S,
   value: unknown,
-): Result<v.InferOutput<S>, readonly ValidationError[]> {
+): Result<v.InferOutput<S>, readonly InputError[]> {
   // No message is an array, which the library takes for an object.
   const result = v.safeParse(schema, Array.isArray(value) ? null : value, { abortPipeEarly: true })
   if (result.success) return ok(result.output)

@@ -69,7 +69,7 @@ export async function diagnoseMismatch(
   if (declared === EMPTY_DIGEST)
     return 'the declared digest is that of zero bytes: it was computed over an empty file or a stream already read'
   if (body === undefined) return undefined
-  if (size === 0) return 'no bytes arrived: the body of the request is empty'
+  if (size === 0) return 'no bytes arrived'
   if (sha256(body, newline) === declared)
     return 'the declared digest is that of these bytes with a newline at their end: the newline was lost (curl -d @file strips it; use --data-binary or -T)'
   if (body.at(-1) === newline[0] && sha256(body.subarray(0, -1)) === declared)

@@ -88,7 +88,7 @@ const taken = ({ digest, onlyIfAbsent }: StoreRequest, stored: Entry): BucketErr
 function tooLarge(deps: StoreDependencies, request: StoreRequest, size: number | undefined): BucketError {
   const known = size === undefined ? {} : { size }
   const { maxArtifactBytes, maxInlineBytes } = deps
-  const bytes = size === undefined ? 'the body' : `${size} bytes`
+  const bytes = size === undefined ? 'these bytes' : `${size} bytes`
   const exceedsArtifact = (size ?? maxInlineBytes) > maxArtifactBytes || maxInlineBytes >= maxArtifactBytes
   return exceedsArtifact
     ? new BucketError(

@@ -57,7 +57,6 @@ export async function beginUpload(
       'upload_conflict',
       `an unfinished upload of this digest has ${record.size} bytes, not ${size}`,
       { upload },
-      { next: 'Abort the existing upload with DELETE, then begin again.' },
     )
   return { created: isNew, upload }
 }

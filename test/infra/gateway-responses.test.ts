@@ -5,6 +5,7 @@ import { ERRORS, type ErrorCode } from '../../lib/domain/errors.ts'
 import { LAMBDA_MAX_INLINE_BYTES } from '../../lib/domain/limits.ts'
 import type { BucketServiceProps } from '../../lib/infra/settings.ts'
 import { ERROR_STATUS } from '../../lib/protocol/errors.ts'
+import { PROBLEM_TEXTS } from '../../lib/protocol/problem-texts.ts'
 import { problemPath } from '../../lib/protocol/routes.ts'
 import { synthesize } from './synthesized.ts'
 
@@ -61,7 +62,8 @@ describe('a gateway response', () => {
 
   it.each(Object.entries(EXPECTED))('%s has the members of %s in the table of errors', (type, code) => {
     const answer = answers()[type]
-    const { title, retryable, next } = ERRORS[code]
+    const { retryable } = ERRORS[code]
+    const { title, next } = PROBLEM_TEXTS[code]
     const status = ERROR_STATUS[code]
     expect(answer?.status).toBe(String(status))
     expect(answer?.problem).toMatchObject({ type: problemPath(code), code, status, title, retryable, next })

@@ -119,10 +119,12 @@ function opened(
 
 /** The refusal that the server gives where a digest is pinned. */
 export const digestDiffers = (ref: ArtifactRef, stored: Digest, expected: Digest) =>
-  new BucketError('digest_differs', `${formatRef(ref)} has the digest ${stored}, not ${expected}`, {
-    expectedDigest: expected,
-    storedDigest: stored,
-  })
+  new BucketError(
+    'digest_differs',
+    `${formatRef(ref)} has the digest ${stored}, not ${expected}`,
+    { expectedDigest: expected, storedDigest: stored },
+    { next: 'Do not use the stored bytes instead. Check where the expected digest comes from.' },
+  )
 
 /** The file name in the answer (docs/http-api.md, section 5): the only header that names the reference. */
 const fileName = (disposition: string | null): string | undefined =>
@@ -132,5 +134,5 @@ const fileName = (disposition: string | null): string | undefined =>
 export const digestOf = (text: string): Digest => {
   const digest = parseDigest(text)
   if (digest.ok) return digest.value
-  throw BucketError.invalidRequest([{ in: 'query', name: 'digest', detail: digest.error }])
+  throw BucketError.invalidRequest([{ name: 'digest', detail: digest.error }])
 }

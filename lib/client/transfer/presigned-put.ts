@@ -92,9 +92,19 @@ function judge({ status, headers }: IncomingResponse): 'stored' | 'expired' | 'r
   if (status === 403) return 'expired'
   if (status === 400) return 'refused'
   if (status === 404)
-    throw new BucketError('upload_not_found', 'the store does not await these bytes any more', {})
+    throw new BucketError(
+      'upload_not_found',
+      'the store does not await these bytes any more',
+      {},
+      { next: 'Store again: that begins a new upload.' },
+    )
   if (status === ERROR_STATUS.insufficient_storage)
-    throw new BucketError('insufficient_storage', 'the store has no room for these bytes', {})
+    throw new BucketError(
+      'insufficient_storage',
+      'the store has no room for these bytes',
+      {},
+      { next: 'Have space freed on the disk of the store, then store again.' },
+    )
   if (status === 408 || status === 409 || status === 429 || status >= 500)
     throw BucketError.unavailable(
       `the store answered ${status}`,

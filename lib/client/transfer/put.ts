@@ -8,7 +8,7 @@ import type { Entry } from '../../domain/entry.ts'
 import { BucketError, isBucketError } from '../../domain/errors.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
 import { LAMBDA_MAX_INLINE_BYTES, MIB, SINGLE_BY_DEFAULT_BYTES } from '../../domain/limits.ts'
-import { DESCRIPTION_WIRE, descriptionHeaders } from '../../protocol/description.ts'
+import { descriptionHeaders } from '../../protocol/description.ts'
 import { HEADERS } from '../../protocol/headers.ts'
 import { versionPath } from '../../protocol/routes.ts'
 import type { ApiClient } from '../api/api-client.ts'
@@ -112,6 +112,7 @@ async function fitsInline(size: number, service: () => Promise<Service>, ref: Ar
       'artifact_too_large',
       `${formatRef(ref)} would have ${size} bytes, this deployment takes at most ${maxArtifactBytes}`,
       { size, maxArtifactBytes },
+      { next: 'Store it as several artifacts, or have the limit of the deployment raised.' },
     )
   return size <= Math.min(maxInlineBytes, INLINE_BYTES)
 }
@@ -141,7 +142,7 @@ function checkDescription(options: PutOptions): void {
     const text = options[member]
     const result = text === undefined ? undefined : parseText(text, DESCRIPTION[member].maxLength)
     if (result === undefined || result.ok) return []
-    return [{ in: 'header' as const, name: DESCRIPTION_WIRE[member].header, detail: result.error }]
+    return [{ name: member, detail: result.error }]
   })
   if (errors.length > 0) throw BucketError.invalidRequest(errors)
 }

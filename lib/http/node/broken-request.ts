@@ -5,6 +5,7 @@
 import { STATUS_CODES } from 'node:http'
 import { BucketError } from '../../domain/errors.ts'
 import type { HttpResponse } from '../../protocol/http-message.ts'
+import { invalidInputs } from '../../protocol/input-error.ts'
 import type { Api } from '../api.ts'
 import { brokenRequest } from './incoming.ts'
 
@@ -54,7 +55,7 @@ function translate(error: ParserError): BucketError {
         ? new BucketError('uri_too_long', 'the request target is too long', {})
         : new BucketError('headers_too_large', 'the headers of the request are too large', {})
     default:
-      return BucketError.invalidRequest([
+      return invalidInputs([
         {
           in: 'header',
           name: 'request',

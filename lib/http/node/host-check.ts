@@ -3,6 +3,7 @@
  * in both headers, so refusing every foreign name keeps it out (DNS rebinding).
  */
 import { BucketError } from '../../domain/errors.ts'
+import { invalidInputs } from '../../protocol/input-error.ts'
 
 export interface AllowedHosts {
   /** `host:port` as in a `Host` header, lower case. */
@@ -46,9 +47,9 @@ export function checkHost(
 ): void {
   const [host] = hosts
   if (host === undefined || host === '')
-    throw BucketError.invalidRequest([{ in: 'header', name: 'Host', detail: 'is missing' }])
+    throw invalidInputs([{ in: 'header', name: 'Host', detail: 'is missing' }])
   if (hosts.length > 1)
-    throw BucketError.invalidRequest([{ in: 'header', name: 'Host', detail: 'is given more than once' }])
+    throw invalidInputs([{ in: 'header', name: 'Host', detail: 'is given more than once' }])
   if (!acceptsAnyHost && !allowed.hosts.has(host.toLowerCase()))
     throw new BucketError(
       'host_not_allowed',

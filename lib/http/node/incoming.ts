@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { BucketError } from '../../domain/errors.ts'
 import { KIB } from '../../domain/limits.ts'
 import type { HttpRequest } from '../../protocol/http-message.ts'
+import { invalidInputs } from '../../protocol/input-error.ts'
 
 /** The longest request target and the largest headers, in bytes (docs/http-api.md, section 8). */
 export const MAX_TARGET_BYTES = 8 * KIB
@@ -90,5 +91,5 @@ export function checkFraming(incoming: IncomingMessage): void {
   const coding = incoming.headers['transfer-encoding']
   if (coding === undefined || (/^chunked$/i.test(coding) && incoming.httpVersion === '1.1')) return
   const detail = 'can only be chunked, of HTTP/1.1: send the bytes without another transfer coding'
-  throw BucketError.invalidRequest([{ in: 'header', name: 'Transfer-Encoding', detail }])
+  throw invalidInputs([{ in: 'header', name: 'Transfer-Encoding', detail }])
 }

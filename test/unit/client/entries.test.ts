@@ -53,8 +53,8 @@ describe('entries', () => {
         code: 'invalid_request',
         details: {
           errors: [
-            expect.objectContaining({ name: 'bucket_id' }),
-            expect.objectContaining({ name: 'artifact_id' }),
+            expect.objectContaining({ name: 'bucketId' }),
+            expect.objectContaining({ name: 'artifactId' }),
           ],
         },
       }),

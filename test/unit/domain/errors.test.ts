@@ -10,6 +10,8 @@ import {
 } from '../../../lib/domain/errors.ts'
 import { encodeProblem } from '../../../lib/protocol/encode.ts'
 import { ERROR_STATUS } from '../../../lib/protocol/errors.ts'
+import { invalidInputs } from '../../../lib/protocol/input-error.ts'
+import { PROBLEM_TEXTS } from '../../../lib/protocol/problem-texts.ts'
 
 /** docs/http-api.md, section 8. */
 const CONTRACT = {
@@ -49,11 +51,14 @@ describe('the table of errors', () => {
     expect(Object.fromEntries(table)).toEqual(CONTRACT)
   })
 
-  it.each(Object.entries(ERRORS))('says of %s what it means and what to do, in sentences', (_, rule) => {
-    expect(rule.title).toMatch(/^[A-Z][^.]+$/)
-    expect(rule.meaning).toMatch(/^[A-Z].+\.$/)
-    expect(rule.next).toMatch(/^[A-Z].+\.$/)
-  })
+  it.each(Object.entries(PROBLEM_TEXTS))(
+    'says of %s what it means and what to do, in sentences',
+    (_, text) => {
+      expect(text.title).toMatch(/^[A-Z][^.]+$/)
+      expect(text.meaning).toMatch(/^[A-Z].+\.$/)
+      expect(text.next).toMatch(/^[A-Z].+\.$/)
+    },
+  )
 
   it('recognizes only its own codes', () => {
     expect(isErrorCode('version_exists')).toBe(true)
@@ -68,7 +73,7 @@ describe('a BucketError', () => {
     expect(error).toMatchObject({
       retryable: true,
       retryAfter: 3,
-      next: ERRORS.unavailable.next,
+      next: undefined,
     })
     expect(error.cause).toEqual(new Error('socket'))
     expect(isBucketError(error, 'unavailable')).toBe(true)
@@ -77,23 +82,24 @@ describe('a BucketError', () => {
   })
 
   it('states a single invalid input in full, and several by name', () => {
-    const fault = (name: string) => ({ in: 'header' as const, name, detail: 'is odd' })
-    expect(BucketError.invalidRequest([fault('A')]).message).toBe('header A is odd')
+    const error = (name: string) => ({ in: 'header' as const, name, detail: 'is odd' })
+    expect(BucketError.invalidRequest([error('a')]).message).toBe('a is odd')
+    expect(invalidInputs([error('A')]).message).toBe('header A is odd')
     const body = { in: 'body', name: 'body', detail: 'is not JSON in UTF-8' } as const
-    expect(BucketError.invalidRequest([body]).message).toBe('the body is not JSON in UTF-8')
-    expect(BucketError.invalidRequest([fault('A'), fault('B')]).message).toBe('2 inputs are invalid: A, B')
+    expect(invalidInputs([body]).message).toBe('the body is not JSON in UTF-8')
+    expect(invalidInputs([error('A'), error('B')]).message).toBe('2 inputs are invalid: A, B')
   })
 
   it('becomes a problem with the common members and those of its code', () => {
     const error = new BucketError('inline_too_large', 'too much', { size: 9, maxInlineBytes: 8 })
     expect(encodeProblem(error, { requestId: 'r-1' })).toEqual({
       type: '/v1/problems/inline_too_large',
-      title: ERRORS.inline_too_large.title,
+      title: PROBLEM_TEXTS.inline_too_large.title,
       status: 413,
       detail: 'too much',
       code: 'inline_too_large',
       retryable: false,
-      next: ERRORS.inline_too_large.next,
+      next: PROBLEM_TEXTS.inline_too_large.next,
       request_id: 'r-1',
       size: 9,
       max_inline_bytes: 8,

@@ -79,7 +79,7 @@ describe('a reference', () => {
       errors: unknown
     }
     expect(errors).toEqual([
-      { name: 'bucket_id', detail: `is empty: ${RULE}` },
+      { name: 'bucketId', detail: `is empty: ${RULE}` },
       { name: 'version', detail: `contains " ": ${RULE}` },
     ])
   })

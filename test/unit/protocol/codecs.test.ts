@@ -18,6 +18,8 @@ import {
   decodeUpload,
 } from '../../../lib/protocol/decode.ts'
 import { ENCODERS } from '../../../lib/protocol/encode.ts'
+import { invalidInputs } from '../../../lib/protocol/input-error.ts'
+import { PROBLEM_TEXTS } from '../../../lib/protocol/problem-texts.ts'
 
 const CONTEXT = { requestId: 'r-1', origin: 'https://bucket.test' }
 const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
@@ -151,11 +153,15 @@ describe('a value that is encoded and decoded is the same', () => {
             stored,
           }),
           new BucketError('artifact_too_large', 'too large', { size: 7, maxArtifactBytes: 5 }),
-          BucketError.invalidRequest([{ in: 'query', name: 'limit', detail: 'is 0' }]),
+          invalidInputs([{ in: 'query', name: 'limit', detail: 'is 0' }]),
         ]
         for (const error of errors) {
           const decoded = decodeProblem(json(ENCODERS.Problem(error, CONTEXT)))
-          expect(decoded).toMatchObject({ code: error.code, message: error.message, next: error.next })
+          expect(decoded).toMatchObject({
+            code: error.code,
+            message: error.message,
+            next: PROBLEM_TEXTS[error.code].next,
+          })
           expect(decoded?.details).toEqual(error.details)
           expect(decoded?.requestId).toBe('r-1')
         }
