@@ -47,7 +47,7 @@ export interface ErrorDetails {
 
 export type ErrorCode = keyof ErrorDetails
 
-/** What holds for every error of one code. */
+/** The rule for every error of one code. */
 interface ErrorRule {
   /** Whether the same call can succeed later. */
   readonly retryable: boolean
@@ -87,7 +87,7 @@ export const ERRORS: { readonly [C in ErrorCode]: ErrorRule } = {
 export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(ERRORS, text)
 
 export interface BucketErrorOptions {
-  /** What the caller can do, if this error knows more than its code tells. */
+  /** The caller's next step, if this error knows more than its code tells. */
   readonly next?: string
   /** Seconds to wait before a retry. */
   readonly retryAfter?: number
@@ -101,7 +101,7 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
   override readonly name = 'BucketError'
   readonly code: C
   readonly details: ErrorDetails[C]
-  /** What the caller can do, where the error knows more than its code tells. The refusal of a server always has it. */
+  /** The caller's next step, where the error knows more than its code tells. The refusal of a server always has one. */
   readonly next: string | undefined
   readonly retryAfter: number | undefined
   readonly requestId: string | undefined

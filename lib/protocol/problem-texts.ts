@@ -1,5 +1,5 @@
 /**
- * What the API says about each error code (docs/http-api.md, section 8): a title, the meaning for the page of the code, and the
+ * The texts of each error code in the API (docs/http-api.md, section 8): a title, the meaning for the page of the code, and the
  * caller's next step. The command line has texts of its own (`lib/cli/refusal-texts.ts`).
  */
 import type { ErrorCode } from '../domain/errors.ts'
