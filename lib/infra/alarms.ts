@@ -24,6 +24,7 @@ import { Construct } from 'constructs'
 import type { LambdaSide } from '../deployment/environment.ts'
 import { ERROR_STATUS } from '../protocol/errors.ts'
 import type { Table } from './ledger-table.ts'
+import { STAGE } from './rest-api.ts'
 import type { Settings } from './settings.ts'
 import { TIMEOUT_SECONDS } from './timeouts.ts'
 import type { VerificationQueue } from './verification-queue.ts'
@@ -63,6 +64,15 @@ export const ALARM_KINDS = [
 ] as const
 export type AlarmKind = (typeof ALARM_KINDS)[number]
 
+/** The alarms by which a faulty release shows itself, and which end it (canary-release.ts). */
+const ENDING_RELEASES: ReadonlySet<string> = new Set([
+  'ApiServerErrors',
+  'ReadErrors',
+  'WriteErrors',
+  'VerifyErrors',
+  'VerificationRetried',
+])
+
 interface AlarmRule {
   readonly id: string
   readonly kind: AlarmKind
@@ -88,6 +98,8 @@ export interface AlarmsProps {
 /** All alarms of one service. They notify `alarmTopicArn` when they start and when they end; without it they only show their state. */
 export class Alarms extends Construct {
   readonly alarms: readonly Alarm[]
+  /** Those that end a canary release. */
+  readonly endingReleases: readonly Alarm[]
 
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id)
@@ -118,10 +130,20 @@ export class Alarms extends Construct {
       }
       return alarm
     })
+    this.endingReleases = this.alarms.filter(({ node }) => ENDING_RELEASES.has(node.id))
   }
 
   private apiRules({ restApi, accessLog }: AlarmsProps): AlarmRule[] {
-    const stage = restApi.deploymentStage
+    // Names the stage by text: a reference would make the alarms depend on the API, whose methods depend on releases, which
+    // these alarms end.
+    const ofStage = (metricName: string, statistic: string) =>
+      new Metric({
+        namespace: 'AWS/ApiGateway',
+        metricName,
+        dimensionsMap: { ApiName: restApi.restApiName, Stage: STAGE },
+        statistic,
+        period: PERIOD,
+      })
     // API Gateway has no metric for throttled requests.
     const throttles = new MetricFilter(this, 'ThrottledRequests', {
       logGroup: accessLog,
@@ -136,7 +158,7 @@ export class Alarms extends Construct {
         kind: 'api-5xx',
         description: 'More than 1 % of requests got a 5xx, in 10 of 20 minutes.',
         // The average of this metric is the share of 5xx responses.
-        metric: stage.metricServerError({ statistic: Stats.AVERAGE, period: PERIOD }),
+        metric: ofStage('5XXError', Stats.AVERAGE),
         above: 0.01,
         sustained: TEN_MINUTES,
       },
@@ -152,7 +174,7 @@ export class Alarms extends Construct {
         id: 'ApiLatency',
         kind: 'api-latency',
         description: 'The slowest 1 % of requests took longer than 5 seconds, in 15 of 30 minutes.',
-        metric: stage.metricLatency({ statistic: Stats.percentile(99), period: PERIOD }),
+        metric: ofStage('Latency', Stats.percentile(99)),
         above: 5000,
         sustained: FIFTEEN_MINUTES,
       },

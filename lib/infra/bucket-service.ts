@@ -8,6 +8,7 @@ import { RegionInfo } from 'aws-cdk-lib/region-info'
 import { Construct } from 'constructs'
 import { Alarms } from './alarms.ts'
 import { BlobStorage } from './blob-storage.ts'
+import { CanaryRelease } from './canary-release.ts'
 import { addDashboard } from './dashboard.ts'
 import { LedgerTable } from './ledger-table.ts'
 import { readSettings, SettingsError } from './read-settings.ts'
@@ -59,9 +60,9 @@ export class BucketService extends Construct {
     this.verifyFunction = new ServiceFunction(this, 'Verify', { ...parts, side: 'verify' })
     const writers = [this.writeFunction, this.verifyFunction].map(({ role }) => role.roleArn)
     blobs.protect([...writers, ...settings.writerRoleArns], settings)
-    queue.feed(this.verifyFunction.function, this.verifyFunction.policy, settings)
-    const apiFunctions = { read: this.readFunction.function, write: this.writeFunction.function }
-    this.api = new BucketApi(this, 'Api', { settings, key, functions: apiFunctions })
+    queue.feed(this.verifyFunction.invoked, this.verifyFunction.policy, settings)
+    const invoked = { read: this.readFunction.invoked, write: this.writeFunction.invoked }
+    this.api = new BucketApi(this, 'Api', { settings, key, functions: invoked })
     this.blobs = blobs
     this.ledger = ledger
     this.staging = staging
@@ -69,15 +70,27 @@ export class BucketService extends Construct {
     this.queue = queue
 
     const { restApi, accessLog } = this.api
-    const functions = { ...apiFunctions, verify: this.verifyFunction.function }
+    const functions = {
+      read: this.readFunction.function,
+      write: this.writeFunction.function,
+      verify: this.verifyFunction.function,
+    }
     const watched = { restApi, functions, ledger: ledger.table, uploads: uploads.table, queue }
-    const { alarms } = new Alarms(this, 'Alarms', {
+    const { alarms, endingReleases } = new Alarms(this, 'Alarms', {
       ...watched,
       settings,
       accessLog,
       verifyLog: this.verifyFunction.logGroup,
     })
     addDashboard(this, { ...watched, service: serviceName(this.api), alarms })
+    const { canaryMinutes: minutes, readOnly } = settings
+    const [Read, Write, Verify] = [this.readFunction, this.writeFunction, this.verifyFunction].map(
+      ({ alias }) => alias,
+    )
+    if (minutes && Read && Write && Verify)
+      new CanaryRelease(this, 'Releases', {
+        ...{ minutes, readOnly, aliases: { Read, Write, Verify }, alarms: endingReleases },
+      })
   }
 }
 

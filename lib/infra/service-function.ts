@@ -5,7 +5,14 @@
 import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
 import { Effect, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
-import { Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda'
+import {
+  type Alias,
+  Architecture,
+  type IFunction,
+  LoggingFormat,
+  Runtime,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda'
 import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
@@ -13,6 +20,7 @@ import { LAMBDA_ENVIRONMENT, LAMBDA_VARIABLES, type LambdaSide } from '../deploy
 import { acknowledge } from './acknowledge.ts'
 import type { BlobStorage } from './blob-storage.ts'
 import { BUNDLE, handlerEntry } from './bundling.ts'
+import { liveAlias } from './canary-release.ts'
 import { wildcardFinding } from './finding-id.ts'
 import type { LedgerTable } from './ledger-table.ts'
 import { PERMISSIONS, type Resource } from './permissions.ts'
@@ -44,6 +52,8 @@ export interface ServiceFunctionProps extends ServiceParts {
 /** One of the three functions: `nodejs24.x` on arm64, 1,769 MiB, logs in JSON for `logRetentionDays`. */
 export class ServiceFunction extends Construct {
   readonly function: NodejsFunction
+  /** With `canaryMinutes`: the alias that callers invoke, which a release shifts to its version. */
+  readonly alias: Alias | undefined
   readonly logGroup: LogGroup
   readonly role: Role
   /** Must exist before the function is called. */
@@ -79,6 +89,8 @@ export class ServiceFunction extends Construct {
       loggingFormat: LoggingFormat.JSON,
       ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
       ...(settings.tracing ? { tracing: Tracing.ACTIVE } : {}),
+      // A rollback, also a manual one, needs the earlier versions. They are deleted with the function.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
       environment: environment(serviceName(this), props),
       bundling: {
         format: OutputFormat.CJS,
@@ -104,6 +116,13 @@ export class ServiceFunction extends Construct {
       CKV_AWS_173: 'The environment contains names of resources and limits, no secrets.',
     })
     this.policy = this.allow(this.role, props)
+    this.alias = settings.canaryMinutes === undefined ? undefined : liveAlias(this.function)
+  }
+
+  /** The function as the API and the queues invoke it. */
+  get invoked(): IFunction {
+    // The CDK's types are not made for `exactOptionalPropertyTypes`.
+    return (this.alias ?? this.function) as IFunction
   }
 
   private allow(

@@ -108,6 +108,11 @@ export const VALIDATORS = {
   writeConcurrency: whole(1, 100_000),
   /** The maximum number of concurrent verifications. */
   verifyConcurrency: whole(2, 1000),
+  /**
+   * Releases new code to a tenth of the calls first, for this many minutes. The alarm on 5xx needs ten minutes of a steady problem,
+   * so CodeDeploy's shorter canaries would be over before it fires.
+   */
+  canaryMinutes: numberOf([15, 30]),
   /** AWS X-Ray traces of the API's stage and the functions. */
   tracing: flag,
   alarmTopicArn: arn('sns', '[A-Za-z0-9_-]+', 'arn:aws:sns:eu-west-1:123456789012:name'),

@@ -62,7 +62,7 @@ export const atMost =
 
 /** One of a service's fixed numbers. */
 export const numberOf =
-  (choices: readonly number[]): Validator<number> =>
+  <const T extends number>(choices: readonly T[]): Validator<T> =>
   (value) => {
     const number = typeof value === 'string' ? Number(value) : value
     const choice = choices.find((candidate) => candidate === number)

@@ -4,7 +4,7 @@
  */
 import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct, type IDependable } from 'constructs'
 import { UPLOAD_SECONDS } from '../domain/limits.ts'
@@ -60,7 +60,7 @@ export class VerificationQueue extends Construct {
    *
    * @param permissions what Lambda checks when it creates the event source mapping: the verifier's policy.
    */
-  feed(verifier: LambdaFunction, permissions: IDependable, { verifyConcurrency, readOnly }: Settings): void {
+  feed(verifier: IFunction, permissions: IDependable, { verifyConcurrency, readOnly }: Settings): void {
     const mappings = {
       Queue: {
         eventSourceArn: this.queue.queueArn,

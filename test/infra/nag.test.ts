@@ -28,6 +28,7 @@ const CONFIGURATIONS: Record<string, BucketServiceProps> = {
     writerRoleArns: ['arn:aws:iam::123456789012:role/server'],
     storageClass: 'intelligent-tiering',
     tracing: true,
+    canaryMinutes: 15,
   },
   'with trusted accounts': {
     trustedReaders: ['210987654321', 'o-a1b2c3d4e5'],

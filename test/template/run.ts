@@ -32,6 +32,7 @@ const CONFIGURATIONS: Readonly<Record<string, readonly string[]>> = {
     'corsOrigins=https://app.example.com',
     'readConcurrency=10',
     'writeConcurrency=10',
+    'canaryMinutes=15',
   ],
 }
 
