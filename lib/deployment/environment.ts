@@ -1,6 +1,6 @@
 /**
- * The names of the environment, once: the CDK constructs write them, the Lambda handlers and the command line read them.
- * `readLambdaEnvironment` checks all of them at once at start, so that a half-configured process never answers.
+ * The only list of environment variables: the CDK constructs set them, the Lambda handlers and the command line read them.
+ * `readLambdaEnvironment` checks all of them at start, so that a partly configured process never answers.
  */
 
 /** The variables that the stack sets for the Lambda handlers. */
@@ -27,7 +27,7 @@ const STORES = [
   'serviceName',
 ] as const
 
-/** Which of it each handler is told. */
+/** The variables of each handler. */
 export const LAMBDA_VARIABLES = {
   read: [...STORES, 'corsOrigins'],
   write: [...STORES, 'verificationQueueUrl', 'corsOrigins'],
@@ -59,11 +59,11 @@ export const CLI_ENVIRONMENT = {
   awsDefaultRegion: 'AWS_DEFAULT_REGION',
 } as const
 
-/** What the AWS SDK reads as well: set where something stands in for AWS, as an emulator does. */
+/** Variables that the AWS SDK reads, too. They are set where an emulator or another engine replaces AWS. */
 const ENDPOINT_ENVIRONMENT = { all: 'AWS_ENDPOINT_URL', s3: 'AWS_ENDPOINT_URL_S3' } as const
 
 /**
- * Where AWS is to be called instead of at its own addresses; S3's own variable comes first. An empty variable counts as none.
+ * The endpoint to call instead of AWS. The variable for S3 takes precedence. An empty variable counts as unset.
  *
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
  */
@@ -96,7 +96,7 @@ export type LambdaEnvironment<S extends LambdaSide> = Pick<
   LambdaValues,
   (typeof LAMBDA_VARIABLES)[S][number]
 > & {
-  /** Set by an emulator: what stands in for S3, and is reached by the same URL from outside. */
+  /** Set by an emulator: the URL of its S3, the same from inside and outside. */
   readonly s3Endpoint: string | undefined
 }
 
@@ -136,6 +136,6 @@ export function readLambdaEnvironment<S extends LambdaSide>(
     LAMBDA_VARIABLES[side].map((variable) => [variable, read[variable](LAMBDA_ENVIRONMENT[variable])]),
   )
   if (faults.length > 0) throw new Error(`the environment is not complete: ${faults.join('; ')}`)
-  // Each value was read by the reader of its name; which names there are, the table says.
+  // The table above types each value by the reader of its name, which the compiler cannot see here.
   return { ...values, s3Endpoint: endpointsIn(environment).s3 } as LambdaEnvironment<S>
 }

@@ -33,7 +33,7 @@ export const DESCRIPTION_MEMBERS = Object.keys(DESCRIPTION) as readonly (keyof D
 /**
  * Builds a description member by member.
  *
- * @param read the text of a member, or null or undefined where there is none: the member then has its `absent` value.
+ * @param read returns the text of a member. For null or undefined, the member gets its `absent` value.
  */
 export function describeWith(read: (member: keyof Description) => string | null | undefined): Description {
   const members = DESCRIPTION_MEMBERS.map((member) => [member, read(member) ?? DESCRIPTION[member].absent])
@@ -41,7 +41,7 @@ export function describeWith(read: (member: keyof Description) => string | null 
   return Object.fromEntries(members) as Description
 }
 
-/** The description alone, taken from an entry or from anything else that has its members. */
+/** Only the description, from an entry or another value with its members. */
 export const descriptionOf = (source: Description): Description => describeWith((member) => source[member])
 
 /** Visible ASCII with single inner spaces. */

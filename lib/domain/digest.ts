@@ -36,7 +36,7 @@ export function hexToBase64(hex: string): string {
   return btoa(binary)
 }
 
-/** @returns 64 hex digits, or nothing when `base64` is not the base64 of 32 bytes. */
+/** @returns 64 hex digits; undefined if `base64` is not the base64 of 32 bytes. */
 export function base64ToHex(base64: string): string | undefined {
   if (!/^[A-Za-z0-9+/]{43}=$/.test(base64)) return undefined
   const hex = Array.from(atob(base64), (character) =>
@@ -56,26 +56,26 @@ const OTHER_HASHES: Record<number, string> = {
   128: 'SHA-512',
 }
 
-/** Also the base64 of URLs, and without its padding. */
+/** Also base64url, and without padding. */
 function looseBase64ToHex(text: string): string | undefined {
   const standard = text.replaceAll('-', '+').replaceAll('_', '/')
   return base64ToHex(standard.endsWith('=') ? standard : `${standard}=`)
 }
 
-/** The hash whose bytes these may be in base64, by their number. */
+/** The hash that has this number of bytes. */
 const hashOfBase64 = (text: string): string | undefined =>
   /^[A-Za-z0-9+/]+={0,2}$/.test(text) && text.length % 4 === 0
     ? OTHER_HASHES[2 * Math.floor((text.replace(/=+$/, '').length * 3) / 4)]
     : undefined
 
-/** A hash by its name, also as `integrity` attributes and `Repr-Digest` write it; or any word before : or =. */
+/** The name of a hash, also in the form of `integrity` attributes and `Repr-Digest`, or any word before : or =. */
 const NAMED = /^(?:(sha-?\d+|md5)[:=-]|([a-z0-9-]+)[:=])(.*)$/i
 
 function describeMalformed(text: string): string {
   const expected = 'expected sha256: and 64 lower-case hex digits'
   const looks = (what: string) => `${what}; ${expected}`
   if (text === '') return looks('is empty')
-  // First, because the = at its end would make everything before it look like the name of a hash.
+  // Checked first, because the trailing = would make everything before it look like the name of a hash.
   const whole = looseBase64ToHex(text)
   if (whole !== undefined) return looks(`is base64: in hex it is ${PREFIX}${whole}`)
   const [, hash, word, rest] = NAMED.exec(text) ?? []

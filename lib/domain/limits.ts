@@ -7,18 +7,18 @@ export const GIB = 1024 * MIB
 /** The largest artifact unless a deployment says otherwise. */
 export const DEFAULT_MAX_ARTIFACT_BYTES = 5 * GIB
 /**
- * The largest artifact that a deployment may allow. The verifier of uploads is a Lambda function, which runs for 15 minutes at
- * most, and reads every byte once: 14 of them (one is kept for its start, the last copies and an orderly end) at 50 MiB/s, which
- * is about half of what several ranges in flight give a function of its memory, are 41 GiB.
+ * The largest artifact that a deployment may allow. The verifier of uploads is a Lambda function, which runs for 15 minutes at most, and
+ * reads every byte once. One minute is reserved for the start, the last copies and a clean end. In the other 14 it reads 41 GiB at 50
+ * MiB/s, about half of the rate that concurrent ranges reach in a function of this memory.
  *
  * @see docs/deployment.md, Settings
  */
 export const DEPLOYED_MAX_ARTIFACT_BYTES = 40 * GIB
-/** What one request body may hold behind API Gateway and Lambda: base64 in an event of 6,291,556 bytes. */
+/** The largest body of one request behind API Gateway and Lambda: base64 in an event of 6,291,556 bytes. */
 export const LAMBDA_MAX_INLINE_BYTES = 4 * MIB
 /** The largest body of one S3 PUT, and so of an upload in single mode. */
 export const MAX_SINGLE_BYTES = 5 * GIB
-/** Above this the service chooses multipart when the uploader names no mode. */
+/** Above this size the service chooses multipart if the uploader names no mode. */
 export const SINGLE_BY_DEFAULT_BYTES = 64 * MIB
 
 /** An upload expires this long after it began; commit extends it. */
@@ -51,6 +51,6 @@ export function sizeOfPart(size: number, number: number): number {
   return Math.min(full, size - (number - 1) * full)
 }
 
-/** The mode the service chooses where the uploader names none. */
+/** The mode that the service chooses if the uploader names none. */
 export const defaultMode = (size: number): UploadMode =>
   size <= SINGLE_BY_DEFAULT_BYTES ? 'single' : 'multipart'

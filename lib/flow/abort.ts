@@ -1,4 +1,4 @@
-/** Waits that end early: when a signal aborts, or when their time is over. None of them stops the work that is waited for. */
+/** Waits that end early: when a signal aborts, or when their time is over. They end only the wait, not the awaited work. */
 
 /**
  * Runs one step, but stops waiting for it when the signal aborts.

@@ -1,4 +1,4 @@
-/** A stream whose reader stops waiting when a signal aborts, also while the source hangs. */
+/** A stream whose reader stops waiting when a signal aborts, even while the source hangs. */
 
 /**
  * The same values as `source`, until the signal aborts. It can be read once.

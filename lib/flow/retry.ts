@@ -1,4 +1,4 @@
-/** One loop for everything that is tried again. Which failures, how often and when is the caller's decision, as data. */
+/** The only retry loop. The caller decides which failures are retried, how often and when. */
 import { sleep } from './abort.ts'
 
 /**

@@ -8,7 +8,7 @@ export class Semaphore {
     this.#free = count
   }
 
-  /** Runs a task as soon as there is room. @throws what the task throws; the reason of `signal`, also while it waits. */
+  /** Runs a task as soon as fewer than `count` are running. @throws what the task throws; the reason of `signal`, also while it waits. */
   async run<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
     await this.#enter(signal)
     try {

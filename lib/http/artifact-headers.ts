@@ -1,4 +1,4 @@
-/** The headers that tell what the bytes of an artifact are (docs/http-api.md, sections 4 and 5). */
+/** The headers that describe the bytes of an artifact (docs/http-api.md, sections 4 and 5). */
 import { formatReprDigest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { formatRef } from '../domain/identifiers.ts'

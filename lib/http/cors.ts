@@ -1,4 +1,4 @@
-/** Cross-origin access from browsers: none, except for the configured origins (docs/http-api.md, section 9). */
+/** Cross-origin access from browsers, for the configured origins only (docs/http-api.md, section 9). */
 import type { HttpRequest } from '../protocol/http-message.ts'
 import { SENDABLE_HEADERS } from '../protocol/inputs.ts'
 import { EXPOSED_HEADERS } from '../protocol/response-headers.ts'

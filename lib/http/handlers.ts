@@ -30,7 +30,7 @@ export interface HeaderValues {
   range: RangeFields
 }
 
-/** The two fields that ask for a part of the bytes, as they were sent. */
+/** The two fields that request a part of the bytes, unparsed. */
 export interface RangeFields {
   readonly range: string | null
   readonly ifRange: string | null

@@ -1,7 +1,7 @@
 /**
- * The API as a Lambda handler behind an API Gateway REST API with proxy integration.
- * An adapter of our own, because the rules must see what the client sent: the raw path, which only the router decodes; headers with
- * their own values; and a body that is decoded if and only if the event says that it is base64.
+ * The API as a Lambda handler behind an API Gateway REST API with proxy integration. An adapter of our own, because the rules must see what
+ * the client sent: the raw path, which only the router decodes; headers with unchanged values; and a body that is decoded if and only if
+ * the event marks it as base64.
  */
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
 import type { HttpRequest } from '../protocol/http-message.ts'

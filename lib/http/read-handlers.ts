@@ -17,7 +17,7 @@ export interface ReadStores extends FetchStores, ServiceLimits, Omit<UploadState
   readonly health: readonly HealthCheck[]
 }
 
-/** Any cache may keep a description of the API itself for a while. */
+/** Caches may keep descriptions of the API for a while. */
 const KEEP_AN_HOUR = { 'Cache-Control': 'public, max-age=3600' }
 const KEEP_PAGE = { ...KEEP_AN_HOUR, Vary: 'Accept' }
 

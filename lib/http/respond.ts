@@ -8,7 +8,7 @@ import { ROUTES, type RouteDescriptor, type RouteName } from '../protocol/routes
 import type { Reply } from './handlers.ts'
 import { acceptsHtml, problemPage } from './problem-page.ts'
 
-/** Nothing is kept unless its headers say otherwise (docs/http-api.md, section 1). */
+/** Responses must not be cached unless their headers say otherwise (docs/http-api.md, section 1). */
 const NOT_KEPT = { 'Cache-Control': 'no-store' }
 
 export function encodeReply(

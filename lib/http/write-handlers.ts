@@ -17,7 +17,7 @@ export type WriteStores = StoreDependencies &
   CommitDependencies &
   AbortDependencies
 
-/** Seconds that a client should wait before it asks for the state of a verification again. */
+/** Seconds that a client should wait before it polls a verification again. */
 const POLL_SECONDS = '1'
 
 const entryHeaders = (entry: Entry) => ({ Location: versionPath(entry.ref), ...digestHeaders(entry) })

@@ -1,6 +1,6 @@
 /**
- * Copies a data folder to another one, next to a running server: the blobs first, then the part of the ledger that names them, so that
- * the copy is a whole folder at any time. The next run copies only what is new. Uploads that are not committed are not copied.
+ * Copies a data folder to another one while a server may run on it: blobs first, then the part of the ledger that names them, so that the
+ * copy is complete at any time. The next run copies only new data. Uploads that are not committed are not copied.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -40,8 +40,8 @@ export interface BackupReport {
 /**
  * @param from a data folder; a server may run on it.
  * @param to an empty folder, one that does not exist yet, or an earlier copy of the same store.
- * @throws FolderRefused when `to` holds something else or a server runs on it; FolderDamaged when bytes of `from` are missing or wrong: the
- * copy then ends before them.
+ * @throws FolderRefused if `to` has other content or a server runs on it; FolderDamaged if bytes of `from` are missing or wrong. The copy
+ * then ends before them.
  */
 export async function backupFolder(from: string, to: string, signal: AbortSignal): Promise<BackupReport> {
   const log = await openFolderLog(from)
@@ -53,7 +53,7 @@ export async function backupFolder(from: string, to: string, signal: AbortSignal
     const inside = (name: string) => join(target, name)
     for (const name of [LAYOUT.blobs, LAYOUT.temporaries, LAYOUT.ledger])
       mkdirSync(inside(name), { recursive: true, mode: 0o700 })
-    // A copy of another end of the log has its own index.
+    // The index describes another end of the log, so the copy needs its own.
     rmSync(inside(INDEX_FILES.proof), { force: true })
     const blobs = await copyBlobs(log, target, signal)
     const ledgerBytes = await copyLedger(log, target)

@@ -1,10 +1,10 @@
 /**
- * Groups a stream of chunks of any size into batches that are worth a write call, in bounded memory. For any sizes of the
- * chunks, a batch has about a hundred pieces at most.
+ * Groups a stream of chunks of any size into batches large enough for a write call, in bounded memory. A batch has at most about a hundred
+ * chunks.
  */
 import { abortableIterable } from '../flow/abortable-iterable.ts'
 
-/** A batch is given away when it holds this many bytes. */
+/** A batch is complete at this many bytes. */
 export const BATCH_BYTES = 512 * 1024
 /** Chunks below this are copied together: thousands of tiny buffers would cost more memory than they hold. */
 const SMALL_BYTES = 8 * 1024
@@ -22,7 +22,7 @@ export async function* batches(
   let bytes = 0
   let block = new Uint8Array(0)
   let used = 0
-  /** Closes what was copied into the block so far, to keep the order of the bytes. */
+  /** Ends the current block first, to keep the order of the bytes. */
   const seal = () => {
     if (used > 0) pieces.push(block.subarray(0, used))
     block = block.subarray(used)

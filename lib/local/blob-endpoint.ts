@@ -1,6 +1,6 @@
 /**
- * The blob endpoint: stands where S3 stands, and answers presigned requests on `/blobs/…` and `/parts/…`.
- * It knows no ledger and no caller: what is not signed for exactly this request is refused, before its body is asked for.
+ * The blob endpoint takes the place of S3 in the local form: it answers presigned requests on `/blobs/…` and `/parts/…`. It uses no ledger
+ * and authenticates no caller. A request whose signature does not cover it exactly is refused before its body is requested.
  */
 import { wholeRange } from '../domain/byte-range.ts'
 import { digestFromHex } from '../domain/digest.ts'
@@ -54,7 +54,7 @@ export type BlobEndpoint = (
   notes?: BlobRequestNotes,
 ) => Promise<HttpResponse> | undefined
 
-/** The endpoint's own errors, as S3's are its own (docs/http-api.md, sections 5 and 7.1). */
+/** The endpoint's own error codes, as S3 has its own (docs/http-api.md, sections 5 and 7.1). */
 const FAILURES = {
   access_denied: [
     403,
@@ -151,7 +151,7 @@ async function give(
   request: HttpRequest,
 ): Promise<HttpResponse> {
   const { size } = signed
-  // A validator that is not ours never matches: then the whole is sent (RFC 9110, section 13.1.5).
+  // A validator that is not ours never matches, so all bytes are sent (RFC 9110, section 13.1.5).
   const asked = request.headers.get('If-Range') === null ? request.headers.get('Range') : null
   const range = parseRange(asked, size)
   if (range === 'unsatisfiable') return failure('invalid_range', { 'Content-Range': `bytes */${size}` })
@@ -166,7 +166,7 @@ async function give(
   if (range) headers['Content-Range'] = `bytes ${range.first}-${range.last}/${size}`
   const status = range ? 206 : 200
   if (request.method === 'HEAD') return { status, headers, body: null }
-  // A range also for the whole: a file that lost bytes is then noticed before the first is sent.
+  // A range is used even for all bytes, so that a file that lost bytes is detected before the first byte is sent.
   const body = await blobs.read(blob, range ?? wholeRange(size), request.signal)
   return { status, headers, body }
 }
@@ -190,7 +190,7 @@ async function take(
       BucketError.invalidRequest([{ name: 'size', detail: `is ${size} bytes, but more arrived` }]),
   })
   await blobs.write(blob, bytes, { size, contentType: '', signal: request.signal })
-  await blobs.inspect(blob) // no entry follows yet that a small blob would be on disk with
+  await blobs.inspect(blob) // no entry follows that would put a small blob on disk
   return stored()
 }
 

@@ -9,7 +9,7 @@ import { blobFolder, blobName } from './blob-names.ts'
 import { closeFile, openFile, removeFile, renameFile, sizeOfFile, syncFile } from './disk.ts'
 import { durableFolders } from './durable-folders.ts'
 
-/** Blobs whose durable write this process remembers; an older one is hashed again when it must be proven. */
+/** The number of blobs whose durable write this process remembers. An older one is hashed again if it needs proof. */
 const ATTESTED = 10_000
 
 export interface BlobFiles {
@@ -17,7 +17,7 @@ export interface BlobFiles {
   /**
    * Gives a durable file, on the same file system, the name of a blob, durably.
    *
-   * @param file its bytes were verified to have the blob's digest; on failure it is left where it is.
+   * @param file whose bytes were verified to have the blob's digest. On failure it stays where it is.
    */
   publish(blob: BlobId, file: string): Promise<void>
   /** Removes the file of a blob, durably, if it exists. Only for the owner of the folder. */
@@ -71,7 +71,7 @@ export function blobFiles(root: string): BlobFiles {
       const fd = await openFile(path)
       if (fd === undefined) return { found: false }
       try {
-        // Its writer may have died before its syncs: sync it here, so that a file that a caller relies on cannot disappear.
+        // Its writer may have died before its syncs. Sync it here, so that a file on which a caller relies cannot disappear.
         await syncFile(fd)
         await folders.ensure(folder)
         await folders.sync(folder)

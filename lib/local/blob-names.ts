@@ -1,6 +1,6 @@
 /**
- * How a blob is named in the folder: `<bucket>/<artifact>/<version>@<hex>`, readable, and never the same for two references,
- * also where a file system folds case, refuses `:` or drops a trailing dot. A rebuilt ledger reads its candidates from these names.
+ * How a blob is named in the folder: `<bucket>/<artifact>/<version>@<hex>`, readable, and different for any two references even on a file
+ * system that folds case, refuses `:` or drops a trailing dot. A ledger can be rebuilt from these names.
  */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
@@ -11,19 +11,19 @@ import type { BlobId } from '../domain/entry.ts'
 const NAME_BYTES = 255
 /** Room for `@` and the 64 hex digits after a version. */
 const VERSION_BYTES = NAME_BYTES - 65
-/** How much of an identifier that is too long stays readable before its SHA-256. */
+/** How many characters of an identifier that is too long precede its SHA-256. */
 const READABLE_BYTES = 100
 
 /**
- * Writes an identifier in lower case: `=` marks what an identifier may hold and a name may not.
- * `Qwen:7B` becomes `=qwen=_7=b`; a trailing dot becomes `=-`.
+ * Writes an identifier in lower case: `=` escapes characters that an identifier may have and a file name may not. `Qwen:7B` becomes
+ * `=qwen=_7=b`; a trailing dot becomes `=-`.
  */
 export function encodeName(identifier: string, limit: number): string {
   const name = identifier
     .replace(/[A-Z:]/g, (character) => (character === ':' ? '=_' : `=${character.toLowerCase()}`))
     .replace(/\.$/, '=-')
   if (name.length <= limit) return name
-  // No identifier is written with `==`, so a shortened name is never another's whole name.
+  // No escaped identifier has `==`, so a shortened name never equals a complete one.
   return `${name.slice(0, READABLE_BYTES)}==${createHash('sha256').update(identifier).digest('hex')}`
 }
 

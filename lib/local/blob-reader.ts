@@ -67,7 +67,7 @@ async function* readLong(path: string, first: number, end: number) {
       yield chunk
     }
   } finally {
-    // No read may hit a descriptor that was given away.
+    // No read may use a descriptor after it was closed, because another file may have its number.
     await ahead?.catch(() => undefined)
     await closeFile(fd)
   }

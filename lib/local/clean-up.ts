@@ -19,7 +19,7 @@ export interface CleanUp {
 /** A staging file is created before the row that names it, in milliseconds. */
 const BEGINNING_MS = 3_600_000
 
-/** Safe while the server works. @param minAge milliseconds for which a staging file without a row is kept. */
+/** Safe while the server runs. @param minAge milliseconds for which a staging file without a row is kept. */
 export async function cleanUp(parts: CleanUp, minAge = BEGINNING_MS): Promise<void> {
   const { uploads, staging, table, clock } = parts
   const now = clock()

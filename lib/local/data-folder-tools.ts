@@ -5,7 +5,7 @@ import { forEachEntry, openFolderLog } from './folder-log.ts'
 export { backupFolder } from './backup.ts'
 export { eraseVersion } from './erase.ts'
 
-/** Gives all entries of a data folder, in the order in which they were stored, some at a time. */
+/** Yields all entries of a data folder in batches, in the order in which they were stored. */
 export async function listFolder(
   dataDir: string,
   use: (entries: readonly Entry[]) => Promise<void>,

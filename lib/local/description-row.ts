@@ -1,6 +1,6 @@
 /**
- * How descriptions are written to disk: an object of the members that are not null. A member that is absent, also because it did not exist
- * when the row was written, reads as its default. The members are those of the table in the domain.
+ * How descriptions are written to disk: an object of the members that are not null. A member that is absent reads as its default, even if
+ * it did not exist when the row was written. The members are those of the table in the domain.
  */
 import { DESCRIPTION_MEMBERS, type Description, describeWith } from '../domain/description.ts'
 

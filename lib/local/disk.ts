@@ -1,6 +1,6 @@
 /**
- * The file system as the blob store uses it: each call once, each failure translated here and nowhere else.
- * A full disk or an exhausted quota is `insufficient_storage`; every other failure is `unavailable`, never "not found".
+ * The file system calls of the local stores. Every failure is translated here and nowhere else. A full disk or an exhausted quota is
+ * `insufficient_storage`; every other failure is `unavailable`, never "not found".
  */
 import { createHash, type Hash } from 'node:crypto'
 import fs from 'node:fs'
@@ -18,7 +18,7 @@ const rename = promisify(fs.rename)
 const stat = promisify(fs.stat)
 const unlink = promisify(fs.unlink)
 
-/** Up to this many bytes a write into the page cache is cheaper than a trip through the thread pool. */
+/** Up to this many bytes, a synchronous write into the page cache is cheaper than one through the thread pool. */
 const DIRECT_BYTES = 64 * 1024
 
 const errorCode = (error: unknown): string | undefined =>
@@ -60,7 +60,7 @@ export async function createSparseFile(path: string, size: number): Promise<void
   }
 }
 
-/** Opens a file for reading, or for writing into what it holds; nothing when there is none. */
+/** Opens a file for reading, or for writing into it; undefined if it does not exist. */
 export async function openFile(path: string, flags: 'r' | 'r+' = 'r'): Promise<number | undefined> {
   try {
     return await open(path, flags)
@@ -84,7 +84,7 @@ export function sizeOfFile(fd: number): number {
   }
 }
 
-/** The size of the file of this name in bytes; nothing when there is none. @throws as `sizeOfFile`. */
+/** The size of the file of this name in bytes; undefined if it does not exist. @throws as `sizeOfFile`. */
 export async function sizeAtPath(path: string): Promise<number | undefined> {
   try {
     return sizeIn(await stat(path))
@@ -142,7 +142,7 @@ function without(pieces: readonly Uint8Array[], bytes: number): Uint8Array[] {
   })
 }
 
-/** Makes the bytes of an open file durable, and what is needed to read them again. */
+/** Makes the bytes of an open file durable, with the metadata that is needed to read them. */
 export const syncFile = (fd: number): Promise<void> => fdatasync(fd).catch(translate)
 
 /** Makes a file read-only and durable. */
@@ -227,7 +227,7 @@ export async function truncateFile(fd: number, size: number): Promise<void> {
 /** Gives a file its final name, replacing an existing file of that name. */
 export const renameFile = (from: string, to: string): Promise<void> => rename(from, to).catch(translate)
 
-/** Removes a temporary file. One that stays is removed at the next start: its failure must not hide the first one. */
+/** Removes a temporary file. If that fails, the next start removes it; the failure must not hide the first one. */
 export const removeTemporary = (path: string): Promise<void> => unlink(path).catch(() => undefined)
 
 /** Removes a file. @returns false when there was none. */

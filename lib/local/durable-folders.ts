@@ -1,11 +1,11 @@
 /**
- * Folders whose names survive a power cut: made and synced from the root downwards, and synced after each new name in them.
- * A sync counts only for names that were there when it began; all who wait for the next one share it.
+ * Folders whose directory entries survive a power cut: created and synced from the root downwards, and synced after each new entry. A sync
+ * covers only entries that existed when it began. All callers that wait for the next sync share it.
  */
 import { dirname } from 'node:path'
 import { makeFolder, syncFolder } from './disk.ts'
 
-/** Folders remembered as durable; beyond that the oldest is looked at again. */
+/** The number of folders remembered as durable. The oldest is forgotten first, and checked again. */
 const REMEMBERED = 10_000
 
 export interface DurableFolders {
@@ -13,7 +13,7 @@ export interface DurableFolders {
   ensure(folder: string): Promise<void>
   /** Resolves when every name that is now in `folder` is durable. */
   sync(folder: string): Promise<void>
-  /** Has `ensure` look again, up to the root: an operator may have moved the folder away, or one that it is in. */
+  /** Makes `ensure` check again, up to the root: an operator may have moved the folder or one of its parents. */
   forget(folder: string): void
 }
 
@@ -30,7 +30,7 @@ export function durableFolders(root: string): DurableFolders {
   function sync(folder: string): Promise<void> {
     const running = syncs.get(folder)
     if (!running) return begin(folder)
-    // The running one may have passed our name already, so it proves nothing for us.
+    // A sync in progress may have begun before our entry, so it proves nothing for us.
     running.next ??= running.current.then(
       () => begin(folder),
       () => begin(folder),
@@ -53,7 +53,7 @@ export function durableFolders(root: string): DurableFolders {
     const parent = dirname(folder)
     await ensure(parent)
     await makeFolder(folder)
-    // Also when it was there already: the process that made it may have died before its sync.
+    // Even if it exists: the process that created it may have died before its sync.
     await sync(parent)
   }
 

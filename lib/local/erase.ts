@@ -1,6 +1,6 @@
 /**
- * Tools for the owner of a folder alone, while no server runs on it: erase one version permanently, or give up damaged records of the
- * ledger. Bucket's API has neither.
+ * Tools for the owner of a folder, while no server runs on it: erase one version permanently, or discard damaged records of the ledger.
+ * Bucket's API offers neither.
  */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -79,7 +79,7 @@ async function withLog<T>(dataDir: string, use: (log: OfflineLog) => Promise<T>)
         const segment = segments[number - 1]
         if (!segment) throw new Error(`no segment ${number}`)
         await rewriteSegment(segment, storeId, spans, await headerOf(segments, segment, storeId))
-        // The index names what was removed: without it, the next start builds it again.
+        // The index still has the removed records. Removed here, it is rebuilt by the next start.
         rmSync(join(root, INDEX_FILES.index), { force: true })
         await syncFolder(root)
       },

@@ -1,6 +1,5 @@
 /**
- * The blob store in a folder. A blob has its final name only when its bytes are complete, right and on disk:
- * a temporary is verified and synced, and only then given the name.
+ * The blob store in a folder. A blob gets its final name only after its bytes are complete, verified and synced in a temporary file.
  */
 import { join } from 'node:path'
 import type { ByteRange } from '../domain/byte-range.ts'
@@ -19,7 +18,7 @@ import { writeTemporary } from './temporary.ts'
 
 export interface FolderBlobsOptions {
   readonly files: BlobFiles
-  /** Small blobs that wait for their entry, which takes them into the ledger. */
+  /** Small blobs that wait for their entry, with which they go into the ledger. */
   readonly held: HeldBlobs
   readonly ledger: Pick<LogLedger, 'storedBlob'>
   /** The folder of temporary files, on the same file system; no other program writes there. */
@@ -53,13 +52,13 @@ export function folderBlobs(options: FolderBlobsOptions): BlobStore {
   return {
     async write(blob, bytes, { size, signal }) {
       if (size === undefined || size > SMALL_BLOB_BYTES) {
-        // Before the first byte is asked for.
+        // Before the first byte is requested.
         if (size !== undefined) await space.require(size)
         await writeFile(blob, bytes, signal)
         return 'written'
       }
       const whole = await gather(bytes, signal)
-      // Durable with its entry. Callers that append none ask `inspect`, which makes it a file.
+      // Durable with its entry. Callers that append none call `inspect`, which writes a file.
       if (!held.hold(blob, whole)) await writeFile(blob, once(whole), signal)
       return 'written'
     },

@@ -1,6 +1,6 @@
 /**
- * Compares the ledger of a data folder with the blobs in it, while no server has it open. It only reads, also where the medium allows
- * nothing else. It needs neither the index nor much memory: eight bytes for each blob that is a file.
+ * Compares the ledger of a data folder with its blobs, while no server has it open. It only reads, so it works on read-only media. It needs
+ * neither the index nor much memory: eight bytes for each blob that is a file.
  */
 import { createHash } from 'node:crypto'
 import { lstatSync } from 'node:fs'
@@ -20,7 +20,7 @@ import { blobOfRecord, decodeEntry } from './ledger/record.ts'
 import { segmentName } from './ledger/segment.ts'
 import { PathSet } from './path-set.ts'
 
-/** An entry whose bytes cannot be given. */
+/** An entry whose bytes are missing or wrong. */
 export interface Damage {
   readonly entry: Entry
   readonly fault: 'missing' | 'wrong_size' | 'wrong_digest' | 'unreadable'
@@ -31,7 +31,7 @@ export interface Damage {
   readonly foundDigest?: Digest
 }
 
-/** A blob, or any file in its place, that no entry names: what lost a race, or was never committed. */
+/** A blob, or any file in its place, that no entry names: it lost a race, or was never committed. */
 export interface Unreferenced {
   /** Relative to the data folder; for the end of the ledger, its file, `#` and the offset. */
   readonly path: string
@@ -44,10 +44,10 @@ export interface FolderCheckOptions {
   readonly verify: boolean
   readonly signal: AbortSignal
   readonly onDamage: (damage: Damage) => void
-  /** Told, in words, about damage to the ledger itself: entries that cannot be read, segments that were changed. */
+  /** Receives a description of damage to the ledger itself: unreadable entries, altered segments. */
   readonly onLedgerDamage?: (message: string) => void
   readonly onUnreferenced: (file: Unreferenced) => void
-  /** Told how many bytes of how many have been read, where they are read. */
+  /** Receives the number of bytes read and their total, if bytes are read. */
   readonly onProgress?: (bytes: number, total: number) => void
 }
 
@@ -72,7 +72,7 @@ export async function checkFolder(dataDir: string, options: FolderCheckOptions):
   }
 }
 
-/** No server writes to a medium that cannot be written to. */
+/** No server can write to read-only media, so no lock is needed. */
 function lockUnlessReadOnly(root: string): () => void {
   try {
     return lockFolder(root).release
@@ -82,7 +82,7 @@ function lockUnlessReadOnly(root: string): () => void {
   }
 }
 
-/** After this many files the check looks for its signal. */
+/** The check looks at its signal after this many files. */
 const FILES_AT_ONCE = 256
 
 class FolderCheck {
@@ -108,7 +108,7 @@ class FolderCheck {
     await this.#checkEntries()
     this.#expected.seal()
     await this.#findUnreferenced(this.#blobs)
-    // A crash left a group unfinished: no entry of it was acknowledged, and the next start cuts it off.
+    // A crash left an unfinished group. No entry of it was acknowledged, and the next start cuts it off.
     const last = segments[end.segment - 1]
     if (last && end.offset < last.size)
       this.#options.onUnreferenced({

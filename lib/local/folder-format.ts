@@ -1,7 +1,7 @@
 /**
- * Whether this code can open a data folder. `format` names the format and the store: it is the last durable file in a new
- * folder, and every segment of the ledger repeats the store's id. So a folder of another kind, of a later Bucket, or with the
- * ledger of another store is refused, and not written to.
+ * Whether this code can open a data folder. `format` names the format and the store: it is the last durable file in a new folder, and every
+ * segment of the ledger repeats the store's id. A folder of another kind, of a later version, or with the ledger of another store is
+ * therefore refused and not written to.
  */
 import { randomUUID } from 'node:crypto'
 import {
@@ -50,7 +50,7 @@ export class FolderRefused extends Error {
   }
 }
 
-/** A data folder that has lost something of what was stored in it. */
+/** A data folder that has lost stored data. */
 export class FolderDamaged extends FolderRefused {
   override readonly name: string = 'FolderDamaged'
 }
@@ -109,7 +109,7 @@ export async function initializeFolder(
   return storeId
 }
 
-/** The only thing in the folder is a ledger without a record. */
+/** The folder contains only a ledger without a record. */
 async function isUnfinishedLedger(dataDir: string, found: readonly string[]): Promise<boolean> {
   if (found.length !== 1 || found[0] !== LAYOUT.ledger) return false
   const folder = join(dataDir, LAYOUT.ledger)
@@ -125,7 +125,7 @@ export async function writeFormat(dataDir: string, storeId: string): Promise<voi
   await writeDurably(dataDir, LAYOUT.format, formatOf(storeId))
 }
 
-/** Writes a small file that is there whole or not at all, readable by the owner only. */
+/** Writes a small file atomically, readable by its owner only. */
 export async function writeDurably(dataDir: string, name: string, content: string): Promise<void> {
   const path = join(dataDir, name)
   const temporary = `${path}.new`

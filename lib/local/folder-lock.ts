@@ -60,7 +60,7 @@ function lockFile(dataDir: string, path: string, flags: string): number {
   }
 }
 
-/** The package has prebuilt files for glibc, macOS and Windows alone, and fails when it is loaded elsewhere. */
+/** The package has prebuilt files for glibc, macOS and Windows only, and fails to load elsewhere. */
 function loadTryLock(): (fd: number) => boolean {
   try {
     const { tryLock }: typeof import('fs-native-extensions') = createRequire(import.meta.url)(

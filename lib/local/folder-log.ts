@@ -1,4 +1,4 @@
-/** The log of a data folder as its files have it now, for tools that read it: also next to a running server, which only appends. */
+/** The log of a data folder at this moment, for tools that read it. A server may be running, because it only appends. */
 import { join, resolve } from 'node:path'
 import type { Entry } from '../domain/entry.ts'
 import { FolderRefused, LAYOUT, readFormat } from './folder-format.ts'
@@ -19,7 +19,7 @@ export interface FolderLog {
   readonly root: string
   readonly storeId: string
   readonly segments: readonly LogSegment[]
-  /** Of the last whole group. */
+  /** Of the last complete group. */
   readonly end: FoundEnd
   read(visitor: LogVisitor): Promise<void>
 }

@@ -1,6 +1,6 @@
 /**
- * The staging area in a folder: one sparse file for each attempt, into which every part is written where it belongs, so that giving
- * the whole its final name is a rename. A part counts only when its bytes had their SHA-256 and are on disk (see staging-table.ts).
+ * The staging area in a folder: one sparse file for each attempt, into which every part is written at its offset, so that publishing the
+ * artifact is a rename. A part counts only when its bytes had their SHA-256 and are on disk (see staging-table.ts).
  */
 import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
@@ -92,7 +92,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     return take(part, stagingFile.size, signed, bytes(), signal)
   }
 
-  /** Other bytes for a part that is there: it stays until they have arrived whole. */
+  /** Other bytes for a received part: it is kept until the new bytes have fully arrived. */
   async function replacePart(
     part: PartId,
     wholeSize: number,
@@ -103,7 +103,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     const spare = fileOf(randomUUID())
     await writeTemporary(spare, bytes, signal)
     try {
-      // While a part does not stand in the table, its staging file cannot be completed, so no verifier reads bytes that change.
+      // While a part is missing from the table, its staging file cannot be completed, so no verifier reads changing bytes.
       if (!(await table.forget(part.stagingId, part.number))) return 'gone'
       return await writePart(part, wholeSize, signed, readAll(spare, signed.size, signal), signal)
     } finally {
@@ -111,7 +111,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     }
   }
 
-  /** @param wholeSize of the artifact, in bytes: it says where the part belongs. */
+  /** @param wholeSize of the artifact in bytes, from which the part's offset follows. */
   async function writePart(
     { stagingId, number }: PartId,
     wholeSize: number,

@@ -42,8 +42,8 @@ export interface Folder {
   /** Answers the requests that `blobs` and `staging` presigned. */
   readonly blobEndpoint: BlobEndpoint
   /**
-   * Stops verifications, which the next opening resumes, and releases the folder after the last write.
-   * To be called when no request is under way.
+   * Stops verifications, which the next opening resumes, and releases the folder after the last write. Call it when no request is in
+   * progress.
    */
   close(): Promise<void>
 }
@@ -66,13 +66,13 @@ export interface FolderRecord {
 }
 
 export interface FolderOptions {
-  /** Tells when presigned requests, uploads and leases expire. */
+  /** The clock by which presigned requests, uploads and leases expire. */
   readonly clock?: Clock
-  /** Gets one line for each verification, and what opening the folder found. */
+  /** Receives one line for each verification, and the findings of opening the folder. */
   readonly log?: (record: DeliveryRecord | FolderRecord) => void
 }
 
-/** How often what uploads left behind is removed, in milliseconds. */
+/** How often leftovers of uploads are removed, in milliseconds. */
 const CLEAN_UP_MS = 3_600_000
 const DAY_MS = 24 * 3_600_000
 
@@ -103,7 +103,7 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
   const format = await readFormat(root)
   let storeId = format?.version === 2 ? format.storeId : undefined
   if (!format) storeId = await initializeFolder(root, createLog)
-  // The lock keeps every other server out: what lies among the temporaries was left by a process that died.
+  // The lock keeps every other server out, so existing temporary files were left by a dead process.
   await rm(inside(LAYOUT.temporaries), { recursive: true, force: true })
   await mkdir(inside(LAYOUT.temporaries))
   await mkdir(inside(LAYOUT.blobs), { recursive: true })
@@ -147,12 +147,12 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
   })
   const verification = {
     ...{ blobs, ledger, uploads, staging, queue, clock },
-    // A verification hands nothing out and refuses no size: that was done when the upload began.
+    // A verification presigns nothing and checks no size: the begin of the upload did.
     maxArtifactBytes: Number.MAX_SAFE_INTEGER,
     presignedSeconds: PRESIGNED_SECONDS,
   }
 
-  // A clock that is far ahead must not cost uploads: after a long rest, only the hourly round removes what has expired.
+  // A clock that is far ahead must not cost uploads: after a long pause, only the hourly cleanup removes expired ones.
   if (restedMs < UPLOAD_SECONDS * 1000) await cleanUp({ uploads, staging, table, clock }, 0)
   else
     tell(
@@ -163,7 +163,7 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
   await resumeVerifications(uploads, queue, clock)
   let cleaning = Promise.resolve()
   const timer = setInterval(() => {
-    // The next round meets a disk that fails now again; until then only room is lost.
+    // If the disk fails now, the next cleanup retries. Until then only space is lost.
     cleaning = cleanUp({ uploads, staging, table, clock }).catch(() => undefined)
   }, CLEAN_UP_MS)
   timer.unref()
@@ -205,7 +205,7 @@ function tellReport(
   })
 }
 
-/** A table of unfinished work that is damaged costs that work, and not the store. */
+/** A damaged table of unfinished uploads costs those uploads, not the store. */
 function setAsideDamaged(root: string, name: string): string | undefined {
   const path = join(root, name)
   if (!existsSync(path)) return undefined
@@ -216,7 +216,7 @@ function setAsideDamaged(root: string, name: string): string | undefined {
   return `${name} ${fault}: it was renamed to ${aside}, and the uploads that were under way must begin again; stored versions are not affected`
 }
 
-/** For its owner only: who reads the folder reads every artifact. */
+/** For its owner only, because a reader of the folder can read every artifact. */
 async function makeDataFolder(root: string): Promise<void> {
   const first = await mkdir(root, { recursive: true, mode: 0o700 })
   if (first === undefined) return

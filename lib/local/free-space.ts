@@ -1,10 +1,10 @@
-/** Looks at the room on a disk before bytes are asked for, so that a store that cannot fit is refused before it is sent. */
+/** Checks the free space of a disk before bytes are requested, so that a store that cannot fit is refused before it is sent. */
 import { statfs } from 'node:fs/promises'
 import { BucketError } from '../domain/errors.ts'
 import { MIB } from '../domain/limits.ts'
 import { diskError } from './disk.ts'
 
-/** Kept free for stores that are under way and for the ledger: this much, but at most a hundredth of the disk. */
+/** The reserve for stores in progress and for the ledger: this many bytes, but at most a hundredth of the disk. */
 const RESERVE_BYTES = 64 * MIB
 /** Fewer free inodes than this count as none, because a blob may need folders of its own. */
 const RESERVE_INODES = 8

@@ -1,6 +1,6 @@
 /**
- * Checks an LMDB file before it is mapped: a page outside of the file, or one that is not what its parent says, would end the process
- * with a signal. Every page that the newest transaction can reach is looked at. The layout is that of lmdb 3.5 (data version 2).
+ * Checks an LMDB file before it is mapped, because an invalid page reference would end the process with a signal. Every page that the
+ * newest transaction can reach is checked. The layout is that of lmdb 3.5 (data version 2).
  */
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { FolderDamaged } from './folder-format.ts'

@@ -15,7 +15,7 @@ export interface LmdbTable {
   readonly path: string
 }
 
-/** The reason of a failed commit comes in a promise of its own. */
+/** The reason of a failed commit comes in a separate promise. */
 export async function lmdbError(table: LmdbTable, error: unknown): Promise<BucketError> {
   const reason =
     error instanceof Error && 'commitError' in error && error.commitError instanceof Promise
@@ -36,7 +36,7 @@ export async function lmdbError(table: LmdbTable, error: unknown): Promise<Bucke
   return BucketError.unavailable(`${table.name} failed`, reason)
 }
 
-/** Less is left than a group of writes may need. */
+/** Less space is left than a group of writes may need. */
 const FULL_BYTES = MIB
 
 async function isFull(path: string): Promise<boolean> {

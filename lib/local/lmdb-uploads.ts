@@ -1,4 +1,4 @@
-/** The rows of uploads in LMDB: compared and set in one transaction, so that of any number of changes at once one wins. */
+/** The rows of uploads in LMDB: compared and set in one transaction, so that exactly one of several concurrent changes wins. */
 import type { UploadRecord, Uploads } from '../repository/upload-ports.ts'
 import { uploadFromRow, uploadRow } from './upload-row.ts'
 import { type UploadTables, uploadKey } from './upload-tables.ts'
@@ -9,7 +9,7 @@ export interface LmdbUploads extends Uploads {
 }
 
 export function lmdbUploads({ rows, transact }: UploadTables): LmdbUploads {
-  /** To be asked inside of a transaction. */
+  /** Call it inside of a transaction. */
   const isStill = (key: Buffer, previous: UploadRecord | undefined): boolean => {
     const row = rows.get(key)
     return row?.attempt === previous?.attempt && row?.revision === previous?.revision

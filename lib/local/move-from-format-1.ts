@@ -1,6 +1,6 @@
 /**
- * Moves a data folder of format 1, whose ledger was an LMDB file with the small blobs in it, to format 2. Until the folder says that it
- * is of format 2, the old ledger is the truth, and a move that was cut short begins again. The old file is kept under another name.
+ * Moves a data folder of format 1, whose ledger was an LMDB file with the small blobs in it, to format 2. Until the folder is marked as
+ * format 2, the old ledger is authoritative, and an interrupted migration begins again. The old file is kept under another name.
  */
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
@@ -27,13 +27,13 @@ import { writeTemporary } from './temporary.ts'
 export const FORMAT_1 = {
   ledger: 'ledger.mdb',
   ledgerLock: 'ledger.mdb-lock',
-  /** The name of the old ledger after the move. */
+  /** The name of the old ledger after the migration. */
   kept: 'ledger.format-1.mdb',
 } as const
 
 const UNFINISHED_LEDGER = `${LAYOUT.ledger}.new`
 
-/** A row of format 1, as its JSON says. */
+/** A row of format 1, in JSON. */
 interface Row {
   readonly commit_id: string
   readonly entry: {
@@ -49,7 +49,7 @@ interface Row {
   }
 }
 
-/** The result of a move. */
+/** The result of a migration. */
 export interface MoveReport {
   readonly entries: number
   readonly seconds: number
@@ -88,7 +88,7 @@ export async function moveFromFormat1(
     const entries = await copyRows(rows, blobs, unfinished, storeId)
     await keepBlobsWithoutEntry(rows, blobs, files, newTemporary)
     await expectEntries(unfinished, storeId, entries)
-    // Under format 1, a ledger with the final name is what an earlier move left: the old one is still the truth.
+    // Under format 1, a ledger with the final name is left from an interrupted migration. The old one is still authoritative.
     rmSync(join(dataDir, LAYOUT.ledger), { recursive: true, force: true })
     renameSync(unfinished, join(dataDir, LAYOUT.ledger))
     await writeFormat(dataDir, storeId)
@@ -98,7 +98,7 @@ export async function moveFromFormat1(
   }
 }
 
-/** Takes the old ledger out of the way, once the folder is of format 2. */
+/** Renames the old ledger, once the folder has format 2. */
 export async function keepOldLedger(dataDir: string): Promise<void> {
   if (!existsSync(join(dataDir, FORMAT_1.ledger))) return
   rmSync(join(dataDir, FORMAT_1.ledgerLock), { force: true })
@@ -162,7 +162,7 @@ async function keepBlobsWithoutEntry(
   }
 }
 
-/** Reads what was written, before anything relies on it. */
+/** Reads the written data back, before anything relies on it. */
 async function expectEntries(folder: string, storeId: string, expected: number): Promise<void> {
   const segments = listLog(folder, storeId)
   const last = segments.at(-1)

@@ -1,4 +1,4 @@
-/** The one function that Bucket uses of a package that brings no types. */
+/** The only function that Bucket uses from a package without types. */
 declare module 'fs-native-extensions' {
   /** Locks the whole file exclusively. @returns false when another descriptor, here or in another process, holds it. */
   export function tryLock(fd: number): boolean

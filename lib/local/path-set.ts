@@ -16,7 +16,7 @@ export class PathSet {
     this.#hashes[this.#size++] = hashOf(path)
   }
 
-  /** To be called after the last `add`, and before the first `has`. */
+  /** Call it after the last `add` and before the first `has`. */
   seal(): void {
     this.#hashes = this.#hashes.subarray(0, this.#size).sort()
   }

@@ -1,6 +1,6 @@
 /**
- * Requests that carry their own permission: a path on this server with an expiry, and an HMAC-SHA-256 over everything
- * that is fixed. Only who holds the secret of the folder can make one; a change of method, path or any fixed value breaks it.
+ * Requests that carry their own permission: a path on this server with an expiry, and an HMAC-SHA-256 over everything that is fixed. Only a
+ * holder of the folder's secret can make one. Changing the method, the path or a fixed value invalidates it.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import {
@@ -16,7 +16,7 @@ import { parseArtifactId, parseBucketId, parseVersion } from '../domain/identifi
 import type { PresignedRequest } from '../domain/upload.ts'
 import type { HeaderReader } from '../protocol/http-message.ts'
 
-/** Where the blob endpoint stands: blobs under their final names, and the parts of uploads. */
+/** The paths of the blob endpoint: blobs under their final names, and the parts of uploads. */
 export const BLOB_ROOT = '/blobs/'
 export const PART_ROOT = '/parts/'
 const hex64 = new RegExp(HEX_PATTERN)
@@ -33,7 +33,7 @@ const blobPath = ({ ref, digest }: BlobId): string =>
 
 const partPath = ({ stagingId, number }: PartId): string => `${PART_ROOT}${stagingId}/${number}`
 
-/** @returns the blob that a path names, also where it is encoded otherwise than `blobPath` does it. */
+/** @returns the blob that a path names, in any percent-encoding. */
 export function parseBlobPath(path: string): BlobId | undefined {
   const segments = path.slice(BLOB_ROOT.length).split('/').map(decodeSegment)
   const [bucket, artifact, version, hex = '', ...rest] = segments
@@ -67,7 +67,7 @@ const SIGNATURE = ['expires', 'signature']
 
 type Headers = PresignedRequest['headers']
 
-/** JSON keeps the values apart for any content. */
+/** JSON separates the values unambiguously for any content. */
 const sign = (
   secret: Uint8Array,
   method: PresignedRequest['method'],
@@ -93,7 +93,7 @@ export function presignedGet(secret: Uint8Array, entry: Entry, expiresAt: number
   }
 }
 
-/** A PUT says everything that is fixed in its headers. Their names are S3's: a client sees one kind of request everywhere. */
+/** A PUT has all fixed values in its headers. Their names are S3's, so that a client sees one kind of request everywhere. */
 function presignedPut(
   secret: Uint8Array,
   path: string,

@@ -7,7 +7,7 @@ import type { VerificationQueue } from '../repository/upload-ports.ts'
 import { changed } from '../repository/upload-record.ts'
 import type { LmdbUploads } from './lmdb-uploads.ts'
 
-/** To be called once, before anybody else can take a lease. */
+/** Call it once, before another verifier can take a lease. */
 export async function resumeVerifications(
   uploads: LmdbUploads,
   queue: VerificationQueue,

@@ -1,7 +1,6 @@
 /**
- * What is known about the parts of uploads: which staging files there are, and which parts arrived whole. A part is in this table
- * only while its bytes are verified and durable. So the table alone decides whether a staging file can be completed; after that no part can
- * change.
+ * The known staging files and the parts that arrived complete. A part is in this table only while its bytes are verified and durable. The
+ * table alone therefore decides whether a staging file can be completed; after that no part can change.
  */
 import type { ReceivedPart } from '../domain/upload.ts'
 import { type StagingFile, stagingFromRow, stagingRow } from './upload-row.ts'
@@ -15,9 +14,9 @@ export interface StagingTable {
   /** The parts that arrived, by number. */
   parts(stagingId: string): readonly ReceivedPart[]
   part(stagingId: string, number: number): ReceivedPart | undefined
-  /** Notes that a part has arrived. @returns false when its staging file takes no more parts. */
+  /** Records that a part has arrived. @returns false if its staging file accepts no more parts. */
   record(stagingId: string, part: ReceivedPart): Promise<boolean>
-  /** Forgets a part, before its bytes change. @returns false when its staging file takes no more parts. */
+  /** Removes a part before its bytes change. @returns false if its staging file accepts no more parts. */
   forget(stagingId: string, number: number): Promise<boolean>
   /** Accepts no more parts, if exactly `parts` have arrived. Repeating it changes nothing. @returns whether the staging file is complete. */
   complete(stagingId: string, parts: readonly ReceivedPart[]): Promise<boolean>

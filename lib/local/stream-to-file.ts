@@ -5,7 +5,7 @@
 import { BATCH_BYTES, batches } from './batches.ts'
 import { closeFile, syncFile, writeAll } from './disk.ts'
 
-/** A large file is written back to disk while it still arrives, so that the sync at its end does not wait for all of it. */
+/** A large file is synced while it is still arriving, so that the last sync does not wait for all of it. */
 const WRITE_BACK_BATCHES = (32 * 1024 * 1024) / BATCH_BYTES
 
 /**
@@ -38,7 +38,7 @@ export async function streamToFile(
       }
       await syncFile(fd)
     } finally {
-      await work.catch(() => undefined) // no write may hit a descriptor that was given away
+      await work.catch(() => undefined) // no write may use a descriptor after it was closed
       await closeFile(fd)
     }
   } catch (error) {

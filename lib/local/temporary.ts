@@ -1,6 +1,6 @@
 /**
- * Bytes on their way to a final name: a file in the folder for temporaries, complete and durable when this resolves.
- * When the stream throws, or the disk does, the file is gone again, and the error is the caller's.
+ * A temporary file for bytes that will get a final name: complete and durable when this resolves. If the stream or the disk fails, the file
+ * is removed and the error is rethrown.
  */
 import { createFile, removeTemporary } from './disk.ts'
 import { streamToFile } from './stream-to-file.ts'

@@ -1,6 +1,6 @@
 /**
- * The LMDB environment of uploads: their rows, the staging files of their parts, and the parts that arrived. The ledger is apart
- * from it, because rows here change and go away, and a ledger's never do. A change is one transaction, on disk before anybody can see it.
+ * The LMDB environment of uploads: their rows, the staging files of their parts, and the parts that arrived. The ledger is separate,
+ * because rows here change and are removed, and ledger entries never are. A change is one transaction, durable before it is visible.
  */
 import { type Database, open } from 'lmdb'
 import { digestHex } from '../domain/digest.ts'
@@ -19,7 +19,7 @@ export interface UploadTables {
    * @throws BucketError `insufficient_storage`, `unavailable`; nothing has changed then.
    */
   transact<T>(work: () => T): Promise<T>
-  /** Waits for transactions that are under way. */
+  /** Waits for transactions in progress. */
   close(): Promise<void>
 }
 

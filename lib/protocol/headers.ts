@@ -2,7 +2,7 @@
 import type { ArtifactRef } from '../domain/identifiers.ts'
 import { DESCRIPTION_WIRE } from './description.ts'
 
-/** Names are compared without case and written like this. */
+/** Header names are compared case-insensitively and written in this form. */
 export const HEADERS = {
   artifactDigest: 'X-Artifact-Digest',
   artifactSize: 'X-Artifact-Size',

@@ -3,7 +3,7 @@
  * both handle them. The target stays raw, because a URL parser would resolve dot segments before the rules could refuse them.
  */
 
-/** Header look-up without case, such as a web `Headers`. */
+/** Case-insensitive header lookup, such as a web `Headers`. */
 export interface HeaderReader {
   get(name: string): string | null
 }

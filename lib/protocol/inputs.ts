@@ -45,7 +45,7 @@ export const HEADER_INPUTS = {
 
 export type HeaderInput = keyof typeof HEADER_INPUTS
 
-/** The headers that a page of an allowed origin may send: those of the API, and those that authorize a request. */
+/** The headers that a page of an allowed origin may send: the API's own and those for authorization. */
 export const SENDABLE_HEADERS: readonly string[] = [
   ...new Set(Object.values(HEADER_INPUTS).flatMap((headers) => Object.keys(headers))),
   'Authorization',

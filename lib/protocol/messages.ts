@@ -33,7 +33,7 @@ const body = <E extends v.ObjectEntries>(
 ): v.GenericSchema<v.InferInput<v.ObjectSchema<E, string>>, v.InferOutput<v.ObjectSchema<E, string>>> =>
   v.objectWithRest(entries, v.never('is not a member of this body'), 'is not an object')
 
-/** The rules of a text stand in the schema for the OpenAPI document; `parseText` words the one that is broken. */
+/** The schema repeats the rules of a text for the OpenAPI document; `parseText` explains a violation. */
 function describing(limit: number) {
   const explain = ({ input }: { readonly input: unknown }) => {
     const result = parseText(String(input), limit)
@@ -53,9 +53,9 @@ type DescribedBy<S extends 'given' | 'stored'> = {
 }
 
 const DESCRIBED = {
-  /** As an uploader gives it: may be left out. */
+  /** In a request: optional. */
   given: (limit: number) => v.nullish(describing(limit)),
-  /** As an entry has it. This version always sends it; an older server may not know it, and then it is null. */
+  /** In an entry. This version always sends it. If an older server omits it, it is null. */
   stored: () => v.optional(v.nullable(string), null),
 }
 

@@ -1,4 +1,4 @@
-/** Every header of a response, once: its form, and whether a page of another origin may read it. */
+/** The only list of response headers: the form of each, and whether a page of another origin may read it. */
 import { DIGEST_PATTERN } from '../domain/digest.ts'
 import { HEADERS } from './headers.ts'
 

@@ -251,7 +251,7 @@ export const COMMON_ERRORS: readonly ErrorCode[] = [
   'unavailable',
 ]
 
-/** Errors that any request of write access can meet as well. */
+/** Additional errors of any request with write access. */
 export const WRITE_ERRORS: readonly ErrorCode[] = ['insufficient_storage']
 
 /** Headers of single error codes, besides those of every response. */

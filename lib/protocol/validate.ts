@@ -8,7 +8,7 @@ export function validate<S extends v.GenericSchema>(
   schema: S,
   value: unknown,
 ): Result<v.InferOutput<S>, readonly InputError[]> {
-  // No message is an array, which the library takes for an object.
+  // No message is an array, but the library accepts an array as an object.
   const result = v.safeParse(schema, Array.isArray(value) ? null : value, { abortPipeEarly: true })
   if (result.success) return ok(result.output)
   const errors = result.issues.map((issue) => ({ in: 'body' as const, ...explain(issue) }))
@@ -22,7 +22,7 @@ function explain({ path: steps, message }: v.BaseIssue<unknown>): { name: string
     .join('')
   return {
     name: name === '' ? 'body' : name,
-    // The library marks a member that is missing by the origin of the last step of its path.
+    // The library marks a missing member by the origin of the last step of its path.
     detail: path.at(-1)?.origin === 'key' ? 'is missing' : message,
   }
 }

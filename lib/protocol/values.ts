@@ -11,7 +11,7 @@ export interface Page {
   readonly next: string | null
 }
 
-/** A request that serves the bytes, and what they are. */
+/** A request that returns the bytes, and their description. */
 export interface Download {
   readonly request: PresignedRequest
   readonly entry: Pick<Entry, 'digest' | 'size'>
@@ -40,7 +40,7 @@ export interface PartRequest {
 export interface UploadTerms {
   /** Bytes. */
   readonly size: number
-  /** Undefined where the service chooses. */
+  /** Undefined if the service chooses. */
   readonly mode: UploadMode | undefined
   readonly description: Description
 }

@@ -8,7 +8,7 @@ import type { PresignedRequest } from '../domain/upload.ts'
 import type { BlobReader, FetchPresigner, LedgerReader } from './ports.ts'
 
 /**
- * @param expected the digest that the caller insists on (`?digest=`).
+ * @param expected the digest that the caller requires (`?digest=`).
  * @throws BucketError `version_not_found`, `digest_differs` (docs/http-api.md, section 5).
  */
 export async function findEntry(

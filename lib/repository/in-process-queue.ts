@@ -10,7 +10,7 @@ import type { VerificationQueue, VerificationRequest } from './upload-ports.ts'
 export interface DeliveryRecord {
   time: string
   operation: 'verify' | 'abandon'
-  /** How often this verification was delivered, this time included. */
+  /** The number of deliveries of this verification so far, this one included. */
   delivery: number
   /** The outcome; `retry` if it will be delivered again. */
   outcome: string
@@ -52,7 +52,7 @@ const MAX_DELAY_MS = 30_000
 interface Job {
   readonly request: VerificationRequest
   deliveries: number
-  /** Sent again while it was handled: what was seen then may be old. */
+  /** Queued again while being handled: the running delivery may have read outdated state. */
   isSentAgain: boolean
 }
 
@@ -153,7 +153,7 @@ function lineOf({ request, deliveries }: Job, operation: DeliveryRecord['operati
   })
 }
 
-/** With the causes, because an `unavailable` alone does not name the failure. */
+/** Includes the causes, because the message of `unavailable` does not name the failure. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { message, cause } = error

@@ -9,7 +9,7 @@ import type { BlobId, Entry } from '../domain/entry.ts'
 import type { ArtifactKey, ArtifactRef, Version } from '../domain/identifiers.ts'
 import type { PresignedRequest } from '../domain/upload.ts'
 
-/** For `GET /v1/health`. */
+/** For the health check of the service. */
 export interface HealthCheck {
   /** Resolves if the store answers. */
   check(): Promise<void>
@@ -39,7 +39,7 @@ export interface LedgerWriter {
 }
 
 export type AppendResult =
-  /** This call's entry is in the ledger, also when an earlier try of the same `commitId` put it there. */
+  /** This call's entry is in the ledger, even if an earlier attempt with the same `commitId` put it there. */
   | { readonly appended: true; readonly entry: Entry }
   /** Another entry has the ref. The ledger is unchanged. */
   | { readonly appended: false; readonly entry: Entry }
@@ -50,7 +50,7 @@ export interface BlobReader {
   /**
    * Opens the bytes, or one range of them that lies within the blob.
    *
-   * @throws BucketError `unavailable` when the blob cannot be opened, also when it is missing: a ledger entry promised it.
+   * @throws BucketError `unavailable` when the blob cannot be opened, even if it is missing, because a ledger entry promised it.
    */
   read(
     blob: BlobId,
@@ -87,7 +87,7 @@ export interface BlobWriter {
 }
 
 export interface WriteOptions {
-  /** Bytes to come, if the sender announced them. The verified stream enforces it. */
+  /** Bytes, if the sender announced them. The verified stream enforces it. */
   readonly size: number | undefined
   readonly contentType: string
   readonly signal: AbortSignal | undefined

@@ -1,4 +1,4 @@
-/** Hands out the requests that send the parts of an open multipart upload (docs/http-api.md, section 7.2). */
+/** Returns presigned requests for the parts of an open multipart upload (docs/http-api.md, section 7.2). */
 import { BucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { partCount, sizeOfPart } from '../domain/limits.ts'

@@ -70,7 +70,7 @@ export async function store(deps: StoreDependencies, request: StoreRequest): Pro
   return result.entry
 }
 
-/** Asks for the bytes when they are read: a store that has no room for them refuses before that. */
+/** Requests the bytes on the first read, so that a blob store without space refuses before they are sent. */
 async function* onDemand(body: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   yield* body()
 }

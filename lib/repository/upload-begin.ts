@@ -68,7 +68,7 @@ interface Found {
   readonly received: Arrived | undefined
 }
 
-/** The unfinished upload that a row describes. A row that is over, or whose upload cannot be finished, is begun again. */
+/** The unfinished upload that a row describes. A finished row, or one whose upload cannot be finished, is replaced by a new attempt. */
 async function findOrReopen(deps: BeginDependencies, terms: UploadTerms): Promise<Found | undefined> {
   const row = await deps.uploads.find(terms.id)
   const record = unexpired(row, deps.clock())
@@ -78,7 +78,7 @@ async function findOrReopen(deps: BeginDependencies, terms: UploadTerms): Promis
   } else if (record && record.state !== 'failed') {
     if (record.state !== 'open' || record.mode === 'single')
       return { isNew: false, record, received: undefined }
-    // Without its staging place (expired early, dropped by hand) an open multipart upload can never be finished.
+    // An open multipart upload whose staging place has expired or was removed can never be finished.
     const received = await deps.staging.parts(record)
     if (received) return { isNew: false, record, received }
   }
@@ -98,7 +98,7 @@ function chooseMode({ id, size, mode }: BeginRequest): UploadMode {
   return mode ?? defaultMode(size)
 }
 
-/** Opens the staging place first, then writes the row that names it: a place that no row names holds no bytes and expires. */
+/** Opens the staging place first, then writes the row that names it. A place without a row holds no bytes, and expires. */
 async function openNew(
   { uploads, staging, clock }: BeginDependencies,
   terms: UploadTerms,

@@ -8,7 +8,7 @@ import type { UploadFailure } from '../domain/failure.ts'
 import type { UploadMode } from '../domain/limits.ts'
 import type { PresignedRequest, ReceivedPart, UploadId } from '../domain/upload.ts'
 
-/** The row of one upload. Times in milliseconds since the epoch, sizes in bytes. */
+/** The row of one upload. Times are in milliseconds since the epoch, sizes in bytes. */
 export interface UploadRecord {
   readonly id: UploadId
   /** New each time the upload begins again; part of the row, the staging key, the queue message and every condition. */
@@ -75,7 +75,7 @@ export interface Staging extends StagingReader, PartPresigner {
   begin(id: UploadId, attempt: string, size: number): Promise<string>
 
   /**
-   * Joins the parts. No part can arrive after it. Repeating it has the same result, also when the first response was lost.
+   * Joins the parts. No part can arrive afterwards. A repeat has the same result, even if the first response was lost.
    *
    * @returns `incomplete` when the store definitely refused these parts.
    * @throws BucketError `unavailable` when the outcome is unknown.
@@ -116,7 +116,7 @@ export interface Promotion {
    * @throws BucketError `unavailable` when it is unknown whether they have the name; the reason of the signal.
    */
   publish(signal?: AbortSignal): Promise<'written' | 'exists'>
-  /** Stops, and removes the moved bytes. Bytes that have their final name stay. */
+  /** Stops, and removes the moved bytes. Bytes with their final name are kept. */
   abandon(): Promise<void>
 }
 
@@ -127,6 +127,6 @@ export interface VerificationRequest {
 }
 
 export interface VerificationQueue {
-  /** Delivers at least once, in any order, soon. */
+  /** Delivers at least once, in any order, within seconds. */
   send(request: VerificationRequest): Promise<void>
 }

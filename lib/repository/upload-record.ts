@@ -15,8 +15,8 @@ import type { UploadRecord } from './upload-ports.ts'
 export const QUEUE_LEASE_MS = 5 * 60_000
 
 /**
- * How long a verifier may be silent before another may take over, in milliseconds. No append to a ledger may be in flight for
- * as long (docs/races.md): adapters bound theirs below it.
+ * How long a verifier may go without renewing its lease before another may take over, in milliseconds. No append to a ledger may be in
+ * flight for as long (docs/races.md): adapters bound theirs below it.
  */
 export const VERIFIER_LEASE_MS = 120_000
 
@@ -27,7 +27,7 @@ export interface UploadTerms {
   readonly description: Description
 }
 
-/** Never the same twice: the staging key of an attempt is made from it. */
+/** Unique, because the staging key of an attempt is made from it. */
 export const newAttempt = (): string => randomUUID()
 
 export const openRecord = (
@@ -84,6 +84,6 @@ export const failed = (record: UploadRecord, error: BucketError<FailureCode>): U
 export const committed = (record: UploadRecord): UploadRecord =>
   changed(record, { state: 'committed', leaseOwner: null, leaseUntil: 0, verifiedBytes: record.size })
 
-/** The row if it has not expired. An expired row counts as absent, however late it is deleted. */
+/** The row if it has not expired. An expired row counts as absent until it is deleted. */
 export const unexpired = (record: UploadRecord | undefined, now: number): UploadRecord | undefined =>
   record !== undefined && record.expiresAt > now ? record : undefined

@@ -62,9 +62,9 @@ export interface UploadViewDependencies extends ArrivalPorts {
 export type Arrived = readonly ReceivedPart[] | boolean
 
 /**
- * A row as its uploader sees it: an open single upload has the request that stores its bytes.
+ * A row as the uploader sees it: an open single upload includes the request that stores its bytes.
  *
- * @param arrived spares the call that asks for it.
+ * @param arrived saves a call if it is known.
  */
 export async function viewForUploader(
   deps: UploadViewDependencies,
@@ -78,7 +78,7 @@ export async function viewForUploader(
   return { ...upload, request: await deps.blobs.presignPut(id, size, description.contentType, seconds) }
 }
 
-/** A row as anybody sees it. For an open one, asks the staging area or the blob store what has arrived, unless that is known. */
+/** A row as every caller sees it. For an open upload, asks the staging area or the blob store what has arrived, unless that is known. */
 export async function viewRecord(
   deps: ArrivalPorts,
   record: UploadRecord,
@@ -127,7 +127,7 @@ const factsOf = ({ id, size, description, mode, expiresAt }: UploadRecord) => ({
   expiresAt: new Date(expiresAt).toISOString(),
 })
 
-/** An upload that the ledger knows: with its row while there is one, else from the entry alone. */
+/** An upload whose entry is in the ledger: described by its row if there is one, otherwise by the entry. */
 export const committedUpload = (entry: Entry, record: UploadRecord | undefined): Upload => ({
   id: { ref: entry.ref, digest: entry.digest },
   size: entry.size,

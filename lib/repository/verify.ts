@@ -1,6 +1,6 @@
 /**
- * The verifier: reads the bytes of a committed upload once, hashes them, and only then gives them their final name and their
- * entry. Deliveries may come twice, late, or from an attempt that is over, and a verifier may die anywhere: the row decides.
+ * The verifier: reads the bytes of a committed upload once, hashes them, and only then gives them their final name and their entry.
+ * Deliveries may be duplicated, late, or from a past attempt, and a verifier may die at any step. The row decides.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { digestFromHex } from '../domain/digest.ts'
@@ -24,7 +24,7 @@ export interface VerifyDependencies {
 /** How often a verifier renews its lease, in milliseconds. */
 const RENEW_MS = 5_000
 
-/** What a delivery led to: for logs and metrics, never for control. The delivery is done. */
+/** The result of a finished delivery, for logs and metrics only. */
 export type VerificationOutcome = 'committed' | 'failed' | 'stale'
 
 /**
@@ -175,7 +175,7 @@ async function openStaged(deps: VerifyDependencies, record: UploadRecord): Promi
   return deps.staging.open(record)
 }
 
-/** Hashes all bytes, renewing the lease. @returns the problem when these are other bytes. */
+/** Hashes all bytes, renewing the lease. @returns the failure if the bytes are wrong. */
 async function hashAll(
   lease: Lease,
   bytes: AsyncIterable<Uint8Array>,

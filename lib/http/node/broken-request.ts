@@ -1,6 +1,6 @@
 /**
- * Input that Node's parser refuses never reaches the API. Node would respond with a bare status line; this module writes the same
- * problem to the socket that any other refusal is.
+ * Input that Node's parser refuses never reaches the API. Node would respond with a bare status line; this module writes a problem to the
+ * socket, as for any other refusal.
  */
 import { STATUS_CODES } from 'node:http'
 import { BucketError } from '../../domain/errors.ts'

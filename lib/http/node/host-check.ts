@@ -36,7 +36,7 @@ export function allowedHosts(
 }
 
 /**
- * @param acceptsAnyHost for a resource that tells nothing: probes of containers and load balancers send names of their own.
+ * @param acceptsAnyHost for a resource without confidential content: probes of containers and load balancers send their own names.
  * @throws BucketError `invalid_request` without a host or with several, `host_not_allowed` for a foreign host or origin.
  */
 export function checkHost(

@@ -48,10 +48,9 @@ export interface DropLimits {
 }
 
 /**
- * Sends a response that comes before the end of the body, then reads and drops the rest before it ends the response. Some clients
- * (Python's urllib, which also asks to close the connection) read nothing before they have sent everything, and a server that
- * closes first makes their system discard the response unread (RFC 9112, section 9.6). The receiver has the whole response by its
- * Content-Length all the while.
+ * Sends a response that comes before the end of the body, then reads and drops the rest before it ends the response. Some clients (Python's
+ * urllib, which also asks to close the connection) read nothing before they have sent everything, and a server that closes first makes
+ * their system discard the response unread (RFC 9112, section 9.6). The receiver already has the whole response, by its Content-Length.
  */
 export async function sendEarly(
   response: HttpResponse & { readonly body: string | null },

@@ -1,6 +1,6 @@
 /**
- * Text files that the Node server answers next to the API, from memory: the page, and documents for people and assistants.
- * A request names a file by its exact path, so no path can lead to another file of the disk.
+ * Text files that the Node server serves in addition to the API, from memory: the page, and documents for people and assistants. A request
+ * names a file by its exact path, so no path can lead to another file of the disk.
  */
 import { createHash } from 'node:crypto'
 import { BucketError } from '../../domain/errors.ts'
@@ -19,7 +19,7 @@ export interface StaticFile {
 /** By path, such as `/llms.txt`. */
 export type StaticFiles = ReadonlyMap<string, StaticFile>
 
-/** Only pages of this server may load a file, and a cache asks each time whether a file is still the same. */
+/** Only pages of this server may load a file, and a cache revalidates it each time. */
 const HEADERS = {
   'Cache-Control': 'no-cache',
   'X-Content-Type-Options': 'nosniff',

@@ -1,6 +1,6 @@
 /**
- * The end of the ledger's log. A group of records is appended with one write and made durable with one fdatasync before the caller
- * may show any of them. A group that fails is cut off again, so that the log always ends with a whole group.
+ * The end of the ledger's log. A group of records is appended with one write and made durable with one fdatasync before the caller may show
+ * any of them. A failed group is cut off, so that the log always ends with a complete group.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { chmodSync, closeSync, fstatSync, openSync, statSync } from 'node:fs'
@@ -19,7 +19,7 @@ import {
 /** A segment that has reached this size is sealed before the next group, in bytes. */
 export const SEGMENT_BYTES = 64 * 1024 * 1024
 
-/** Where a record stands. */
+/** The position of a record. */
 export interface RecordPosition {
   /** Number of the segment. */
   readonly segment: number
@@ -31,13 +31,13 @@ export interface RecordPosition {
   readonly length: number
 }
 
-/** How far a log goes: the segment that grows, and its length in bytes. */
+/** The end of a log: the last segment, and its length in bytes. */
 export interface LogEnd {
   readonly segment: number
   readonly offset: number
 }
 
-/** The segment that grows, as it was found at start. */
+/** The last segment, as found at start. */
 export interface Tail extends LogEnd {
   readonly nextGroup: number
   /** SHA-256 of the bytes up to `offset`. */
@@ -101,7 +101,7 @@ export function openAppendLog(options: AppendLogOptions): AppendLog {
     })
   }
 
-  /** Bytes that are written to a file without a name, or after bytes of another writer, would be lost. */
+  /** Bytes written to an unlinked file, or after bytes of another writer, would be lost. */
   function assertInPlace(): void {
     const own = fstatSync(fd)
     const found = statSync(join(folder, segmentName(segment)), { throwIfNoEntry: false })
@@ -133,7 +133,7 @@ export function openAppendLog(options: AppendLogOptions): AppendLog {
         await writeAll(fd, records, offset)
         await syncFile(fd)
       } catch (error) {
-        // The next group tries again when this fails too.
+        // If this fails too, the next group retries it.
         await truncateFile(fd, offset).then(
           () => {
             isDirty = false
@@ -159,7 +159,7 @@ export function openAppendLog(options: AppendLogOptions): AppendLog {
 }
 
 /**
- * Makes the next segment of a log, durably: it has its name only when its header is on disk.
+ * Creates the next segment of a log durably. It gets its name only after its header is on disk.
  *
  * @returns the header.
  */

@@ -1,20 +1,20 @@
 /**
- * Verified bytes of small blobs that wait in memory for their entry, which takes them into its own record: one write and one wait for
- * the disk make both durable. Two stores of the same blob at once hold it once, until both have been answered.
+ * Verified bytes of small blobs that wait in memory for their entry, which takes them into its own record: one write and one wait for the
+ * disk make both durable. Two concurrent stores of the same blob share one copy until both have a response.
  */
 import { digestHex } from '../../domain/digest.ts'
 import type { BlobId } from '../../domain/entry.ts'
 import { formatRef } from '../../domain/identifiers.ts'
 import { MIB } from '../../domain/limits.ts'
 
-/** How many bytes may wait. */
+/** The number of bytes that may wait. */
 const LIMIT_BYTES = 16 * MIB
 
 export interface HeldBlobs {
-  /** @returns false when too much is held: the caller writes a file. */
+  /** @returns false at the limit: the caller then writes a file. */
   hold(blob: BlobId, bytes: Uint8Array): boolean
   get(blob: BlobId): Uint8Array | undefined
-  /** One store of the blob has been answered. */
+  /** One store of the blob has its response. */
   release(blob: BlobId): void
   /** The blob has become a durable file. */
   forget(blob: BlobId): void

@@ -1,7 +1,7 @@
 /**
- * The index of the ledger's log: where the record of a reference stands, in the byte order of references. Everything in it comes from
- * the log and can be read from there again, so it is never synced. It is trusted only with a proof: the SHA-256 of its file, which a
- * server writes when it stops in order. An index that does not match its proof is built again from the log.
+ * The index of the ledger's log: the position of each reference's record, in the byte order of references. It can be rebuilt from the log,
+ * so it is never synced. It is trusted only with a proof: the SHA-256 of its file, which a server writes at a clean stop. An index that
+ * does not match its proof is rebuilt.
  */
 import { createHash } from 'node:crypto'
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, rmSync } from 'node:fs'
@@ -25,7 +25,7 @@ export interface LogIndex {
     limit: number,
   ): readonly (readonly [ref: string, position: RecordPosition])[]
   /**
-   * Adds references in one transaction. One that is there already keeps its position.
+   * Adds references in one transaction. An existing one keeps its position.
    *
    * @throws BucketError `insufficient_storage`, `unavailable`; none of them was added then.
    */
@@ -34,11 +34,11 @@ export interface LogIndex {
   close(covered: LogEnd | undefined): Promise<void>
 }
 
-/** The state that an orderly stop writes. */
+/** The state that a clean stop writes. */
 export interface Proof {
   readonly storeId: string
   readonly index: FileIdentity
-  /** The log was whole up to here, and everything in it was in the index. */
+  /** The log was complete up to here, and the index covered all of it. */
   readonly covered: LogEnd
 }
 
@@ -130,7 +130,7 @@ export async function openLogIndex(
     async close(end) {
       await environment.close()
       if (end === undefined) return
-      // A full disk has no room for the proof. Without it, the next start builds the index again.
+      // A full disk has no room for the proof. Without it, the next start rebuilds the index.
       await writeProof(dataDir, { storeId, index: await identify(path), covered: end }).catch(() =>
         rmSync(`${inside(INDEX_FILES.proof)}.new`, { force: true, recursive: true }),
       )
@@ -140,8 +140,8 @@ export async function openLogIndex(
 }
 
 /**
- * Reads the proof of an orderly stop. It stays true after a crash: the log was whole up to `covered`, and an index that was written to
- * since does not match it.
+ * Reads the proof of a clean stop. It stays true after a crash: the log was complete up to `covered`, and an index that has changed since
+ * does not match it.
  *
  * @returns undefined when there is none for this store; a proof that is damaged proves nothing.
  */

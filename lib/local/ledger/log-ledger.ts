@@ -1,6 +1,6 @@
 /**
  * The ledger over its log: an entry is created if its reference has none, and never touched again. Appends that arrive while a group is
- * on its way to the disk form the next group. Readers see an entry only after its group is durable.
+ * being written form the next group. Readers see an entry only after its group is durable.
  */
 import { createHash } from 'node:crypto'
 import { digestHex } from '../../domain/digest.ts'
@@ -31,15 +31,15 @@ export interface LogLedgerParts {
   readonly held: HeldBlobs
   /** Records that cannot be read, so that a reference without a record may be one of them. */
   readonly lostRecords: number
-  /** Throws when the folder is not the one that was opened. */
+  /** Throws if the folder is no longer the one that was opened. */
   readonly guard: () => void
 }
 
-/** A group ends when it has this many bytes. */
+/** A group is complete at this many bytes. */
 const GROUP_BYTES = 4 * MIB
-/** Entries that wait for the index together. */
+/** The number of entries that one index transaction takes. */
 const INDEX_BATCH = 512
-/** With more entries than this that the index does not take, the ledger refuses the next. */
+/** If more entries than this wait for a failing index, the ledger refuses the next. */
 const INDEX_BACKLOG = 100_000
 /** Records that were read last, in bytes: a fetch asks for the entry, then for the blob. */
 const CACHE_BYTES = 4 * MIB
@@ -73,7 +73,7 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
     return record
   }
 
-  /** Without a record, a reference is free only while no record is lost. */
+  /** A reference without a record counts as free only if no record is damaged. */
   function assertComplete(): void {
     if (lostRecords > 0)
       throw BucketError.unavailable(
@@ -134,7 +134,7 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
       for (const { commit } of firsts.values()) commit.reject(error)
       for (const commit of others) commit.reject(error)
     }
-    // What the index does not take now, it takes later: until then the entries are found in `recent`.
+    // If the index fails now, it gets the entries later. Until then they are found in `recent`.
     if (recent.size >= nextFlush)
       await flush().catch(() => {
         nextFlush = recent.size + INDEX_BATCH
@@ -168,7 +168,7 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
 
     async list(artifact, after, limit) {
       assertComplete()
-      // `\0` stands in no identifier and sorts before all that do; `0` follows `/` in ASCII.
+      // `\0` occurs in no identifier and sorts before all characters that do; `0` follows `/` in ASCII.
       const prefix = `${formatArtifactKey(artifact)}/`
       const start = after === undefined ? prefix : `${prefix}${after}\0`
       const end = `${formatArtifactKey(artifact)}0`

@@ -1,6 +1,6 @@
 /**
- * Opens the ledger of a data folder: finds the end of its log, cuts off a torn group, and brings the index up to date, from the log
- * alone where the index is lost or damaged. Nothing of the log is ever skipped in silence: the report says what was found.
+ * Opens the ledger of a data folder: finds the end of its log, cuts off a torn group, and brings the index up to date, or rebuilds it if it
+ * is lost or damaged. No part of the log is skipped silently: the report lists every finding.
  */
 import { chmodSync, closeSync, openSync, rmSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
@@ -25,7 +25,7 @@ import { NO_SEGMENT, SEGMENT_HEADER_BYTES } from './segment.ts'
 /** The result of opening a ledger. */
 export interface LedgerReport {
   readonly entries: number
-  /** Bytes of a group that a crash left unfinished, and that were cut off. */
+  /** Bytes of an unfinished group that a crash left, and that were cut off. */
   readonly tornBytes: number
   /** Set when the index was built from the log. */
   readonly rebuilt: { readonly records: number; readonly seconds: number } | undefined
@@ -36,7 +36,7 @@ export interface OpenLedger {
   readonly ledger: LogLedger
   readonly held: HeldBlobs
   readonly report: LedgerReport
-  /** Waits for appends that are under way. */
+  /** Waits for appends in progress. */
   close(): Promise<void>
 }
 
@@ -44,7 +44,7 @@ export interface OpenLedgerOptions {
   readonly dataDir: string
   /** The id in the folder's format. */
   readonly storeId: string
-  /** Throws when the folder is not the one that was opened; called before each group. */
+  /** Throws if the folder is no longer the one that was opened. Called before each group. */
   readonly guard?: () => void
   readonly segmentBytes?: number
 }
@@ -93,7 +93,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
         const { end } = log
         reader.close()
         log.close()
-        // The next start must meet the damage again, so it gets no proof that lets it skip the log.
+        // The next start must find the damage again, so no proof is written that would let it skip the log.
         await index.close(isComplete && damage.length === 0 ? end : undefined)
       },
     }
@@ -144,7 +144,7 @@ async function updateIndex(
     async pause() {
       const added = batch
       batch = []
-      // On a full disk the index may have no room: what is stored can be read all the same.
+      // A full disk may have no room for the index. Stored artifacts can be read all the same.
       if (added.length > 0)
         await index.add(added).catch(() => {
           for (const [ref, position] of added) if (!backlog.has(ref)) backlog.set(ref, position)

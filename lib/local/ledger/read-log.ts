@@ -1,7 +1,7 @@
 /**
- * Reading the ledger's log from its files: which segments there are, where the log ends, and every record in order. It tells two kinds
- * of bad bytes apart. A power cut can tear only the last group, because a group is written after the one before it is durable: a torn
- * group was never acknowledged, and is cut off. Everything else is damage, and is reported.
+ * Reads the ledger's log from its files: its segments, its end, and every record in order. It distinguishes two kinds of bad bytes. A power
+ * cut can tear only the last group, because a group is written after the one before it is durable: a torn group was never acknowledged, and
+ * is cut off. Everything else is damage, and is reported.
  */
 import type { Hash } from 'node:crypto'
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
@@ -30,7 +30,7 @@ export interface LogSegment {
   readonly header: SegmentHeader | undefined
 }
 
-/** Bytes of the log that do not have their checksum. */
+/** Bytes of the log with a wrong checksum. */
 export interface LogDamage {
   /** Name of the segment's file. */
   readonly file: string
@@ -139,7 +139,7 @@ export async function findEnd(
 /** Follows the groups of the last segment, and decides whether the last one is whole. */
 class GroupTracker {
   #previous: { readonly end: number; readonly frame: RecordFrame } | undefined
-  /** Of the group that was seen last. */
+  /** Of the last group so far. */
   #group: number
   #start = SEGMENT_HEADER_BYTES
   #isBroken = false
@@ -156,12 +156,12 @@ class GroupTracker {
   record(frame: RecordFrame, offset: number, isIntact: boolean): void {
     const previous = this.#previous
     if (frame.group === 0) {
-      // It replaces damage, and was durable before anything that follows.
+      // It replaces damage, and was durable before everything after it.
       this.#start = offset
       this.#isBroken = false
     } else if (frame.group !== this.#group) {
       const isFirst = frame.index === 0
-      // Its first records may be among damaged bytes. They are the only ones there if the group before is whole, and the one before.
+      // Its first records may be among the damaged bytes. They are the only ones there if the previous two groups are complete.
       const follows = frame.group === this.#group + 1 && (previous === undefined || previous.frame.rest === 0)
       this.#start = !isFirst && follows ? (previous?.end ?? SEGMENT_HEADER_BYTES) : offset
       this.#isBroken = !isFirst
@@ -174,7 +174,7 @@ class GroupTracker {
     this.#previous = { end: offset + frame.length, frame }
   }
 
-  /** @param least the log is known to be whole up to here. */
+  /** @param least the log is known to be complete up to here. */
   end(least: number): { readonly offset: number; readonly nextGroup: number } {
     const previous = this.#previous
     if (previous === undefined) return { offset: least, nextGroup: this.#group + 1 }

@@ -14,7 +14,7 @@ import {
 } from './record.ts'
 import { segmentName, segmentSeed } from './segment.ts'
 
-/** Segments that are kept open for reading. */
+/** The number of segments that are kept open for reading. */
 const OPEN_SEGMENTS = 64
 
 export interface RecordReader {

@@ -41,7 +41,7 @@ export const MAX_RECORD_BYTES = MAX_ENTRY_BYTES + SMALL_BLOB_BYTES
 export const MAX_GROUP_RECORDS = 0xffff
 
 const KINDS = { inline: 1, file: 2, removed: 3 } as const
-/** Where the blob's bytes are: in the record, or in a file. `removed` marks what an erased or discarded record leaves. */
+/** Where the blob's bytes are: in the record, or in a file. `removed` marks the place of an erased or discarded record. */
 export type RecordKind = keyof typeof KINDS
 const KIND_OF: readonly (RecordKind | undefined)[] = [undefined, 'inline', 'file', 'removed']
 
@@ -66,7 +66,7 @@ export interface RecordContent {
   readonly bytes: Uint8Array | undefined
 }
 
-/** Writes everything but the record's place in the log, which `placeRecord` adds. */
+/** Writes everything except the record's position in the log, which `placeRecord` adds. */
 export function encodeRecord({ entry, commitId, bytes }: RecordContent): Buffer {
   const ref = formatRef(entry.ref)
   const description = JSON.stringify(descriptionRow(entry))
@@ -92,7 +92,7 @@ export function encodeRecord({ entry, commitId, bytes }: RecordContent): Buffer 
   return record
 }
 
-/** A record that stands where others were, so that no record after it moves. @param length of the gap, in bytes. */
+/** A record that replaces others, so that no record after it moves. @param length of the gap, in bytes. */
 export function encodeRemoved(length: number): Buffer {
   if (length < HEADER_BYTES || length > MAX_RECORD_BYTES)
     throw new RangeError(`a removed record cannot have ${length} bytes`)
@@ -104,7 +104,7 @@ export function encodeRemoved(length: number): Buffer {
   return record
 }
 
-/** Where a record stands. */
+/** The position of a record. */
 export interface RecordPlace {
   /** Of the segment. */
   readonly seed: number
@@ -115,7 +115,7 @@ export interface RecordPlace {
   readonly rest: number
 }
 
-/** Writes the place of a record, and the checksum that covers it. */
+/** Writes the position of a record, and the checksum that covers it. */
 export function placeRecord(record: Buffer, { seed, offset, group, index, rest }: RecordPlace): void {
   record.writeUIntLE(group, 16, 6)
   record.writeUInt16LE(index, 22)
@@ -182,7 +182,7 @@ export function decodeEntry(buffer: Buffer, at: number, frame: RecordFrame): Omi
 export const blobOfRecord = (buffer: Buffer, at: number, frame: RecordFrame): Buffer | undefined =>
   frame.kind === 'inline' ? buffer.subarray(at + frame.entryLength, at + frame.length) : undefined
 
-/** Whether the blob's bytes have their checksum. Where there are none, nothing can be wrong with them. */
+/** Whether the blob's bytes have their checksum. True if the record has no bytes. */
 export const isBlobIntact = (buffer: Buffer, at: number, frame: RecordFrame): boolean =>
   frame.kind !== 'inline' ||
   crc32(buffer.subarray(at + frame.entryLength, at + frame.length)) === buffer.readUInt32LE(at + 12)

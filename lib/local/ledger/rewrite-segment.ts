@@ -1,7 +1,7 @@
 /**
- * Takes records out of a log, while no server has it open: for lawful erasure, and to give up records that are damaged. A segment is
- * written again under another name, with the bytes of the removed records replaced, and takes the name of the old one only when it is
- * whole and durable. No other record moves. The header keeps the digest that the next segment remembers.
+ * Removes records from a log while no server has it open: for lawful erasure, and to discard damaged records. The segment is rewritten
+ * under another name, with the bytes of the removed records replaced, and renamed over the old one only when it is complete and durable. No
+ * other record moves. The header keeps the digest that the next segment has recorded.
  */
 import { chmodSync, closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -17,11 +17,11 @@ export interface Span {
 }
 
 /**
- * Replaces what stands in `spans` by removed records, durably. Safe to repeat after a crash at any point.
+ * Replaces the bytes of `spans` with removed records, durably. Safe to repeat after a crash at any point.
  *
  * @param segment a sealed one, or the last one; up to 64 MiB are held in memory.
  * @param spans each begins and ends with a record.
- * @param header what the header should say; a damaged one is written again.
+ * @param header the content of the header; a damaged one is rewritten.
  */
 export async function rewriteSegment(
   segment: LogSegment,
@@ -49,7 +49,7 @@ export async function rewriteSegment(
   await syncFolder(dirname(segment.path))
 }
 
-/** A removed record takes the group of the one that it replaces; where that cannot be read, none. */
+/** A removed record keeps the group of the one that it replaces, or has none if that cannot be read. */
 function removeSpan(bytes: Buffer, seed: number, { offset, length }: Span): void {
   for (let at = offset; at < offset + length; ) {
     const left = offset + length - at
@@ -63,6 +63,6 @@ function removeSpan(bytes: Buffer, seed: number, { offset, length }: Span): void
   }
 }
 
-/** Leaves no rest that is too short for a record. */
+/** Leaves no gap that is too short for a record. */
 const sizeOfRemoved = (left: number): number =>
   left <= MAX_RECORD_BYTES ? left : Math.min(MAX_RECORD_BYTES, left - 4096)

@@ -41,7 +41,7 @@ export interface SealedSegment {
 }
 
 const NO_DIGEST = '0'.repeat(64)
-/** Stands before the first segment. */
+/** The summary before the first segment. */
 export const NO_SEGMENT: SealedSegment = { length: 0, sha256: NO_DIGEST }
 
 export function encodeHeader({ storeId, number, firstGroup, previous, replaces }: SegmentHeader): Buffer {
@@ -72,7 +72,7 @@ export function decodeHeader(header: Buffer): SegmentHeader | undefined {
   }
 }
 
-/** Seeds the checksums of a segment's records; it needs nothing that the segment's own damage could take away. */
+/** Seeds the checksums of a segment's records. It does not depend on bytes of the segment, which may be damaged. */
 export const segmentSeed = (storeId: string, number: number): number =>
   createHash('sha256').update(`${storeId}/${number}`).digest().readUInt32LE(0)
 
