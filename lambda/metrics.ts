@@ -10,11 +10,11 @@ import type { OperationRecord } from '../lib/http/request-context.ts'
 
 type Values = { readonly [M in MetricName]?: number }
 
-/** @returns the record with its metrics; members of the record keep their names. */
-export function withMetrics<R extends OperationRecord | MessageRecord>(record: R, service: string): R {
+/** @returns the members that add the metrics of `record` to its line; none if it counts in no metric. */
+export function metricsOf(record: OperationRecord | MessageRecord, service: string): object {
   const values = 'outcome' in record ? ofMessage(record) : ofRequest(record)
   const names = Object.keys(values) as MetricName[]
-  if (names.length === 0) return record
+  if (names.length === 0) return {}
   const envelope = {
     Timestamp: Date.parse(record.time),
     CloudWatchMetrics: [
@@ -25,7 +25,7 @@ export function withMetrics<R extends OperationRecord | MessageRecord>(record: R
       },
     ],
   }
-  return { ...record, _aws: envelope, [METRIC_DIMENSION]: service, ...values }
+  return { _aws: envelope, [METRIC_DIMENSION]: service, ...values }
 }
 
 const one = (condition: boolean) => (condition ? 1 : 0)
@@ -46,13 +46,13 @@ function ofRequest({ operation, status, code, size = 0 }: OperationRecord): Valu
   }
 }
 
-function ofMessage({ operation, outcome, lag_ms }: MessageRecord): Values {
+function ofMessage({ operation, outcome, lagMs }: MessageRecord): Values {
   if (operation !== 'verify') return {}
   const isCommitted = outcome === 'committed'
   const count = one(isCommitted)
   return {
     Verifications: count,
     Stores: count,
-    ...(isCommitted && lag_ms !== undefined ? { VerificationLag: lag_ms } : {}),
+    ...(isCommitted && lagMs !== undefined ? { VerificationLag: lagMs } : {}),
   }
 }

@@ -10,21 +10,21 @@ import { BucketError } from '../domain/errors.ts'
 import type { VerificationRequest } from '../repository/upload-ports.ts'
 import { parseVerification } from './sqs-verification-queue.ts'
 
-/** One line of the log for each message. It never holds a byte or a request of an artifact. */
+/** One line of the operation log for each message. It never holds a byte or a request of an artifact. */
 export interface MessageRecord {
   time: string
-  request_id: string
+  requestId: string
   operation: 'verify' | 'abandon'
-  message_id: string
+  messageId: string
   /** How often this message was delivered, this time included. */
   delivery: number
   /** The result, or `retry` if the message is delivered again. */
   outcome: string
-  duration_ms: number
+  durationMs: number
   /** Since the commit sent the message. */
-  lag_ms?: number
-  bucket_id?: string
-  artifact_id?: string
+  lagMs?: number
+  bucketId?: string
+  artifactId?: string
   version?: string
   digest?: Digest
   attempt?: string
@@ -80,12 +80,12 @@ async function handle(
   const log = (outcome: string, error?: unknown) =>
     handling.log({
       time: new Date(started).toISOString(),
-      request_id: context.awsRequestId,
+      requestId: context.awsRequestId,
       operation: isDead ? 'abandon' : 'verify',
-      message_id: message.messageId,
+      messageId: message.messageId,
       delivery,
       outcome,
-      duration_ms: Date.now() - started,
+      durationMs: Date.now() - started,
       ...lag(message),
       ...(request ? about(request) : {}),
       ...(error === undefined ? {} : { error: describe(error) }),
@@ -104,9 +104,9 @@ async function handle(
 }
 
 /** SQS states when it got the message, in milliseconds since the epoch. */
-function lag({ attributes }: SQSRecord): { lag_ms?: number } {
+function lag({ attributes }: SQSRecord): { lagMs?: number } {
   const sent = Number(attributes.SentTimestamp)
-  return Number.isNaN(sent) ? {} : { lag_ms: Date.now() - sent }
+  return Number.isNaN(sent) ? {} : { lagMs: Date.now() - sent }
 }
 
 async function verifyInTime(
@@ -143,9 +143,7 @@ async function deliverAgain(
 }
 
 const about = ({ id, attempt }: VerificationRequest) => ({
-  bucket_id: id.ref.bucketId,
-  artifact_id: id.ref.artifactId,
-  version: id.ref.version,
+  ...id.ref,
   digest: id.digest,
   attempt,
 })

@@ -11,11 +11,11 @@ export function logged(
   const write = () =>
     log({
       time: new Date().toISOString(),
-      request_id: request.requestId,
+      requestId: request.requestId,
       operation: 'unknown',
       method: request.method,
       status: response.status,
-      duration_ms: trace.elapsed,
+      durationMs: trace.elapsed,
       ...trace.record,
     })
   const { body } = response
@@ -43,7 +43,7 @@ async function* counted(
     if (sent !== size) trace.record.error = error instanceof Error ? error.message : String(error)
     throw error
   } finally {
-    trace.record.bytes_sent = sent
+    trace.record.bytesSent = sent
     if (sent !== size) trace.record.aborted = true
     write()
   }

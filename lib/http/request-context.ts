@@ -11,21 +11,21 @@ import type { HttpRequest } from '../protocol/http-message.ts'
 import type { RouteName } from '../protocol/routes.ts'
 import { observe, type Timer } from '../repository/observe.ts'
 
-/** One line of the operation log. Times in milliseconds, sizes in bytes. */
+/** One request in the operation log. Times in milliseconds, sizes in bytes. */
 export interface OperationRecord {
   time: string
-  request_id: string
+  requestId: string
   operation: RouteName | 'unknown' | 'preflight' | 'blob' | 'page'
   method: string
   status: number
-  duration_ms: number
+  durationMs: number
   code?: ErrorCode
-  bucket_id?: string
-  artifact_id?: string
+  bucketId?: string
+  artifactId?: string
   version?: string
   digest?: string
   size?: number
-  bytes_sent?: number
+  bytesSent?: number
   /** Set when the sender or receiver disconnected before the end. */
   aborted?: true
   /** The inner message of an `internal` or `unavailable`: for the operator, never on the wire. */
@@ -67,8 +67,8 @@ export class RequestTrace {
 
   /** Notes the subject of the request for the log. */
   about(subject: ArtifactRef | ArtifactKey): void {
-    this.record.bucket_id = subject.bucketId
-    this.record.artifact_id = subject.artifactId
+    this.record.bucketId = subject.bucketId
+    this.record.artifactId = subject.artifactId
     if ('version' in subject) this.record.version = subject.version
   }
 

@@ -37,8 +37,8 @@ export interface BlobEndpointOptions {
 
 /** The facts for the operation log, filled in while the request is handled. */
 export interface BlobRequestNotes {
-  bucket_id?: string
-  artifact_id?: string
+  bucketId?: string
+  artifactId?: string
   version?: string
   digest?: string
   /** Bytes. */
@@ -215,10 +215,7 @@ async function takePart(
 
 function note(notes: BlobRequestNotes, blob: BlobId | undefined): void {
   if (!blob) return
-  notes.bucket_id = blob.ref.bucketId
-  notes.artifact_id = blob.ref.artifactId
-  notes.version = blob.ref.version
-  notes.digest = blob.digest
+  Object.assign(notes, blob.ref, { digest: blob.digest } satisfies BlobRequestNotes)
 }
 
 function explain(error: unknown, request: HttpRequest, notes: BlobRequestNotes): HttpResponse {

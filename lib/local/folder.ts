@@ -58,11 +58,11 @@ export interface FolderRecord {
   /** Entries in the ledger. */
   entries?: number
   /** Set when the index of the ledger was built from its log. */
-  index_rebuilt?: { records: number; seconds: number; records_per_second: number }
+  indexRebuilt?: { records: number; seconds: number; recordsPerSecond: number }
   /** Bytes of an unfinished group that were cut off the ledger. */
-  torn_bytes?: number
+  tornBytes?: number
   /** Bytes free on the disk of the folder. */
-  free_bytes?: number
+  freeBytes?: number
 }
 
 export interface FolderOptions {
@@ -196,11 +196,11 @@ function tellReport(
   if (rebuilt && !isNew) parts.push('the index was built from the log')
   tell('open_folder', parts.join('; '), {
     entries,
-    free_bytes: freeBytes,
-    ...(tornBytes > 0 && { torn_bytes: tornBytes }),
+    freeBytes,
+    ...(tornBytes > 0 && { tornBytes }),
     ...(rebuilt &&
       !isNew && {
-        index_rebuilt: { ...rebuilt, records_per_second: Math.round(rebuilt.records / rebuilt.seconds) },
+        indexRebuilt: { ...rebuilt, recordsPerSecond: Math.round(rebuilt.records / rebuilt.seconds) },
       }),
   })
 }

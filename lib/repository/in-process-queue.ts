@@ -6,7 +6,7 @@
 import { formatRef } from '../domain/identifiers.ts'
 import type { VerificationQueue, VerificationRequest } from './upload-ports.ts'
 
-/** One line of the log for each delivery. */
+/** One delivery, for the operation log. */
 export interface DeliveryRecord {
   time: string
   operation: 'verify' | 'abandon'
@@ -14,9 +14,9 @@ export interface DeliveryRecord {
   delivery: number
   /** The outcome; `retry` if it will be delivered again. */
   outcome: string
-  duration_ms: number
-  bucket_id: string
-  artifact_id: string
+  durationMs: number
+  bucketId: string
+  artifactId: string
   version: string
   digest: string
   attempt: string
@@ -143,10 +143,8 @@ function lineOf({ request, deliveries }: Job, operation: DeliveryRecord['operati
     operation,
     delivery: deliveries,
     outcome,
-    duration_ms: Date.now() - started,
-    bucket_id: ref.bucketId,
-    artifact_id: ref.artifactId,
-    version: ref.version,
+    durationMs: Date.now() - started,
+    ...ref,
     digest,
     attempt: request.attempt,
     ...(error === undefined ? {} : { error: describe(error) }),

@@ -54,7 +54,7 @@ async function timeStart(dataDir: string): Promise<{ seconds: number }> {
   const seconds = (performance.now() - from) / 1000
   await folder.close()
   const opened = records.find((record): record is FolderRecord => 'message' in record)
-  return { seconds: opened?.index_rebuilt?.seconds ?? seconds }
+  return { seconds: opened?.indexRebuilt?.seconds ?? seconds }
 }
 
 async function fill(dataDir: string, entries: number, blob: number): Promise<number> {

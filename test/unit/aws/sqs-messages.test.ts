@@ -99,7 +99,7 @@ test.each(['hello', '{}', formatVerification({ ...request, attempt: '../x' })])(
     const verify = vi.fn(async () => 'committed')
     expect(await handlerOf({ verify })(eventOf(message('a', body)), context())).toEqual(failed('a'))
     expect(verify).not.toHaveBeenCalled()
-    expect(lines).toMatchObject([{ outcome: 'retry', message_id: 'a' }])
+    expect(lines).toMatchObject([{ outcome: 'retry', messageId: 'a' }])
   },
 )
 

@@ -1,27 +1,27 @@
 /** The log lines of the functions contain the business metrics in the Embedded Metric Format. */
 import { describe, expect, it } from 'vitest'
-import { withMetrics } from '../../../lambda/metrics.ts'
+import { lineOf } from '../../../lambda/operation-log.ts'
 import type { MessageRecord } from '../../../lib/aws/sqs-messages.ts'
 import { METRICS } from '../../../lib/deployment/metrics.ts'
 import type { OperationRecord } from '../../../lib/http/request-context.ts'
 
 const request = (record: Partial<OperationRecord>): OperationRecord => ({
   time: '2026-01-02T03:04:05.678Z',
-  request_id: 'r',
+  requestId: 'r',
   operation: 'store',
   method: 'PUT',
   status: 201,
-  duration_ms: 12,
+  durationMs: 12,
   ...record,
 })
 const message = (record: Partial<MessageRecord>): MessageRecord => ({
   time: '2026-01-02T03:04:05.678Z',
-  request_id: 'r',
+  requestId: 'r',
   operation: 'verify',
-  message_id: 'm',
+  messageId: 'm',
   delivery: 1,
   outcome: 'committed',
-  duration_ms: 12,
+  durationMs: 12,
   ...record,
 })
 
@@ -36,7 +36,7 @@ interface Envelope {
 
 /** The metrics that CloudWatch extracts from a line. */
 function extracted(record: OperationRecord | MessageRecord): Record<string, unknown> {
-  const line = JSON.parse(JSON.stringify(withMetrics(record, 'Bucket-Service'))) as Record<string, unknown>
+  const line = lineOf(record, 'Bucket-Service')
   const envelope = line._aws as Envelope | undefined
   return Object.fromEntries(
     (envelope?.CloudWatchMetrics ?? []).flatMap(({ Metrics }) =>
@@ -47,7 +47,7 @@ function extracted(record: OperationRecord | MessageRecord): Record<string, unkn
 
 describe('the metrics of a log line', () => {
   it('are in the Embedded Metric Format, under the name of the service', () => {
-    const line = withMetrics(request({ size: 5 }), 'Bucket-Service')
+    const line = lineOf(request({ size: 5 }), 'Bucket-Service')
     expect(line).toMatchObject({
       request_id: 'r',
       Service: 'Bucket-Service',
@@ -56,7 +56,7 @@ describe('the metrics of a log line', () => {
         CloudWatchMetrics: [{ Namespace: 'Bucket', Dimensions: [['Service']] }],
       },
     })
-    const { CloudWatchMetrics } = (line as unknown as { _aws: Envelope })._aws
+    const { CloudWatchMetrics } = line._aws as Envelope
     for (const { Name, Unit } of CloudWatchMetrics[0]?.Metrics ?? [])
       expect(METRICS[Name as keyof typeof METRICS]).toBe(Unit)
   })
@@ -79,17 +79,15 @@ describe('the metrics of a log line', () => {
   })
 
   it('count a verification, with its lag, and a retry as zero', () => {
-    expect(extracted(message({ lag_ms: 9000 }))).toEqual({
+    expect(extracted(message({ lagMs: 9000 }))).toEqual({
       Verifications: 1,
       Stores: 1,
       VerificationLag: 9000,
     })
-    expect(extracted(message({ outcome: 'retry', lag_ms: 9000 }))).toEqual({ Verifications: 0, Stores: 0 })
+    expect(extracted(message({ outcome: 'retry', lagMs: 9000 }))).toEqual({ Verifications: 0, Stores: 0 })
   })
 
   it('are absent from requests that neither store nor fetch', () => {
-    expect(withMetrics(request({ operation: 'health', status: 200 }), 'Bucket-Service')).not.toHaveProperty(
-      '_aws',
-    )
+    expect(lineOf(request({ operation: 'health', status: 200 }), 'Bucket-Service')).not.toHaveProperty('_aws')
   })
 })

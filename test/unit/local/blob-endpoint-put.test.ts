@@ -174,8 +174,8 @@ describe('a presigned store', () => {
       body: bytes,
     })
     expect(notes).toEqual({
-      bucket_id: 'b',
-      artifact_id: 'Model:7B',
+      bucketId: 'b',
+      artifactId: 'Model:7B',
       version: blob.ref.version,
       digest: blob.digest,
       size: 1000,
