@@ -18,7 +18,7 @@ const log = jsonLines(process.stderr)
 
 /**
  * @param version of the program, for the log.
- * @throws the stores' own refusals; the system's error when it cannot listen.
+ * @throws errors of the stores; the system's error if it cannot listen.
  */
 export async function startFront(settings: ServeSettings, version: string): Promise<RunningServer> {
   const { host, port, maxArtifactBytes, publicUrl, drainLimit } = settings
@@ -43,7 +43,7 @@ export async function startFront(settings: ServeSettings, version: string): Prom
     return {
       url: server.url,
       async stop() {
-        // What still runs after the limit ends with the process; nothing of it was acknowledged.
+        // Requests that still run after the limit end with the process. None of them was acknowledged.
         await Promise.race([server.stop(), setTimeout(drainLimit, undefined, { ref: false })])
         await stores.close()
       },
@@ -54,7 +54,7 @@ export async function startFront(settings: ServeSettings, version: string): Prom
   }
 }
 
-/** Before the folder is opened: a port that is in use must not cost a folder that is made for nothing. */
+/** Before the folder is opened, so that a port in use leaves no new folder behind. */
 async function assertCanListen(host: string, port: number): Promise<void> {
   const probe = createServer().listen(port, host)
   await once(probe, 'listening')

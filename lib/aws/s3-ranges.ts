@@ -1,7 +1,7 @@
 /**
- * All bytes of one S3 object, in order and as one version of it, faster than one connection gives them: several ranges are on
- * their way at once. Memory is bounded by `RANGE_BYTES * RANGES_AT_ONCE` and the range that is being read. A range is fetched
- * whole before it is given on, so a slow reader never lets a connection stall, and one that breaks is fetched again.
+ * All bytes of one S3 object, in order and as one version of it, faster than over one connection: several ranges are in flight at once.
+ * Memory is bounded by `RANGE_BYTES * RANGES_AT_ONCE` and the range that is being read. A range is fetched completely before it is passed
+ * on, so a slow reader never stalls a connection, and a broken range is fetched again.
  */
 import { Readable } from 'node:stream'
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
@@ -12,10 +12,10 @@ import { failed, isMissing, isNameTaken } from './s3-errors.ts'
 
 export const RANGE_BYTES = 8 * MIB
 export const RANGES_AT_ONCE = 4
-/** The SDK tries again until an answer begins; a body that breaks off is ours to fetch again. */
+/** The SDK retries until a response begins; this module retries a body that breaks off. */
 const TRIES = 4
 const PAUSE_MS = 400
-/** One try of one range, from asking to its last byte: what is slower than 280 KB/s hangs. */
+/** The limit of one attempt for one range, from the request to its last byte. Below 280 KB/s it counts as hung. */
 const TRY_MS = 30_000
 
 /** One version of an S3 object. */
@@ -28,7 +28,7 @@ export interface PinnedObject {
   readonly size: number
 }
 
-/** @throws BucketError `unavailable` when the object changes or goes away, or keeps failing; the reason of the signal. */
+/** @throws BucketError `unavailable` if the object changes, disappears, or keeps failing; the reason of the signal. */
 export async function* readRanges(
   object: PinnedObject,
   signal: AbortSignal | undefined,
@@ -40,7 +40,7 @@ export async function* readRanges(
   const start = () => {
     if (next >= object.size) return
     const range = fetchRange(object, next, Math.min(next + RANGE_BYTES, object.size) - 1, ending)
-    // Seen where it is awaited; one that fails while an earlier one is read must not end the process.
+    // Handled where it is awaited. A failure during the read of an earlier range must not end the process.
     range.catch(() => {})
     underWay.push(range)
     next += RANGE_BYTES
@@ -72,7 +72,7 @@ async function fetchRange(
   return retry(attempt, delayAfter, signal).catch(failed('the staged bytes could not be read', signal))
 }
 
-/** 412 where the object is no longer the one that was pinned. */
+/** 412 if the object is no longer the pinned one. */
 async function fetchOnce(
   { client, bucket, key, etag }: PinnedObject,
   first: number,

@@ -77,7 +77,7 @@ const timeoutsWithin = (patienceMs: number) =>
 
 /**
  * @param kind none, iam, bearer or api-key; undefined leaves the choice to the client.
- * @throws UsageError for another kind, or where the environment lacks its secret.
+ * @throws UsageError for another kind, or if the environment lacks its secret.
  */
 export function readAuth(kind: string | undefined, environment: CliContext['environment']): Auth | undefined {
   const secret = (name: string) => {

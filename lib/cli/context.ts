@@ -16,7 +16,7 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
-/** One need of a server, and whether its stores meet it. */
+/** One requirement of a server, and whether its stores meet it. */
 export interface ProbeResult {
   /** Such as `S3 refuses a PUT with a wrong SHA-256`. */
   readonly need: string
@@ -24,7 +24,7 @@ export interface ProbeResult {
   readonly problem: string | null
 }
 
-/** An entry whose bytes a data folder cannot give. */
+/** An entry whose bytes are missing or wrong in a data folder. */
 export interface FolderDamage {
   readonly entry: Entry
   readonly fault: 'missing' | 'wrong_size' | 'wrong_digest' | 'unreadable'
@@ -48,7 +48,7 @@ export interface FolderCheck {
   readonly verify: boolean
   readonly signal: AbortSignal
   readonly onDamage: (damage: FolderDamage) => void
-  /** Told, in words, about entries of the ledger that cannot be read, and about files of it that were changed. */
+  /** Receives a description of each unreadable entry and each altered file of the ledger. */
   readonly onLedgerDamage: (message: string) => void
   readonly onUnreferenced: (blob: UnreferencedBlob) => void
   readonly onProgress: (bytes: number, total: number) => void
@@ -62,7 +62,7 @@ export interface DataFolderTools {
     to: string,
     signal: AbortSignal,
   ): Promise<{ readonly entries: number; readonly copiedBlobs: number; readonly copiedBytes: number }>
-  /** Gives all entries, in the order in which they were stored, some at a time. */
+  /** Yields all entries in batches, in the order in which they were stored. */
   listFolder(dataDir: string, use: (entries: readonly Entry[]) => Promise<void>): Promise<void>
   /** @returns the entry that was erased; undefined when there was none. */
   eraseVersion(dataDir: string, ref: ArtifactRef): Promise<Entry | undefined>

@@ -1,6 +1,6 @@
 /**
- * The exit codes of the commands (the table in docs/cli.md). Scripts rely on them: a number never changes its meaning.
- * Every error code of the API has one, and the compiler holds that.
+ * The exit codes of the commands (the table in docs/cli.md). Scripts rely on them: a number never changes its meaning. Every error code of
+ * the API has one, which the compiler checks.
  */
 import { BucketError, type ErrorCode } from '../domain/errors.ts'
 
@@ -16,7 +16,7 @@ export const EXIT = {
   unauthorized: 8,
 } as const
 
-/** As shells count them: 128 and the number of the signal. */
+/** The convention of shells: 128 plus the number of the signal. */
 export const SIGNAL_EXIT = { SIGHUP: 129, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const
 
 const BY_CODE: { readonly [C in ErrorCode]: number } = {
@@ -25,7 +25,7 @@ const BY_CODE: { readonly [C in ErrorCode]: number } = {
   digest_differs: EXIT.digestMismatch,
   unauthorized: EXIT.unauthorized,
   forbidden: EXIT.unauthorized,
-  route_not_found: EXIT.usage, // every command asks for existing routes, so the address is wrong
+  route_not_found: EXIT.usage, // every command uses existing routes, so the address is wrong
   version_not_found: EXIT.notFound,
   upload_not_found: EXIT.notFound,
   method_not_allowed: EXIT.unexpected,
@@ -55,7 +55,7 @@ const LOCK_FILE: { readonly [code: string]: number } = {
 
 const codeOf = (error: Error): string => ('code' in error ? String(error.code) : '')
 
-/** Errors are told apart by name, so that a command that needs no client does not load one. */
+/** Errors are distinguished by name, so that a command without a client does not load one. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof BucketError) {
     const refusal: BucketError = error

@@ -94,7 +94,7 @@ const UNEXPECTED = {
 
 function describeRefusal(error: BucketError): Omit<Failure, 'exit'> {
   const { code, details, requestId } = error
-  // The next step of an error that the client made itself. That of a server is for HTTP clients.
+  // The next step for an error of the client. A server's next step is written for HTTP clients.
   const own = requestId === undefined ? error.next : undefined
   const text = isBucketError(error, 'version_exists')
     ? conflictText(error)
@@ -150,13 +150,13 @@ const nextOf = (error: Error): string =>
 /** Control characters, including the C1 ones and those that change the direction of text. */
 const CONTROLS = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu
 
-/** One line of text. The words of a server may reach a terminal, but not steer it, nor look like lines of ours. */
+/** One line of text. Text from a server may reach a terminal, but must neither control it nor fake lines of the command. */
 const shown = (text: string): string => text.replace(/[\t\r\n]+/g, ' ').replace(CONTROLS, '\ufffd')
 
 /**
  * For people, on stderr.
  *
- * @param hasColor whether labels are coloured: on a terminal, unless `NO_COLOR` is set (https://no-color.org).
+ * @param hasColor whether labels are coloured, as on a terminal without `NO_COLOR` (https://no-color.org).
  */
 export function failureText({ what, why, next }: Failure, hasColor = false): string {
   const label = (text: string, code: number) => (hasColor ? `\x1b[${code}m${text}\x1b[0m` : text)

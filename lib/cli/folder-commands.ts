@@ -83,7 +83,7 @@ Examples:
   withOutput(withConnection(pull))
 }
 
-/** Several transfers at once are one line: the files done, and their bytes together. */
+/** Concurrent transfers share one line: the number of finished files, and the total bytes. */
 const filesProgress =
   ({ line }: Output) =>
   (progress: Progress): void => {
@@ -173,7 +173,7 @@ async function pullFolder(
   }
 }
 
-/** A name may contain anything, also what steers a terminal. */
+/** A name may contain control sequences. */
 const shownPath = (path: string): string => (/\p{Cc}/u.test(path) ? JSON.stringify(path) : path)
 
 /** The remedy in the words of the command line. */

@@ -13,7 +13,7 @@ interface FsckOptions extends OutputOptions, DataDirOptions {
   readonly verify?: boolean
 }
 
-/** More names than this are counted, not told. */
+/** More names than this are counted, not printed. */
 const NAMED = 1_000
 
 export function addFsckCommand(program: Command, context: CliContext): void {

@@ -73,7 +73,7 @@ async function getAll(texts: readonly string[], options: GetOptions, context: Cl
     await createOutput(options, context).result('', refs.length === 1 ? results[0] : { fetched: results })
 }
 
-/** @returns undefined when the bytes went to stdout. */
+/** @returns undefined if the bytes went to stdout. */
 async function get(
   ref: ArtifactRef,
   pinned: Digest | undefined,
@@ -139,10 +139,10 @@ async function targetPath(ref: ArtifactRef, output: string | undefined): Promise
   return (await isFolder(output)) ? join(output, ownName(ref)) : output
 }
 
-/** No usual file system takes a longer name, in bytes; two identifiers can make one. */
+/** Common file systems allow no longer name, in bytes, but two identifiers can make one. */
 const MOST_NAME_BYTES = 255
 
-/** The name that a browser would give the file. */
+/** The name that a browser would choose for the file. */
 function ownName({ artifactId, version }: ArtifactRef): string {
   const name = `${artifactId}-${version}`
   if (name.length > MOST_NAME_BYTES)

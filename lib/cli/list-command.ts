@@ -31,7 +31,7 @@ Examples:
   withOutput(withConnection(command))
 }
 
-/** So many entries are laid out together; the columns of a longer list may shift between such pages. */
+/** The number of entries whose columns are aligned together. In a longer list the columns may shift. */
 const PAGE = 1_000
 
 async function list(key: ArtifactKey, options: ListOptions, context: CliContext): Promise<void> {

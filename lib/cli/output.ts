@@ -1,4 +1,4 @@
-/** What a command says: results on stdout, remarks and progress on stderr. With `--json` stdout is one JSON document. */
+/** The output of a command: results on stdout, remarks and progress on stderr. With `--json` stdout is one JSON document. */
 import type { Writable } from 'node:stream'
 import type { Command } from 'commander'
 import type { ClientEvent, OnProgress } from '../client/node.ts'
@@ -19,7 +19,7 @@ export const withOutput = (command: Command): Command =>
     .option('-v, --verbose', 'print each request, its answer and its time on stderr (env: BUCKET_DEBUG)')
 
 export interface Output {
-  /** Prints one of the two: text for people, or the document. Resolves when it was written. */
+  /** Prints either the text for people or the document. Resolves once it is written. */
   result(text: string, document: unknown): Promise<void>
   /** Prints a remark on stderr, unless `--quiet`. */
   remark(text: string): void
@@ -67,7 +67,7 @@ export function createOutput(
 
 type Retry = Extract<ClientEvent, { kind: 'retry' }>
 
-/** From this many seconds on, the delay before the next attempt is worth a word. */
+/** From this many seconds on, the delay before the next attempt is shown. */
 const LONG_DELAY_SECONDS = 5
 
 function waitLine({ attempt, delayMs, error }: Retry): string {

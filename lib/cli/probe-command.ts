@@ -1,4 +1,4 @@
-/** `bucket probe`: checks that S3, DynamoDB and SQS meet the needs of `serve --store aws`. */
+/** `bucket probe`: checks that S3, DynamoDB and SQS meet the requirements of `serve --store aws`. */
 import type { Command } from 'commander'
 import type { CliContext } from './context.ts'
 import { EXIT } from './exit-codes.ts'

@@ -69,7 +69,7 @@ export function progressLine(
 
   return {
     report(progress) {
-      // The command's own last line says it.
+      // The command's own last line reports it.
       if (progress.phase === 'committed') return
       const at = now()
       if (progress.phase !== phase) {
@@ -101,9 +101,9 @@ export function progressLine(
 }
 
 /**
- * One line of at most `width` characters. What matters least is left out first: the bar, then the name, then the bytes.
+ * One line of at most `width` characters. The least important part is left out first: the bar, then the name, then the bytes.
  *
- * @param gained bytes since the phase began; bytes that an earlier run sent say nothing about speed.
+ * @param gained bytes since the phase began. Bytes of an earlier run do not count for the rate.
  * @param note replaces rate and time left while no data arrives.
  */
 function describe(

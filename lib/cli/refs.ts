@@ -1,4 +1,4 @@
-/** References as they are written on a command line, and what is wrong with one. */
+/** Parses references of a command line, and explains invalid ones. */
 import { type Digest, parseDigest } from '../domain/digest.ts'
 import { isBucketError } from '../domain/errors.ts'
 import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'

@@ -1,6 +1,6 @@
 /**
- * What the command line says when Bucket refuses something: in the words of its options and commands, not in those of the
- * API. Each code has a text, and the compiler checks that.
+ * The texts of refusals on the command line, in terms of its options and commands, not of the API. Each code has a text, and the compiler
+ * checks that.
  */
 import { BucketError, type ErrorCode, isBucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
@@ -118,7 +118,7 @@ const INPUT_NAMES: { readonly [name: string]: string } = {
   digest: 'the digest',
 }
 
-/** @returns what Bucket said, as lines; it may come from a service that breaks the contract. */
+/** @returns the server's detail as lines. The server may break the contract. */
 export function whyRefused(error: BucketError): string[] {
   if (isBucketError(error, 'invalid_request')) {
     const errors: unknown = error.details.errors
@@ -135,7 +135,7 @@ function inputLine(fault: { readonly name?: unknown; readonly detail?: unknown }
   return [`${INPUT_NAMES[fault.name.toLowerCase()] ?? fault.name} ${fault.detail}`]
 }
 
-/** Versions that are named by content begin so. */
+/** The prefix of versions that are named by content. */
 const CONTENT_NAME = /^sha256-([0-9a-f]{12,64})$/
 
 /**

@@ -1,4 +1,4 @@
-/** Runs one command line: parses it, runs the command, and turns its result or error into words and an exit code. */
+/** Runs one command line: parses it, runs the command, and turns its result or error into text and an exit code. */
 import { Command, CommanderError } from 'commander'
 import { addCheckCommand } from './check-command.ts'
 import type { CliContext } from './context.ts'
@@ -20,12 +20,12 @@ import { addUploadsCommand } from './uploads-command.ts'
 
 /**
  * @param args the arguments after the name of the program.
- * @returns the exit code; everything that was written has left.
+ * @returns the exit code, after all output was written.
  */
 export async function run(args: readonly string[], context: CliContext): Promise<number> {
   const { signal, stdout, stderr } = context
   const program = createProgram(context)
-  // `help COMMAND` asks about COMMAND, which may be mistyped.
+  // In `help COMMAND`, COMMAND may be mistyped.
   const asked = args[0] === 'help' && args.length > 1 ? args.slice(1) : args
   try {
     await program.parseAsync(isKnown(program, asked) ? args : asked.slice(0, 1), { from: 'user' })
@@ -52,7 +52,7 @@ export async function run(args: readonly string[], context: CliContext): Promise
 const hasColor = ({ stderr, environment }: CliContext): boolean =>
   stderr.isTTY === true && !environment.NO_COLOR && environment.TERM !== 'dumb'
 
-/** The help of a command that there is not would hide that it was mistyped. */
+/** Printing help for an unknown command would hide that it was mistyped. */
 const isKnown = ({ commands }: Command, [first = '']: readonly string[]): boolean =>
   first.startsWith('-') || first === 'help' || commands.some((command) => command.name() === first)
 
@@ -66,9 +66,9 @@ function createProgram(context: CliContext): Command {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
-      // The help when no command was given.
+      // The help if no command was given.
       writeErr: (text) => void stderr.write(text),
-      // Errors are told by `run`, in their three parts.
+      // `run` prints errors, in their three parts.
       outputError: () => {},
     })
     .addHelpText(

@@ -1,4 +1,4 @@
-/** `bucket serve`: a server until it is told to stop. The wiring is `bin/`'s; here are options, words and the end. */
+/** `bucket serve`: runs a server until a signal stops it. `bin/` does the wiring; this module has the options, the texts and the stop. */
 import { once } from 'node:events'
 import type { Command } from 'commander'
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'

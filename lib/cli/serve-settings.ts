@@ -1,4 +1,4 @@
-/** The settings of `serve`: every option has an environment name, and all faults are told at once. */
+/** The settings of `serve`: every option has an environment name, and all errors are reported at once. */
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
 import { DEFAULT_MAX_ARTIFACT_BYTES } from '../domain/limits.ts'
 import type { Result } from '../domain/result.ts'
@@ -16,7 +16,7 @@ interface FrontSettings {
   readonly port: number
   /** Bytes. */
   readonly maxArtifactBytes: number
-  /** The address that a proxy in front serves this server under. */
+  /** The address under which a proxy serves this server. */
   readonly publicUrl: URL | undefined
   /** How long a stop waits for running requests, in milliseconds. */
   readonly drainLimit: number
@@ -44,7 +44,7 @@ export interface AwsStores {
 
 export type ServeSettings = FrontSettings & (LocalStores | AwsStores)
 
-/** As the command line has them: text, and only what was given. */
+/** As given on the command line: text, and only the given options. */
 export interface ServeOptions {
   readonly store?: string
   readonly host?: string
@@ -81,7 +81,7 @@ const FLAGS: { readonly [K in Setting]: string } = {
   s3PublicEndpoint: '--s3-public-endpoint',
 }
 
-/** An option wins over the environment, the environment over the default. @throws UsageError with every fault. */
+/** An option takes precedence over the environment, and the environment over the default. @throws UsageError with every error. */
 export function readServeSettings(
   options: ServeOptions,
   environment: Readonly<Record<string, string | undefined>>,
@@ -145,7 +145,7 @@ const parsePort = (text: string): Result<number> =>
     ? ok(Number(text))
     : err(`${JSON.stringify(text)} is not a port: 0 to 65535`)
 
-/** The paths of this server are fixed: a proxy that puts others before them would be told so in no URL that it gives out. */
+/** The paths of this server are fixed, so URLs that it returns would lack a prefix that a proxy adds. */
 function parsePublicUrl(text: string): Result<URL> {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text))
     return err(`${JSON.stringify(text)} is not an http or https address`)

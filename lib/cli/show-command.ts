@@ -1,4 +1,4 @@
-/** `bucket show`: what is remembered about one artifact version. */
+/** `bucket show`: the entry of one artifact version. */
 import type { Command } from 'commander'
 import type { ArtifactRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'

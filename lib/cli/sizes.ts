@@ -1,4 +1,4 @@
-/** Sizes as people write and read them. Binary units throughout, as the limits of Bucket have them. */
+/** Parses and prints sizes for people, in binary units, like the limits of Bucket. */
 import { err, ok, type Result } from '../domain/result.ts'
 
 const UNITS: { readonly [unit: string]: number } = {

@@ -1,6 +1,6 @@
 /**
- * Standard input as the caller gave it. For a descriptor that isn't a file, pipe, socket or terminal, Node makes an empty
- * stream: a folder, or a whole disk, would be stored permanently as zero bytes.
+ * Standard input as the caller gave it. For a descriptor that isn't a file, pipe, socket or terminal, Node returns an empty stream, so a
+ * folder or a block device would be stored permanently as zero bytes.
  */
 import { createReadStream, fstatSync } from 'node:fs'
 import type { Readable } from 'node:stream'

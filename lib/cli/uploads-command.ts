@@ -115,7 +115,7 @@ function received({ received, size }: Upload): string {
   return `${received.length} of ${partCount(size)} parts, ${formatSize(bytes)}`
 }
 
-/** For programs, in the words of the API (docs/http-api.md, section 7). */
+/** For programs, with the members of the API (docs/http-api.md, section 7). */
 function document(upload: Upload): Record<string, unknown> {
   const { ref, digest, size, mode, state, expiresAt, verifiedBytes, problem, entry } = upload
   return {

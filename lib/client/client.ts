@@ -1,6 +1,6 @@
 /**
- * The client over any platform: what it offers, in one class. Each method is one flow in a file of its own.
- * It reads nothing of its context: address, authorization and patience are all given.
+ * The client over any platform, as one class. Each method is one flow in a separate file. The client reads no environment: address,
+ * authorization and time limits are all given.
  */
 import type { Entry } from '../domain/entry.ts'
 import type { ArtifactRef } from '../domain/identifiers.ts'
@@ -29,7 +29,7 @@ import { put, versionExists } from './transfer/put.ts'
 import type { PutOptions, PutResult } from './transfer/put-options.ts'
 import { type ByteStream, blobSource, bytesSource, type Source } from './transfer/source.ts'
 
-/** Where a server listens unless it is told otherwise. */
+/** The default address of a local server. */
 export const DEFAULT_URL = 'http://127.0.0.1:9470/v1'
 
 export interface BucketClientOptions {
@@ -41,7 +41,7 @@ export interface BucketClientOptions {
   readonly apiKey?: string | undefined
   readonly retry?: Partial<RetryPolicy> | undefined
   readonly timeouts?: Partial<Timeouts> | undefined
-  /** Called for every answer, failed request and retry, for logs and displays. */
+  /** Called for every response, failed request and retry, for logs and displays. */
   readonly onEvent?: OnEvent | undefined
 }
 
@@ -69,8 +69,8 @@ export class BucketClient {
   #service: Service | undefined
 
   /**
-   * @throws TypeError when the address is not an HTTP address or holds more than the root, when a token or key cannot stand in a
-   * header, or when the region or the credentials of `iam` cannot be known.
+   * @throws TypeError if the address is not an HTTP address or has more than the root, if a token or key is invalid in a header, or if the
+   * region or the credentials of `iam` are unknown.
    */
   constructor(platform: Platform, options: BucketClientOptions = {}) {
     const root = apiRoot(options.url ?? DEFAULT_URL)
@@ -161,7 +161,7 @@ export class BucketClient {
   }
 
   /**
-   * How far the upload of these bytes to this reference has got (docs/http-api.md, section 7.4).
+   * The state of the upload of these bytes to this reference (docs/http-api.md, section 7.4).
    *
    * @throws BucketError `upload_not_found` where there is none, and never was a commit of it; NetworkError.
    */
@@ -192,8 +192,8 @@ export class BucketClient {
   }
 
   /**
-   * The service document: what this API is and accepts (docs/http-api.md, section 2). The answer is kept; until there is one every caller asks
-   * for itself, so that one who stops leaves no request behind and takes none from another.
+   * The service document: what this API is and accepts (docs/http-api.md, section 2). The response is cached. Until it arrives, every
+   * caller sends its own request, so that an aborted caller neither leaves a request behind nor cancels another's.
    *
    * @throws BucketError as any request can; NetworkError, `unexpected_response` where the address is not that of a Bucket API.
    */
@@ -220,14 +220,14 @@ export class BucketClient {
   private async sourceOf(source: PutSource, options: PutOptions): Promise<Source> {
     if (source instanceof Uint8Array) return bytesSource(source)
     if (source instanceof Blob) return blobSource(source)
-    // A stream of Node that reads a file has an `open` too, so that what a stream has is looked for first.
+    // A Node stream of a file has an `open` method, too, so the members of a stream are checked first.
     if ('getReader' in source || Symbol.asyncIterator in source)
       return await this.platform.spool(source, options)
     return source
   }
 }
 
-/** @throws BucketError `invalid_request` naming every fault. */
+/** @throws BucketError `invalid_request` with every error. */
 export const refOf = (ref: RefInput): ArtifactRef =>
   typeof ref === 'string' ? parseRef(ref) : artifactRef(ref)
 

@@ -52,7 +52,7 @@ export interface NodeClientOptions extends BucketClientOptions {
  * await bucket.download('prod-models/llama/v1', './model.copy')
  */
 export class BucketClient extends CoreClient {
-  /** Files that are opened at once to be stored, far fewer than a process may have open. */
+  /** The number of files that are stored concurrently, far fewer than a process may have open. */
   readonly #files = new Semaphore(256)
 
   constructor(options: NodeClientOptions = {}) {

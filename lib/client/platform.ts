@@ -1,6 +1,6 @@
 /**
- * What differs between Node and a browser, in one place: how requests are sent, how SHA-256 is computed, how a stream
- * is spooled, where AWS credentials come from.
+ * The differences between Node and a browser: how requests are sent, how SHA-256 is computed, how a stream is spooled, and where AWS
+ * credentials come from.
  */
 import type { Transport } from './api/transport.ts'
 import type { TransferOptions } from './transfer/progress.ts'
@@ -12,7 +12,7 @@ export interface AwsCredentials {
   readonly sessionToken?: string | undefined
 }
 
-/** A SHA-256 under way. */
+/** A SHA-256 computation. */
 export interface Sha256 {
   update(chunk: Uint8Array): void
   /** 64 lower-case hex digits; ends the computation. */
@@ -24,6 +24,6 @@ export interface Platform {
   sha256(): Sha256
   /** Reads a stream to its end, hashing, and keeps its bytes so that they can be read again. */
   spool(stream: ByteStream, options: TransferOptions): Promise<Source>
-  /** The credentials that AWS tools find by themselves, where there are such. */
+  /** The credentials from the sources of AWS tools, if the platform has them. */
   awsCredentials?(): Promise<AwsCredentials>
 }

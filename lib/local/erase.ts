@@ -44,9 +44,9 @@ export const eraseVersion = (dataDir: string, ref: ArtifactRef): Promise<Entry |
   })
 
 /**
- * Gives up the records of the ledger that cannot be read. The versions that they were are forgotten, and their references free again.
+ * Discards unreadable records of the ledger. Their versions are forgotten, and their references are free again.
  *
- * @returns what was given up, in words.
+ * @returns a description of each discarded record.
  * @throws FolderRefused as `eraseVersion`.
  */
 export const discardDamage = (dataDir: string): Promise<readonly string[]> =>

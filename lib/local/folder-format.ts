@@ -64,8 +64,8 @@ export type FolderFormat =
     }
 
 /**
- * @returns undefined when the folder says nothing.
- * @throws FolderRefused when it is of another format; the system's error when there is no such folder.
+ * @returns undefined if the folder has no format.
+ * @throws FolderRefused if it has another format; the system's error if the folder does not exist.
  */
 export async function readFormat(dataDir: string): Promise<FolderFormat | undefined> {
   const names = await readdir(dataDir)

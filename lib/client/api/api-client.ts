@@ -1,6 +1,6 @@
 /**
- * Requests to one API: its root, authorization, retries and refusals. Paths of the routes table and those that the
- * server hands out (`/v1/…`) are read relative to the root that the caller gave, wherever that is mounted.
+ * Requests to one API: its root, authorization, retries and refusals. Paths of the routes table and those returned by the server (`/v1/…`)
+ * are resolved relative to the caller's root, at any mount point.
  */
 
 import { isBucketError } from '../../domain/errors.ts'
@@ -42,11 +42,11 @@ export interface ApiRequest {
 export interface ApiClient extends Omit<ApiClientOptions, 'authorize' | 'root'> {
   /** One attempt. @throws BucketError or NetworkError for every status but the accepted ones. */
   attempt(request: ApiRequest): Promise<IncomingResponse>
-  /** As many attempts as the policy allows; the body of the answer is a JSON object. */
+  /** As many attempts as the policy allows. The body of the response is a JSON object. */
   json(request: ApiRequest): Promise<JsonObject>
   /**
-   * One GET of an address that the server handed out, with these headers and no others. Only a path, which is this
-   * API's own, is authorized like any request to it; an absolute address gets nothing of the caller's.
+   * One GET of an address from the server, with these headers and no others. Only a path, which is this API's own, is authorized like any
+   * request to it; an absolute address gets nothing of the caller's.
    */
   follow(
     address: string,
@@ -54,8 +54,8 @@ export interface ApiClient extends Omit<ApiClientOptions, 'authorize' | 'root'> 
     signal: AbortSignal | undefined,
   ): Promise<IncomingResponse>
   /**
-   * Sends a body with a request that the server handed out, verbatim: such a request carries its own permission, so it
-   * gets nothing of the caller's.
+   * Sends a body with a presigned request of the server, unchanged. Such a request carries its own permission, so it gets none of the
+   * caller's.
    */
   sendPresigned(
     request: Presigned,
@@ -65,7 +65,7 @@ export interface ApiClient extends Omit<ApiClientOptions, 'authorize' | 'root'> 
   ): Promise<IncomingResponse>
 }
 
-/** A request that the server made, to be sent as it is (docs/http-api.md, section 7.1). */
+/** A presigned request of the server, to be sent unchanged (docs/http-api.md, section 7.1). */
 export interface Presigned {
   readonly method: string
   /** Absolute, or a path on the api. */
@@ -74,7 +74,7 @@ export interface Presigned {
 }
 
 /**
- * @returns what speaks to the API at `root`. Nothing is asked yet.
+ * @returns a client of the API at `root`. It sends no request yet.
  *
  * @example
  * const api = createApiClient({ root, platform, authorize, authorizes: false, retry: DEFAULT_RETRY, timeouts: DEFAULT_TIMEOUTS })

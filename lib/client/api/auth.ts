@@ -112,7 +112,7 @@ function assureSendable(what: string, secret: string): void {
 }
 
 /**
- * Signature version 4 for `execute-api`. The body is covered by the digest that is known anyway, so it is not read again.
+ * Signature version 4 for `execute-api`. The known digest covers the body, so the body is not read again.
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */

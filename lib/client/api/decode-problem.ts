@@ -1,6 +1,6 @@
 /**
- * Turns an answer that is a refusal back into the error that the server threw: the same class, code and members on
- * both sides of the wire. Answers of what stands before Bucket (a proxy, a gateway) become what they mean here.
+ * Decodes a refusal into the error that the server threw: the same class, code and members on both sides of the wire. Refusals of a proxy
+ * or gateway in front of Bucket are mapped by their status.
  */
 import { BucketError } from '../../domain/errors.ts'
 import { decodeProblem as problemError } from '../../protocol/decode.ts'
@@ -22,8 +22,8 @@ const MEANINGS: { readonly [status: number]: 'unauthorized' | 'forbidden' | 'thr
 /**
  * Reads the body of a refusal.
  *
- * @param where the URL that was asked, as it may be shown.
- * @returns the error to throw: `NetworkError` `unexpected_response` when the status has no known meaning.
+ * @param where the requested URL, in a form that may be shown.
+ * @returns the error to throw: `NetworkError` `unexpected_response` if the status has no known meaning.
  */
 export async function decodeProblem(
   response: IncomingResponse,

@@ -1,6 +1,6 @@
 /**
- * Reads the JSON of the API's answers. A client takes members that it does not know (a newer server may say more), but
- * nothing that it relies on is taken on trust: an answer of another form is `unexpected_response`.
+ * Decodes the JSON responses of the API. A client accepts unknown members, because a newer server may send more, but it checks everything
+ * that it relies on: a response of another form is `unexpected_response`.
  */
 import { type Digest, parseDigest } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
@@ -29,8 +29,8 @@ export interface Service {
 /**
  * Reads a body as text, of bounded size and in bounded time.
  *
- * @throws NetworkError `unexpected_response` when it is larger than any answer of Bucket, `stalled` when it comes too slowly;
- * what reading it throws.
+ * @throws NetworkError `unexpected_response` if it is larger than any response of Bucket, `stalled` if it arrives too slowly; errors of
+ * reading it.
  */
 export async function readText(response: IncomingResponse, timeouts: Timeouts): Promise<string> {
   const began = performance.now()
@@ -59,9 +59,9 @@ export function parseJsonObject(text: string): JsonObject | undefined {
 }
 
 /**
- * Reads the body of an answer that is to be a JSON object.
+ * Reads the body of a response as a JSON object.
  *
- * @throws NetworkError `unexpected_response` when it is not one; what `readText` throws.
+ * @throws NetworkError `unexpected_response` if it is not one; errors of `readText`.
  */
 export async function readJson(response: IncomingResponse, timeouts: Timeouts): Promise<JsonObject> {
   const value = parseJsonObject(await readText(response, timeouts))
@@ -71,7 +71,7 @@ export async function readJson(response: IncomingResponse, timeouts: Timeouts): 
 
 /**
  * @param what the message is, for the error.
- * @throws NetworkError `unexpected_response` when the message is invalid.
+ * @throws NetworkError `unexpected_response` if the message is invalid.
  */
 export function decoded<T>(result: Result<T>, what: string): T {
   if (result.ok) return result.value
@@ -87,7 +87,7 @@ export function decoded<T>(result: Result<T>, what: string): T {
 export const decodeEntryOf = (ref: ArtifactRef, digest: Digest | undefined, value: unknown): Entry =>
   ensureEntryOf(ref, digest, decoded(decodeEntry(value), 'entry'))
 
-/** @throws NetworkError `unexpected_response` when there is no entry, or it is that of something else. */
+/** @throws NetworkError `unexpected_response` if there is no entry, or it describes another version. */
 export function ensureEntryOf(ref: ArtifactRef, digest: Digest | undefined, entry: Entry | undefined): Entry {
   if (entry === undefined) throw unexpectedResponse('no valid entry')
   if (formatRef(entry.ref) !== formatRef(ref)) throw aboutAnother(formatRef(ref), formatRef(entry.ref))
@@ -96,7 +96,7 @@ export function ensureEntryOf(ref: ArtifactRef, digest: Digest | undefined, entr
   return entry
 }
 
-/** @returns what to throw when the answer is Bucket's, but that to another question. */
+/** @returns the error for a valid response that is about something else. */
 export const aboutAnother = (asked: string, told: string) =>
   new NetworkError('unexpected_response', `asked for ${asked}, the answer is about ${told}`)
 
@@ -114,7 +114,7 @@ export function decodeDigest(value: unknown): Digest {
 }
 
 /**
- * @param name what the number is called where it stands, for the message.
+ * @param name of the number, for the message.
  * @throws NetworkError `unexpected_response` unless `value` is a safe integer of 0 or more.
  */
 export function decodeByteCount(value: unknown, name: string): number {
@@ -127,6 +127,6 @@ export function decodeByteCount(value: unknown, name: string): number {
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** @param what the answer has, or lacks: the end of a sentence, without anything secret. */
+/** @param what the end of a sentence that says what the response has or lacks, without secrets. */
 export const unexpectedResponse = (what: string) =>
   new NetworkError('unexpected_response', `unexpected response: it has ${what}. Is this a Bucket API?`)

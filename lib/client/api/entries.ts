@@ -1,4 +1,4 @@
-/** One entry, and all entries of one artifact. Every answer is checked to be about what was asked for. */
+/** One entry, and all entries of one artifact. Every response is checked to be about the requested artifact. */
 import type { Entry } from '../../domain/entry.ts'
 import { isBucketError } from '../../domain/errors.ts'
 import { type ArtifactKey, type ArtifactRef, formatArtifactKey } from '../../domain/identifiers.ts'
@@ -19,7 +19,7 @@ export async function getEntry(
   return decodeEntryOf(ref, undefined, answer)
 }
 
-/** @returns nothing when the version is truly absent. */
+/** @returns undefined only if the version is absent. */
 export async function findEntry(
   api: ApiClient,
   ref: ArtifactRef,

@@ -1,4 +1,4 @@
-/** What a client tells an observer while it works: each answer, each failed request, each retry. Nothing secret is in it. */
+/** The events of a client, for an observer: each response, each failed request, each retry. They contain no secrets. */
 
 export type ClientEvent =
   | {
@@ -7,7 +7,7 @@ export type ClientEvent =
       /** Without its query. */
       readonly url: string
       readonly status: number
-      /** Milliseconds until the headers of the answer had arrived. */
+      /** Milliseconds until the headers of the response arrived. */
       readonly ms: number
       readonly requestId: string | undefined
     }
@@ -26,7 +26,7 @@ export type ClientEvent =
       readonly delayMs: number
       readonly error: unknown
     }
-  /** Signatures are made with the time of the server from now on. */
+  /** From now on, signatures use the time of the server. */
   | {
       readonly kind: 'clock' /** Milliseconds by which the clock here is ahead; negative if it is behind. */
       readonly aheadMs: number

@@ -1,6 +1,6 @@
 /**
- * A missing answer, or one that is not Bucket's: every failure that is not a `BucketError`.
- * Messages name an origin and a path, never a query: presigned queries are secrets.
+ * A missing response, or one that is not from Bucket: every failure that is not a `BucketError`. Messages name an origin and a path, never
+ * a query: presigned queries are secrets.
  */
 
 /**
@@ -21,12 +21,12 @@ const NEXT: { readonly [K in NetworkErrorKind]: string } = {
 
 export interface NetworkErrorOptions {
   readonly next?: string
-  /** The status of an unexpectedResponse answer. */
+  /** The status of an unexpected response. */
   readonly status?: number
   readonly cause?: unknown
 }
 
-/** Thrown when no answer of Bucket came; all kinds but `unexpected_response` are worth repeating. */
+/** Thrown if no response of Bucket arrived. A retry may help for all kinds except `unexpected_response`. */
 export class NetworkError extends Error {
   override readonly name = 'NetworkError'
   readonly kind: NetworkErrorKind

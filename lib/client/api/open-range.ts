@@ -1,6 +1,6 @@
 /**
- * Opens the bytes of an artifact from some byte on: from the API itself, from the target of its redirect, or with the
- * request that `download` returns. Each call asks the API again, so an expired URL costs one more request.
+ * Opens the bytes of an artifact from a given byte: from the API itself, from the target of its redirect, or with the request that
+ * `download` returns. Each call sends a new request to the API, so an expired URL costs one more request.
  */
 import { type Digest, parseDigest } from '../../domain/digest.ts'
 import { BucketError } from '../../domain/errors.ts'
@@ -17,7 +17,7 @@ export interface Opened {
   readonly digest: Digest
   /** Bytes of the whole artifact. */
   readonly size: number
-  /** The position of the first byte that `response` gives. */
+  /** The position of the first byte of `response`. */
   readonly from: number
   readonly response: IncomingResponse
 }
@@ -117,7 +117,7 @@ function opened(
   }
 }
 
-/** The refusal that the server gives where a digest is pinned. */
+/** The refusal of the server if a digest is pinned. */
 export const digestDiffers = (ref: ArtifactRef, stored: Digest, expected: Digest) =>
   new BucketError(
     'digest_differs',
@@ -126,7 +126,7 @@ export const digestDiffers = (ref: ArtifactRef, stored: Digest, expected: Digest
     { next: 'Do not use the stored bytes instead. Check where the expected digest comes from.' },
   )
 
-/** The file name in the answer (docs/http-api.md, section 5): the only header that names the reference. */
+/** The file name in the response (docs/http-api.md, section 5): the only header that names the reference. */
 const fileName = (disposition: string | null): string | undefined =>
   /;\s*filename="([^"]*)"/i.exec(disposition ?? '')?.[1]
 

@@ -29,7 +29,7 @@ export const DEFAULT_RETRY: RetryPolicy = {
   patienceMs: 600_000,
 }
 
-/** Whose requests are repeated: its policy, and who is told. */
+/** The policy of retries, and their observer. */
 export interface Retrier {
   readonly retry: RetryPolicy
   readonly onEvent: OnEvent
@@ -85,11 +85,11 @@ function delayAfter(
 export const backoffDelay = (policy: RetryPolicy, failures: number, random: number): number =>
   Math.min(policy.maxDelayMs, policy.baseMs * 2 ** (failures - 1)) * (0.5 + random / 2)
 
-/** Whether a failure may pass by itself: BucketError and NetworkError say so, anything else never does. */
+/** Whether a retry may help: BucketError and NetworkError say so; other errors are final. */
 export const isRetryable = (error: unknown): boolean =>
   (error instanceof BucketError || error instanceof NetworkError) && error.retryable
 
-/** Waits before the next attempt, and tells who observes. @throws the reason of `signal`. */
+/** Reports the retry, and waits before the next attempt. @throws the reason of `signal`. */
 export async function pause(
   { onEvent }: Retrier,
   attempt: number,
@@ -101,7 +101,7 @@ export async function pause(
   await sleep(delayMs, signal)
 }
 
-/** @throws what the last attempt threw, or the reason of `signal`. */
+/** @throws the error of the last attempt, or the reason of `signal`. */
 export async function retrying<T>(
   retrier: Retrier,
   signal: AbortSignal | undefined,

@@ -1,4 +1,4 @@
-/** Reads what the API says of an upload (docs/http-api.md, section 7); nothing that is relied on is taken on trust. */
+/** The requests about uploads (docs/http-api.md, section 7). Responses are checked before they are used. */
 import { type Description, describeWith } from '../../domain/description.ts'
 import type { Digest } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
@@ -24,7 +24,7 @@ import {
 import { readRetryAfter } from './decode-problem.ts'
 import { isRetryable, retrying } from './retry.ts'
 
-/** An upload: an unfinished way to an entry, found by ref and digest. */
+/** An unfinished upload, found by ref and digest. */
 export interface Upload {
   readonly ref: ArtifactRef
   readonly digest: Digest
@@ -34,9 +34,9 @@ export interface Upload {
   readonly state: 'open' | 'verifying' | 'committed' | 'failed'
   /** RFC 3339. */
   readonly expiresAt: string
-  /** What has arrived, while it is open: in single mode all or nothing, in multipart mode these parts. */
+  /** The received bytes of an open upload: in single mode all or nothing, in multipart mode these parts. */
   readonly received: boolean | readonly ReceivedPart[]
-  /** How far the verification has got, in bytes. */
+  /** The progress of the verification, in bytes. */
   readonly verifiedBytes: number
   /** Once it is committed. */
   readonly entry: Entry | undefined
@@ -44,7 +44,7 @@ export interface Upload {
   readonly problem: BucketError | undefined
 }
 
-/** An upload as the one who sends its bytes sees it. */
+/** An upload as its sender sees it. */
 export interface BegunUpload extends Upload {
   /** The request that stores the bytes, in single mode while they are expected. */
   readonly request: Presigned | undefined
@@ -77,7 +77,7 @@ export interface UploadId {
   readonly digest: Digest
 }
 
-/** The announcement of an uploader; the service chooses the mode. */
+/** The terms of an upload; the service chooses the mode. */
 export interface UploadTerms extends Partial<{ readonly [M in keyof Description]: string | undefined }> {
   /** Bytes. */
   readonly size: number
@@ -167,9 +167,9 @@ export async function presignParts(
 
 export type CommitAnswer =
   | { readonly entry: Entry; readonly created: boolean }
-  /** The bytes are being verified: look at the upload after this many milliseconds. */
+  /** The bytes are being verified: poll the upload after this many milliseconds. */
   | { readonly lookAfterMs: number | undefined }
-  /** It has failed, by this, and no further commit changes that. */
+  /** The upload has failed with this error, and no further commit changes that. */
   | { readonly problem: BucketError }
 
 /** @throws BucketError `upload_incomplete`, `upload_not_found`, `version_exists`, `digest_mismatch`, `unavailable`. */
@@ -189,13 +189,13 @@ export async function commitUpload(
         return { lookAfterMs: seconds === undefined ? undefined : seconds * 1000 }
       }
       const entry = decodeEntryOf(id.ref, id.digest, await readJson(response, api.timeouts))
-      // A commit whose answer was lost may well have been the one.
+      // A commit whose response was lost may have succeeded.
       return { entry, created: response.status === 201 || isRepeated }
     } catch (error) {
       isRepeated ||= isRetryable(error)
       if (!isBucketError(error, 'unavailable')) throw error
-      // An upload that failed for want of a store answers every commit like a service that is down for a moment. Only
-      // its state tells them apart; where that cannot be seen either, the service is down.
+      // An upload that failed because of its stores answers every commit like a service that is briefly down. Only its state distinguishes
+      // the two. If the state cannot be read either, the service is down.
       const upload = await lookAtUpload(api, id, signal).catch(() => undefined)
       signal?.throwIfAborted()
       if (upload?.problem === undefined) throw error

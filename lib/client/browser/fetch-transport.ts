@@ -1,13 +1,13 @@
 /**
- * The transport over `fetch`. It cannot look at redirects, nor send a body piece by piece: bodies go as a Blob or as
- * bytes, and count as sent when the answer is there.
+ * The transport over `fetch`. It sees no redirects and cannot stream a body: bodies are sent as a Blob or as bytes, and count as sent when
+ * the response arrives.
  */
 import { within } from '../../flow/abort.ts'
 import { NetworkError, shownUrl } from '../api/network-error.ts'
 import { answerMs, type IncomingResponse, type OutgoingRequest, type Transport } from '../api/transport.ts'
 import { exactLength, readStream, type Source } from '../transfer/source.ts'
 
-/** @returns a transport that sees no redirects: its user asks `download` for the bytes (docs/http-api.md, section 5). */
+/** @returns a transport that sees no redirects, so its user gets bytes by `download` (docs/http-api.md, section 5). */
 export function fetchTransport(): Transport {
   return { seesRedirects: false, send }
 }
@@ -55,7 +55,7 @@ async function send(request: OutgoingRequest): Promise<IncomingResponse> {
     return response
   }
 
-  // A signal may outlive thousands of requests: none leaves anything on it.
+  // A signal may outlive thousands of requests, so each removes its listener.
   const response = await answer().catch((error) => {
     settled()
     throw error

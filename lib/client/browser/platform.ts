@@ -15,7 +15,7 @@ export function browserPlatform(): Platform {
   return {
     transport: fetchTransport(),
     sha256: createSha256,
-    // The browser keeps a large Blob on disk by itself.
+    // The browser itself keeps a large Blob on disk.
     async spool(stream, { onProgress, signal }) {
       const hash = createSha256()
       const parts: Blob[] = []

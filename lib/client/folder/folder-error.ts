@@ -1,11 +1,11 @@
-/** Errors of a folder that is pushed or pulled, apart from those of the network and the store. */
+/** Errors of a pushed or pulled folder itself; errors of the network and the store are separate. */
 
 export type FolderErrorCode =
-  /** A local folder has something that no manifest can describe. */
+  /** A local folder has content that a manifest cannot describe. */
   | 'folder_invalid'
   /** The manifest breaks its rules. */
   | 'manifest_invalid'
-  /** The target of a pull cannot hold the folder. */
+  /** The target of a pull cannot represent the folder. */
   | 'target_invalid'
   /** The target of a pull has other content. */
   | 'target_exists'

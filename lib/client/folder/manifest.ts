@@ -23,7 +23,7 @@ export interface ManifestFile {
   readonly size: number
   readonly digest: Digest
   readonly executable?: boolean | undefined
-  /** `bucket_id/artifact_id/version` with the bytes, where they are not at the default place. */
+  /** `bucket_id/artifact_id/version` with the bytes, if they are not under the default ref. */
   readonly ref?: string | undefined
 }
 
@@ -134,7 +134,7 @@ export function targetFault(path: string, target: string): string | undefined {
   const ups = segments.findIndex((segment) => segment !== '..')
   const leading = ups === -1 ? segments.length : ups
   const depth = path.split('/').length - 1
-  // A .. after another segment may follow a symlink, and so lead anywhere.
+  // A .. after another segment may follow a symlink and lead anywhere.
   if (target.startsWith('/') || segments.slice(leading).includes('..') || leading > depth)
     return `the symlink ${shown} leads outside the folder, or may: ${JSON.stringify(target)}`
   return undefined

@@ -1,7 +1,7 @@
 /**
- * Unfinished files and folders that survive the process that works on them. A free one is named by a digest alone. A
- * process takes it by renaming it to a name with its own identity, which only one process can win, and gives it back the
- * same way. The work of a killed process is free as soon as that process is gone.
+ * Unfinished files and folders that survive their process. The name of a free one is only a digest. A process claims it by renaming it to a
+ * name with its own identity, which only one process can win, and releases it in the same way. The work of a killed process is free as soon
+ * as that process is gone.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
@@ -19,7 +19,7 @@ const NAME = /^\.([0-9a-f]{64})(?:\.([0-9a-f]{8})-(\d+)-(\d+)-\d+)?(\.[a-z-]+)$/
 interface Owner {
   readonly host: string
   readonly pid: number
-  /** When the process started, in the system's own unit; 0 where it is not known. */
+  /** The start time of the process, in the system's own unit; 0 if unknown. */
   readonly started: number
 }
 
@@ -38,7 +38,7 @@ export const claimedPath = (folder: string, hex: string, suffix: string): string
 export const freePath = (folder: string, hex: string, suffix: string): string =>
   join(folder, `.${hex}${suffix}`)
 
-/** Takes unfinished work of this digest that no process works on. @returns its new path; undefined if there is none. */
+/** Claims free unfinished work of this digest. @returns its new path; undefined if there is none. */
 export async function claim(folder: string, hex: string, suffix: string): Promise<string | undefined> {
   const path = claimedPath(folder, hex, suffix)
   if (await renamed(freePath(folder, hex, suffix), path)) return path
@@ -51,7 +51,7 @@ export async function claim(folder: string, hex: string, suffix: string): Promis
   return undefined
 }
 
-/** Whether a folder has unfinished work of this digest, or of any. False where it cannot be listed. */
+/** Whether a folder has unfinished work of this digest, or of any. False if it cannot be listed. */
 export async function hasUnfinished(
   folder: string,
   hex: string | undefined,
@@ -70,7 +70,7 @@ export async function removeStale(folder: string, suffix: string): Promise<void>
 }
 
 async function listed(folder: string, suffix: string): Promise<Found[]> {
-  // A folder that can be written but not listed has at most the work whose name is known.
+  // In a folder that can be written but not listed, only work with a known name can be found.
   const names = await readdir(folder).catch(() => [])
   return names.flatMap((name) => {
     const [, hex, host, pid, started, ending] = NAME.exec(name) ?? []
@@ -80,16 +80,16 @@ async function listed(folder: string, suffix: string): Promise<Found[]> {
   })
 }
 
-/** Whether the process runs on this machine. Of other machines nothing is known. */
+/** Whether the process runs on this machine. Processes of other machines are unknown. */
 function isAlive(owner: Owner): boolean {
   if (owner.host !== HOST) return false
   try {
     process.kill(owner.pid, 0)
   } catch (error) {
-    // EPERM: it runs, for another user.
+    // EPERM: it runs as another user.
     if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false
   }
-  // The system gives the number of a process that ended to another one.
+  // The system reuses the number of an ended process.
   const started = startedAt(owner.pid)
   return started === 0 || owner.started === 0 || started === owner.started
 }
@@ -104,7 +104,7 @@ function startedAt(pid: number): number {
   }
 }
 
-/** Process numbers mean something within one machine and one namespace of processes (a container has its own). */
+/** Process numbers are valid within one machine and one PID namespace (a container has its own). */
 const HOST = createHash('sha256').update(`${hostname()}\n${pidNamespace()}`).digest('hex').slice(0, 8)
 const OWNER = `${HOST}-${process.pid}-${startedAt(process.pid)}`
 

@@ -10,7 +10,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type Digest, parseDigest } from '../../domain/digest.ts'
 
-/** Coarse clocks of file systems tick within this. */
+/** The coarsest clocks of file systems advance within this time. */
 const SETTLED_NS = 2_000_000_000n
 const FORMAT = 'bucket-digests 1'
 
@@ -28,7 +28,7 @@ export class DigestCache {
     this.#known = known
   }
 
-  /** Opens the cache of a folder. A cache that cannot be read is an empty one. @param cacheFolder undefined for none. */
+  /** Opens the cache of a folder. An unreadable cache counts as empty. @param cacheFolder undefined for none. */
   static async open(folder: string, cacheFolder: string | undefined): Promise<DigestCache> {
     if (cacheFolder === undefined) return new DigestCache(undefined, new Map())
     const name = createHash('sha256').update(resolve(folder)).digest('hex').slice(0, 32)
@@ -59,7 +59,7 @@ export class DigestCache {
     this.#seen.set(keyOf(stats), digest)
   }
 
-  /** Writes the digests of the files that this run saw. A cache that cannot be written costs only time. */
+  /** Writes the digests of this run's files. A cache that cannot be written costs only time. */
   async save(): Promise<void> {
     if (this.#path === undefined || this.#seen.size === 0) return
     const lines = [...this.#seen].map(([key, digest]) => `${digest} ${key}`)

@@ -19,18 +19,18 @@ export interface DownloadOptions extends GetOptions {
   readonly force?: boolean | undefined
   /** Where partial files are kept; next to the target when left out. On the same file system. */
   readonly partialFolder?: string | undefined
-  /** Called with the partial file that a download leaves when it fails or is stopped. */
+  /** Called with the partial file of a download that fails or is aborted. */
   readonly onKept?: ((kept: KeptPartial) => void) | undefined
 }
 
 export interface DownloadResult extends Expected {
-  /** False when the file had these bytes already. */
+  /** False if the file already had these bytes. */
   readonly fetched: boolean
 }
 
 /**
- * @throws TargetError; BucketError `version_not_found`, `digest_differs`, `digest_mismatch`; NetworkError; the system's
- * error, about the target, when the file cannot be written.
+ * @throws TargetError; BucketError `version_not_found`, `digest_differs`, `digest_mismatch`; NetworkError; the system's error, with the
+ * target's path, if the file cannot be written.
  */
 export async function downloadFile(
   api: ApiClient,
@@ -68,7 +68,7 @@ async function expectedOf(
   return { digest, size }
 }
 
-/** Fetches once more, from the first byte, when the bytes turn out to be wrong: which of them are is not known. */
+/** Fetches everything once more if the digest is wrong, because it is unknown which bytes are wrong. */
 async function fetchInto(
   api: ApiClient,
   ref: ArtifactRef,
@@ -124,13 +124,13 @@ async function fetchOnce(
   }
 }
 
-/** Whether a system error is about the partial file: it names it, or nothing, as for an open file. */
+/** Whether a system error is about the partial file: it names that file or none, as for an open file. */
 const isOf = (partial: string | undefined, error: unknown): boolean =>
   error instanceof Error &&
   'syscall' in error &&
   (!('path' in error) || partial === undefined || error.path === partial)
 
-/** Makes the new name durable. Windows cannot open a folder, and one that may not be listed cannot be opened either. */
+/** Makes the new name durable. A folder cannot be opened on Windows, or without permission to list it. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return
   const handle = await open(folder, 'r').catch((error) => {

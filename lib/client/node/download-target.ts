@@ -1,6 +1,6 @@
 /**
- * Where a download goes, checked before anything is asked for. Only a file is ever replaced: replacing anything else that
- * has a name (a device, a pipe, a folder, a mount point) would destroy it or fail after everything was fetched.
+ * The target of a download, checked before any request. Only a file is ever replaced: replacing anything else that has a name (a device, a
+ * pipe, a folder, a mount point) would destroy it or fail after everything was fetched.
  */
 import { constants } from 'node:fs'
 import { access, open, readFile, readlink, realpath, stat } from 'node:fs/promises'
@@ -11,20 +11,20 @@ import type { TransferOptions } from '../transfer/progress.ts'
 import { createSha256 } from './sha256.ts'
 
 export interface DownloadTarget {
-  /** As it was given, for messages. */
+  /** As given, for messages. */
   readonly path: string
   /** The file itself, not a symlink to it. */
   readonly file: string
-  /** The file that is there now. */
+  /** The existing file. */
   readonly existing: { readonly size: number; readonly mode: number } | undefined
 }
 
-/** Thrown before anything is fetched: no download can go to this path. */
+/** Thrown before anything is fetched, if no download can go to this path. */
 export class TargetError extends Error {
   override readonly name = 'TargetError'
   /**
-   * As the system calls it: `ENOENT` for an empty path, `EISDIR` for a folder, `EINVAL` for a device, a pipe or a socket,
-   * `EBUSY` for a mount point, `EEXIST` for a file with other bytes.
+   * The code of the system: `ENOENT` for an empty path, `EISDIR` for a folder, `EINVAL` for a device, a pipe or a socket, `EBUSY` for a
+   * mount point, `EEXIST` for a file with other bytes.
    */
   readonly code: 'ENOENT' | 'EISDIR' | 'EINVAL' | 'EBUSY' | 'EEXIST'
   readonly next: string
@@ -44,10 +44,9 @@ const PERMISSIONS = 0o777
 const READ_BYTES = 1024 * 1024
 
 /**
- * Looks at a path.
+ * Checks a path.
  *
- * @throws TargetError; the system's error when the path or its folder cannot be used (`EACCES`, `ENOENT`, `ELOOP`,
- * `ENAMETOOLONG`, …).
+ * @throws TargetError; the system's error if the path or its folder cannot be used (`EACCES`, `ENOENT`, `ELOOP`, `ENAMETOOLONG`, …).
  */
 export async function downloadTarget(path: string): Promise<DownloadTarget> {
   const shown = JSON.stringify(path)
@@ -73,7 +72,7 @@ export async function downloadTarget(path: string): Promise<DownloadTarget> {
   return { path, file, existing: found && { size: found.size, mode: found.mode & PERMISSIONS } }
 }
 
-/** Whether the file that is there has these bytes already. Reads all of it if it has their number. */
+/** Whether the existing file has these bytes. Reads all of it if its size matches. */
 export async function hasBytesOf(
   { file, existing }: DownloadTarget,
   { digest, size }: Expected,
@@ -112,14 +111,14 @@ async function afterSymlinks(path: string): Promise<string> {
   return await afterSymlinks(isAbsolute(link) ? link : join(await realpath(dirname(path)), link))
 }
 
-/** A file may be a mount point of its own (a bind mount, as containers use for single files): proc_pid_mountinfo(5). */
+/** A single file may be a mount point (a bind mount, as in containers): proc_pid_mountinfo(5). */
 async function isMountPoint(file: string): Promise<boolean> {
   const mounts = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '')
   const written = file.replace(/[ \t\n\\]/g, (char) => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`)
   return mounts.split('\n').some((line) => line.split(' ')[4] === written)
 }
 
-/** @returns undefined when the system says that there is nothing. */
+/** @returns undefined if the system reports that the path does not exist. */
 async function ifThere<T>(look: Promise<T>, ...alsoNothing: readonly string[]): Promise<T | undefined> {
   try {
     return await look

@@ -1,4 +1,4 @@
-/** A path as a source: a file is read where it is, anything else that gives bytes is spooled. */
+/** A path as a source: a file is read in place; anything else that yields bytes is spooled. */
 import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,11 +9,11 @@ import { type ByteStream, readStream, type Source, SourceChangedError } from '..
 import { createSha256 } from './sha256.ts'
 
 /**
- * Opens a file. A pipe or a device is spooled, and so is a file whose size says that it is empty
- * where it is not: the bytes of `/proc` are made when they are read.
+ * Opens a file. A pipe or a device is spooled, and so is a non-empty file that reports size 0: the bytes of `/proc` are generated on
+ * reading.
  *
  * @param file a path, or a file that the caller has opened and checked; the source closes it.
- * @throws the system's error when it cannot be opened, also for a folder.
+ * @throws the system's error if it cannot be opened or is a folder.
  */
 export async function fileSource(
   file: string | FileHandle,
@@ -35,7 +35,7 @@ export async function fileSource(
 
 const CHUNK_BYTES = MIB / 2
 
-/** Whether there is a byte at this position: not every file system tells the size of what it gives. */
+/** Whether there is a byte at this position, because not every file system reports the true size. */
 export async function hasBytes(handle: FileHandle, position: number): Promise<boolean> {
   const { bytesRead } = await handle.read(Buffer.allocUnsafe(1), 0, 1, position)
   return bytesRead > 0
@@ -72,7 +72,7 @@ export async function handleSource(
   }
 }
 
-/** @throws the system's error when the temporary folder has no room; the stream's own error; the reason of `signal`. */
+/** @throws the system's error if the temporary folder has no space; the stream's own error; the reason of `signal`. */
 export async function spool(
   stream: ByteStream,
   { onProgress, signal }: TransferOptions = {},
@@ -81,7 +81,7 @@ export async function spool(
   const removeFolder = () => rm(folder, { recursive: true, force: true })
   const handle = await open(join(folder, 'spooled'), 'wx+', 0o600).finally(removeFolder)
   try {
-    // How many bytes there will be, and so how large their parts are, is not known yet.
+    // The size, and so the size of parts, is not known yet.
     const hash = new ArtifactHash(createSha256, partSize(0))
     let bytes = 0
     for await (const chunk of readStream(stream, signal)) {

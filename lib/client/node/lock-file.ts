@@ -7,7 +7,7 @@ import { parseRef } from '../../domain/refs.ts'
 
 const HEADER = '# bucket-lock 1'
 const LINE = /^([^@\s]+)@(sha256:[0-9a-f]{64}) (0|[1-9][0-9]{0,15})$/
-/** How long a writer waits for another one. Milliseconds. */
+/** How long a writer waits for another one, in milliseconds. */
 const WRITER_MS = 30_000
 const TICK_MS = 50
 
@@ -30,7 +30,7 @@ export class LockFileError extends Error {
 }
 
 /**
- * @returns what a lock file holds, by `bucket_id/artifact_id/version`; nothing if it does not exist.
+ * @returns the lines of a lock file by `bucket_id/artifact_id/version`; none if it does not exist.
  * @throws LockFileError `lock_invalid` with the number of the line; the system's error.
  */
 export async function readLockFile(path: string): Promise<ReadonlyMap<string, LockedRef>> {
@@ -58,8 +58,8 @@ export async function readLockFile(path: string): Promise<ReadonlyMap<string, Lo
 }
 
 /**
- * @param digest that the caller wants, where it wants one.
- * @returns what is locked for a ref.
+ * @param digest that the caller requires, if any.
+ * @returns the locked line of a ref.
  * @throws LockFileError `not_locked`; `lock_differs` if `digest` is another one; `lock_invalid`.
  */
 export async function lockedRef(
@@ -114,7 +114,7 @@ const differs = (path: string, name: string, { digest, size }: LockedRef, other:
     'A stored version never changes: use the locked digest, or a new version.',
   )
 
-/** The file that becomes the lock file also keeps two writers apart. */
+/** The new file that will replace the lock file also excludes other writers. */
 async function createExclusively(path: string) {
   for (const began = performance.now(); ; ) {
     try {

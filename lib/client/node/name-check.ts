@@ -1,4 +1,4 @@
-/** Whether a file system can hold the names of a manifest, found out before anything is fetched. */
+/** Checks whether a file system can represent the names of a manifest, before anything is fetched. */
 import { mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FolderError } from '../folder/folder-error.ts'

@@ -1,7 +1,7 @@
 /**
- * The file that a download fills, kept until it is whole. Its content is the bytes of the artifact and then one byte per
- * granule of 1 MiB, which is 1 once those bytes were written. The marks are hints (after a power cut they may be wrong):
- * every byte is hashed before the file is used.
+ * The file that a download fills, kept until it is complete. Its content is the bytes of the artifact and then one byte per granule of 1
+ * MiB, which is 1 once those bytes were written. The marks are hints (after a power cut they may be wrong): every byte is hashed before the
+ * file is used.
  */
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { type Digest, digestHex } from '../../domain/digest.ts'
@@ -10,7 +10,7 @@ import { claim, claimedPath, freePath, hasUnfinished, removeStale } from './clai
 
 export const GRANULE_BYTES = MIB
 
-/** Only its owner reads a partial file, since it may replace a private file. */
+/** Readable only by its owner, because it may replace a private file. */
 const OWNER_ONLY = 0o600
 
 const SUFFIX = '.bucket-partial'
@@ -89,7 +89,7 @@ export class PartialFile {
     return { start: at * GRANULE_BYTES, end: Math.min(this.#size, (at + 1) * GRANULE_BYTES) }
   }
 
-  /** Notes that the bytes of a granule were written. */
+  /** Records that the bytes of a granule were written. */
   async mark(granule: number): Promise<void> {
     this.#marks[granule] = 1
     await this.handle.write(this.#marks, granule, 1, this.#size + granule)
@@ -109,7 +109,7 @@ export class PartialFile {
     return spans
   }
 
-  /** Gives the whole, verified file its name and permissions. Its bytes are on disk before it has the name. */
+  /** Gives the complete, verified file its name and permissions. Its bytes are on disk before it has the name. */
   async publish(file: string, mode: number): Promise<void> {
     try {
       await this.handle.truncate(this.#size)
@@ -123,7 +123,7 @@ export class PartialFile {
     }
   }
 
-  /** Leaves what was written to a later run. @returns undefined if it was too little to be kept. */
+  /** Keeps the written bytes for a later run. @returns undefined if they were too few to keep. */
   async release(): Promise<KeptPartial | undefined> {
     await this.handle.close()
     const bytes = this.writtenBytes
@@ -132,7 +132,7 @@ export class PartialFile {
       return undefined
     }
     const path = freePath(this.#folder, digestHex(this.#digest), SUFFIX)
-    // Another process may have left its own meanwhile: the one that is renamed last stays.
+    // Another process may have left its own meanwhile. The last rename wins.
     await rename(this.path, path)
     return { path, bytes, total: this.#size }
   }
@@ -147,7 +147,7 @@ export class PartialFile {
 export const hasPartials = (folder: string, digest: Digest | undefined): Promise<boolean> =>
   hasUnfinished(folder, digest && digestHex(digest), SUFFIX)
 
-/** Removes partial files that were not continued for a week. */
+/** Removes partial files that were untouched for a week. */
 export const removeStalePartials = (folder: string): Promise<void> => removeStale(folder, SUFFIX)
 
 const granuleCount = (size: number): number => Math.ceil(size / GRANULE_BYTES)

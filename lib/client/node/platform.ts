@@ -1,10 +1,10 @@
-/** The platform of Node: its own HTTP, its own SHA-256, temporaries on disk, the credentials that AWS tools find. */
+/** The platform of Node: its HTTP and SHA-256, temporary files, and the credential sources of AWS tools. */
 import type { AwsCredentials, Platform } from '../platform.ts'
 import { spool } from './file-source.ts'
 import { createSha256 } from './sha256.ts'
 import { type NodeTransportOptions, nodeTransport } from './transport.ts'
 
-/** @returns a platform with connections and, once they were found, AWS credentials of its own: one for each client. */
+/** @returns a platform with its own connections and its own cached AWS credentials: one for each client. */
 export function nodePlatform(options: NodeTransportOptions = {}): Platform {
   let credentials: (() => Promise<AwsCredentials>) | undefined
   return {
@@ -12,7 +12,7 @@ export function nodePlatform(options: NodeTransportOptions = {}): Platform {
     sha256: createSha256,
     spool,
     async awsCredentials() {
-      // Loaded late, because other kinds of authorization do not need it. The provider keeps what it found until that expires.
+      // Loaded late, because other kinds of authorization do not need it. The provider caches credentials until they expire.
       const { defaultProvider } = await import('@aws-sdk/credential-provider-node')
       credentials ??= defaultProvider()
       return await credentials()

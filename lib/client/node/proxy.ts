@@ -41,7 +41,7 @@ function isExempt({ hostname, port, protocol }: URL, list: string): boolean {
   })
 }
 
-/** What a plain http request needs to go through a proxy: the whole address as its path. */
+/** The options that send a plain http request through a proxy: the absolute address as its path. */
 export const proxiedRequest = (proxy: URL, url: URL) => ({
   address: new URL(proxy.origin),
   path: url.href,
@@ -84,7 +84,7 @@ async function openTunnel(proxy: URL, target: string): Promise<Socket> {
     throw refused(`cannot be used: ${error.message}`, error)
   })) as [http.IncomingMessage, Socket]
   if (response.statusCode === 200) {
-    // The limit was for the tunnel; its user has limits of its own.
+    // The limit was for the tunnel; its user has its own limits.
     socket.setTimeout(0)
     return socket
   }

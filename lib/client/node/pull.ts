@@ -1,6 +1,6 @@
 /**
- * A manifest becomes a local folder. Files are fetched and verified into a hidden staging folder next to the target, which
- * is renamed when it is whole. A pull that ends early leaves the staging folder, and the next one continues it.
+ * A manifest becomes a local folder. Files are fetched and verified into a hidden staging folder next to the target, which is renamed when
+ * it is complete. A pull that ends early leaves the staging folder, and the next one continues it.
  */
 import {
   chmod,
@@ -45,9 +45,9 @@ export interface PullOptions extends TransferOptions {
   readonly digest?: string | undefined
   /** Replaces a folder that has other content. */
   readonly force?: boolean | undefined
-  /** Files at once; 8 when left out. */
+  /** Concurrent files; 8 by default. */
   readonly parallel?: number | undefined
-  /** Called with the staging folder that a pull leaves when it fails or is stopped. */
+  /** Called with the staging folder of a pull that fails or is aborted. */
   readonly onKept?: ((kept: KeptPartial) => void) | undefined
 }
 
@@ -178,7 +178,7 @@ async function takeStaging(parent: string, hex: string): Promise<string> {
   return staging
 }
 
-/** Removes what this manifest does not name, so that a staging folder of an earlier run holds no surprise. */
+/** Removes files that this manifest does not name from the staging folder of an earlier run. */
 async function removeOthers(tree: string, { entries }: FolderManifest): Promise<void> {
   const files = new Set(entries.flatMap(({ type, path }) => (type === 'file' ? [path] : [])))
   for (const item of await readdir(tree, { withFileTypes: true, recursive: true })) {
@@ -285,7 +285,7 @@ async function makeFolders(tree: string, files: readonly { readonly path: string
   for (const folder of folders) await mkdir(join(tree, folder), { recursive: true })
 }
 
-/** Everyone who may read the file may execute it. */
+/** Every user who may read the file may execute it. */
 async function makeExecutable(location: string): Promise<void> {
   const { mode } = await stat(location)
   await chmod(location, (mode & 0o777) | ((mode & 0o444) >> 2))
@@ -303,7 +303,7 @@ async function finish({ entries }: FolderManifest, tree: string): Promise<void> 
   for (const folder of ['.', ...folders]) await syncFolder(join(tree, folder))
 }
 
-/** A folder that is replaced is moved away first: no system replaces a folder that is not empty. */
+/** A replaced folder is moved away first, because no system renames over a non-empty folder. */
 async function replace(
   path: string,
   tree: string,

@@ -30,11 +30,11 @@ export interface PushOptions extends ScanOptions, TransferOptions {
   readonly provenanceSource?: string | undefined
   /** What the manifest must be, `sha256:…`: another folder is `digest_mismatch` before anything is sent. */
   readonly digest?: string | undefined
-  /** Files at once; 8 when left out. */
+  /** Concurrent files; 8 by default. */
   readonly parallel?: number | undefined
   /** Computes everything and sends nothing. */
   readonly dryRun?: boolean | undefined
-  /** Where digests of unchanged files are kept; `false` for nowhere. */
+  /** The folder of the digest cache; `false` for none. */
   readonly cacheFolder?: string | false | undefined
   /** Opens a file of the folder, for callers that bound what may be read; `fileSource` when left out. */
   readonly openFile?: ((path: string, options: TransferOptions) => Promise<Source>) | undefined
@@ -49,7 +49,7 @@ export interface PushResult {
   readonly entry: Entry | undefined
   /** False if this folder was stored under the ref before. */
   readonly created: boolean
-  /** Paths of the files that were sent, or would be. */
+  /** Paths of the files that were sent, or would be in a dry run. */
   readonly sent: readonly string[]
   /** Bytes of all files. */
   readonly size: number
@@ -62,7 +62,7 @@ export interface PushCalls {
 }
 
 export const DEFAULT_PARALLEL = 8
-/** One page of a list saves up to 1,000 questions: worth it while it names at least this share of the files. */
+/** One page of a list saves up to 1,000 requests. It is used while it names at least this share of the files. */
 const LIST_WORTH = 20
 
 /** @throws FolderError `folder_invalid`; what storing throws; the system's error. */
@@ -224,7 +224,7 @@ async function sendFiles(
   return sent.sort()
 }
 
-/** Which of the files are stored already, as far as a list tells that faster than one question per file. */
+/** The files that are stored already, as far as a list finds them faster than one request per file. */
 async function storedDigests(
   calls: PushCalls,
   ref: ArtifactRef,

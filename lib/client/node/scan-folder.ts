@@ -29,8 +29,8 @@ export interface FolderScan {
 const OWNER_MAY_EXECUTE = 0o100
 
 /**
- * @throws FolderError `folder_invalid` if the path is a file, or with everything that no manifest can describe; the
- * system's error when the folder cannot be read.
+ * @throws FolderError `folder_invalid` if the path is a file, or with everything that a manifest cannot describe; the system's error if the
+ * folder cannot be read.
  */
 export async function scanFolder(folder: string, options: ScanOptions): Promise<FolderScan> {
   const include = (options.include ?? []).map(pattern)
@@ -100,7 +100,7 @@ const matches = (path: string, patterns: readonly RegExp[]): boolean => {
   return patterns.some((regex) => regex.test(path) || regex.test(name))
 }
 
-/** As shells write them, but `*` also matches `/`. A slash at the end is ignored. */
+/** Patterns as in shells, but `*` also matches `/`. A trailing slash is ignored. */
 function pattern(text: string): RegExp {
   const source = text.replace(/\/+$/, '').replace(/\[!?[^\]]+\]|[\s\S]/g, (part) => {
     if (part === '*') return '.*'

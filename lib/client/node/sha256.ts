@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Sha256 } from '../platform.ts'
 
-/** @returns a SHA-256 that has seen nothing yet. */
+/** @returns a new SHA-256 computation. */
 export function createSha256(): Sha256 {
   const hash = createHash('sha256')
   return { update: (chunk) => void hash.update(chunk), hex: () => hash.digest('hex') }

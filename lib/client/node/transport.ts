@@ -1,6 +1,6 @@
 /**
- * The transport over `node:http`. Large bodies wait for `100 Continue`, so that a refusal costs no bytes; a refusal
- * that comes while the body is under way stops the sending and is handed over as the answer that it is.
+ * The transport over `node:http`. Large bodies wait for `100 Continue`, so that a refusal costs no bytes. A refusal that comes while the
+ * body is being sent stops the sending and is returned as the response.
  */
 import { setMaxListeners } from 'node:events'
 import http from 'node:http'
@@ -13,23 +13,23 @@ import { answerMs, type IncomingResponse, type OutgoingRequest, type Transport }
 import { exactLength, type Source } from '../transfer/source.ts'
 import { type ProxyEnvironment, proxiedRequest, proxyFor, tunnelAgent } from './proxy.ts'
 
-/** Bodies above this ask first. */
+/** Larger bodies wait for 100 Continue. */
 const EXPECT_BYTES = 1024 * 1024
 
-/** Small, so that a slow line still shows that it moves before the idle limit: 30 s allow for 2 KiB a second. */
+/** Small, so that a slow connection still shows progress before the idle limit: 30 s allow for 2 KiB a second. */
 const WRITE_BYTES = 64 * 1024
 
-/** Requests at once, so that a thousand calls of a program do not exhaust its file descriptors. */
+/** Concurrent requests, so that a thousand calls of a program do not exhaust its file descriptors. */
 const MOST_REQUESTS = 128
 
 export interface NodeTransportOptions {
   /** Certificates in PEM form that are trusted in addition to those of Node. */
   readonly ca?: string | Buffer | undefined
-  /** Where the addresses of proxies are read from. */
+  /** The environment with the addresses of proxies. */
   readonly proxyEnvironment?: ProxyEnvironment
 }
 
-/** @returns a transport that sees redirects, and keeps connections open for the requests that follow. */
+/** @returns a transport that sees redirects and reuses connections. */
 export function nodeTransport({ ca, proxyEnvironment = {} }: NodeTransportOptions = {}): Transport {
   const tls = { keepAlive: true, ...(ca !== undefined && { ca: [...rootCertificates, ca] }) }
   const agents = {
@@ -57,7 +57,7 @@ export function nodeTransport({ ca, proxyEnvironment = {} }: NodeTransportOption
 
   return {
     seesRedirects: true,
-    // The answer counts no longer: a caller may keep many answers open while it asks for more.
+    // The limit does not cover responses: a caller may keep many of them open while it sends more requests.
     send: (request) =>
       requests.run(request.signal, async () => await exchange(request, routeTo(request.url))),
   }
@@ -76,7 +76,7 @@ async function exchange(
 ): Promise<IncomingResponse> {
   const { url, body, signal, timeouts } = request
   signal?.throwIfAborted()
-  // One signal ends any number of requests at once; each removes its listener when it ends.
+  // One signal can end many concurrent requests; each removes its listener when it ends.
   if (signal) setMaxListeners(0, signal)
   const where = shownUrl(url)
   const asksFirst = body !== undefined && body.size > EXPECT_BYTES
@@ -86,7 +86,7 @@ async function exchange(
     agent,
     headers: {
       ...through?.headers,
-      // A body that something on the way compressed would not be the bytes that were stored.
+      // A body that a proxy compressed would not be the stored bytes.
       ...(request.method === 'GET' && { 'accept-encoding': 'identity' }),
       ...request.headers,
       ...(body && { 'content-length': body.size }),
@@ -100,7 +100,7 @@ async function exchange(
       answer = message
       resolve(message)
     })
-    // Stays for the life of the request: after the answer, a late write error has no other listener.
+    // Stays for the life of the request, because a late write error after the response has no other listener.
     outgoing.on('error', reject)
   })
   answered.catch(() => {})
@@ -116,7 +116,7 @@ async function exchange(
   const translate = (error: unknown, brokeOff: string) => {
     if (signal?.aborted) return signal.reason
     if (error instanceof SourceFailure) return error.cause
-    // This process has no descriptors left, which says nothing about the network.
+    // This process has no descriptors left, which is not a network failure.
     if (isSystemError(error) && (error.code === 'EMFILE' || error.code === 'ENFILE')) return error
     return isSystemError(error) ? networkError(error, where, brokeOff) : error
   }
@@ -130,7 +130,7 @@ async function exchange(
           stalled('does not take the connection'),
         )
       const sending = sendBody(outgoing, body, () => answer !== undefined, request, stalled)
-      // Whichever comes first: an answer ends the sending, and so does a failure of either.
+      // The first event decides: a response ends the sending, and so does a failure of either.
       await Promise.race([sending, answered])
       sending.catch(() => {})
     } else outgoing.end()
@@ -147,7 +147,7 @@ async function exchange(
   }
 }
 
-/** Resolves when the body may be sent, or is no longer wanted. A silent server gets it after a moment. */
+/** Resolves when the body may be sent, or is no longer needed. A server that ignores Expect gets it after a moment. */
 async function mayContinue(
   outgoing: http.ClientRequest,
   answered: Promise<unknown>,
@@ -180,8 +180,8 @@ async function sendBody(
   for await (const chunk of markingFailures(body)) {
     for (let at = 0; at < chunk.byteLength; at += WRITE_BYTES) {
       const piece = chunk.subarray(at, at + WRITE_BYTES)
-      // One turn of the event loop reads before it writes: an answer that is there already is seen before a write to a
-      // connection that its sender has closed can destroy it.
+      // Waits one turn of the event loop, which reads before it writes: a response that has arrived is seen before a write to a closed
+      // connection can discard it.
       await new Promise((resolve) => setImmediate(resolve))
       if (isAnswered()) return
       const left = new Promise<void>((resolve, reject) => {
@@ -195,7 +195,7 @@ async function sendBody(
   outgoing.end()
 }
 
-/** Keeps a failure of the source apart from those of the network: a file that cannot be read is not worth another attempt. */
+/** Distinguishes failures of the source from those of the network, because a retry does not help with an unreadable file. */
 class SourceFailure extends Error {}
 
 async function* markingFailures(body: Source): AsyncGenerator<Uint8Array, void> {
@@ -236,7 +236,7 @@ function response(
       throw translate(error, 'broke off its answer')
     } finally {
       settled()
-      // A connection with half a request or half an answer on it serves no other request.
+      // A connection with an incomplete request or response cannot be reused.
       if (!ended || !outgoing.writableFinished) outgoing.destroy()
     }
   }
@@ -268,7 +268,7 @@ const UNREACHABLE: { readonly [code: string]: string } = {
   ETIMEDOUT: 'it does not take the connection',
 }
 
-/** What OpenSSL makes of an answer that is not TLS: its first bytes, read as a version or a length. */
+/** OpenSSL's errors for a response that is not TLS: it reads the first bytes as a version or a length. */
 const NOT_TLS = /wrong.version.number|packet.length.too.long/i
 
 /** Errors of TLS carry OpenSSL's own line; the reason follows the name of the function. */

@@ -1,12 +1,12 @@
 /**
- * How many transfers run at once: begins low, grows as long as that brings more bytes per second, halves when the other
- * side is overloaded. Nothing but time and bytes decide, so that the rule can be tested as data.
+ * The number of concurrent transfers: begins low, grows while throughput increases, and halves when the other side is overloaded. Only time
+ * and bytes decide, so that the rule can be tested as data.
  */
 
 const FIRST = 3
-/** More connections than this bring nothing on any line we know of, and each costs buffers. */
+/** More connections than this were never faster, and each costs buffers. */
 const MOST = 16
-/** Growing is worth it only for this much more throughput. */
+/** Growth continues only for at least this increase in throughput. */
 const WORTH = 1.08
 
 export class AdaptiveConcurrency {
@@ -24,17 +24,17 @@ export class AdaptiveConcurrency {
     this.#windowBegan = now()
   }
 
-  /** How many may run at once now: 1 to 16. */
+  /** The current number of concurrent transfers, 1 to 16. */
   get limit(): number {
     return this.#limit
   }
 
-  /** A transfer begins. @returns what `failed` wants to know of it. */
+  /** A transfer begins. @returns the argument for `failed`. */
   began(): number {
     return this.#now()
   }
 
-  /** A transfer of this many bytes is done. Compared are windows in which each of those that run at once ends once. */
+  /** A transfer of this many bytes is done. The rates of windows are compared in which every concurrent transfer ends once. */
   succeeded(bytes: number): void {
     this.#windowBytes += bytes
     this.#windowTransfers += 1
@@ -47,7 +47,7 @@ export class AdaptiveConcurrency {
     this.#newWindow()
   }
 
-  /** The other side was too slow or said that it has too much to do. Those that fail together count once. */
+  /** The other side was too slow, or reported overload. Transfers that fail together count once. */
   failed(began: number): void {
     if (began < this.#shrunkAt) return
     this.#shrunkAt = this.#now()

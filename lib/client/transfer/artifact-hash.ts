@@ -10,11 +10,11 @@ import { exactLength, type Source, SourceChangedError } from './source.ts'
 export interface ArtifactDigests {
   /** 64 hex digits. */
   readonly sha256: string
-  /** The same of each part in order; left out where there is no use for them. */
+  /** The same of each part in order; absent if they are not needed. */
   readonly partSha256s?: readonly string[]
 }
 
-/** Hashes bytes as they pass; `digests` ends it, and it serves once. */
+/** Hashes bytes as they pass. `digests` ends it; it cannot be reused. */
 export class ArtifactHash {
   readonly #sha256: () => Sha256
   readonly #whole: Sha256
@@ -45,7 +45,7 @@ export class ArtifactHash {
     }
   }
 
-  /** Ends the computation. Parts of another size than an upload of this many bytes has are left out. */
+  /** Ends the computation. Parts are omitted if an upload of this many bytes has another part size. */
   digests(): ArtifactDigests {
     if (this.#inPart > 0) this.#endPart()
     const isOfUse = this.#partSize === partSize(this.#size)
@@ -63,11 +63,10 @@ export class ArtifactHash {
 const isInParts = (size: number): boolean => size > SINGLE_BY_DEFAULT_BYTES
 
 /**
- * The digests of a source: those that it carries, else computed by reading all of it.
+ * The digests of a source: the known ones, otherwise computed by reading all of it.
  *
  * @param withParts whether the digests of parts are needed.
- * @throws SourceChangedError when the bytes are no longer those that were hashed when the source was made, or not as many
- * as the source promised.
+ * @throws SourceChangedError if the bytes have changed since the source was made, or differ in number from its size.
  */
 export async function hashSource(
   source: Source,

@@ -8,11 +8,11 @@ import { findEntry } from '../api/entries.ts'
 
 export interface CheckResult {
   readonly ref: ArtifactRef
-  /** The digest to compare with, where one was given. */
+  /** The digest to compare with, if one was given. */
   readonly digest: Digest | undefined
-  /** `stored` where no digest was given to compare with. */
+  /** `stored` if no digest was given. */
   readonly state: 'absent' | 'identical' | 'different' | 'stored'
-  /** Undefined where it is absent. */
+  /** Undefined if it is absent. */
   readonly entry: Entry | undefined
 }
 
@@ -21,7 +21,7 @@ export interface ToCheck {
   readonly digest: Digest | undefined
 }
 
-/** Each question is one small request. */
+/** The number of concurrent requests; each is small. */
 const QUESTIONS_AT_ONCE = 16
 
 /** @returns one result for each ref, in the same order. */

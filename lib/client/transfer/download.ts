@@ -13,11 +13,11 @@ import { isRetryable, pause, retryDelay, retrying, transferRetryDelay } from '..
 import type { OnProgress, TransferOptions } from './progress.ts'
 
 export interface GetOptions extends TransferOptions {
-  /** What the bytes must be, `sha256:…`; without it, those of the entry. */
+  /** The required digest, `sha256:…`; by default that of the entry. */
   readonly digest?: string | undefined
 }
 
-/** Digest and size as the entry has them. */
+/** The digest and the size of the entry. */
 export interface Expected {
   readonly digest: Digest
   /** Bytes. */
@@ -26,7 +26,7 @@ export interface Expected {
 
 export interface ReadOptions {
   readonly signal: AbortSignal
-  /** Accept bytes from the first one on, and skip them up to `start`, where the server ignores ranges. */
+  /** Whether to accept a response from the first byte and skip up to `start`, if the server ignores ranges. */
   readonly sequential?: boolean
 }
 
@@ -39,28 +39,28 @@ export interface Download extends Expected {
    * @throws RangesIgnoredError when the server sends bytes from the first one on for every range.
    */
   read(start: number, end: number, options: ReadOptions): AsyncGenerator<Uint8Array, void>
-  /** Drops the rest of the bytes at once, also if none was read or some are being waited for. */
+  /** Drops the rest of the bytes at once, even before the first read or during a wait. */
   close(): Promise<void>
 }
 
 export interface VerifiedStream extends ReadableStream<Uint8Array>, Expected {}
 
-/** This much of the end is given out only after the digest matched; smaller artifacts arrive whole or not at all. */
+/** This much of the end is yielded only after the digest matched, so smaller artifacts arrive completely or not at all. */
 const HELD_BACK_BYTES = MIB
 
-/** So many new bytes count as progress: failures are counted from zero again, and patience starts over. */
+/** This many new bytes count as progress: the count of failures and the time limit start over. */
 const PROGRESS_BYTES = 64 * 1024
 
-/** A connection that is slower than this over the idle limit counts as stalled. Bytes per second. */
+/** A connection that is slower than this over the idle limit counts as stalled, in bytes per second. */
 const FLOOR_BYTES_PER_SECOND = 1024
 
-/** A server, or a proxy before it, that ignores ranges. */
+/** The server, or a proxy in front of it, ignores ranges. */
 export class RangesIgnoredError extends Error {
   override readonly name = 'RangesIgnoredError'
 }
 
 /**
- * Asks for the bytes. Resolves with the first answer, or at once where `known` says what the entry holds.
+ * Requests the bytes. Resolves with the first response, or at once if `known` has the digest and size.
  *
  * @throws BucketError `version_not_found`, `digest_differs`; and, out of the stream, `digest_mismatch`.
  */
@@ -77,10 +77,10 @@ export async function openDownload(
     ? undefined
     : await retrying(api, stopped, () => openRange(api, ref, expected, 0, undefined, stopped))
   const { digest, size } = known ?? (first as Opened)
-  // Bytes that arrived in any range show that the server works: from then on time decides, not a number of attempts.
+  // Bytes of any range show that the server works. From then on a time limit decides, not a number of attempts.
   const progress = { arrived: false }
 
-  /** The first answer, once, where it begins at `start`. */
+  /** The first response, once, if it begins at `start`. */
   const takeFirst = (start: number): Opened | undefined => {
     const taken = start === 0 ? first : undefined
     first?.response !== taken?.response && first?.response.discard()
@@ -113,8 +113,8 @@ export async function openDownload(
     bytes,
     read,
     async close() {
-      // A generator that was never started ends without releasing what it holds, and one that waits ends only after its
-      // wait. The abort releases the network in both cases.
+      // A generator that never started ends without its cleanup, and one that waits ends only after its wait. The abort releases the
+      // connection in both cases.
       closing.abort()
       first?.response.discard()
       await bytes.return()
@@ -130,8 +130,8 @@ interface Range {
 }
 
 /**
- * The bytes of a range in order, over as many connections as it takes. Bytes after the end of the artifact are passed on,
- * so that they are noticed.
+ * The bytes of a range in order, over as many connections as it takes. Bytes after the end of the artifact are passed on, so that the
+ * digest check fails.
  */
 async function* resuming(
   api: ApiClient,
@@ -149,7 +149,7 @@ async function* resuming(
   while (at < end || (size === 0 && first !== undefined)) {
     try {
       current ??= await reopen(at)
-      // A server that ignores the range starts over: bytes that are known are skipped.
+      // A server that ignores the range starts from the first byte: known bytes are skipped.
       let skip = at - current.from
       for await (const chunk of aboveFloor(current.response.body, api.timeouts.idleMs)) {
         const fresh = chunk.subarray(Math.min(skip, chunk.byteLength))
@@ -169,7 +169,7 @@ async function* resuming(
       if (at >= end) return
       throw new NetworkError('interrupted', `the connection ended after ${at} of ${end} bytes`)
     } catch (error) {
-      // All bytes arrived and only the end of the answer was lost: there is nothing left to ask for.
+      // All bytes arrived and only the end of the response was lost, so no further request is needed.
       if (at >= end && isRetryable(error)) return
       failures += 1
       const delay = progress.arrived
@@ -183,7 +183,7 @@ async function* resuming(
 }
 
 /**
- * The same bytes. The time that their reader takes does not count.
+ * Yields the same bytes. The time that the reader takes does not count.
  *
  * @throws NetworkError `stalled` when they arrive more slowly than the floor for `windowMs` of waiting.
  */
@@ -265,7 +265,7 @@ export const digestMismatch = (
 /**
  * A download as a web stream. Nothing is read ahead of its reader; cancelling it closes the download.
  *
- * @returns a stream that fails with what the download throws, including BucketError `digest_mismatch`.
+ * @returns a stream that fails with the errors of the download, including BucketError `digest_mismatch`.
  */
 export function verifiedStream({ bytes, digest, size, close }: Download): VerifiedStream {
   const stream = new ReadableStream<Uint8Array>(

@@ -1,6 +1,6 @@
 /**
- * Brings bytes into the store with the requests that the server hands out. The meaning of the store's answers is in
- * docs/http-api.md, section 7.1; its words are its own and are not read.
+ * Sends bytes to the store with presigned requests. docs/http-api.md, section 7.1, defines the meaning of the store's statuses; its texts
+ * are not interpreted.
  */
 
 import { digestFromHex } from '../../domain/digest.ts'
@@ -21,30 +21,30 @@ export interface Delivery {
   /**
    * The request to send.
    *
-   * @param isFresh whether the one before was refused, so that another is needed.
-   * @returns nothing when the bytes need not be sent any more.
+   * @param isFresh whether the previous one was refused, so that a new one is needed.
+   * @returns undefined if the bytes need not be sent any more.
    */
   request(isFresh: boolean): Promise<Presigned | undefined>
   onSent?(bytes: number): void
-  /** The store, or the way to it, is too busy: it will be tried again. */
+  /** The store or the network is overloaded; the request will be retried. */
   onBusy?(): void
 }
 
-/** Fresh requests for the same bytes before it counts as a refusal of another kind. */
+/** New requests for the same bytes before a refusal counts as final. */
 const MOST_FRESH = 3
 
 /**
  * Sends until the store has the bytes.
  *
- * @throws SourceChangedError when they are no longer what they were; BucketError `upload_not_found` when the store awaits
- * no bytes, `forbidden` or `digest_mismatch` when it keeps refusing, `insufficient_storage`; what the last attempt threw.
+ * @throws SourceChangedError if they have changed; BucketError `upload_not_found` if the store expects no bytes, `forbidden` or
+ * `digest_mismatch` if it keeps refusing, `insufficient_storage`; the error of the last attempt.
  */
 export async function deliver(
   api: ApiClient,
   { body, sha256, request, onSent, onBusy }: Delivery,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  // A break in a transfer of hours must not end it: twice the patience of a single request.
+  // An outage must not end a transfer of hours: twice the attempts of a single request.
   const policy = { ...api.retry, attempts: api.retry.attempts * 2 }
   let failures = 0
   let refusals = 0
@@ -86,7 +86,7 @@ const forbidden = () =>
     },
   )
 
-/** @throws BucketError for what sending again may or may not mend, by its own `retryable`. */
+/** @throws BucketError whose `retryable` says whether sending again may help. */
 function judge({ status, headers }: IncomingResponse): 'stored' | 'expired' | 'refused' {
   if ((status >= 200 && status < 300) || status === 412) return 'stored'
   if (status === 403) return 'expired'
@@ -114,14 +114,14 @@ function judge({ status, headers }: IncomingResponse): 'stored' | 'expired' | 'r
   throw new NetworkError('unexpected_response', `the store answered ${status}`, { status })
 }
 
-/** A request for another length would be refused after all bytes were sent, or never be answered. */
+/** A request for another length would be refused after all bytes were sent, or hang. */
 function checkLength({ headers }: Presigned, { size }: Source): void {
   for (const [name, value] of Object.entries(headers))
     if (name.toLowerCase() === 'content-length' && Number(value) !== size)
       throw new NetworkError('unexpected_response', `the server wants ${value} bytes where there are ${size}`)
 }
 
-/** The store says that these are not the bytes: either they have changed here, or they were damaged on the way. */
+/** The store received other bytes: they changed here, or were damaged in transit. */
 async function assureUnchanged(
   { platform }: ApiClient,
   body: Source,

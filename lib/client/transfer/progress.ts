@@ -4,11 +4,11 @@ export type Phase = 'hashing' | 'uploading' | 'verifying' | 'committed' | 'downl
 
 export interface Progress {
   readonly phase: Phase
-  /** Bytes done in this phase; while uploading, those whose arrival was acknowledged. */
+  /** Bytes done in this phase; while uploading, acknowledged bytes. */
   readonly bytes: number
-  /** Bytes to do in this phase; nothing where the end is not known yet (a stream that is being spooled). */
+  /** Total bytes of this phase; undefined if unknown, as for a stream that is being spooled. */
   readonly total: number | undefined
-  /** While uploading: bytes that have left, acknowledged or not. Those that are not acknowledged may have to be sent again. */
+  /** While uploading: sent bytes, acknowledged or not. Unacknowledged bytes may have to be sent again. */
   readonly sent?: number
   /** Of several files at once. */
   readonly files?: { readonly done: number; readonly total: number }
@@ -16,7 +16,7 @@ export interface Progress {
 
 export type OnProgress = (progress: Progress) => void
 
-/** What every long transfer takes: who hears of its progress, and what ends it early. */
+/** The options of every long transfer: an observer of its progress, and a signal that aborts it. */
 export interface TransferOptions {
   readonly onProgress?: OnProgress | undefined
   /** Ends the transfer; it then rejects with the signal's reason. */

@@ -19,6 +19,6 @@ export interface PutOptions extends TransferOptions, DescriptionOptions {
 
 export interface PutResult {
   readonly entry: Entry
-  /** False when the same bytes were stored there before. */
+  /** False if the same bytes were stored there before. */
   readonly created: boolean
 }

@@ -1,6 +1,6 @@
 /**
- * Store: hash, look whether there is anything to send, send. The same bytes under the same ref are a success.
- * The way is chosen by size and by the limits of the API: one request body, or an upload that can be resumed.
+ * Stores bytes: hash, check whether they are stored, send. The same bytes under the same ref are a success. Size and the limits of the API
+ * decide between one request body and a resumable upload.
  */
 import { DESCRIPTION, DESCRIPTION_MEMBERS, describeWith, parseText } from '../../domain/description.ts'
 import { type Digest, digestFromHex, digestHex } from '../../domain/digest.ts'
@@ -21,7 +21,7 @@ import type { PutOptions, PutResult } from './put-options.ts'
 import type { Source } from './source.ts'
 import { upload } from './upload.ts'
 
-/** Above this an entry is asked for before the body is sent: one cheap question against seconds of sending. */
+/** Above this size the entry is requested before the body is sent: one cheap request may save seconds of sending. */
 const ASK_FIRST_BYTES = MIB
 
 /**
@@ -30,7 +30,7 @@ const ASK_FIRST_BYTES = MIB
  */
 const INLINE_BYTES = SINGLE_BY_DEFAULT_BYTES
 
-/** @param service asks for the service document; called only when the size makes it matter. */
+/** @param service fetches the service document; called only if the size requires it. */
 export async function put(
   api: ApiClient,
   service: () => Promise<Service>,
@@ -54,7 +54,7 @@ export async function put(
     }
     return { entry: await storeInline(api, ref, source, digest, options), created: true }
   } catch (error) {
-    // A front may take less than any that we know.
+    // The server may accept less than any known one.
     if (isInline && isBucketError(error, 'inline_too_large'))
       return await upload(api, ref, source, digests, options).catch((refusal) =>
         asFound(ref, digest, refusal),
@@ -63,7 +63,7 @@ export async function put(
   }
 }
 
-/** The caller wanted these bytes to be stored, and they are. */
+/** The caller wants these bytes stored, and they are. */
 function asFound(ref: ArtifactRef, digest: Digest, error: unknown): PutResult {
   if (!isBucketError(error, 'version_exists') || error.details.conflict !== 'identical') throw error
   return { entry: ensureEntryOf(ref, digest, error.details.stored), created: false }
@@ -88,9 +88,9 @@ async function storeInline(
         source,
         sha256: digestHex(digest),
         onSent(bytes) {
-          // Nothing is acknowledged before all of it is.
+          // A request body is acknowledged only as a whole.
           onProgress?.({ phase: 'uploading', bytes: 0, total, sent: bytes })
-          // What follows is the server's work: it compares the digest and makes the bytes durable.
+          // From here on the server works: it compares the digest and makes the bytes durable.
           if (bytes === total) onProgress?.({ phase: 'verifying', bytes: 0, total })
         },
       },
@@ -104,7 +104,7 @@ async function storeInline(
 }
 
 async function fitsInline(size: number, service: () => Promise<Service>, ref: ArtifactRef): Promise<boolean> {
-  // Every front takes this much in a body, or says itself that it does not.
+  // Every server accepts this much in a body, or refuses with its limit.
   if (size <= LAMBDA_MAX_INLINE_BYTES) return true
   const { maxArtifactBytes, maxInlineBytes } = (await service()).limits
   if (size > maxArtifactBytes)
@@ -117,7 +117,7 @@ async function fitsInline(size: number, service: () => Promise<Service>, ref: Ar
   return size <= Math.min(maxInlineBytes, INLINE_BYTES)
 }
 
-/** Found before anything is sent, such as the truncated output of a program that failed. */
+/** Detected before anything is sent, such as the truncated output of a failed program. */
 const otherBytes = (ref: ArtifactRef, pinned: Digest, computed: Digest, size: number) =>
   new BucketError(
     'digest_mismatch',
@@ -126,7 +126,7 @@ const otherBytes = (ref: ArtifactRef, pinned: Digest, computed: Digest, size: nu
     { next: 'Nothing was sent. Check that the source is complete and is the one you mean.' },
   )
 
-/** The refusal that the server would give, known from its entry before a byte is sent. */
+/** The refusal that the server would send, known from its entry before a byte is sent. */
 export function versionExists(stored: Entry, declared: Digest): BucketError {
   return new BucketError(
     'version_exists',
@@ -136,7 +136,7 @@ export function versionExists(stored: Entry, declared: Digest): BucketError {
   )
 }
 
-/** Finds every error before gigabytes are read. */
+/** Reports every error before gigabytes are read. */
 function checkDescription(options: PutOptions): void {
   const errors = DESCRIPTION_MEMBERS.flatMap((member) => {
     const text = options[member]

@@ -1,6 +1,6 @@
 /**
- * Sends the parts of an upload that the store has not: several at once, each streamed from its place in the source and
- * checked by the store as it arrives. A part counts when its arrival is acknowledged.
+ * Sends the missing parts of an upload: several at once, each streamed from its offset in the source and checked by the store on arrival. A
+ * part counts once it is acknowledged.
  */
 import { MAX_PARTS_PER_REQUEST, partCount, partSize, sizeOfPart } from '../../domain/limits.ts'
 import { runAtOnce } from '../../flow/run-at-once.ts'
@@ -11,7 +11,7 @@ import { deliver } from './presigned-put.ts'
 import type { OnProgress } from './progress.ts'
 import { type Source, sliceSource } from './source.ts'
 
-/** So many times the parts that are sent at once are asked for together. */
+/** Requests are fetched for this many times the number of concurrent parts. */
 const AHEAD = 4
 
 /** @param sha256s of all parts, in order. */
@@ -68,7 +68,7 @@ export async function sendParts(
   })
 }
 
-/** A part that the store has with another digest or size must be sent again (docs/http-api.md, section 7.2). */
+/** A part that the store received with another digest or size must be sent again (docs/http-api.md, section 7.2). */
 function missingParts({ size, received }: Upload, sha256s: readonly string[]): PartToSend[] {
   const there = new Map(Array.isArray(received) ? received.map((part) => [part.number, part]) : [])
   const parts = Array.from({ length: partCount(size) }, (_, at) => ({
@@ -95,11 +95,11 @@ export class PartRequests {
   readonly #parts: readonly PartToSend[]
   readonly #signal: AbortSignal | undefined
   readonly #ready = new Map<number, Presigned>()
-  /** The parts before it have been asked for. */
+  /** The requests of all earlier parts have been fetched. */
   #next = 0
   #asking: Promise<void> | undefined
 
-  /** @param parts in the order in which they will be taken. */
+  /** @param parts in the order in which they will be sent. */
   constructor(api: ApiClient, id: UploadId, parts: readonly PartToSend[], signal: AbortSignal | undefined) {
     this.#api = api
     this.#id = id
@@ -110,7 +110,7 @@ export class PartRequests {
   /**
    * The request for a part, once.
    *
-   * @param ahead for how many parts to ask together.
+   * @param ahead the number of parts to request together.
    */
   async take(part: PartToSend, ahead: number): Promise<Presigned> {
     for (;;) {
@@ -124,7 +124,7 @@ export class PartRequests {
     }
   }
 
-  /** Another request for a part. */
+  /** A new request for a part. */
   async fresh(part: PartToSend): Promise<Presigned | undefined> {
     return (await presignParts(this.#api, this.#id, [part], this.#signal)).get(part.number)
   }

@@ -1,6 +1,6 @@
 /**
- * Bytes to be stored. They are read at least twice (the digest is sent before them, and a broken attempt restarts),
- * from any position on, so a source can be opened again and again; a stream is therefore spooled first, by the platform.
+ * Bytes to be stored. They are read at least twice, from any position: the digest is sent before them, and a broken attempt restarts. A
+ * source can therefore be opened repeatedly, and the platform spools streams first.
  */
 import { raceAbort } from '../../flow/abort.ts'
 
@@ -8,18 +8,17 @@ export interface Source {
   /** Bytes. */
   readonly size: number
   /**
-   * The bytes from position `start` (0 when left out) up to, not including, `end` (the size when left out). Throws when
-   * they are no longer what they were when the source was made, and then before the last of them is given out: a
-   * receiver never gets as many bytes as it was promised.
+   * The bytes from position `start` (0 when left out) up to, not including, `end` (the size when left out). Throws if they have changed
+   * since the source was made, before the last of them is yielded, so that a receiver never gets as many bytes as it was promised.
    */
   open(start?: number, end?: number): AsyncIterable<Uint8Array>
-  /** Their SHA-256 as 64 hex digits, where it was computed when the source was made. */
+  /** Their SHA-256 as 64 hex digits, if it was computed when the source was made. */
   readonly sha256?: string
   /** The same of each part, in the sizes that uploads have (docs/http-api.md, section 7). */
   readonly partSha256s?: readonly string[]
-  /** The same bytes, where the platform's `fetch` can send them by itself. */
+  /** The same bytes, if the platform's `fetch` can send them directly. */
   readonly blob?: Blob
-  /** Frees what the source holds: a file descriptor, a temporary. */
+  /** Frees the resources of the source: a file descriptor, a temporary file. */
   dispose(): Promise<void>
 }
 
@@ -29,16 +28,16 @@ export class SourceChangedError extends Error {
   readonly next = 'Store it again when no program writes to it any more, or store a copy.'
 }
 
-/** Any other number of bytes than was promised is other bytes. */
+/** A wrong number of bytes is a change, too. */
 const otherLength = (found: string, size: number) =>
   new SourceChangedError(`the source gives ${found} than the ${size} bytes that it promised`)
 
 /**
- * All bytes of a source, never more than it promised: what is too much would stand on a kept connection as a request of
- * its own, and each answer after it would be taken for the answer to another question. The last piece is held until the
- * source has ended, so that no receiver has all that was promised of a source that does not keep to it.
+ * All bytes of a source, never more than its size: a server would parse surplus bytes on a keep-alive connection as another request, and
+ * every later response would belong to the wrong request. The last chunk is held until the source has ended, so that no receiver gets the
+ * full number of bytes from a source with a wrong size.
  *
- * @throws SourceChangedError when there are more or fewer bytes than its `size`; what the source throws.
+ * @throws SourceChangedError if there are more or fewer bytes than its `size`; errors of the source.
  */
 export async function* exactLength(source: Source): AsyncGenerator<Uint8Array, void> {
   const { size } = source
@@ -60,7 +59,7 @@ export type ByteStream = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>
 
 const nothingToFree = async () => {}
 
-/** @param bytes not copied: they must stay as they are until they are stored. */
+/** @param bytes not copied, so they must not change until they are stored. */
 export function bytesSource(bytes: Uint8Array): Source {
   return {
     size: bytes.byteLength,
@@ -71,7 +70,7 @@ export function bytesSource(bytes: Uint8Array): Source {
   }
 }
 
-/** The bytes of a Blob, read piece by piece from wherever the platform keeps them. */
+/** The bytes of a Blob, streamed from the platform's own storage. */
 export function blobSource(blob: Blob): Source {
   return {
     size: blob.size,
@@ -81,7 +80,7 @@ export function blobSource(blob: Blob): Source {
   }
 }
 
-/** The bytes of `source` from `start` up to, not including, `end`: a part of it, which lives as long as the source does. */
+/** The bytes of `source` from `start` up to, not including, `end`: a part of it, valid as long as the source. */
 export function sliceSource(source: Source, start: number, end: number): Source {
   return {
     size: end - start,
@@ -92,9 +91,9 @@ export function sliceSource(source: Source, start: number, end: number): Source 
 }
 
 /**
- * Reads a stream piece by piece; not every browser can iterate a web stream.
+ * Reads a stream by its reader, because not every browser can iterate a web stream.
  *
- * @throws the reason of `signal` as soon as it is aborted, also while the stream gives nothing.
+ * @throws the reason of `signal` as soon as it aborts, even while the stream stalls.
  */
 export async function* readStream(
   stream: ByteStream,
@@ -109,7 +108,7 @@ export async function* readStream(
     }
   } finally {
     const returned = Promise.resolve(chunks.return?.())
-    // A silent stream does not end either, so its end is not awaited.
+    // A stalled stream may never finish its cancellation, so that is not awaited.
     if (signal?.aborted) returned.catch(() => {})
     else await returned
   }

@@ -1,6 +1,6 @@
 /**
- * An upload from beginning to end. Nothing is remembered here: the same reference and the same bytes lead back to the same
- * upload, from any process on any host, and only what the store has not is sent.
+ * An upload from beginning to end. It keeps no local state: the same reference and the same bytes find the same upload, from any process on
+ * any host, and only missing bytes are sent.
  */
 import { digestFromHex } from '../../domain/digest.ts'
 import { BucketError } from '../../domain/errors.ts'
@@ -19,8 +19,8 @@ import type { Source } from './source.ts'
 import { commitAndWait, RestartUploadError } from './wait-for-commit.ts'
 
 /**
- * @throws BucketError `version_exists`, also when the same bytes are stored already; `upload_conflict` when an upload of
- * this digest is under way with another size; `artifact_too_large`, …; SourceChangedError; NetworkError.
+ * @throws BucketError `version_exists`, even if the same bytes are stored; `upload_conflict` if an upload of this digest has another size;
+ * `artifact_too_large`, …; SourceChangedError; NetworkError.
  */
 export async function upload(
   api: ApiClient,
@@ -55,7 +55,7 @@ export async function upload(
   }
 }
 
-/** The upload is not as it was thought to be: given up, expired, opened again by another commit, failed for want of a store. */
+/** The upload has changed meanwhile: aborted, expired, reopened by another commit, or failed because of its stores. */
 const isWorthRestarting = (error: unknown): boolean =>
   error instanceof RestartUploadError ||
   (error instanceof BucketError &&
@@ -87,7 +87,7 @@ async function sendWhole(
   report(size, size)
 }
 
-/** The service may choose parts where the bytes were hashed as a whole only. */
+/** The service may choose parts although only the whole was hashed. */
 async function partSha256s(
   { platform }: ApiClient,
   source: Source,

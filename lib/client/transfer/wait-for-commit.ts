@@ -7,7 +7,7 @@ import type { ApiClient } from '../api/api-client.ts'
 import { commitUpload, type UploadId, uploadState } from '../api/uploads.ts'
 import type { OnProgress } from './progress.ts'
 
-/** The upload is over, or open again, in a way that beginning once more may mend; the cause says why. */
+/** The upload ended or was reopened, and a restart may help; the cause says why. */
 export class RestartUploadError extends Error {
   override readonly name = 'RestartUploadError'
   override readonly cause: BucketError
@@ -21,12 +21,12 @@ export class RestartUploadError extends Error {
 const failure = (problem: BucketError): Error =>
   problem.retryable ? new RestartUploadError(problem) : problem
 
-/** So many times in a row a verification that does not advance is asked for again. */
+/** How many times in a row the commit is repeated for a verification without progress. */
 const MOST_STALLS = 20
 
 /**
- * @returns the entry; `created` is false when somebody else's store of the same bytes made it.
- * @throws BucketError as commit does; RestartUploadError.
+ * @returns the entry; `created` is false if another client's store of the same bytes made it.
+ * @throws BucketError like commit; RestartUploadError.
  */
 export async function commitAndWait(
   api: ApiClient,
@@ -40,7 +40,7 @@ export async function commitAndWait(
   let verified = -1
   let stalls = 0
 
-  /** Looks again and again. @returns the entry; nothing when it has not advanced for too long. */
+  /** Polls the upload. @returns the entry; undefined if the verification made no progress for too long. */
   async function watch(everyMs: number): Promise<Entry | undefined> {
     for (let advancedAt = performance.now(); ; ) {
       await sleep(everyMs, signal)
