@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { blobOf, digestOf, entryOf, someBytes } from '../support/fake-artifacts.ts'
 import { type BlobStoreSuiteOptions, type BlobStoreUnderTest, blobStoreSteps } from './blob-store-steps.ts'
 
-/** @param store called inside of tests only. */
+/** @param store is called only inside of tests. */
 export function describePresignedRequests(
   store: () => BlobStoreUnderTest,
   cannotWitness: NonNullable<BlobStoreSuiteOptions['cannotWitness']>,

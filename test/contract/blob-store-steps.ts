@@ -1,4 +1,4 @@
-/** What the suites of blob stores share: what they ask of an implementation, and the steps that their tests are made of. */
+/** The requirements of the blob store suites on an implementation, and the steps that their tests share. */
 import { expect, type TestContext } from 'vitest'
 import type { Digest } from '../../lib/domain/digest.ts'
 import type { BlobId } from '../../lib/domain/entry.ts'
@@ -9,17 +9,17 @@ import type { BlobStore } from '../../lib/repository/ports.ts'
 import { verifiedStream } from '../../lib/repository/verified-stream.ts'
 import { collect, digestOf, inChunks } from '../support/fake-artifacts.ts'
 
-/** The steps that a suite needs from an implementation, besides the port itself. */
+/** The steps that a suite needs from an implementation, in addition to the port itself. */
 export interface BlobStoreUnderTest {
   readonly blobs: BlobStore
-  /** Puts bytes under a final name past the port, as a stranger with access to the store would. */
+  /** Puts bytes under a final name without the port, as another program with access to the store would. */
   plant(blob: BlobId, bytes: Uint8Array): Promise<void>
   /** Sends a presigned request verbatim, with `headers` in addition to its own. */
   send(
     request: PresignedRequest,
     options?: { readonly headers?: Readonly<Record<string, string>>; readonly body?: Uint8Array },
   ): Promise<Response>
-  /** Makes the time that the store's signatures are checked against pass. */
+  /** Advances the clock against which the store checks signatures. */
   passTime(milliseconds: number): Promise<void>
   close(): Promise<void>
 }
@@ -28,13 +28,13 @@ export interface BlobStoreUnderTest {
 export type BlobStoreProbe = 'plant' | 'presigned get' | 'presigned put' | 'expiry'
 
 export interface BlobStoreSuiteOptions {
-  /** Why a probe cannot be made here; its tests are then skipped, counted, and say so. */
+  /** Why a probe cannot be made here. Its tests are then counted skips with this reason. */
   readonly cannotWitness?: Readonly<Partial<Record<BlobStoreProbe, string>>>
 }
 
 let count = 0
 
-/** @param store called inside of tests only: the store is made before the first. */
+/** @param store is called only inside of tests, because the store is made before the first one. */
 export function blobStoreSteps(
   store: () => BlobStoreUnderTest,
   cannotWitness: NonNullable<BlobStoreSuiteOptions['cannotWitness']>,
@@ -69,7 +69,7 @@ export function blobStoreSteps(
   return { needs, freshName, write, expectBytes, nothingThere }
 }
 
-/** Bytes as the rules hand them to a store: refused at their end when the digest is another. */
+/** Bytes as the rules pass them to a store: the stream fails at its end if the digest differs. */
 export const verified = (source: AsyncIterable<Uint8Array>, digest: Digest, size: number | undefined) =>
   verifiedStream(source, {
     digest,

@@ -15,7 +15,7 @@ import {
 
 const MIB = 1024 * 1024
 
-/** @param makeStore is called once and gives an empty store. */
+/** @param makeStore is called once and returns an empty store. */
 export function describeBlobStore(
   name: string,
   makeStore: () => Promise<BlobStoreUnderTest>,

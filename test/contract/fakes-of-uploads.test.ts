@@ -1,4 +1,4 @@
-/** The fakes of the ports of uploads keep their promises, so that a rule tested on them is tested on the truth. */
+/** The fakes of the ports of uploads keep the promises of the ports, so that tests of the rules on them are valid. */
 import { fakeBlobStore } from '../support/fake-blob-store.ts'
 import { fakeStaging } from '../support/fake-staging.ts'
 import { fakeUploads } from '../support/fake-uploads.ts'

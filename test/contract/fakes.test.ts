@@ -1,4 +1,4 @@
-/** The fakes keep the promises of the ports, so that a rule tested on them is tested on the truth. */
+/** The fakes keep the promises of the ports, so that tests of the rules on them are valid. */
 import { describe, expect, it } from 'vitest'
 import { blobOf, collect, entryOf, inChunks, someBytes } from '../support/fake-artifacts.ts'
 import { fakeBlobStore } from '../support/fake-blob-store.ts'

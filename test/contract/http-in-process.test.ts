@@ -1,4 +1,4 @@
-/** The HTTP contract, in process over stores in memory, for both ways of giving the bytes. */
+/** The HTTP contract, in process over stores in memory, for both ways of returning the bytes. */
 import { describeHttpApi } from './http/api.ts'
 import { memoryTarget } from './http/memory-target.ts'
 

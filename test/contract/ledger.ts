@@ -12,7 +12,7 @@ import { entryOf, someBytes } from '../support/fake-artifacts.ts'
 
 export interface LedgerUnderTest {
   readonly ledger: Ledger
-  /** The same ledger through a new process, or as near to it as the implementation comes. */
+  /** The same ledger through a new process, or the implementation's closest equivalent. */
   reopen(): Promise<Ledger>
   close(): Promise<void>
 }
@@ -21,11 +21,11 @@ export interface LedgerUnderTest {
 export type LedgerProbe = 'reopen'
 
 export interface LedgerSuiteOptions {
-  /** Why a probe cannot be made here; its tests are then skipped, counted, and say so. */
+  /** Why a probe cannot be made here. Its tests are then counted skips with this reason. */
   readonly cannotWitness?: Readonly<Partial<Record<LedgerProbe, string>>>
 }
 
-/** @param makeLedger is called once and gives an empty ledger. */
+/** @param makeLedger is called once and returns an empty ledger. */
 export function describeLedger(
   name: string,
   makeLedger: () => Promise<LedgerUnderTest>,
@@ -165,7 +165,7 @@ export function describeLedger(
         if (!parsed.ok) throw new Error(parsed.error)
         return parsed.value
       }
-      // In byte order; dictionary, number and length orders would all differ.
+      // In byte order, which differs from dictionary, numeric and length order here.
       const ordered = [
         '0',
         '1',

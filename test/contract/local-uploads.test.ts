@@ -11,7 +11,7 @@ const NOW = Date.parse('2026-11-23T04:00:00.000Z')
 
 describeUploads('folder', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'bucket-contract-'))
-  // Opening removes what has expired: the suite's rows have not, at this time.
+  // Opening removes expired rows. At this time, the suite's rows have not expired.
   const open = () => openFolder(dataDir, { clock: () => NOW })
   let folder = await open()
   return {

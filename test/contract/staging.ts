@@ -18,7 +18,7 @@ export interface StagingUnderTest {
   readonly blobs: BlobStore
   /** Sends a presigned request verbatim with these bytes. @returns the status of the answer. */
   send(request: PresignedRequest, bytes: Uint8Array): Promise<number>
-  /** Makes the time that the area's signatures are checked against pass. */
+  /** Advances the clock against which the area checks signatures. */
   passTime(milliseconds: number): Promise<void>
   close(): Promise<void>
 }
@@ -32,7 +32,7 @@ export type StagingProbe =
   | 'simultaneous joinings'
 
 export interface StagingSuiteOptions {
-  /** Why a probe cannot be made here; its tests are then skipped, counted, and say so. */
+  /** Why a probe cannot be made here. Its tests are then counted skips with this reason. */
   readonly cannotWitness?: Readonly<Partial<Record<StagingProbe, string>>>
   /** Milliseconds that one test may take. */
   readonly timeout?: number
@@ -41,7 +41,7 @@ export interface StagingSuiteOptions {
 const SIZE = 16 * MIB + 5
 const PARTS = [1, 2] as const
 
-/** @param makeStaging is called once and gives an empty area. */
+/** @param makeStaging is called once and returns an empty area. */
 export function describeStaging(
   name: string,
   makeStaging: () => Promise<StagingUnderTest>,
@@ -214,7 +214,7 @@ export function describeStaging(
           staging.complete(upload, all()),
           staging.complete(upload, all()),
         ])
-        // A store may not know the outcome of one of the two; it may not call it incomplete.
+        // A store may report one of the two outcomes as unknown, but never as incomplete.
         for (const result of results) if (result.status === 'fulfilled') expect(result.value).toBe('complete')
         expect(await staging.complete(upload, all())).toBe('complete')
         expect(await digestOfStaged(upload)).toBe(digestOf(whole))
@@ -307,7 +307,7 @@ export function describeStaging(
         const upload = await joined()
         const [one, two] = [await promoted(upload), await promoted(upload)]
         expect(await one.publish()).toBe('written')
-        // The bytes may have moved with the first: then the second fails, and the blob is there all the same.
+        // The first may have moved the bytes. Then the second fails, and the blob exists all the same.
         await two.publish().catch(() => two.abandon())
         expect(await stored(upload)).toBe(upload.id.digest)
       })

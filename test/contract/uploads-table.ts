@@ -13,7 +13,7 @@ import { blobOf, digestOf, someBytes } from '../support/fake-artifacts.ts'
 
 export interface UploadsUnderTest {
   readonly uploads: Uploads
-  /** The same table through a new process, or as near to it as the implementation comes. */
+  /** The same table through a new process, or the implementation's closest equivalent. */
   reopen(): Promise<Uploads>
   close(): Promise<void>
 }
@@ -22,14 +22,14 @@ export interface UploadsUnderTest {
 export type UploadsProbe = 'reopen' | 'expired rows'
 
 export interface UploadsSuiteOptions {
-  /** Why a probe cannot be made here; its tests are then skipped, counted, and say so. */
+  /** Why a probe cannot be made here. Its tests are then counted skips with this reason. */
   readonly cannotWitness?: Readonly<Partial<Record<UploadsProbe, string>>>
 }
 
 const NOW = Date.parse('2026-11-23T04:00:00.000Z')
 const RACERS = 10
 
-/** @param makeUploads is called once and gives an empty table. */
+/** @param makeUploads is called once and returns an empty table. */
 export function describeUploads(
   name: string,
   makeUploads: () => Promise<UploadsUnderTest>,

@@ -55,7 +55,7 @@ async function finish(child: ChildProcessWithoutNullStreams) {
   return { exit, signal, stdout, stderr }
 }
 
-/** Slows the server down to pieces, and tells when this many bytes have passed. */
+/** Forwards the server's bytes in small pieces, and reports when this many have passed. */
 function afterBytes(count: number): Promise<void> {
   return new Promise((reached) => {
     proxy.alter = (piece, passed) => {

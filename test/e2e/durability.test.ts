@@ -88,7 +88,7 @@ describe('a server that is killed in the middle of stores', { timeout: 120_000 }
       headers: { 'X-Artifact-Digest': digestOf(bytes), 'Content-Length': bytes.length },
     }).on('error', () => {})
     outgoing.write(bytes.subarray(0, bytes.length - 1))
-    // The temporary file has all but the last byte: the server has them, and cannot be done.
+    // The temporary file has all bytes except the last, so the server has received them and cannot have finished.
     await expect.poll(() => readdir(join(folder, 'data', 'tmp'))).not.toEqual([])
     await server.kill()
     outgoing.destroy()

@@ -11,7 +11,7 @@ import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
 import { someBytes } from '../support/random-bytes.ts'
 import { type Served, serveFolder } from '../support/served-folder.ts'
 
-/** By its path, because commands run in folders that have no packages. */
+/** By its path, because commands run in folders without packages. */
 const TSX = resolve('node_modules/tsx/dist/esm/index.mjs')
 
 let folder: string

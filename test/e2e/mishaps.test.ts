@@ -1,4 +1,4 @@
-/** A folder that is not what the server thinks it is: nothing stored is lost or replaced in silence, and the operator is told. */
+/** A folder that changes under the server, or is damaged: no artifact is lost or replaced silently, and the operator is informed. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -203,7 +203,7 @@ describe('an artifact that does not fit', { timeout: 60_000 }, () => {
     context.skip(mount.status !== 0, 'a file system cannot be mounted here')
     try {
       await start()
-      // A sparse file: it takes no room itself.
+      // A sparse file, which takes no space itself.
       const large = join(folder, 'large')
       writeFileSync(large, '')
       truncateSync(large, 4_000_000_000)

@@ -29,7 +29,7 @@ let folder: string
 let url: string
 let server: ChildProcessWithoutNullStreams
 let operations: Operation[] = []
-/** ExitError of each part that the server acknowledged. */
+/** The log line of each part that the server acknowledged. */
 let onAcknowledged = () => {}
 
 const acknowledged = () =>

@@ -18,7 +18,7 @@ export async function keyOf(files: readonly string[], ...more: readonly string[]
 }
 
 /**
- * The folder of an installation; `install` fills it when it is not there yet.
+ * The folder of an installation; `install` fills it if it does not exist.
  *
  * @param name of the link in the cache, with the key of its pins.
  */

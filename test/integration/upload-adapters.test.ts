@@ -18,7 +18,7 @@ import { answers } from './emulator.ts'
 
 const stores = emulatedStores()
 const isLocalStack = !(await answers(`${stores.endpoint}/_ministack/health`))
-/** Seen in it: a completion that is never answered, and one that leaves an empty object. */
+/** Observed: a completion without a response, and one that leaves an empty object. */
 const LOCALSTACK_JOINS = 'LocalStack breaks when two completions of one multipart upload meet'
 const { endpoint, s3, dynamo } = stores
 afterAll(() => stores.close())

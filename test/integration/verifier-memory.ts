@@ -1,6 +1,6 @@
 /**
- * The memory that the verifier has taken, as the kernel counts it: both emulators run a function's environment as a process of
- * this machine, which is known by a variable that only the verifier is told.
+ * The verifier's memory as the kernel counts it. Both emulators run a function's environment as a process of this machine, which is
+ * recognized by a variable that only the verifier gets.
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { LAMBDA_ENVIRONMENT } from '../../lib/deployment/environment.ts'

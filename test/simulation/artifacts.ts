@@ -1,4 +1,4 @@
-/** Who stores what in the simulation: tiny artifacts, and the programs of those who store, upload and give up. */
+/** The actors of the simulation: tiny artifacts, and the programs of the clients that store, upload and abort. */
 
 import { digestHex } from '../../lib/domain/digest.ts'
 import type { BlobId } from '../../lib/domain/entry.ts'
@@ -24,10 +24,10 @@ const artifact = (text: string): Artifact => {
   return { id: blobOf('models/llama/v1', bytes), bytes }
 }
 
-/** Two artifacts that want the same name. */
+/** Two artifacts that compete for the same name. */
 export const RIGHT = artifact('right')
 export const OTHER = artifact('other bytes')
-/** As long as `RIGHT`, which a store that looks at lengths only takes for it. */
+/** As long as `RIGHT`, so a store that compares only lengths confuses the two. */
 export const WRONG_BYTES = new TextEncoder().encode('wrong')
 
 const description = described()
@@ -38,12 +38,12 @@ const begin = ({ id, bytes }: Artifact, mode: UploadMode) => ({
   description,
 })
 
-/** Turns of begin, send and commit until an uploader loses patience: more than its rivals can spoil. */
+/** Rounds of begin, send and commit before an uploader stops: more than its rivals can disturb. */
 const TURNS = 12
 
 /**
- * A client program: it begins or finds the upload, sends the missing parts, commits, and restarts if necessary.
- * | @param bytes the bytes that it really sends, if they are not the artifact.
+ * A client program: it begins or finds the upload, sends the missing parts, commits, and restarts if necessary. | @param bytes the bytes
+ * that it sends, if they differ from the artifact.
  */
 export const uploads = (name: string, what: Artifact, mode: UploadMode, bytes = what.bytes): Actor => ({
   name,
@@ -90,12 +90,12 @@ async function sendBytes(client: Client, what: Artifact, mode: UploadMode, bytes
     if (!first) throw new Error('a part has no request')
     await client.outside('send the part', () => stores.staging.send(first.request, bytes))
   } catch (error) {
-    // Somebody else has sent and committed it.
+    // Another client has sent and committed it.
     if (!isBucketError(error, 'upload_conflict')) throw error
   }
 }
 
-/** Commits an upload that is there, once it is answered. */
+/** Commits an existing upload, until there is a response. */
 export const commits = (name: string, what: Artifact): Actor => ({
   name,
   async script(client) {
@@ -114,7 +114,7 @@ export const givesUp = (name: string, what: Artifact): Actor => ({
   },
 })
 
-/** Gives up what is there, if it may, and uploads from the start. */
+/** Aborts the existing upload, if allowed, and uploads from the start. */
 export const startsOver = (name: string, what: Artifact, mode: UploadMode): Actor => ({
   name,
   async script(client) {
@@ -142,7 +142,7 @@ export const replacesPart = (name: string, what: Artifact, bytes: Uint8Array): A
   },
 })
 
-/** One store in one request; after a crash or a failure it is sent again. */
+/** One store in one request, repeated after a crash or a failure. */
 export const stores = (name: string, what: Artifact): Actor => ({
   name,
   async script(client) {
@@ -170,7 +170,7 @@ async function* once(bytes: Uint8Array) {
   yield bytes
 }
 
-/** An upload that is open, with all its bytes arrived. */
+/** An open upload that has received all bytes. */
 export const arrived =
   (what: Artifact, mode: UploadMode, bytes = what.bytes) =>
   async (held: Stores, deps: RuleDependencies): Promise<void> => {
@@ -190,7 +190,7 @@ export const arrived =
     for (const { request } of parts) await held.staging.send(request, bytes)
   }
 
-/** The same, with its commit answered and its message in the queue. */
+/** The same after its commit, with its message in the queue. */
 export const committing =
   (what: Artifact, mode: UploadMode, bytes = what.bytes) =>
   async (held: Stores, deps: RuleDependencies): Promise<void> => {

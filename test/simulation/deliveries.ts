@@ -1,9 +1,9 @@
-/** What a queue does with its messages: at least once, hidden while they are handled, and to the dead letters in the end. */
+/** The behaviour of a queue: at-least-once delivery, hidden while being handled, and dead letters at the end. */
 import type { Message } from '../support/fake-queue.ts'
 
-/** Later than any process lives and any lease lasts, in milliseconds: as a queue's visibility time-out is. */
+/** Longer than any process and any lease lasts, in milliseconds, like a queue's visibility timeout. */
 const VISIBILITY_MS = 20 * 60_000
-/** Deliveries until a message goes to the dead letters. */
+/** The number of deliveries before a message becomes a dead letter. */
 const MAX_DELIVERIES = 4
 
 interface Delivery {
@@ -15,7 +15,7 @@ interface Delivery {
 export class Deliveries {
   readonly #of = new Map<number, Delivery>()
 
-  /** What may happen to a message, as choices of a world: its next delivery, its burial, or one that comes again. */
+  /** The possible events of a message, as choices of a world: its next delivery, its move to the dead letters, or a duplicate. */
   choices(messages: readonly Message[], now: number, mayRepeat: boolean) {
     const due = messages.filter(({ number }) => {
       const { underWay, visibleAt } = this.#get(number)
@@ -31,7 +31,7 @@ export class Deliveries {
     }
   }
 
-  /** @returns what to call when the process that got the message has ended. */
+  /** @returns the function to call when the process that received the message has ended. */
   begin({ number }: Message, now: number): () => void {
     const delivery = this.#get(number)
     delivery.deliveries += 1
@@ -47,7 +47,7 @@ export class Deliveries {
     return [...this.#of.values()].map(({ visibleAt }) => visibleAt)
   }
 
-  /** Whether a message came to the dead letters. */
+  /** Whether a message became a dead letter. */
   get isBuried(): boolean {
     return [...this.#of.values()].some(({ deliveries }) => deliveries > MAX_DELIVERIES)
   }

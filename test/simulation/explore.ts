@@ -8,13 +8,13 @@ import { createHash } from 'node:crypto'
 export interface World {
   /** The possible next steps, each under a name that is unique and the same in every run; empty at the end. */
   choices(): readonly string[]
-  /** Makes it happen, until everything waits for a choice again. */
+  /** Executes the choice, until everything waits for the next one. */
   perform(choice: string): Promise<void>
-  /** All that the future depends on: worlds with equal keys go on equally. */
+  /** Everything on which the future depends: worlds with equal keys continue equally. */
   key(): Promise<string>
   /** Throws when a promise is broken in this state. */
   check(): Promise<void>
-  /** Throws when a promise is broken by ending like this. */
+  /** Throws if this end breaks a promise. */
   checkEnd(): Promise<void>
 }
 

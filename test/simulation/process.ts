@@ -4,7 +4,7 @@
  */
 import { BucketError } from '../../lib/domain/errors.ts'
 
-/** How a waiting call goes on. The last four are faults: what happened, and whether the process survives to see it fail. */
+/** How a waiting call continues. The last four are faults: whether the call took effect, and whether the process survives. */
 export const OUTCOMES = {
   done: { applies: true, fault: undefined },
   'fails before': { applies: false, fault: 'error' },
@@ -15,7 +15,7 @@ export const OUTCOMES = {
 
 export type Outcome = keyof typeof OUTCOMES
 
-/** Calls that change nothing: whether they took effect cannot matter, and dying there is dying after the change before. */
+/** Calls that change nothing. Whether they took effect does not matter, and a crash there equals a crash after the previous change. */
 const READS: readonly string[] = [
   'ledger.find',
   'uploads.find',
@@ -25,7 +25,7 @@ const READS: readonly string[] = [
   'staging.open',
 ]
 
-/** The faults of a call that differ in what they lead to. */
+/** The faults of a call that have different consequences. */
 export const faultsOf = (call: string): readonly Outcome[] =>
   READS.includes(call) ? ['fails before'] : ['fails before', 'fails after', 'dies before', 'dies after']
 
@@ -36,7 +36,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-/** What a caller sees of a process that died: nothing, that is, a broken connection. */
+/** A caller's view of a process that died: a broken connection. */
 export class Crashed extends Error {}
 
 export class Process {
@@ -47,7 +47,7 @@ export class Process {
   readonly #history: string[] = []
   #crash: (error: Crashed) => void = () => undefined
 
-  /** @param onFault hears of every failure of a port that no port may have: a sign that it was misused. */
+  /** @param onFault receives every failure that no port may have, which shows a misuse of the port. */
   constructor(name: string, now: () => number, onFault: (error: unknown) => void) {
     this.name = name
     this.#now = now
@@ -76,7 +76,7 @@ export class Process {
     return this.#waiting.map(({ call }) => call)
   }
 
-  /** Everything that the process has been told: with its program, what it will do next. */
+  /** All results that the process has received. With its program, they determine its next step. */
   get key(): string {
     return `${this.name}(${this.#history.join(';')})[${this.calls.join(',')}]`
   }
@@ -118,5 +118,5 @@ export class Process {
   }
 }
 
-/** The part of a result on which a rule can depend; functions are gated themselves. */
+/** The part of a result on which a rule can depend. Functions are gated separately. */
 const summary = (value: unknown): string => JSON.stringify(value) ?? 'undefined'

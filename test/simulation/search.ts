@@ -1,6 +1,6 @@
 /**
- * How the searches are run: small by default, so that they are part of every `npm test`; with `BUCKET_SIMULATION=deep` with
- * more faults, delays and duplicates, which takes hours. A failure prints the steps that lead to it.
+ * Runs the searches: small by default, so that they are part of every `npm test`. With `BUCKET_SIMULATION=deep` they have more faults,
+ * delays and duplicates, and take hours. A failure prints the steps that lead to it.
  */
 import { expect, it } from 'vitest'
 import { exploreAll } from './explore.ts'
@@ -9,10 +9,10 @@ import { UploadWorld } from './upload-world.ts'
 
 export const IS_DEEP = process.env.BUCKET_SIMULATION === 'deep'
 
-/** Far more than any search needs on a busy machine, in milliseconds: it bounds a search that does not end. */
+/** Bounds an endless search: far more than any search needs on a busy machine, in milliseconds. */
 const LIMIT_MS = IS_DEEP ? 24 * 3600_000 : 120_000
 
-/** One test for each scenario: every state that it can get into keeps every promise. */
+/** One test for each scenario: every reachable state keeps every promise. */
 export function searchAll(scenarios: readonly NamedScenario[]): void {
   for (const { name, deep, ...scenario } of scenarios) {
     const budget = IS_DEEP ? deep : scenario.budget

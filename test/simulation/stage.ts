@@ -1,18 +1,18 @@
-/** A world whose steps are chosen by hand: one interleaving, told as it happens, with every promise checked after every step. */
+/** A world whose steps are chosen by hand: one interleaving in its order, with every promise checked after every step. */
 import { type Scenario, UploadWorld } from './upload-world.ts'
 
-/** The stores of one race, where each step happens only when the race says so. */
+/** The stores of one race, in which each step happens only on request. */
 const budget = { faults: 9, delays: 9, duplicates: 9 }
 
 export interface Stage {
   readonly world: UploadWorld
-  /** One step by its name, as `choices` has it. */
+  /** One step, by its name in `choices`. */
   step(choice: string): Promise<void>
   /** Runs a process until it is about to make this call. */
   upTo(name: string, call: string): Promise<void>
   /** Runs a process to its end. */
   toEnd(name: string): Promise<void>
-  /** Lets everything happen that is still to come, and checks how it ends. */
+  /** Executes all remaining steps, and checks the end. */
   settle(): Promise<void>
 }
 

@@ -1,7 +1,7 @@
 /**
- * The rules of uploads in a world where everything that can go wrong is a choice: which process goes on, which call fails or is
- * a process's last, which message is delivered (again), how late it is. The stores are in memory; the rules are the real ones.
- * One assumption is built in, because the adapters keep it: no append takes longer than a lease lasts.
+ * The rules of uploads in a world where every possible fault is a choice: which process continues, which call fails or is a process's last,
+ * which message is delivered or duplicated, how much time passes. The stores are in memory; the rules are the real ones. One assumption is
+ * built in, because the adapters keep it: no append takes longer than a lease lasts.
  */
 import { setImmediate as settled } from 'node:timers/promises'
 import type { BlobId, Entry } from '../../lib/domain/entry.ts'
@@ -25,13 +25,13 @@ import type { World } from './explore.ts'
 import { gatedBlobs, gatedLedger, gatedQueue, gatedStaging, gatedUploads } from './gated-ports.ts'
 import { Crashed, faultsOf, type Outcome, Process } from './process.ts'
 
-/** How much may go wrong on one path. */
+/** The number of faults on one path. */
 export interface Budget {
   /** Calls that fail or kill their process, before or after they took effect. */
   readonly faults: number
-  /** Times that the clock jumps while somebody is in the middle of something. */
+  /** Jumps of the clock while an actor is in the middle of an operation. */
   readonly delays: number
-  /** Deliveries of a message that is being handled, or was. */
+  /** Duplicate deliveries of a message, during or after its handling. */
   readonly duplicates: number
 }
 
@@ -72,11 +72,11 @@ export interface Client {
   readonly stores: Stores
   /** Runs a rule once. @throws Crashed when its process dies. */
   once<T>(rule: () => Promise<T>): Promise<T>
-  /** Runs a rule again and again, until it is answered with anything but "try again". */
+  /** Repeats a rule until its result is not a retryable failure. */
   again<T>(rule: () => Promise<T>): Promise<T>
-  /** Something that happens outside of Bucket, in one step. */
+  /** An event outside of Bucket, in one step. */
   outside<T>(step: string, happens: () => Promise<T>): Promise<T>
-  /** Writes down what happened, for the checks at the end. */
+  /** Records an event, for the checks at the end. */
   note(text: string): void
   clock(): number
 }
@@ -95,7 +95,7 @@ export class UploadWorld implements World {
   /** Entries as they were first seen: they never change. */
   readonly #visible: Entry[] = []
   readonly #knownBlobs = new Map<string, BlobId>()
-  /** Attempts that were given up, with the number of entries that there were. */
+  /** Aborted attempts, with the number of entries at that time. */
   readonly #givenUp = new Set<string>()
   readonly #attemptOf = new Map<string, string>()
 
@@ -374,7 +374,7 @@ export class UploadWorld implements World {
     return this.#deliveries.isBuried
   }
 
-  /** Whether so much time has passed that an upload may have expired. */
+  /** Whether enough time has passed for an upload to expire. */
   get isLate(): boolean {
     return this.#now >= START + UPLOAD_SECONDS * 1000
   }
@@ -387,7 +387,7 @@ export class UploadWorld implements World {
 
 const CHANCE = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 
-/** Names made by chance are equal when they stand in the same places. */
+/** Random names are replaced by their position, so that equal states have equal keys. */
 function withoutChance(text: string): string {
   const names = new Map<string, string>()
   return text.replace(CHANCE, (name) => {

@@ -1,7 +1,7 @@
 /**
- * Random walks through a crowd that no search can exhaust: uploaders of two modes, somebody who starts over, a rival store and a
- * rival upload, an overwritten part, expiry, many faults. `BUCKET_SIMULATION_WALKS` and `BUCKET_SIMULATION_SEED` choose how many
- * and which; a failure prints its seed and its steps.
+ * Random walks through scenarios too large for a complete search: uploaders of two modes, one that restarts, a rival store and a rival
+ * upload, an overwritten part, expiry, many faults. `BUCKET_SIMULATION_WALKS` and `BUCKET_SIMULATION_SEED` choose how many and which; a
+ * failure prints its seed and its steps.
  */
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
@@ -46,7 +46,7 @@ const CROWDS: Readonly<
   },
 }
 
-/** Mostly one step after the other: faults and delays are many names for few events. */
+/** Prefers normal steps, because faults and delays are most of the choices. */
 function pick(random: () => number, choices: readonly string[]): string {
   const isCalm = random() < 0.85
   const calm = choices.filter((choice) => !/(fails|dies) |^time passes$|again$/.test(choice))

@@ -45,13 +45,13 @@ type Stores = { -readonly [M in keyof FullStores]: FullStores[M] } & {
 export interface ClientFront extends FaultLayer {
   /** The API root. */
   readonly url: string
-  /** The place to which presigned requests lead. */
+  /** The origin of presigned requests. */
   readonly store: FaultLayer
   /** The stores behind the API; a test may replace one, and the limits. */
   readonly stores: Stores
   /** The mode that the service chooses for an upload; that of the rules if omitted. */
   mode: UploadMode | undefined
-  /** Whether verifications that are asked for are carried out. */
+  /** Whether requested verifications are carried out. */
   verifies: boolean
   /** The entries of all stored artifacts. */
   entries(): readonly Entry[]
@@ -59,7 +59,7 @@ export interface ClientFront extends FaultLayer {
   upload(): UploadRecord
   /** The numbers of the parts that the store acknowledged, in the order of their requests; 1 for a whole blob. */
   acknowledged(): readonly number[]
-  /** Stores an artifact; its stored bytes may be others than those that its entry promises. */
+  /** Stores an artifact; its stored bytes may differ from its entry. */
   put(ref: string, bytes: Uint8Array, options?: PutOptions): Entry
   /** The stored bytes; undefined when there is no entry. */
   bytesOf(ref: string): Promise<Buffer | undefined>
@@ -157,7 +157,7 @@ export async function startFront({
   return front
 }
 
-/** No test waits for the seconds that a server asks for. */
+/** Tests do not wait for the seconds of Retry-After. */
 function withoutWaits({ headers }: Head): void {
   if (headers['retry-after'] !== undefined) headers['retry-after'] = '0'
 }

@@ -37,7 +37,7 @@ export interface Damage {
   readonly body?: (bytes: Buffer) => Buffer | string
   /** Replaces pieces of the body, each of which begins at the offset `at`. */
   readonly piece?: (piece: Buffer, at: number) => Buffer
-  /** Forwards this many bytes of the body, and then closes the connection or says nothing more. */
+  /** Forwards this many bytes of the body, and then closes the connection or stalls. */
   readonly after?: { readonly bytes: number; readonly how: 'cut' | 'stall' }
 }
 

@@ -1,4 +1,4 @@
-/** Everything that any rule asks for, so that one set of fakes serves all of them. */
+/** The dependencies of all rules, so that one set of fakes serves all of them. */
 import type { BlobStore, Clock, Ledger } from '../../lib/repository/ports.ts'
 import type { Staging, Uploads, VerificationQueue } from '../../lib/repository/upload-ports.ts'
 

@@ -38,7 +38,7 @@ function parseTrace(trace: string): SystemCall[] {
 }
 
 export interface Trace {
-  /** The calls that match, from the program's mark `begin` on; a path stands in the trace as the kernel knows it. */
+  /** The matching calls after the program's mark `begin`. Paths are the kernel's own. */
   find(pattern: RegExp): SystemCall[]
   /** The only call that matches. */
   one(pattern: RegExp): SystemCall

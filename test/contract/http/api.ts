@@ -1,6 +1,6 @@
 /**
- * The HTTP contract suite: docs/http-api.md read sentence by sentence, run on every front.
- * It knows a front only by its `Target`; what a front cannot show is a counted skip with its reason.
+ * The HTTP contract suite: docs/http-api.md read sentence by sentence, run on every front. It uses a front only through its `Target`. A
+ * promise that a front cannot show is a counted skip with its reason.
  */
 import { describe } from 'vitest'
 import { describeDownload } from './download.ts'
@@ -27,7 +27,7 @@ import type { Delivery, TargetThunk } from './target.ts'
 /**
  * Registers the suite for sections 1 to 6, 8 and 9 of the contract.
  *
- * @param target called inside of hooks and tests only: the front may start in a `beforeAll` of the caller.
+ * @param target is called only inside of hooks and tests, because the front may start in a `beforeAll` of the caller.
  */
 export function describeHttpApi(name: string, delivery: Delivery, target: TargetThunk): void {
   describe(`HTTP API: ${name}`, () => {
@@ -49,7 +49,7 @@ export function describeHttpApi(name: string, delivery: Delivery, target: Target
   })
 }
 
-/** Registers what only a socket of the Node server can show; its target gives `stallMs`. */
+/** Registers the promises that only a socket of the Node server can show. Its target has `stallMs`. */
 export function describeNodeServer(name: string, target: TargetThunk): void {
   describe(`Node server: ${name}`, () => {
     describeNodeExpect(target)

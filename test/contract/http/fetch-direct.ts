@@ -1,4 +1,4 @@
-/** A front that gives the bytes itself: ranges and the preconditions that go with them (docs/http-api.md, section 5; RFC 9110, sections 13 and 14). */
+/** A front that sends the bytes itself: ranges and their preconditions (docs/http-api.md, section 5; RFC 9110, sections 13 and 14). */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { expectProblem } from '../../support/problem.ts'
 import { type HeaderLines, header } from '../../support/raw-http.ts'

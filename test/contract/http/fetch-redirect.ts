@@ -1,4 +1,4 @@
-/** A front that redirects to the store: the redirect, and what its target gives (docs/http-api.md, section 5). */
+/** A front that redirects to the store: the redirect, and the response of its target (docs/http-api.md, section 5). */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { expectFaults, expectProblem } from '../../support/problem.ts'
 import { type HeaderLines, header } from '../../support/raw-http.ts'

@@ -139,7 +139,7 @@ export function describeFetch(target: TargetThunk): void {
           const response = await get(target(), path(), [['If-None-Match', field()]], method)
           expect(response.status, method).toBe(304)
           expect(response.body, method).toHaveLength(0)
-          // Where the way here takes headers from a 304, the one that it is about is still looked at.
+          // If the path to the front removes headers from a 304, the header under test is still checked.
           if (target().cannotWitness['headers-of-304'] === undefined) expectFetchHeaders(response, one)
           else expect(header(response, 'ETag')).toBe(one.etag)
         }
@@ -170,7 +170,7 @@ export function describeFetch(target: TargetThunk): void {
     })
 
     test('If-None-Match without quotes is not an ETag, so it never gives 304', async () => {
-      // Ignored or refused: both are RFC 9110; to take it for a match would be wrong.
+      // RFC 9110 allows to ignore or refuse it; treating it as a match would be wrong.
       for (const field of ['x', one.digest])
         expect([200, 307, 400]).toContain((await get(target(), path(), [['If-None-Match', field]])).status)
     })

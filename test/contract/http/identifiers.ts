@@ -15,7 +15,7 @@ export function describeIdentifiers(target: TargetThunk): void {
       ['dots inside', 'a..b...'],
       ['a name that a program might take for its own', 'constructor'],
     ])('may have %s', async (_, id) => {
-      // Unique by its artifact, so that the same short id can be tried on every run.
+      // Unique by its artifact, so that each run can use the same short id.
       const unique = freshRef({ version: id })
       const ref = { ...unique, bucketId: id, artifactId: `${unique.artifactId}${id}`.slice(0, 128) }
       const { entry } = await stored(target(), id, [], ref)

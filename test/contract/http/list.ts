@@ -8,7 +8,7 @@ import type { TargetThunk } from './target.ts'
 
 const page = z.strictObject({ versions: z.array(entryShape), next_cursor: z.nullable(z.string().min(1)) })
 
-/** In the order of their bytes: `+` `-` `.` digits `:` capitals `_` small letters, a prefix before what it begins. */
+/** In byte order: `+` `-` `.` digits `:` capitals `_` small letters; a prefix comes before a longer name. */
 const VERSIONS = ['1', '1+a', '1-a', '1.a', '10', '1:a', '1A', '1_a', '1a', '2', 'Z', 'a'] as const
 
 export function describeList(target: TargetThunk): void {
@@ -50,7 +50,7 @@ export function describeList(target: TargetThunk): void {
     test('read page by page, has every version once, in order, with no page above the limit', async () => {
       const seen: string[] = []
       let query = '?limit=5'
-      // A page may be short, even empty: the number of pages has a bound only so that a loop ends.
+      // A page may be short, even empty. The bound on the number of pages only ends an endless loop.
       for (let pages = 0; pages < 50; pages++) {
         const { response, versions: list, next_cursor } = await read(query)
         expect(list.length).toBeLessThanOrEqual(5)

@@ -1,4 +1,4 @@
-/** The API in this process, over stores in memory: the contract without a socket, an emulator or a disk in between. */
+/** The API in this process, over stores in memory: the contract without a socket, an emulator or a disk. */
 
 import { createFullApi } from '../../../lib/http/full-api.ts'
 import { verifyUpload } from '../../../lib/repository/verify.ts'

@@ -1,4 +1,4 @@
-/** The Node server sees a body arrive: it answers what it knows before it asks for bytes or reads them (docs/http-api.md, section 4). */
+/** The Node server refuses a request before it requests or reads the body, wherever it can (docs/http-api.md, section 4). */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { expectFaults, expectProblem } from '../../support/problem.ts'
 import { openConnection } from '../../support/raw-socket.ts'
@@ -17,7 +17,7 @@ import {
 } from './requests.ts'
 import type { Target, TargetThunk } from './target.ts'
 
-/** The head of a store on the wire; its body is the test's business. */
+/** The head of a store on the wire; the test sends the body. */
 export function storeHead(target: Target, ref: Ref, lines: readonly string[]): string {
   const { host } = new URL(target.root)
   return [`PUT ${versionPath(ref)} HTTP/1.1`, `Host: ${host}`, ...lines, '', ''].join('\r\n')

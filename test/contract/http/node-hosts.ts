@@ -1,4 +1,4 @@
-/** Names under which the local server answers: no page elsewhere can reach it by DNS rebinding (docs/http-api.md, section 8). */
+/** The names under which the local server answers, so that no foreign page can reach it by DNS rebinding (docs/http-api.md, section 8). */
 import { describe, expect, test } from 'vitest'
 import { expectProblem } from '../../support/problem.ts'
 import { openConnection } from '../../support/raw-socket.ts'

@@ -1,4 +1,7 @@
-/** Senders that stall, break off, say too much or speak no HTTP: each gets a problem, and leaves nothing (docs/http-api.md, sections 4 and 8). */
+/**
+ * Senders that stall, disconnect, send too much or do not speak HTTP: each gets a problem, and leaves nothing (docs/http-api.md, sections 4
+ * and 8).
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { CONTRACT_ERRORS, expectProblem } from '../../support/problem.ts'

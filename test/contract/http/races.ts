@@ -18,7 +18,7 @@ import { needs, type Target, type TargetThunk } from './target.ts'
 
 const RACERS = 20
 
-/** Sends all stores at once; returns the entry of the one winner after checking every loser's answer. */
+/** Sends all stores at once. Returns the entry of the winner after it has checked the response of every loser. */
 async function race(target: Target, ref: Ref, bodies: readonly string[]) {
   const responses = await Promise.all(
     bodies.map((body, at) => put(target, ref, body, [['X-Uploaded-By', `racer-${at}`]])),

@@ -1,6 +1,6 @@
 /**
- * The requests of the contract in short: fresh references, digests, and one function per resource.
- * Paths are written here a second time, from the contract: the suite trusts no table of the code that it checks.
+ * Short forms of the contract's requests: new references, digests, and one function per resource. Paths are repeated here from the
+ * contract, because the suite must not trust the tables of the code that it checks.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
@@ -31,7 +31,7 @@ export const sha256Base64 = (bytes: Uint8Array | string): string =>
 export const EMPTY = sha256('')
 /** A well-formed digest of nothing that any test stores. */
 export const OTHER_DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`
-/** Every byte value once: no text encoding survives it by accident. */
+/** Every byte value once, which no text encoding preserves by accident. */
 export const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, at) => at)
 
 export const listPath = (ref: Omit<Ref, 'version'>): string =>
@@ -74,7 +74,7 @@ export const get = (
   method: 'GET' | 'HEAD' = 'GET',
 ): Promise<RawResponse> => target.send({ method, path, headers })
 
-/** A store whose digest header is right unless `headers` brings one. */
+/** A store with the right digest header, unless `headers` has another. */
 export function put(
   target: Target,
   ref: Ref,
@@ -110,7 +110,7 @@ export interface Stored {
   readonly entry: EntryShape
 }
 
-/** Stores bytes that a test needs to be there. */
+/** Stores bytes that a test needs. */
 export async function stored(
   target: Target,
   body: Uint8Array | string = random(),
@@ -136,7 +136,7 @@ export async function fetchBytes(target: Target, path: string): Promise<Buffer> 
   return response.body
 }
 
-/** Checks that nothing of a version can be seen, by its name or in the list. */
+/** Checks that a version is invisible, by its name and in the list. */
 export async function expectInvisible(target: Target, ref: Ref): Promise<void> {
   expect((await get(target, versionPath(ref))).status).toBe(404)
   expect(json(await get(target, listPath(ref)))).toEqual({ versions: [], next_cursor: null })

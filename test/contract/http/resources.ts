@@ -1,4 +1,4 @@
-/** Which paths and methods there are, and what asking for others gets (docs/http-api.md, section 2). */
+/** The existing paths and methods, and the responses to all others (docs/http-api.md, section 2). */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { expectProblem } from '../../support/problem.ts'
 import { header } from '../../support/raw-http.ts'

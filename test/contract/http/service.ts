@@ -1,4 +1,4 @@
-/** What an API says about itself: service document, health, OpenAPI, problem pages (docs/http-api.md, section 2). */
+/** The API's descriptions of itself: service document, health, OpenAPI, problem pages (docs/http-api.md, section 2). */
 
 import { describe, expect, test } from 'vitest'
 import { ERRORS, type ErrorCode } from '../../../lib/domain/errors.ts'
@@ -56,7 +56,7 @@ export function describeService(target: TargetThunk): void {
       expect(document.openapi).toMatch(/^3\.1\.\d+$/)
       expect(document.info).toMatchObject({ title: expect.any(String), version: expect.any(String) })
       const paths = document.paths as Record<string, Record<string, Json>>
-      // Paths stand below the server's URL: with or without the root, as the document says.
+      // Paths are relative to the server's URL, with or without the root, as the document says.
       const servers = (document.servers ?? []) as readonly { url: string }[]
       const root = servers.some(({ url }) => url.replace(/\/$/, '').endsWith('/v1')) ? '/v1' : ''
       const listed = Object.entries(paths).flatMap(([path, item]) =>

@@ -1,4 +1,7 @@
-/** The texts of an uploader at their limits: other than visible ASCII with single inner spaces is refused (docs/http-api.md, section 1). */
+/**
+ * The texts of an uploader at their limits: anything except visible ASCII with single inner spaces is refused (docs/http-api.md, section
+ * 1).
+ */
 import { describe, expect, test } from 'vitest'
 import { expectFaults, type FaultAt } from '../../support/problem.ts'
 import { freshRef, json, put, stored, versionPath } from './requests.ts'
@@ -10,7 +13,7 @@ const TEXTS = [
   { name: 'Content-Type', member: 'content_type', limit: 255 },
 ] as const
 
-/** A text of `length` characters that reads like a media type, so that nothing on the way changes it. */
+/** A text of `length` characters in the form of a media type, so that no proxy changes it. */
 const long = (length: number) => `text/plain;p=${'x'.repeat(length)}`.slice(0, length)
 
 export function describeStoreDescription(target: TargetThunk): void {

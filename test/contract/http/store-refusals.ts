@@ -21,7 +21,7 @@ import { needs, type Target, type TargetThunk } from './target.ts'
 
 const encoded: HeaderLines = [['Content-Encoding', 'br']]
 
-/** A body one byte above what this front takes, or its announcement alone where the front answers before it reads. */
+/** A body one byte above this front's limit, or only its announcement if the front refuses before it reads. */
 function putTooLarge(target: Target, ref: Ref, headers: HeaderLines = []) {
   const size = target.maxInlineBytes + 1
   if (target.front === 'gateway') return put(target, ref, Buffer.alloc(size), headers)

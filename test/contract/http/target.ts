@@ -1,11 +1,11 @@
 /**
- * A front of Bucket as the HTTP contract suite sees it: a root to send requests below, and what is known about the way there.
- * The suite asks nothing else of a front, so that one reading of docs/http-api.md runs on all of them.
+ * A front of Bucket as the HTTP contract suite sees it: its root, and the known properties of the path to it. The suite needs nothing else
+ * of a front, so that it runs on all of them.
  */
 import type { TestContext } from 'vitest'
 import { type HeaderLines, type RawRequest, type RawResponse, sendRaw } from '../../support/raw-http.ts'
 
-/** Parts of a request that this target's path may lose, so that a test of them would not show anything. */
+/** Properties of a request that may be lost on the way to this target. A test of a lost one would show nothing. */
 export type Witness =
   /** Dot segments arrive as they were sent. */
   | 'raw-path'
@@ -47,10 +47,10 @@ export interface Target {
   readonly root: string
   /** `in-process`: web-standard requests; `node-server`: a socket of the Node server; `gateway`: anything in front of Lambda. */
   readonly front: 'in-process' | 'node-server' | 'gateway'
-  /** The limits that this front was configured with, in bytes. */
+  /** The configured limits of this front, in bytes. */
   readonly maxInlineBytes: number
   readonly maxArtifactBytes: number
-  /** What cannot be shown here, and why: each such test is a counted skip. */
+  /** The promises that cannot be shown here, with reasons. Each such test is a counted skip. */
   readonly cannotWitness: Readonly<Partial<Record<Witness, string>>>
   /** Sends a request whose path begins with `/v1`. */
   send(request: RawRequest): Promise<RawResponse>
@@ -63,7 +63,7 @@ export interface Target {
   readonly stallMs?: number
 }
 
-/** Whether a front gives the bytes itself or redirects to them. */
+/** Whether a front sends the bytes itself or redirects to them. */
 export type Delivery = 'direct' | 'redirect'
 
 export type TargetThunk = () => Target
@@ -98,7 +98,7 @@ export function socketTarget(
   }
 }
 
-/** Skips a test, counted and with the reason, where the way to the front cannot show its promise. */
+/** Skips a test, counted and with the reason, if the path to the front cannot show its promise. */
 export function needs(context: TestContext, target: Target, ...witnesses: readonly Witness[]): void {
   for (const witness of witnesses) {
     const reason = target.cannotWitness[witness]

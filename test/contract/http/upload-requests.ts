@@ -1,4 +1,4 @@
-/** The requests of section 7 in short, and what an upload looks like on the wire (docs/http-api.md, section 7). */
+/** Short forms of the requests of section 7, and the form of an upload on the wire (docs/http-api.md, section 7). */
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'vitest'
 import * as z from 'zod'
@@ -34,7 +34,7 @@ const part = z.strictObject({
 })
 const mode = z.enum(['single', 'multipart'])
 
-/** One form for each mode and state: what does not belong to it may not be there. */
+/** One form for each mode and state, without any other members. */
 export const uploadShape = z.union([
   z.strictObject({
     ...described,
@@ -130,7 +130,7 @@ export const state = async (target: Target, ref: Ref, digest: string): Promise<U
   return expectUpload(json(response))
 }
 
-/** Commits, and follows a verification to its end: the upload as it then is. */
+/** Commits, and follows the verification to its end. Returns the upload in its final state. */
 export async function settled(target: Target, ref: Ref, digest: string): Promise<Upload> {
   const response = await commit(target, ref, digest)
   if (response.status === 202) {

@@ -13,7 +13,7 @@ beforeEach(async () => {
 })
 afterEach(async () => await front.close())
 
-/** @param given what each time that it is opened gives, the last one again and again. */
+/** @param given the chunks of each opening; the last one repeats. */
 function source(size: number, ...given: readonly (readonly Uint8Array[])[]): Source {
   let opened = 0
   return {

@@ -39,7 +39,7 @@ afterEach(async () => {
 })
 
 const commits = () => front.received.filter(({ url }) => url.endsWith('/commit')).length
-/** Whether a request asks how far an upload is. */
+/** Whether a request reads the state of an upload. */
 const isLook = ({ method, url }: IncomingMessage) => method === 'GET' && url?.includes('/uploads/') === true
 const isStored = async () => (await front.bytesOf(REF))?.equals(bytes)
 
@@ -110,7 +110,7 @@ describe('the end of an upload', () => {
     declaredDigest: sha256(bytes),
   })
 
-  /** Lets the verification fail before the client looks at it, the next `times`. */
+  /** Makes the verification fail before the client polls it, the next `times`. */
   const failWith = (error: typeof unavailable | typeof mismatch, times: number) => {
     let left = times
     front.verifies = false
@@ -133,7 +133,7 @@ describe('the end of an upload', () => {
     })
   })
 
-  /** Lets the upload fail before the commit is answered, so that the commit meets what failed (the next `times`). */
+  /** Makes the upload fail before the commit has its response, so that the commit finds a failed upload (the next `times`). */
   const failBeforeCommit = (error: typeof unavailable | typeof mismatch, times: number) => {
     let left = times
     front.misbehave = async (request) => {
@@ -147,7 +147,7 @@ describe('the end of an upload', () => {
     failBeforeCommit(unavailable, 1)
     expect((await bucket.put(REF, path)).created).toBe(true)
     expect(await isStored()).toBe(true)
-    // Asking what is failed to be committed again and again would change nothing.
+    // Repeating the commit of a failed upload would change nothing.
     expect(commits()).toBe(2)
     failBeforeCommit(unavailable, 100)
     await expect(bucket.put('b/a/never', path)).rejects.toMatchObject({

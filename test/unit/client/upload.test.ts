@@ -54,7 +54,7 @@ function once(numbers: number[], misbehave: (request: IncomingMessage, response:
     left.delete(partOf(request.url)) && misbehave(request, response)
 }
 
-/** Puts, and ends in the middle: all parts but the second have arrived. */
+/** Starts a put and aborts it in the middle: all parts except the second have arrived. */
 async function breakOff() {
   front.store.misbehave = async ({ url }, response) => {
     if (partOf(url) !== 2) return false
@@ -68,7 +68,7 @@ async function breakOff() {
 describe('put of a body above the inline limit', { timeout: 30_000 }, () => {
   it('sends parts concurrently, each with its own digest, and is committed after the whole is verified', async () => {
     const told: Progress[] = []
-    // The verification is half done when the client asks for the first time.
+    // The verification is half done at the client's first poll.
     front.verifies = false
     front.misbehave = async ({ method, url }) => {
       if (method !== 'GET' || !url?.includes('/uploads/') || front.verifies) return false
@@ -241,7 +241,7 @@ describe('a file that changes while it is being sent', { timeout: 30_000 }, () =
   })
 
   it('is detected by its bytes if size and time are unchanged', async () => {
-    // A source of one's own, which does not look at times.
+    // A custom source, which does not check file times.
     let isChanged = false
     const source = {
       size: SIZE,
@@ -289,7 +289,7 @@ describe('an upload', { timeout: 30_000 }, () => {
 
   it('is retried if the server is busy', async () => {
     const busy = new Set(['PUT', 'POST', 'GET'])
-    // No verification ends before the client asks for the first time.
+    // No verification ends before the client's first poll.
     front.verifies = false
     front.misbehave = ({ method = '', url }, response) => {
       if (!url?.includes('/uploads/')) return false

@@ -1,4 +1,4 @@
-/** Digests in all their written forms, and what a malformed one is told it looks like (docs/http-api.md, sections 1 and 8). */
+/** Digests in all their written forms, and the explanations of malformed ones (docs/http-api.md, sections 1 and 8). */
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

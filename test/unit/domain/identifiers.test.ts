@@ -1,4 +1,4 @@
-/** Identifiers are what docs/http-api.md, section 1, says, and every other text is told what is wrong with it. */
+/** Identifiers follow docs/http-api.md, section 1, and every other text is refused with a reason. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BucketError } from '../../../lib/domain/errors.ts'

@@ -1,4 +1,4 @@
-/** What the operation log says of bytes on their way: all that left, and whether somebody broke off before the end. */
+/** The operation log of a streamed response: the bytes sent, and whether the client disconnected before the end. */
 import { describe, expect, it } from 'vitest'
 import { logged } from '../../../lib/http/logged-body.ts'
 import { RequestTrace } from '../../../lib/http/request-context.ts'

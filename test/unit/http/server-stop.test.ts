@@ -1,4 +1,4 @@
-/** A server that is asked to stop: what it has begun it ends, whole; then it holds on to no connection. */
+/** A server that is asked to stop completes its responses, and then closes every connection. */
 import { once } from 'node:events'
 import { Agent, get, type IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
@@ -22,7 +22,7 @@ function serve(response: HttpResponse): Promise<RunningServer> {
   return startServer({ api, host: '127.0.0.1', port: 0 })
 }
 
-/** Over a connection that its client keeps. */
+/** Over a keep-alive connection. */
 async function ask(server: RunningServer): Promise<IncomingMessage> {
   const [response] = await once(get(server.url, { agent: new Agent({ keepAlive: true }) }), 'response')
   return response

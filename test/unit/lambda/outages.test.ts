@@ -1,4 +1,4 @@
-/** S3 or DynamoDB fails at each call: what a caller sees, and what stays behind. */
+/** S3 or DynamoDB fails at each call: the caller's response, and the remaining state. */
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { HEADERS } from '../../../lib/protocol/headers.ts'

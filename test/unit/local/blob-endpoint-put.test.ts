@@ -1,4 +1,4 @@
-/** The blob endpoint as a store of single uploads: takes exactly the bytes that were signed for, once, and keeps nothing of any other. */
+/** The blob endpoint as a store of single uploads: it accepts exactly the signed bytes, once, and keeps no others. */
 import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** The blob endpoint: gives what was signed, for as long as it was signed, and nothing else. */
+/** The blob endpoint serves the signed request until its expiry, and no other. */
 import { mkdtemp, rm, truncate, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

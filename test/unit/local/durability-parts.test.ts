@@ -1,4 +1,4 @@
-/** What is acknowledged of an upload in parts is on disk: each part before it is noted, the whole before it has its final name. */
+/** Acknowledged parts of an upload are on disk: each part before it is recorded, and the whole before it has its final name. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 /**
- * What is acknowledged is on disk: the order of the system calls of one store, as the kernel saw them.
- * No crash of a process can show a missing sync; only this can, short of pulling the plug.
+ * Acknowledged artifacts are on disk: the order of the system calls of one store, as the kernel saw them. The crash of a process cannot
+ * show a missing sync; only this trace or a power cut can.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

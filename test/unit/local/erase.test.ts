@@ -1,4 +1,4 @@
-/** The owner of a folder can erase a version for good, and give up damaged records; everything else stays as it was. */
+/** The owner of a folder can erase a version permanently, and discard damaged records; everything else is unchanged. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

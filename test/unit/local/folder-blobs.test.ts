@@ -1,4 +1,4 @@
-/** The blob store in a folder: what is on disk under a final name, and what is not. */
+/** The blob store in a folder: the files under final names. */
 import { readdirSync, readlinkSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** The check of a data folder: finds every entry whose bytes cannot be given, counts what no entry names, and changes nothing. */
+/** The check of a data folder: finds every entry whose bytes are missing or wrong, counts unreferenced blobs, and changes nothing. */
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'

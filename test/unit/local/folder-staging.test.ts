@@ -1,4 +1,4 @@
-/** Parts in a folder: each counts only when it is whole, right and on disk, and what is joined is what arrived. */
+/** Parts in a folder: each counts only once it is complete, right and on disk, and the joined bytes are the received ones. */
 import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -50,7 +50,7 @@ async function request(upload: StagedUpload, number: 1 | 2, signed: Uint8Array, 
 }
 const send = async (upload: StagedUpload, number: 1 | 2, bytes = parts[number - 1] ?? other) =>
   (await request(upload, number, bytes))()
-/** A body that stops in its middle until it is let go. */
+/** A body that pauses in its middle until it is released. */
 function halting(bytes: Uint8Array) {
   let go = () => {}
   const gate = new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-/** Opening a data folder: one server for each, nothing of an earlier one left over, nothing of anybody else touched. */
+/** Opening a data folder: one server at a time, no leftovers of an earlier one, and no change to foreign files. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'

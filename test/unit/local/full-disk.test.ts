@@ -1,4 +1,4 @@
-/** A full disk: the store is refused as such, nothing is visible, and once there is room the next store works. */
+/** A full disk: the store is refused with this reason, nothing is visible, and the next store works once there is space. */
 import { execFileSync } from 'node:child_process'
 import { closeSync, openSync, statfsSync, writeSync } from 'node:fs'
 import { mkdtemp, readdir, rm, unlink } from 'node:fs/promises'
@@ -15,7 +15,7 @@ import { blobOf, collect, digestOf, entryOf, inChunks, someBytes } from '../../s
 
 const MIB = 1024 * 1024
 
-/** Mounts a file system of 8 MiB, where this user may. */
+/** Mounts a file system of 8 MiB, if this user may. */
 function mountSmall(folder: string): string | undefined {
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder], { stdio: 'pipe' })
@@ -133,7 +133,7 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
       await expect(folder.staging.begin(id, '1', size)).rejects.toMatchObject({
         code: 'insufficient_storage',
       })
-      // It was begun while there was room, which others took since.
+      // It began while there was space, which others have used since.
       execFileSync('mount', ['-o', 'remount,size=40m', mounted])
       const upload = { id, attempt: '1', size, stagingId: await folder.staging.begin(id, '1', size) }
       execFileSync('mount', ['-o', 'remount,size=8m', mounted])

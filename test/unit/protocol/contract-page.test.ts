@@ -1,4 +1,4 @@
-/** The tables of docs/http-api.md say what the descriptors say: every route, header, text, limit and error, and no other. */
+/** The tables of docs/http-api.md equal the descriptors: every route, header, text, limit and error, and no other. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { DESCRIPTION } from '../../../lib/domain/description.ts'

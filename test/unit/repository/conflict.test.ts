@@ -1,4 +1,4 @@
-/** A conflict says who holds the version, and whether with the same bytes: the caller decides by it (docs/http-api.md, section 8). */
+/** A conflict has the stored entry and says whether the bytes are the same, so that the caller can decide (docs/http-api.md, section 8). */
 import { describe, expect, it } from 'vitest'
 import { conflictWith, versionExists } from '../../../lib/repository/conflict.ts'
 import { entryOf } from '../../support/fake-artifacts.ts'

@@ -1,4 +1,4 @@
-/** Each likely cause of a mismatch is seen, none is seen where it is not, and looking costs bounded memory. */
+/** Each likely cause of a mismatch is recognized, without false alarms, in bounded memory. */
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { type Digest, EMPTY_DIGEST } from '../../../lib/domain/digest.ts'

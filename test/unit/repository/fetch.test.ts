@@ -1,4 +1,4 @@
-/** Finding by the exact reference: nothing else is found, and a digest that is insisted on must be the stored one. */
+/** A fetch finds only the exact reference, and a required digest must be the stored one. */
 import { describe, expect, it } from 'vitest'
 import { parseRef } from '../../../lib/domain/refs.ts'
 import { findEntry, presignFetch, readBytes } from '../../../lib/repository/fetch.ts'

@@ -1,4 +1,4 @@
-/** The queue in the process delivers every verification until it is done, a few at a time, and neither loses nor keeps one. */
+/** The in-process queue delivers every verification until it is done, a few at a time, and loses none. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import {

@@ -1,4 +1,4 @@
-/** A store is refused for the first reason there is, and before a byte is asked for where that can be (docs/http-api.md, section 4). */
+/** A store is refused for the first applicable reason, before a byte is requested if possible (docs/http-api.md, section 4). */
 import { describe, expect, it } from 'vitest'
 import { BucketError } from '../../../lib/domain/errors.ts'
 import { MIB } from '../../../lib/domain/limits.ts'
@@ -6,7 +6,7 @@ import { type StoreRequest, store } from '../../../lib/repository/store.ts'
 import { digestOf, entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 import { BYTES, DESCRIPTION, type Given, given, ID, newCommitId, OTHER_ID, refusal } from './given.ts'
 
-/** A request that tells whether its bytes were asked for. */
+/** A request that records whether its bytes were requested. */
 function asking(change: Partial<StoreRequest> = {}, bytes: Uint8Array = BYTES) {
   const asked = { forBytes: false }
   const request: StoreRequest = {

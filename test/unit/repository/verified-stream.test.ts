@@ -17,7 +17,7 @@ const verified = (
   maxBytes = LIMIT,
 ) => verifiedStream(source, { digest, size, maxBytes, tooLarge })
 
-/** What a reader saw: the bytes, and how they ended. */
+/** A reader's view: the bytes, and how they ended. */
 async function readToEnd(stream: AsyncIterable<Uint8Array>) {
   const chunks: Uint8Array[] = []
   try {

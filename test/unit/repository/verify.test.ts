@@ -1,4 +1,4 @@
-/** What a delivery leads to: taking the lease, taking it over, keeping it, and what is wrong with bytes. Races are in test/simulation. */
+/** The outcomes of a delivery: taking, taking over and keeping the lease, and wrong bytes. Races are in test/simulation. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { BucketError } from '../../../lib/domain/errors.ts'
 import { UPLOAD_SECONDS } from '../../../lib/domain/limits.ts'
@@ -23,7 +23,7 @@ async function lease(owner: string, until: number, verifiedBytes = 0) {
   await stores.uploads.write(leased, row)
 }
 
-/** The staging area with something else in the place of what it opens. */
+/** The staging area with another object in place of the opened one. */
 const staged = (change: (bytes: StagedBytes) => Partial<StagedBytes>): RuleDependencies => ({
   ...stores,
   staging: {

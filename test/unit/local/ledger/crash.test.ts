@@ -112,7 +112,7 @@ describe('record bytes inside of a blob', () => {
       await storeAll(opened, first)
       return log.bytes().subarray(128)
     })
-    // The user stores the bytes of genuine records, and then the record around them is damaged.
+    // A user stores the bytes of genuine records as a blob, and then the record around them is damaged.
     const { entry } = artifact('forged', copied.length)
     await log.inCrash(async (opened) => {
       opened.held.hold(entry, copied)

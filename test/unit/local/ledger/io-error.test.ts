@@ -1,4 +1,7 @@
-/** A disk that fails while the ledger is written: the store is refused, is not there, and the next one works. The kernel plays the disk. */
+/**
+ * A disk that fails while the ledger is written: the store is refused and absent, and the next one works. strace makes the system calls
+ * fail.
+ */
 import { execFileSync } from 'node:child_process'
 import { resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-/** A ledger whose process is killed at any step of appending, sealing, or building its index keeps all that was acknowledged. */
+/** A ledger whose process is killed at any step of appending, sealing, or building its index keeps every acknowledged entry. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -56,7 +56,7 @@ describe('a server that is killed', () => {
         expect(await opened.ledger.find(entry.ref)).toEqual(entry)
         expect(opened.ledger.storedBlob(entry)).toEqual(Buffer.from(bytes))
       }
-      // It works on from there.
+      // The ledger works from this state.
       await storeAll(opened, [artifact('next')])
       await opened.close()
       steps = step

@@ -37,7 +37,7 @@ export class LogUnderTest {
     return openLedger({ dataDir: this.dataDir, storeId: STORE_ID, ...options })
   }
 
-  /** Opens the log, and leaves it as a process that was killed leaves it. */
+  /** Opens the log, and leaves it like a killed process. */
   async inCrash<T>(
     use: (opened: OpenLedger) => Promise<T>,
     options?: Partial<OpenLedgerOptions>,
@@ -54,13 +54,13 @@ export class LogUnderTest {
     return result
   }
 
-  /** Removes the index, and with it what an orderly stop knew. */
+  /** Removes the index, and with it the proof of a clean stop. */
   forgetIndex(): void {
     for (const name of ['index.mdb', 'index.mdb-lock', 'index.proof'])
       rmSync(join(this.dataDir, name), { force: true })
   }
 
-  /** Where a start would end the log. */
+  /** The end of the log at a start. */
   async end(): Promise<FoundEnd> {
     const last = listLog(this.folder, STORE_ID).at(-1)
     if (!last) throw new Error('the log has no segment')

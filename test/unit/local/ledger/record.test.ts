@@ -1,4 +1,4 @@
-/** A record reads as what was written, or not at all. */
+/** A record decodes to the written data, or not at all. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
