@@ -3,8 +3,8 @@ import { UPLOADS_KEY, UPLOADS_TTL } from '../deployment/tables.ts'
 import type { UploadFailure } from '../domain/failure.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import type { UploadId } from '../domain/upload.ts'
-import { decodeFailure, encodeFailure } from '../protocol/stored-failure.ts'
 import type { UploadRecord } from '../repository/upload-ports.ts'
+import { failureFromRow, failureRow } from '../rows/failure-row.ts'
 import {
   attributeName,
   type Column,
@@ -26,10 +26,10 @@ interface UploadRow extends Omit<UploadRecord, 'id' | 'failure'> {
 }
 
 const failure: Column<UploadFailure | null> = {
-  write: (value) => (value === null ? undefined : string(JSON.stringify(encodeFailure(value)))),
+  write: (value) => (value === null ? undefined : string(JSON.stringify(failureRow(value)))),
   read(attribute) {
     if (attribute === undefined) return null
-    return attribute.S === undefined ? undefined : decodeFailure(JSON.parse(attribute.S))
+    return attribute.S === undefined ? undefined : failureFromRow(JSON.parse(attribute.S))
   },
 }
 

@@ -6,8 +6,8 @@ import { parseDigest } from '../domain/digest.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { parseRef } from '../domain/refs.ts'
 import type { UploadId } from '../domain/upload.ts'
-import { decodeFailure, encodeFailure, type StoredFailure } from '../protocol/stored-failure.ts'
 import type { UploadRecord } from '../repository/upload-ports.ts'
+import { type FailureRow, failureFromRow, failureRow } from '../rows/failure-row.ts'
 import { type DescriptionRow, descriptionFromRow, descriptionRow } from './description-row.ts'
 
 const FORMAT = 2
@@ -17,17 +17,18 @@ interface IdRow {
   readonly digest: string
 }
 
-interface FailureRow {
-  readonly problem: StoredFailure | null
+/** Rows call a failure a problem. */
+interface WithProblem {
+  readonly problem: FailureRow | null
 }
 
-interface UploadRow2 extends Omit<UploadRecord, 'id' | 'description' | 'failure'>, FailureRow {
+interface UploadRow2 extends Omit<UploadRecord, 'id' | 'description' | 'failure'>, WithProblem {
   readonly format: typeof FORMAT
   readonly id: IdRow
   readonly description: DescriptionRow
 }
 
-interface UploadRow1 extends Omit<UploadRecord, 'description' | 'failure'>, FailureRow {
+interface UploadRow1 extends Omit<UploadRecord, 'description' | 'failure'>, WithProblem {
   readonly format?: undefined
   readonly description: DescriptionRow
 }
@@ -66,7 +67,7 @@ export const uploadRow = ({ failure, ...record }: UploadRecord): UploadRow => ({
   format: FORMAT,
   id: idRow(record.id),
   description: descriptionRow(record.description),
-  problem: failure && encodeFailure(failure),
+  problem: failure && failureRow(failure),
 })
 
 export function uploadFromRow(row: UploadRow): UploadRecord {
@@ -74,7 +75,7 @@ export function uploadFromRow(row: UploadRow): UploadRecord {
   const { format, id, problem, ...rest } = row
   return {
     ...rest,
-    failure: problem && decodeFailure(problem),
+    failure: problem && failureFromRow(problem),
     id: format === undefined ? row.id : idFromRow(row.id),
     description: descriptionFromRow(row.description),
   }
