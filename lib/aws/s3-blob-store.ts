@@ -7,11 +7,13 @@ import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand } from '@aws-sdk
 import type { ByteRange } from '../domain/byte-range.ts'
 import { digestBase64, digestHex } from '../domain/digest.ts'
 import type { BlobId } from '../domain/entry.ts'
+import { BucketError } from '../domain/errors.ts'
+import { formatRef } from '../domain/identifiers.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
 import type { BlobState, BlobStore, Clock } from '../repository/ports.ts'
 import { blobKey, DIGEST_METADATA_KEY } from './blob-object.ts'
 import { presignsGet, presignsPut } from './s3-blob-requests.ts'
-import { failed, isMissing } from './s3-errors.ts'
+import { failed, hasStatus, isMissing } from './s3-errors.ts'
 import type { SignedAccess } from './s3-presign.ts'
 import { type ObjectStore, ONE_PUT_BYTES, putWhole, uploadStream } from './s3-write.ts'
 
@@ -62,7 +64,6 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
     range: ByteRange | undefined,
     signal: AbortSignal | undefined,
   ): Promise<AsyncIterable<Uint8Array>> {
-    // A missing object is a failure like any other: the ledger promised it, so the caller made no mistake.
     const fail = failed('the blob could not be read', signal)
     const { Body } = await client
       .send(
@@ -72,10 +73,18 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
         }),
         signal ? { abortSignal: signal } : {},
       )
-      .catch(fail)
+      .catch((error) => (isMissing(error) || hasStatus(error, 416) ? lost(blob) : fail(error)))
     if (!(Body instanceof Readable)) throw new Error('the SDK gave no readable stream')
     return translated(abortableIterable(Body, signal), fail)
   }
+}
+
+/** The ledger promised the object, so the caller made no mistake. */
+function lost(blob: BlobId): never {
+  throw BucketError.blobLost(
+    `the stored bytes of ${formatRef(blob.ref)} are missing or cut short`,
+    `the object ${blobKey(blob)} is missing or too short`,
+  )
 }
 
 /** A body that breaks off or stalls fails with the same error as a failed request. */

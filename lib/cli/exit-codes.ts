@@ -43,6 +43,7 @@ const BY_CODE: { readonly [C in ErrorCode]: number } = {
   host_not_allowed: EXIT.unexpected,
   throttled: EXIT.unavailable,
   internal: EXIT.unexpected,
+  blob_lost: EXIT.digestMismatch,
   unavailable: EXIT.unavailable,
   insufficient_storage: EXIT.unexpected,
 }

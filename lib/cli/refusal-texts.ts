@@ -96,6 +96,10 @@ export const REFUSALS: { readonly [C in ErrorCode]: RefusalText } = {
     next: 'Shorten --uploaded-by and --provenance-source, or the credentials.',
   },
   internal: { what: 'The server failed', next: `Repeat the command. If it fails again, ${OPERATOR}` },
+  blob_lost: {
+    what: 'The server has lost these bytes',
+    next: `If you have the file, run \`bucket put\` with the same reference: that restores it. Otherwise ${OPERATOR}`,
+  },
   unavailable: {
     what: 'The server cannot answer now',
     next: 'Repeat the command later: repeating is always safe. This says nothing about what is stored.',

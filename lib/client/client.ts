@@ -17,7 +17,7 @@ import { DEFAULT_TIMEOUTS, type Timeouts } from './api/transport.ts'
 import type { Upload } from './api/uploads.ts'
 import { abortUpload, type UploadId, uploadState } from './api/uploads.ts'
 import type { Platform } from './platform.ts'
-import { type CheckResult, check } from './transfer/check.ts'
+import { type CheckResult, check, stillHasBytes } from './transfer/check.ts'
 import {
   type Download,
   type GetOptions,
@@ -131,8 +131,8 @@ export class BucketClient {
   ): Promise<'created' | 'identical'> {
     if (digest !== undefined) {
       const [found] = await this.check([{ ref, digest }], { signal })
-      if (found?.state === 'identical') return 'identical'
-      if (found?.entry) throw versionExists(found.entry, digestOf(digest))
+      if (found?.entry && found.state !== 'identical') throw versionExists(found.entry, digestOf(digest))
+      if (found?.entry && (await stillHasBytes(this.api, found.entry, signal))) return 'identical'
     }
     return (await store()).created ? 'created' : 'identical'
   }

@@ -41,6 +41,7 @@ export interface ErrorDetails {
   throttled: None
   headers_too_large: None
   internal: None
+  blob_lost: None
   unavailable: None
   insufficient_storage: None
 }
@@ -80,6 +81,7 @@ export const ERRORS: { readonly [C in ErrorCode]: ErrorRule } = {
   throttled: RETRYABLE,
   headers_too_large: FINAL,
   internal: RETRYABLE,
+  blob_lost: FINAL,
   unavailable: RETRYABLE,
   insufficient_storage: FINAL,
 }
@@ -132,6 +134,11 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
   /** A store that failed or did not answer: never "not found". */
   static unavailable(message: string, cause?: unknown, retryAfter = 1): BucketError<'unavailable'> {
     return new BucketError('unavailable', message, {}, { cause, retryAfter })
+  }
+
+  /** The ledger promises a blob, and the blob store does not have its bytes. @param cause for the operator: what was found instead. */
+  static blobLost(message: string, cause: string): BucketError<'blob_lost'> {
+    return new BucketError('blob_lost', message, {}, { cause: new Error(cause) })
   }
 }
 

@@ -27,9 +27,11 @@ export const WRITE_HANDLERS: Handlers<RouteNameOf<'write'>, WriteStores> = {
     const { stores, signal, requestId } = context
     context.note({ digest })
     const request = { ref, digest, description, onlyIfAbsent, signal, commitId: requestId }
-    const entry = await store(stores, { ...request, size: body.size, body: body.bytes }).catch(nameLength)
+    const { outcome, entry } = await store(stores, { ...request, size: body.size, body: body.bytes }).catch(
+      nameLength,
+    )
     context.note({ digest, size: entry.size })
-    return { status: 201, headers: entryHeaders(entry), content: entry }
+    return { status: outcome === 'created' ? 201 : 200, headers: entryHeaders(entry), content: entry }
   },
 
   async beginUpload({ id, body }, { stores }) {

@@ -61,6 +61,7 @@ const FAILURES = {
     'the request is not signed for this, was changed, or has expired: ask for a fresh one',
   ],
   bad_digest: [400, 'these are not the bytes of the digest'],
+  no_such_key: [404, 'the stored bytes are lost: storing the same bytes again restores them'],
   no_such_upload: [404, 'this upload takes no more parts'],
   method_not_allowed: [405, 'a presigned request is sent with its own method'],
   operation_aborted: [409, 'another sender is at this part: send the request again'],
@@ -77,6 +78,7 @@ const FAILURE_OF: { readonly [C in ErrorCode]?: Failure } = {
   digest_mismatch: 'bad_digest',
   invalid_request: 'bad_digest',
   request_timeout: 'slow_down',
+  blob_lost: 'no_such_key',
   unavailable: 'slow_down',
   insufficient_storage: 'insufficient_storage',
 }
@@ -222,7 +224,7 @@ function explain(error: unknown, request: HttpRequest, notes: BlobRequestNotes):
   const refusal: BucketError | undefined = error instanceof BucketError ? error : undefined
   const known = refusal && FAILURE_OF[refusal.code]
   if (request.signal?.aborted) notes.aborted = true
-  else if (!known || known === 'slow_down' || known === 'insufficient_storage') notes.error = reasonOf(error)
+  else if (!known || FAILURES[known][0] >= 500 || known === 'no_such_key') notes.error = reasonOf(error)
   const code = known ?? (request.signal?.aborted ? 'slow_down' : 'internal_error')
   return failure(code, code === 'slow_down' ? { 'Retry-After': '1' } : {})
 }

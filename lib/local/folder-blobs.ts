@@ -4,6 +4,8 @@
 import { join } from 'node:path'
 import type { ByteRange } from '../domain/byte-range.ts'
 import type { BlobId } from '../domain/entry.ts'
+import { BucketError } from '../domain/errors.ts'
+import { formatRef } from '../domain/identifiers.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
 import type { BlobStore, Clock } from '../repository/ports.ts'
 import type { BlobFiles } from './blob-files.ts'
@@ -49,6 +51,19 @@ export function folderBlobs(options: FolderBlobsOptions): BlobStore {
     }
   }
 
+  /** A store of the same bytes restores a blob that is damaged in its record, as a file. */
+  async function readReplacement(
+    blob: BlobId,
+    range: ByteRange | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    if ((await files.inspect(blob)).found) return readFile(files.pathOf(blob), range, signal, blob.digest)
+    throw BucketError.blobLost(
+      `the stored bytes of ${formatRef(blob.ref)} are damaged`,
+      `the bytes in the ledger's record of ${formatRef(blob.ref)} do not have its digest`,
+    )
+  }
+
   return {
     async write(blob, bytes, { size, signal }) {
       if (size === undefined || size > SMALL_BLOB_BYTES) {
@@ -65,7 +80,7 @@ export function folderBlobs(options: FolderBlobsOptions): BlobStore {
 
     async inspect(blob) {
       const stored = ledger.storedBlob(blob)
-      if (stored) return { found: true, size: stored.byteLength, attested: true }
+      if (stored && stored !== 'damaged') return { found: true, size: stored.byteLength, attested: true }
       const waiting = held.get(blob)
       if (waiting) {
         await writeFile(blob, once(waiting), undefined)
@@ -75,8 +90,10 @@ export function folderBlobs(options: FolderBlobsOptions): BlobStore {
     },
 
     async read(blob, range, signal) {
-      const bytes = ledger.storedBlob(blob) ?? held.get(blob)
-      return bytes ? readSmall(bytes, range) : readFile(files.pathOf(blob), range, signal)
+      const stored = ledger.storedBlob(blob)
+      if (stored === 'damaged') return readReplacement(blob, range, signal)
+      const bytes = stored ?? held.get(blob)
+      return bytes ? readSmall(bytes, range) : readFile(files.pathOf(blob), range, signal, blob.digest)
     },
 
     presignGet: async (entry, seconds) => presignedGet(secret, entry, clock() + seconds * 1000),

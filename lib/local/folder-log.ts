@@ -1,5 +1,7 @@
 /** The log of a data folder at this moment, for tools that read it. A server may be running, because it only appends. */
+import { createHash } from 'node:crypto'
 import { join, resolve } from 'node:path'
+import { digestHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { FolderRefused, LAYOUT, readFormat } from './folder-format.ts'
 import { readProof } from './ledger/log-index.ts'
@@ -50,7 +52,10 @@ export async function openFolderLog(dataDir: string): Promise<FolderLog> {
   }
 }
 
-/** Every entry, in the order in which they were stored. @param isInline whether the ledger holds its bytes. */
+/**
+ * Every entry, in the order in which they were stored. `isInline` tells whether the ledger holds its bytes, undamaged; otherwise they are
+ * in a file.
+ */
 export async function forEachEntry(
   log: FolderLog,
   use: (entries: readonly { readonly entry: Entry; readonly isInline: boolean }[]) => Promise<void>,
@@ -60,7 +65,7 @@ export async function forEachEntry(
     record(_, frame, buffer, at) {
       if (frame.kind === 'removed') return
       const { entry } = decodeEntry(buffer, at, frame)
-      batch.push({ entry, isInline: blobOfRecord(buffer, at, frame) !== undefined })
+      batch.push({ entry, isInline: hasBytes(entry, blobOfRecord(buffer, at, frame)) })
     },
     damage: () => undefined,
     async pause() {
@@ -70,3 +75,6 @@ export async function forEachEntry(
     },
   })
 }
+
+const hasBytes = ({ digest }: Entry, bytes: Uint8Array | undefined): boolean =>
+  bytes !== undefined && createHash('sha256').update(bytes).digest('hex') === digestHex(digest)

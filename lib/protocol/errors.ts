@@ -26,6 +26,7 @@ export const ERROR_STATUS: { readonly [C in ErrorCode]: number } = {
   throttled: 429,
   headers_too_large: 431,
   internal: 500,
+  blob_lost: 500,
   unavailable: 503,
   insufficient_storage: 507,
 }

@@ -137,6 +137,12 @@ export const PROBLEM_TEXTS: { readonly [C in ErrorCode]: ProblemText } = {
     meaning: 'Bucket met an unexpected error. Stored artifacts are not affected.',
     next: 'Send the request again. If the error persists, give request_id to the operator of this deployment.',
   },
+  blob_lost: {
+    title: 'The stored bytes are lost',
+    meaning:
+      'The version is stored, but its blob is missing, cut short or damaged. The entry stays as it is. Storing the same bytes again restores the blob.',
+    next: 'Report it to the operator of this deployment. If you have the bytes, store them again under the same reference.',
+  },
   unavailable: {
     title: 'Storage is unavailable',
     meaning:

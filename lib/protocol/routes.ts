@@ -122,7 +122,7 @@ export const ROUTES = {
     summary: 'Store the request body under this reference, permanently',
     headers: ['declaredDigest', 'description', 'onlyIfAbsent'],
     body: 'bytes',
-    responses: { 201: ENTRY },
+    responses: { 200: ENTRY, 201: ENTRY },
     errors: [
       'unsupported_content_encoding',
       'artifact_too_large',
@@ -130,6 +130,7 @@ export const ROUTES = {
       'version_exists',
       'precondition_failed',
       'digest_mismatch',
+      'blob_lost',
     ],
   },
   fetch: {
@@ -146,7 +147,13 @@ export const ROUTES = {
       304: { headers: ARTIFACT_HEADERS },
       307: { headers: ['Location', HEADERS.artifactDigest, HEADERS.artifactSize, HEADERS.artifactRef] },
     },
-    errors: ['version_not_found', 'digest_differs', 'precondition_failed', 'range_not_satisfiable'],
+    errors: [
+      'version_not_found',
+      'digest_differs',
+      'precondition_failed',
+      'range_not_satisfiable',
+      'blob_lost',
+    ],
   },
   head: {
     method: 'HEAD',

@@ -19,12 +19,20 @@ export async function ensureBlobIntact(
   size: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  if (!(await isBlobIntact(blobs, blob, size, signal))) throw nameTaken(blob)
+}
+
+/** @returns false when other bytes have the name. */
+export async function isBlobIntact(
+  blobs: BlobInspector & BlobReader,
+  blob: BlobId,
+  size: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   const state = await blobs.inspect(blob)
   if (!state.found)
     throw BucketError.unavailable(`the blob of ${formatRef(blob.ref)} vanished while it was stored`)
-  if (state.size === size && (state.attested || (await hashInPlace(blobs, blob, signal)) === blob.digest))
-    return
-  throw nameTaken(blob)
+  return state.size === size && (state.attested || (await hashInPlace(blobs, blob, signal)) === blob.digest)
 }
 
 export const nameTaken = ({ ref }: BlobId): BucketError<'unavailable'> =>

@@ -50,7 +50,8 @@ export interface BlobReader {
   /**
    * Opens the bytes, or one range of them that lies within the blob.
    *
-   * @throws BucketError `unavailable` when the blob cannot be opened, even if it is missing, because a ledger entry promised it.
+   * @throws BucketError `blob_lost` when the blob is missing or ends before the range: a ledger entry promised it; `unavailable` when it
+   *   cannot be read now.
    */
   read(
     blob: BlobId,

@@ -3,6 +3,7 @@ import { BucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { partCount, sizeOfPart } from '../domain/limits.ts'
 import type { PresignedRequest, UploadId } from '../domain/upload.ts'
+import { isRestorable } from './lost-blob.ts'
 import type { PartPresigner, StagingReader } from './upload-ports.ts'
 import { unexpired } from './upload-record.ts'
 import { presignedSeconds, type UploadStateDependencies, uploadState } from './upload-state.ts'
@@ -34,8 +35,9 @@ export async function presignParts(
 ): Promise<readonly PresignedPart[]> {
   const [row, entry] = await Promise.all([deps.uploads.find(id), deps.ledger.find(id.ref)])
   const record = unexpired(row, deps.clock())
-  // A version that is stored needs no more bytes, regardless of the row.
-  if (entry || record?.mode !== 'multipart' || record.state !== 'open') {
+  // A version that is stored needs no more bytes, regardless of the row, unless it has lost them.
+  const isStored = entry !== undefined && !(await isRestorable(deps.blobs, entry, id.digest))
+  if (isStored || record?.mode !== 'multipart' || record.state !== 'open') {
     const upload = await uploadState(deps, id)
     const why = upload.state === 'open' ? 'is a single upload and has no parts' : `is ${upload.state}`
     throw new BucketError('upload_conflict', `the upload to ${formatRef(id.ref)} ${why}`, { upload })

@@ -8,7 +8,8 @@ import type { Entry } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
 import { conflictWith, versionExists } from './conflict.ts'
-import { ensureBlobIntact } from './ensure-blob-intact.ts'
+import { ensureBlobIntact, isBlobIntact } from './ensure-blob-intact.ts'
+import { isRestorable } from './lost-blob.ts'
 import type { BlobInspector, BlobReader, BlobWriter, Clock, LedgerReader, LedgerWriter } from './ports.ts'
 import { verifiedStream } from './verified-stream.ts'
 
@@ -36,21 +37,26 @@ export interface StoreDependencies {
   readonly maxInlineBytes: number
 }
 
+export type StoreResult =
+  /** This call made the version visible. */
+  | { readonly outcome: 'created'; readonly entry: Entry }
+  /** The version was stored before, and this call brought its lost blob back. */
+  | { readonly outcome: 'restored'; readonly entry: Entry }
+
 /**
- * Stores one artifact version.
+ * Stores one artifact version, or restores the lost blob of a stored one.
  *
- * @returns the entry that this call committed.
  * @throws BucketError, in this order: `artifact_too_large` or `inline_too_large`, `version_exists` or `precondition_failed`,
  * `digest_mismatch`; `unavailable` and `insufficient_storage` at any time (docs/http-api.md, section 4).
  */
-export async function store(deps: StoreDependencies, request: StoreRequest): Promise<Entry> {
+export async function store(deps: StoreDependencies, request: StoreRequest): Promise<StoreResult> {
   const { blobs, ledger } = deps
   const { ref, digest, description, size, signal } = request
 
   const limit = Math.min(deps.maxArtifactBytes, deps.maxInlineBytes)
   if (size !== undefined && size > limit) throw tooLarge(deps, request, size)
   const stored = await ledger.find(ref)
-  if (stored) throw taken(request, stored)
+  if (stored && !(await isRestorable(blobs, stored, digest))) throw taken(request, stored)
 
   const blob = { ref, digest }
   const bytes = verifiedStream(onDemand(request.body), {
@@ -59,7 +65,13 @@ export async function store(deps: StoreDependencies, request: StoreRequest): Pro
     maxBytes: limit,
     tooLarge: () => tooLarge(deps, request, undefined),
   })
-  const written = await blobs.write(blob, bytes, { size, contentType: description.contentType, signal })
+  const { contentType } = stored ?? description
+  const written = await blobs.write(blob, bytes, { size, contentType, signal })
+  if (stored) {
+    // No append follows that would make the blob durable.
+    if (!(await isBlobIntact(blobs, blob, stored.size, signal))) throw notRestored(stored)
+    return { outcome: 'restored', entry: stored }
+  }
   // Bytes that already have the name count only if they are proven to be these.
   if (written === 'exists') await ensureBlobIntact(blobs, blob, bytes.size, signal)
 
@@ -67,8 +79,15 @@ export async function store(deps: StoreDependencies, request: StoreRequest): Pro
   const entry: Entry = { ref, digest, size: bytes.size, ...description, createdAt }
   const result = await ledger.append(entry, request.commitId)
   if (!result.appended) throw taken(request, result.entry)
-  return result.entry
+  return { outcome: 'created', entry: result.entry }
 }
+
+/** Some stores let only an operator replace a blob. */
+const notRestored = ({ ref, digest, size }: Entry): BucketError<'blob_lost'> =>
+  BucketError.blobLost(
+    `the stored bytes of ${formatRef(ref)} are damaged, and only the operator can remove them`,
+    `the name of the blob ${digest} of ${formatRef(ref)} is taken by other bytes than its ${size}: remove them, then store again`,
+  )
 
 /** Requests the bytes on the first read, so that a blob store without space refuses before they are sent. */
 async function* onDemand(body: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {

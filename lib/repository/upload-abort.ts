@@ -2,6 +2,7 @@
 import { BucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import type { UploadId } from '../domain/upload.ts'
+import { isRestorable } from './lost-blob.ts'
 import { retryWrites } from './retry-writes.ts'
 import type { Staging, Uploads } from './upload-ports.ts'
 import { unexpired } from './upload-record.ts'
@@ -17,7 +18,8 @@ export async function abortUpload(deps: AbortDependencies, id: UploadId): Promis
   const removed = await retryWrites(async () => {
     const record = unexpired(await deps.uploads.find(id), deps.clock())
     const stored = await deps.ledger.find(id.ref)
-    if (stored?.digest === id.digest)
+    // An open upload that is to restore a lost blob can be aborted like any other.
+    if (stored?.digest === id.digest && !(record && (await isRestorable(deps.blobs, stored, id.digest))))
       throw new BucketError('upload_conflict', `the upload to ${formatRef(id.ref)} is committed`, {
         upload: committedUpload(stored, record),
       })

@@ -6,6 +6,7 @@ import { BucketError } from '../domain/errors.ts'
 import { defaultMode, GIB, MAX_SINGLE_BYTES, type UploadMode } from '../domain/limits.ts'
 import type { Upload, UploadId } from '../domain/upload.ts'
 import { versionExists } from './conflict.ts'
+import { isRestorable } from './lost-blob.ts'
 import type { LedgerReader } from './ports.ts'
 import { retryWrites } from './retry-writes.ts'
 import type { Staging, UploadRecord, Uploads } from './upload-ports.ts'
@@ -46,7 +47,7 @@ export async function beginUpload(
       { size, maxArtifactBytes },
     )
   const stored = await deps.ledger.find(id.ref)
-  if (stored) throw versionExists(id.digest, stored)
+  if (stored && !(await isRestorable(deps.blobs, stored, id.digest))) throw versionExists(id.digest, stored)
 
   // Most uploads are new: a row that must be absent can be written without reading it first.
   const { isNew, record, received } =
@@ -74,7 +75,8 @@ async function findOrReopen(deps: BeginDependencies, terms: UploadTerms): Promis
   const record = unexpired(row, deps.clock())
   if (record?.state === 'committed') {
     const entry = await deps.ledger.find(record.id.ref)
-    if (entry) throw versionExists(record.id.digest, entry)
+    if (entry && !(await isRestorable(deps.blobs, entry, record.id.digest)))
+      throw versionExists(record.id.digest, entry)
   } else if (record && record.state !== 'failed') {
     if (record.state !== 'open' || record.mode === 'single')
       return { isNew: false, record, received: undefined }

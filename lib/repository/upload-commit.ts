@@ -8,6 +8,7 @@ import { formatRef } from '../domain/identifiers.ts'
 import { MAX_PARTS_PER_REQUEST, partCount, sizeOfPart } from '../domain/limits.ts'
 import type { ReceivedPart, Upload, UploadId } from '../domain/upload.ts'
 import { versionExists } from './conflict.ts'
+import { isRestorable } from './lost-blob.ts'
 import type { BlobState, Ledger } from './ports.ts'
 import { retryWrites } from './retry-writes.ts'
 import type { Staging, UploadRecord, Uploads, VerificationQueue } from './upload-ports.ts'
@@ -47,8 +48,10 @@ export async function commitUpload(deps: CommitDependencies, request: CommitRequ
     if (record && blob?.found && blob.attested && blob.size === record.size)
       return appendAttested(deps, record, request)
     const stored = await deps.ledger.find(id.ref)
-    if (stored) return closeDecided(deps, record, id, stored)
-    if (!record) throw uploadNotFound(id)
+    if (stored && !(await isRestorable(deps.blobs, stored, id.digest)))
+      return closeDecided(deps, record, id, stored)
+    // Without this upload's bytes, a lost blob stays lost: the entry alone does not make it stored.
+    if (!record || (stored && record.state === 'committed')) throw uploadNotFound(id)
     switch (record.state) {
       case 'failed':
         throw toError(failureOf(record))

@@ -1,6 +1,7 @@
 /**
  * The state of an upload, as callers see it. The ledger takes precedence over the row: if it has the digest, the upload is
- * committed; if it has the version with other bytes, the upload has failed.
+ * committed; if it has the version with other bytes, the upload has failed. One upload is shown by its row although the ledger has the
+ * digest: the one that restores a lost blob.
  */
 import { descriptionOf } from '../domain/description.ts'
 import type { Entry } from '../domain/entry.ts'
@@ -10,6 +11,7 @@ import { formatRef } from '../domain/identifiers.ts'
 import { defaultMode } from '../domain/limits.ts'
 import type { ReceivedPart, Upload, UploadId } from '../domain/upload.ts'
 import { versionExists } from './conflict.ts'
+import { isRestorable } from './lost-blob.ts'
 import type { BlobInspector, Clock, LedgerReader, StorePresigner } from './ports.ts'
 import type { StagingReader, UploadRecord, UploadsReader } from './upload-ports.ts'
 import { unexpired } from './upload-record.ts'
@@ -37,7 +39,11 @@ export async function uploadState(deps: UploadStateDependencies, id: UploadId): 
   // The ledger may have been read just before the commit that the row reports.
   const isLate = first === undefined && record?.state === 'committed'
   const entry = isLate ? await deps.ledger.find(id.ref) : first
-  if (entry?.digest === id.digest) return committedUpload(entry, record)
+  if (entry?.digest === id.digest) {
+    const isOver = record === undefined || record.state === 'committed'
+    if (isOver || !(await isRestorable(deps.blobs, entry, id.digest))) return committedUpload(entry, record)
+    return viewRecord(deps, record)
+  }
   if (!record) throw uploadNotFound(id)
   if (entry && record.state !== 'failed')
     return { ...factsOf(record), state: 'failed', failure: toFailure(versionExists(id.digest, entry)) }
@@ -94,14 +100,19 @@ export async function viewRecord(
       throw new Error(`the row of ${formatRef(record.id.ref)} is committed, but the ledger has no entry`)
     case 'open': {
       if (record.mode === 'single') {
-        const received =
-          arrived === true || (arrived === undefined && (await deps.blobs.inspect(record.id)).found)
+        const received = arrived === true || (arrived === undefined && (await hasArrived(deps, record)))
         return { ...facts, state: 'open', mode: 'single', received }
       }
       const received = Array.isArray(arrived) ? arrived : await deps.staging.parts(record)
       return { ...facts, state: 'open', mode: 'multipart', received: received ?? [] }
     }
   }
+}
+
+/** A blob of another size is what is left of a lost one. */
+async function hasArrived({ blobs }: ArrivalPorts, { id, size }: UploadRecord): Promise<boolean> {
+  const blob = await blobs.inspect(id)
+  return blob.found && blob.size === size
 }
 
 /** A presigned request ends no later than its upload. */

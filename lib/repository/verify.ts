@@ -78,9 +78,11 @@ async function verifyLeased(
 ): Promise<VerificationOutcome> {
   const { id, size, mode } = lease.record
   const stored = await deps.ledger.find(id.ref)
-  if (stored) return finish(deps, lease, stored)
+  if (stored && stored.digest !== id.digest) return finish(deps, lease, stored)
 
   const blob = await deps.blobs.inspect(id)
+  // The entry decides, unless it has lost its blob, which these bytes then restore.
+  if (stored && blob.found && blob.size === stored.size) return finish(deps, lease, stored)
   const isPublished = blob.found && blob.attested && blob.size === size
   if (!isPublished) {
     const problem =

@@ -22,7 +22,9 @@ from bucket_client import (
     NotFoundError,
     Progress,
     SourceError,
+    UnavailableError,
 )
+from conftest import Server
 
 MIB = 1 << 20
 
@@ -46,6 +48,23 @@ def test_the_same_bytes_again_are_a_success_that_created_nothing(bucket: BucketC
     assert bucket.put(ref, b"same").created
     assert not bucket.put(ref, b"same").created
     assert bucket.ensure(ref, b"same") == "identical"
+
+
+@pytest.mark.parametrize("size", [100_000, 2 * MIB])
+def test_the_same_bytes_restore_what_the_server_has_lost(
+    bucket: BucketClient, ref: str, server: Server, size: int
+) -> None:
+    data = os.urandom(size)
+    stored = bucket.put(ref, data).entry
+    for blob in (server.folder / "blobs").rglob(f"*@{stored.digest.removeprefix('sha256:')}"):
+        blob.unlink()
+    with pytest.raises(UnavailableError) as caught, bucket.get(ref) as stream:
+        stream.read()
+    assert (caught.value.code, caught.value.retryable) == ("blob_lost", False)
+    result = bucket.put(ref, data)
+    assert (result.entry, result.created) == (stored, False)
+    with bucket.get(ref) as stream:
+        assert stream.read() == data
 
 
 @pytest.mark.parametrize("size", [0, 100, 2 * MIB, 5 * MIB])

@@ -63,7 +63,7 @@ export function blobStoreSteps(
     expect(digestOf(await readAll(blob)), formatRef(blob.ref)).toBe(digestOf(bytes))
   const nothingThere = async (blob: BlobId) => {
     expect(await store().blobs.inspect(blob)).toEqual({ found: false })
-    await expect(readAll(blob)).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(readAll(blob)).rejects.toMatchObject({ code: 'blob_lost' })
   }
 
   return { needs, freshName, write, expectBytes, nothingThere }

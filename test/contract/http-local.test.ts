@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import { createFullApi } from '../../lib/http/full-api.ts'
 import { type RunningServer, startServer } from '../../lib/http/node/server.ts'
+import { blobFolder, blobName } from '../../lib/local/blob-names.ts'
 import { type Folder, openFolder } from '../../lib/local/folder.ts'
 import { describeHttpApi, describeNodeServer } from './http/api.ts'
 import { socketTarget, type Target } from './http/target.ts'
@@ -20,6 +21,9 @@ const UPLOAD_LIMITS = { maxInlineBytes: MIB, maxArtifactBytes: 80 * MIB }
 let target: Target
 let uploadTarget: Target
 let dataDir: string
+/** Of either server: they have one folder. */
+const lose: Target['lose'] = (blob) => rm(join(blobFolder(join(dataDir, 'blobs'), blob), blobName(blob)))
+
 let servers: readonly RunningServer[]
 let folder: Folder
 
@@ -34,12 +38,14 @@ beforeAll(async () => {
     front: 'node-server',
     ...LIMITS,
     stallMs: STALL_MS,
+    lose,
     cannotWitness: {},
   })
   uploadTarget = socketTarget({
     root: uploadServer.url,
     front: 'node-server',
     ...UPLOAD_LIMITS,
+    lose,
     cannotWitness: {},
   })
 })

@@ -4,8 +4,9 @@
  * keys, which the infra tests assert.
  */
 import { DeleteTableCommand } from '@aws-sdk/client-dynamodb'
-import { PutObjectCommand } from '@aws-sdk/client-s3'
+import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll } from 'vitest'
+import { blobKey } from '../../lib/aws/blob-object.ts'
 import { createDynamoDbClient } from '../../lib/aws/clients.ts'
 import { createDynamoDbLedger } from '../../lib/aws/dynamodb-ledger.ts'
 import { createS3BlobStore } from '../../lib/aws/s3-blob-store.ts'
@@ -66,8 +67,9 @@ let target: Target
 beforeAll(async () => {
   const limits = { maxInlineBytes: LAMBDA_MAX_INLINE_BYTES, maxArtifactBytes: 8 * MIB }
   const ledger = createDynamoDbLedger({ client: dynamo, table: await makeTable() })
+  const bucket = await makeBucket()
   const stores = {
-    blobs: blobStore(await makeBucket(), limits.maxArtifactBytes),
+    blobs: blobStore(bucket, limits.maxArtifactBytes),
     ledger,
     health: [ledger],
     // The suite below begins no uploads; upload-adapters.test.ts and the suite on the deployed API cover the adapters of
@@ -87,6 +89,10 @@ beforeAll(async () => {
     front: 'in-process',
     cannotWitness: {
       'raw-path': 'a web-standard Request resolves dot segments before any handler sees them',
+    },
+    async lose(blob) {
+      const Key = blobKey(blob)
+      await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key }))
     },
     send: async (request) => rawResponse(await handle(webRequest(root, request))),
     follow: async (url, headers = []) =>

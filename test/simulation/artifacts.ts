@@ -4,13 +4,14 @@ import { digestHex } from '../../lib/domain/digest.ts'
 import type { BlobId } from '../../lib/domain/entry.ts'
 import { isBucketError } from '../../lib/domain/errors.ts'
 import type { UploadMode } from '../../lib/domain/limits.ts'
+import { findEntry, readBytes } from '../../lib/repository/fetch.ts'
 import { presignParts } from '../../lib/repository/presign-parts.ts'
 import { store } from '../../lib/repository/store.ts'
 import { abortUpload } from '../../lib/repository/upload-abort.ts'
 import { beginUpload } from '../../lib/repository/upload-begin.ts'
 import { commitUpload } from '../../lib/repository/upload-commit.ts'
 import { described } from '../support/described.ts'
-import { blobOf, digestOf } from '../support/fake-artifacts.ts'
+import { blobOf, collect, digestOf } from '../support/fake-artifacts.ts'
 import type { RuleDependencies } from '../support/rule-dependencies.ts'
 import type { Actor, Client, Stores } from './upload-world.ts'
 
@@ -147,7 +148,7 @@ export const stores = (name: string, what: Artifact): Actor => ({
   name,
   async script(client) {
     try {
-      await client.again(() =>
+      const { outcome } = await client.again(() =>
         store(client.deps, {
           ref: what.id.ref,
           digest: what.id.digest,
@@ -158,7 +159,7 @@ export const stores = (name: string, what: Artifact): Actor => ({
           commitId: client.commitId,
         }),
       )
-      client.note('created')
+      client.note(outcome)
     } catch (error) {
       if (!isBucketError(error, 'version_exists')) throw error
       client.note(`exists with ${error.details.conflict} bytes`)
@@ -197,3 +198,34 @@ export const committing =
     await arrived(what, mode, bytes)(held, deps)
     await commitUpload(deps, { id: what.id, commitId: 'before' })
   }
+
+/** A stored version that has lost its blob. */
+export const lost =
+  (what: Artifact) =>
+  async (held: Stores, deps: RuleDependencies): Promise<void> => {
+    await store(deps, {
+      ref: what.id.ref,
+      digest: what.id.digest,
+      description,
+      size: what.bytes.byteLength,
+      onlyIfAbsent: false,
+      body: () => once(what.bytes),
+      commitId: 'before',
+    })
+    held.blobs.lose(what.id)
+  }
+
+/** Fetches the bytes once, and notes what a reader gets. */
+export const fetches = (name: string, what: Artifact): Actor => ({
+  name,
+  async script(client) {
+    const entry = await client.again(() => findEntry(client.deps, what.id.ref, undefined))
+    try {
+      const bytes = await client.again(() => readBytes(client.deps, entry, undefined, undefined))
+      client.note(digestOf(await collect(bytes)) === entry.digest ? 'the bytes' : 'other bytes')
+    } catch (error) {
+      if (!isBucketError(error, 'blob_lost')) throw error
+      client.note(error.code)
+    }
+  },
+})

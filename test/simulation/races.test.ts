@@ -6,7 +6,9 @@ import {
   arrived,
   commits,
   committing,
+  fetches,
   givesUp,
+  lost,
   OTHER,
   RIGHT,
   replacesPart,
@@ -73,6 +75,53 @@ describe('stores', () => {
     await settle()
     expect(world.notes('A')).toEqual(['unavailable'])
     expect(world.stores.ledger.entries).toEqual([])
+  })
+})
+
+describe('lost blobs', () => {
+  const restoring = (...actors: readonly Actor[]) => stage({ isLost: true, prepare: lost(RIGHT), actors })
+
+  race('Two stores restore one lost blob', async () => {
+    const { world, upTo, toEnd, settle } = await restoring(stores('A', RIGHT), stores('B', RIGHT))
+    await upTo('A', 'blobs.write')
+    await upTo('B', 'blobs.write')
+    await toEnd('A')
+    await toEnd('B')
+    await settle()
+    expect(world.notes('A')).toEqual(['restored'])
+    expect(world.notes('B')).toEqual(['restored'])
+  })
+
+  race('A fetch meets a restore', async () => {
+    const { world, upTo, toEnd, settle } = await restoring(
+      stores('A', RIGHT),
+      fetches('F', RIGHT),
+      fetches('G', RIGHT),
+    )
+    await upTo('A', 'blobs.write')
+    await toEnd('F')
+    await upTo('A', 'blobs.inspect')
+    await toEnd('G')
+    await settle()
+    expect([world.notes('F'), world.notes('G')]).toEqual([['blob_lost'], ['the bytes']])
+  })
+
+  race('A restore dies after its bytes', async () => {
+    const { world, step, upTo, settle } = await restoring(stores('A', RIGHT))
+    await upTo('A', 'blobs.write')
+    await step('A: blobs.write dies after')
+    await settle()
+    expect(world.notes('A')).toEqual(['exists with identical bytes'])
+  })
+
+  race('An upload restores a lost blob', async () => {
+    const { world, toEnd, settle } = await restoring(uploads('A', RIGHT, 'multipart'), looks('L'))
+    await toEnd('A')
+    await toEnd('L')
+    await settle()
+    expect(world.notes('A')).toEqual(['verifying'])
+    expect(world.notes('L')).toEqual(['verifying'])
+    expect((await world.stores.blobs.inspect(RIGHT.id)).found).toBe(true)
   })
 })
 

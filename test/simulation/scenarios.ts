@@ -3,7 +3,9 @@ import {
   arrived,
   commits,
   committing,
+  fetches,
   givesUp,
+  lost,
   OTHER,
   RIGHT,
   replacesPart,
@@ -43,6 +45,12 @@ const nothingStored = (world: UploadWorld) => {
   if (world.stores.ledger.entries.length > 0) throw new Error('wrong bytes are visible')
 }
 
+/** The exact bytes are back. `UploadWorld.check` looks that no sender was told so before. */
+const isRestored = async (world: UploadWorld) => {
+  if (!world.isLate && !world.isBuried && !(await world.stores.blobs.inspect(RIGHT.id)).found)
+    throw new Error('the bytes arrived, and the blob is still lost')
+}
+
 const oneStored = (world: UploadWorld) => {
   if (world.stores.ledger.entries.length !== 1)
     throw new Error('two stores competed for the name, and neither got it')
@@ -73,6 +81,24 @@ export const STORE_SCENARIOS: readonly NamedScenario[] = [
     end: isStored,
   },
   {
+    name: 'two stores that restore one lost blob, and a fetch',
+    budget: budget(1, 0, 0),
+    deep: budget(3, 0, 0),
+    isLost: true,
+    prepare: lost(RIGHT),
+    actors: [stores('A', RIGHT), stores('B', RIGHT), fetches('F', RIGHT)],
+    end: isRestored,
+  },
+  {
+    name: 'a store of other bytes over a lost blob',
+    budget: budget(1, 0, 0),
+    deep: budget(3, 0, 0),
+    isLost: true,
+    prepare: lost(RIGHT),
+    actors: [stores('A', OTHER), stores('B', RIGHT)],
+    end: isRestored,
+  },
+  {
     name: 'three stores of one name',
     budget: budget(1, 0, 0),
     deep: budget(2, 0, 0),
@@ -88,6 +114,24 @@ export const UPLOAD_SCENARIOS: readonly NamedScenario[] = [
     deep: budget(2, 1, 1),
     actors: [uploads('A', RIGHT, 'multipart')],
     end: isStored,
+  },
+  {
+    name: 'an upload of parts that restores a lost blob',
+    budget: budget(1, 0, 0),
+    deep: budget(2, 1, 1),
+    isLost: true,
+    prepare: lost(RIGHT),
+    actors: [uploads('A', RIGHT, 'multipart')],
+    end: isRestored,
+  },
+  {
+    name: 'a single upload and a store that restore one lost blob',
+    budget: budget(1, 0, 0),
+    deep: budget(2, 1, 0),
+    isLost: true,
+    prepare: lost(RIGHT),
+    actors: [uploads('A', RIGHT, 'single'), stores('B', RIGHT)],
+    end: isRestored,
   },
   {
     name: 'a single upload, from begin to commit',

@@ -44,14 +44,18 @@ export interface Actor {
 export interface Scenario {
   readonly budget: Budget
   readonly isDishonest?: boolean
+  /** The stored version has lost its blob: readers see that, or the exact bytes. */
+  readonly isLost?: boolean
   /** Brings the stores into the state in which the actors begin, without failures. */
   prepare?(stores: Stores, deps: RuleDependencies): Promise<void>
   readonly actors: readonly Actor[]
   /** The conditions that must hold at the end, in addition to those that always hold. */
-  end?(world: UploadWorld): void
+  end?(world: UploadWorld): void | Promise<void>
 }
 
 const SWEEP = 'expired rows are deleted'
+/** The words on which a sender may delete its last copy. */
+const SAYS_STORED = /: (restored|found|committed with its entry|exists with identical bytes)$/
 /** Marks steps that are not calls of Bucket: they cannot fail here, but they can be late. */
 const OUTSIDE = '~ '
 export const START = Date.parse('2026-11-23T04:00:00.000Z')
@@ -338,15 +342,27 @@ export class UploadWorld implements World {
       if (JSON.stringify(entries[at]) !== JSON.stringify(entry))
         throw new Error(`the entry of ${formatRef(entry.ref)} changed or vanished`)
     for (const entry of entries.slice(this.#visible.length)) {
-      const bytes = await collect(await this.stores.blobs.read(entry, undefined, undefined))
-      if (digestOf(bytes) !== entry.digest || bytes.byteLength !== entry.size)
-        throw new Error(`readers of ${formatRef(entry.ref)} see other bytes than those of ${entry.digest}`)
+      await this.#checkBytes(entry)
       if (this.#visible.some(({ ref }) => formatRef(ref) === formatRef(entry.ref)))
         throw new Error(`${formatRef(entry.ref)} has two entries`)
       this.#visible.push(structuredClone(entry))
     }
+    if (this.#scenario.isLost) for (const entry of entries) await this.#checkBytes(entry)
     const winners = this.allNotes.filter((note) => note.endsWith(': created'))
     if (winners.length > entries.length) throw new Error(`created was said twice: ${winners.join(', ')}`)
+  }
+
+  async #checkBytes(entry: Entry): Promise<void> {
+    const name = formatRef(entry.ref)
+    const { found } = await this.stores.blobs.inspect(entry)
+    if (!found && this.#scenario.isLost) {
+      const liar = this.allNotes.find((note) => SAYS_STORED.test(note))
+      if (liar !== undefined) throw new Error(`${liar}: was said of ${name}, whose blob is lost`)
+      return
+    }
+    const bytes = await collect(await this.stores.blobs.read(entry, undefined, undefined))
+    if (digestOf(bytes) !== entry.digest || bytes.byteLength !== entry.size)
+      throw new Error(`readers of ${name} see other bytes than those of ${entry.digest}`)
   }
 
   async checkEnd(): Promise<void> {
@@ -356,7 +372,7 @@ export class UploadWorld implements World {
     // Each process that died may have left one, which expires by itself.
     const faults = this.#scenario.budget.faults - this.#budget.faults
     if (this.stores.staging.promotions > faults) throw new Error('a promotion was left behind')
-    this.#scenario.end?.(this)
+    await this.#scenario.end?.(this)
   }
 
   /** All actors have ended: an upload in `verifying` would stay so until it expires. */

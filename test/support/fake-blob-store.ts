@@ -13,6 +13,8 @@ import { digestOf } from './fake-artifacts.ts'
 export interface FakeBlobStore extends BlobStore {
   /** Puts bytes under a final name without the port: they may be wrong, and have no attestation. */
   plant(blob: BlobId, bytes: Uint8Array): void
+  /** Loses a blob, as a disk or an operator may. */
+  lose(blob: BlobId): void
   /** Sends a presigned request as a client would. */
   send(request: PresignedRequest, options?: SendOptions): Promise<Response>
   /** The number of blobs under final names. */
@@ -53,7 +55,7 @@ export function fakeBlobStore({
 
   function find(blob: BlobId): StoredBlob {
     const found = stored.get(name(blob))
-    if (!found) throw BucketError.unavailable(`the blob ${name(blob)} is missing`)
+    if (!found) throw BucketError.blobLost(`the blob ${name(blob)} is missing`, 'it was lost')
     return found
   }
 
@@ -103,7 +105,8 @@ export function fakeBlobStore({
       signal?.throwIfAborted()
       const { bytes } = find(blob)
       const end = range === undefined ? bytes.byteLength : range.last + 1
-      if (end > bytes.byteLength) throw BucketError.unavailable(`the blob ${name(blob)} is too short`)
+      if (end > bytes.byteLength)
+        throw BucketError.blobLost(`the blob ${name(blob)} is too short`, 'it was cut')
       return pieces(bytes.slice(range?.first ?? 0, end), signal)
     },
 
@@ -112,6 +115,8 @@ export function fakeBlobStore({
     check: async () => undefined,
 
     plant: (blob, bytes) => void stored.set(name(blob), { bytes: bytes.slice(), attested: false }),
+
+    lose: (blob) => void stored.delete(name(blob)),
 
     async send(request, { headers = {}, body } = {}) {
       const known = signed.get(request.url)

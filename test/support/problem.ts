@@ -92,6 +92,7 @@ export const CONTRACT_ERRORS = {
   forbidden: row(403, 'no'),
   throttled: row(429, 'yes', {}, { 'Retry-After': /^\d+$/ }),
   internal: row(500, 'yes'),
+  blob_lost: row(500, 'no'),
   unavailable: row(503, 'yes', {}, { 'Retry-After': /^\d+$/ }),
   insufficient_storage: row(507, 'no'),
 } as const satisfies Record<string, Row>

@@ -109,7 +109,11 @@ function opened(
         )
       return { digest, size, from: start, response }
     }
-    // The store's own status is not interpreted: an expired URL, a throttled or a failing store are all worth another attempt.
+    case 404:
+      throw refuse(
+        new BucketError('blob_lost', `the store that holds the bytes of ${formatRef(ref)} has lost them`, {}),
+      )
+    // Any other status is not interpreted: an expired URL, a throttled or a failing store are all worth another attempt.
     default:
       throw refuse(
         BucketError.unavailable(`the store that holds the bytes answered ${response.status}`, undefined, 0),

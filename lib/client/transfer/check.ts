@@ -1,10 +1,12 @@
 /** Looks up many refs at once, without computing or sending anything. */
 import type { Digest } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
+import { isBucketError } from '../../domain/errors.ts'
 import type { ArtifactRef } from '../../domain/identifiers.ts'
 import { runAtOnce } from '../../flow/run-at-once.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { findEntry } from '../api/entries.ts'
+import { beginUpload } from '../api/uploads.ts'
 
 export interface CheckResult {
   readonly ref: ArtifactRef
@@ -47,4 +49,22 @@ function stateOf(entry: Entry | undefined, digest: Digest | undefined): CheckRes
   if (entry === undefined) return 'absent'
   if (digest === undefined) return 'stored'
   return entry.digest === digest ? 'identical' : 'different'
+}
+
+/**
+ * Whether the server still has the bytes of a stored version. It refuses to begin an upload of them only then. If it has lost them, this
+ * begins the upload that restores them (docs/http-api.md, section 7.1).
+ */
+export async function stillHasBytes(
+  api: ApiClient,
+  { ref, digest, size }: Entry,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  try {
+    await beginUpload(api, { ref, digest }, { size }, signal)
+    return false
+  } catch (error) {
+    if (isBucketError(error, 'version_exists') && error.details.conflict === 'identical') return true
+    throw error
+  }
 }

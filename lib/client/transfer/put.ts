@@ -50,9 +50,10 @@ export async function put(
     const stored = source.size > ASK_FIRST_BYTES ? await findEntry(api, ref, signal) : undefined
     if (stored !== undefined) {
       if (stored.digest !== digest) throw versionExists(stored, digest)
-      return { entry: stored, created: false }
+      // The server looks whether it still has the bytes: if it has lost them, this upload restores them.
+      return await upload(api, ref, source, digests, options)
     }
-    return { entry: await storeInline(api, ref, source, digest, options), created: true }
+    return await storeInline(api, ref, source, digest, options)
   } catch (error) {
     // The server may accept less than any known one.
     if (isInline && isBucketError(error, 'inline_too_large'))
@@ -75,11 +76,11 @@ async function storeInline(
   source: Source,
   digest: Digest,
   options: PutOptions,
-): Promise<Entry> {
+): Promise<PutResult> {
   const { onProgress, signal } = options
   const total = source.size
   const description = describeWith((member) => options[member])
-  const entry = await retrying(api, signal, async () => {
+  const result = await retrying(api, signal, async () => {
     const response = await api.attempt({
       method: 'PUT',
       path: versionPath(ref),
@@ -94,13 +95,15 @@ async function storeInline(
           if (bytes === total) onProgress?.({ phase: 'verifying', bytes: 0, total })
         },
       },
-      accept: [201],
+      accept: [200, 201],
       signal,
     })
-    return decodeEntryOf(ref, digest, await readJson(response, api.timeouts))
+    const entry = decodeEntryOf(ref, digest, await readJson(response, api.timeouts))
+    // 200: the version was stored before and had lost its bytes, which this request restored.
+    return { entry, created: response.status === 201 }
   })
   onProgress?.({ phase: 'committed', bytes: total, total })
-  return entry
+  return result
 }
 
 async function fitsInline(size: number, service: () => Promise<Service>, ref: ArtifactRef): Promise<boolean> {

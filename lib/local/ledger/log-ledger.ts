@@ -16,8 +16,8 @@ import { encodeRecord, MAX_GROUP_RECORDS, type RecordContent } from './record.ts
 import type { RecordReader } from './record-reader.ts'
 
 export interface LogLedger extends Ledger {
-  /** The blob of a stored entry, when its record holds it with the right digest. */
-  storedBlob(blob: BlobId): Uint8Array | undefined
+  /** The blob of a stored entry, when its record holds it; `damaged` when its bytes do not have the digest. */
+  storedBlob(blob: BlobId): Uint8Array | 'damaged' | undefined
   /** Waits for the last group, and leaves the index complete. @returns whether it is. */
   close(): Promise<boolean>
 }
@@ -193,7 +193,7 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
     storedBlob(blob) {
       const record = load(formatRef(blob.ref))
       if (record?.bytes === undefined || record.entry.digest !== blob.digest) return undefined
-      return cache.isVerified(record) ? record.bytes : undefined
+      return cache.isVerified(record) ? record.bytes : 'damaged'
     },
 
     async close() {

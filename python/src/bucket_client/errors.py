@@ -156,6 +156,9 @@ CODES: Mapping[str, _Code] = {
     "request_timeout": _Code(UnavailableError, 408, "Call again.", True),
     "throttled": _Code(UnavailableError, 429, "Wait, then call again with fewer calls at once.", True),
     "internal": _Code(UnavailableError, 500, "Call again; if it stays, give the operator the request id.", True),
+    "blob_lost": _Code(
+        UnavailableError, 500, "Tell the operator; if you have the bytes, store them again under the same ref."
+    ),
     "unavailable": _Code(UnavailableError, 503, "Wait, then call again.", True),
     "insufficient_storage": _Code(UnavailableError, 507, "Free space on the server's disk, then call again."),
     "unreachable": _Code(

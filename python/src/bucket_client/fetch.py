@@ -183,6 +183,8 @@ class Artifact:
             raise unexpected(f"asked for {self.ref.name}, but the response is about {name[1]!r}")
         if response.status == 200:
             return 0
+        if response.status == 404:
+            raise error("blob_lost", f"the store that holds the bytes of {self.ref.name} has lost them")
         if response.status != 206:
             # The store's own words are not read: an expired address and a failing store are both asked again.
             raise error("unavailable", f"the store that holds the bytes answered {response.status}", retry_after=0)

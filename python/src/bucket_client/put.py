@@ -89,7 +89,8 @@ def put(
     digests = hash_source(source, report, with_parts=source.size > SINGLE_BYTES)
     ref = name(digests.digest)
     try:
-        if is_inline:
+        # If the server has lost stored bytes, an upload restores them; if not, its begin is refused as identical.
+        if is_inline and not _is_stored(api, ref, source.size, cancel):
             try:
                 return _put_inline(api, ref, source, description, report, cancel)
             except TooLargeError as refusal:
@@ -113,10 +114,6 @@ def _put_inline(
     cancel: Cancel | None,
 ) -> PutResult:
     size = source.size
-    if size > _ASK_FIRST_BYTES and (stored := find_entry(api, ref, cancel)) is not None:
-        if stored.digest != ref.digest:
-            raise version_exists(stored, ref)
-        return PutResult(stored, False)
 
     def on_sent(sent: int) -> None:
         # Nothing is acknowledged before all of it is; what follows is the server's work.
@@ -135,7 +132,7 @@ def _put_inline(
     request = ApiRequest(
         "PUT",
         version_path(ref),
-        (201,),
+        (200, 201),
         headers=headers,
         body=Slice(source, 0, size),
         sha256=digest_hex(ref.digest or ""),
@@ -149,13 +146,24 @@ def _put_inline(
         try:
             with api.attempt(request) as response:
                 entry = decode_entry(read_json(response, f"the store of {ref.name}"), ref)
+                # 200: the version was stored before and had lost its bytes, which this request restored.
+                created = response.status == 201
         except BucketError as problem:
             if problem.code == "digest_mismatch":
                 raise _explain_mismatch(problem, source, ref) from problem
             patience.wait(problem, cancel)
             continue
         report("committed", size, size)
-        return PutResult(entry, True)
+        return PutResult(entry, created)
+
+
+def _is_stored(api: Api, ref: ArtifactReference, size: int, cancel: Cancel | None) -> bool:
+    """Return whether the ref has these bytes; raise if it has others. Small bodies are sent without the question."""
+    if size <= _ASK_FIRST_BYTES or (stored := find_entry(api, ref, cancel)) is None:
+        return False
+    if stored.digest != ref.digest:
+        raise version_exists(stored, ref)
+    return True
 
 
 def find_entry(api: Api, ref: ArtifactReference, cancel: Cancel | None) -> Entry | None:

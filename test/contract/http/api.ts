@@ -10,6 +10,7 @@ import { describeFetchDirect } from './fetch-direct.ts'
 import { describeFetchRedirect } from './fetch-redirect.ts'
 import { describeIdentifiers } from './identifiers.ts'
 import { describeList } from './list.ts'
+import { describeLostBlobs } from './lost-blobs.ts'
 import { describeNodeExpect } from './node-expect.ts'
 import { describeNodeHosts } from './node-hosts.ts'
 import { describeNodePipelines } from './node-pipelines.ts'
@@ -46,6 +47,7 @@ export function describeHttpApi(name: string, delivery: Delivery, target: Target
     describeDownload(target)
     describeList(target)
     describeRaces(target)
+    describeLostBlobs(delivery, target)
   })
 }
 

@@ -34,6 +34,7 @@ export function memoryTarget(
     cannotWitness: {
       'raw-path': 'a web-standard Request resolves dot segments before any handler sees them',
     },
+    lose: async (blob) => blobs.lose(blob),
     send: async (request) => rawResponse(await handle(webRequest(request))),
     async follow(url, headers = [], { method, body } = { method: 'GET' }) {
       const fields = Object.fromEntries(headers)

@@ -4,6 +4,9 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
+import { digestFromHex } from '../../../lib/domain/digest.ts'
+import type { BlobId } from '../../../lib/domain/entry.ts'
+import { parseRef } from '../../../lib/domain/refs.ts'
 import { type EntryShape, entryShape } from '../../support/problem.ts'
 import type { HeaderLines, RawRequest, RawResponse } from '../../support/raw-http.ts'
 import type { Target } from './target.ts'
@@ -26,6 +29,11 @@ export const freshRef = (parts: Partial<Ref> = {}): Ref => ({
 
 export const sha256 = (bytes: Uint8Array | string): string =>
   `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+/** The same names as the stores have them. @param digest `sha256:…` */
+export const blobIdOf = ({ bucketId, artifactId, version }: Ref, digest: string): BlobId => ({
+  ref: parseRef(`${bucketId}/${artifactId}/${version}`),
+  digest: digestFromHex(digest.slice('sha256:'.length)),
+})
 export const sha256Base64 = (bytes: Uint8Array | string): string =>
   createHash('sha256').update(bytes).digest('base64')
 export const EMPTY = sha256('')

@@ -3,6 +3,7 @@
  * of a front, so that it runs on all of them.
  */
 import type { TestContext } from 'vitest'
+import type { BlobId } from '../../../lib/domain/entry.ts'
 import { type HeaderLines, type RawRequest, type RawResponse, sendRaw } from '../../support/raw-http.ts'
 
 /** Properties of a request that may be lost on the way to this target. A test of a lost one would show nothing. */
@@ -59,6 +60,8 @@ export interface Target {
    * `GET` unless `more` says otherwise; only the given headers are sent.
    */
   follow(url: string, headers?: HeaderLines, more?: Pick<RawRequest, 'method' | 'body'>): Promise<RawResponse>
+  /** Removes the blob of a stored version from its store, past Bucket. */
+  lose?(blob: BlobId): Promise<void>
   /** Node server: milliseconds without a byte after which a sender has stalled. Give a short one, about 1,000. */
   readonly stallMs?: number
 }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { expectProblem } from '../../support/problem.ts'
 import { header } from '../../support/raw-http.ts'
+import { describeLostBlobUploads } from './lost-blobs.ts'
 import { freshRef, OTHER_DIGEST } from './requests.ts'
 import { needs, type TargetThunk } from './target.ts'
 import { uploadPath } from './upload-requests.ts'
@@ -15,6 +16,7 @@ export function describeUploadApi(name: string, target: TargetThunk): void {
     describeUploadBegin(target)
     describeUploadSingle(target)
     describeUploadMultipart(target)
+    describeLostBlobUploads(target)
 
     test('an unknown method on an upload is 405 with Allow', async (context) => {
       needs(context, target(), 'any-method')

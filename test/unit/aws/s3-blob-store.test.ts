@@ -113,9 +113,9 @@ describe('reading a blob', () => {
     expect((await collect(range)).equals(large.subarray(1000, 70_001))).toBe(true)
   })
 
-  test('that is missing is unavailable, because the ledger promised it', async () => {
+  test('that is missing is lost, because the ledger promised it', async () => {
     await expect(connect(2000).read(blob, undefined, undefined)).rejects.toMatchObject({
-      code: 'unavailable',
+      code: 'blob_lost',
     })
   })
 

@@ -3,6 +3,7 @@ import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient, type Progress } from '../../../lib/client/node.ts'
 import { type ClientFront, sendProblem, startFront } from '../../support/client-front.ts'
@@ -24,7 +25,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-const bodies = () => front.received.filter(({ method }) => method === 'PUT')
+const bodies = () =>
+  front.received.filter(({ method, url }) => method === 'PUT' && !url.includes('/uploads/'))
 
 describe('put', () => {
   it('stores a path, a Blob, bytes and streams, with their description', async () => {
@@ -59,6 +61,17 @@ describe('put', () => {
       })
       expect((await front.bytesOf(`b/a/${version}`))?.equals(bytes)).toBe(true)
     }
+  })
+
+  it.each([10, 3_000_000])('restores a lost blob of %d bytes', async (size) => {
+    const bytes = someBytes(size)
+    const { entry } = await bucket.put(REF, bytes)
+    front.stores.blobs.lose(entry)
+    expect(await bucket.put(REF, bytes)).toEqual({ entry, created: false })
+    expect((await buffer(await bucket.get(REF))).equals(bytes)).toBe(true)
+    front.stores.blobs.lose(entry)
+    expect(await bucket.ensure(REF, bytes, { digest: entry.digest })).toBe('identical')
+    expect((await buffer(await bucket.get(REF))).equals(bytes)).toBe(true)
   })
 
   it('stores zero bytes', async () => {

@@ -38,6 +38,7 @@ const CONTRACT = {
   throttled: [429, true],
   headers_too_large: [431, false],
   internal: [500, true],
+  blob_lost: [500, false],
   unavailable: [503, true],
   insufficient_storage: [507, false],
 }

@@ -30,12 +30,29 @@ test('a store is one read, one PUT of the blob and one conditional put', async (
 })
 
 test.each([
-  ['the same bytes', bytes],
-  ['other bytes', Buffer.from('other')],
-])('a conflict with %s is one read without a call of S3, so no orphan is left', async (_, body) => {
+  ['the same bytes is one read, and one HEAD that the blob is still there', bytes, ['HeadObject']],
+  ['other bytes is one read without a call of S3', Buffer.from('other'), []],
+])('a conflict with %s; no orphan is left', async (_, body, more) => {
   await lambdas.send(store())
-  expect(await callsOf(store(body))).toEqual({ statusCode: 409, calls: ['GetItem'] })
+  expect(await callsOf(store(body))).toEqual({ statusCode: 409, calls: ['GetItem', ...more] })
   expect(lambdas.aws.objects.size).toBe(1)
+})
+
+test('a lost blob is put back, and the ledger is not written', async () => {
+  await lambdas.send(store())
+  lambdas.aws.objects.clear()
+  expect(await callsOf(store())).toEqual({
+    statusCode: 200,
+    calls: ['GetItem', 'HeadObject', 'PutObject', 'HeadObject'],
+  })
+  expect(lambdas.aws.objects.size).toBe(1)
+})
+
+test('a blob that was cut short is not overwritten, and not called stored', async () => {
+  await lambdas.send(store())
+  for (const object of lambdas.aws.objects.values()) object.bytes = object.bytes.subarray(1)
+  const { statusCode, body = '' } = await lambdas.send(store())
+  expect([statusCode, JSON.parse(body)]).toMatchObject([500, { code: 'blob_lost', retryable: false }])
 })
 
 test('a digest mismatch is one read, and no byte is sent to S3', async () => {

@@ -131,7 +131,7 @@ describe('reading', () => {
     await rm(pathOf(blob))
     await writeFile(pathOf(blob), someBytes(999_999))
     await expect(folder.blobs.read(blob, { first: 0, last: 999_999 }, undefined)).rejects.toMatchObject({
-      code: 'unavailable',
+      code: 'blob_lost',
     })
   })
 })

@@ -1,13 +1,13 @@
 /** The rules over stores in memory, with a clock that is set by hand. */
 
 import { digestHex } from '../../../lib/domain/digest.ts'
-import type { BlobId } from '../../../lib/domain/entry.ts'
+import type { BlobId, Entry } from '../../../lib/domain/entry.ts'
 import { BucketError } from '../../../lib/domain/errors.ts'
 import { MIB, type UploadMode } from '../../../lib/domain/limits.ts'
 import { presignParts } from '../../../lib/repository/presign-parts.ts'
 import { beginUpload } from '../../../lib/repository/upload-begin.ts'
 import { described } from '../../support/described.ts'
-import { blobOf, digestOf } from '../../support/fake-artifacts.ts'
+import { blobOf, digestOf, entryOf } from '../../support/fake-artifacts.ts'
 import { fakeBlobStore } from '../../support/fake-blob-store.ts'
 import { fakeLedger } from '../../support/fake-ledger.ts'
 import { fakeQueue } from '../../support/fake-queue.ts'
@@ -51,6 +51,14 @@ export const beginOf = (mode: UploadMode, id = ID, size = BYTES.byteLength) => (
   mode,
   description: DESCRIPTION,
 })
+
+/** Another request has stored these bytes. */
+export async function storedElsewhere(stores: Given, bytes: Uint8Array = BYTES): Promise<Entry> {
+  const entry = entryOf('models/llama/v1', bytes)
+  stores.blobs.plant(entry, bytes)
+  await stores.ledger.append(entry, 'another')
+  return entry
+}
 
 /** Begins the upload, and sends the bytes as its client would. */
 export async function arrived(stores: Given, mode: UploadMode, id = ID, bytes = BYTES): Promise<void> {

@@ -25,7 +25,7 @@ function asking(change: Partial<StoreRequest> = {}, bytes: Uint8Array = BYTES) {
 }
 
 const stored = async (stores: Given, id = ID, bytes: Uint8Array = BYTES) =>
-  store(stores, asking({ ...id }, bytes).request)
+  (await store(stores, asking({ ...id }, bytes).request)).entry
 
 describe('a store', () => {
   it('returns the entry that it made', async () => {
@@ -39,13 +39,13 @@ describe('a store', () => {
     const stores = given()
     const empty = new Uint8Array()
     const { request } = asking({ digest: digestOf(empty), size: undefined }, empty)
-    expect(await store(stores, request)).toMatchObject({ size: 0 })
+    expect(await store(stores, request)).toMatchObject({ entry: { size: 0 } })
   })
 
   it('may be as large as one request may be', async () => {
     const stores = given()
     const bytes = someBytes(4 * MIB)
-    const entry = await store(stores, asking({ digest: digestOf(bytes) }, bytes).request)
+    const { entry } = await store(stores, asking({ digest: digestOf(bytes) }, bytes).request)
     expect(entry.size).toBe(4 * MIB)
   })
 })
@@ -175,4 +175,49 @@ it('a failing store is never reported as an absent version', async () => {
     code: 'unavailable',
   })
   expect(asked.forBytes).toBe(false)
+})
+
+describe('a store of the bytes of a stored version', () => {
+  const size = BYTES.byteLength
+
+  it('is refused as identical while the blob is there', async () => {
+    const stores = given()
+    await stored(stores)
+    expect(await refusal(store(stores, asking().request))).toMatchObject({
+      details: { conflict: 'identical' },
+    })
+  })
+
+  it.each([
+    ['missing', (stores: Given) => stores.blobs.lose(ID)],
+    ['missing, and the size is not announced', (stores: Given) => stores.blobs.lose(ID)],
+  ])('restores a blob that is %s', async (name, damage) => {
+    const stores = given()
+    const entry = await stored(stores)
+    damage(stores)
+    const announced = name.endsWith('announced') ? { size: undefined } : {}
+    expect(await store(stores, { ...asking().request, ...announced })).toEqual({ outcome: 'restored', entry })
+    expect(await stores.blobs.inspect(ID)).toEqual({ found: true, size, attested: true })
+    expect(stores.ledger.entries).toEqual([entry])
+  })
+
+  it('restores nothing with other bytes', async () => {
+    const stores = given()
+    await stored(stores)
+    stores.blobs.lose(ID)
+    const { request } = asking({}, new TextEncoder().encode('BYTES the'))
+    expect(await refusal(store(stores, request))).toMatchObject({ code: 'digest_mismatch' })
+    expect((await stores.blobs.inspect(ID)).found).toBe(false)
+  })
+
+  it('is no success where only an operator can replace a blob that was cut short', async () => {
+    const stores = given()
+    await stored(stores)
+    stores.blobs.plant(ID, BYTES.subarray(1))
+    expect(await refusal(store(stores, asking().request))).toMatchObject({
+      code: 'blob_lost',
+      retryable: false,
+      cause: { message: expect.stringContaining('remove them, then store again') },
+    })
+  })
 })

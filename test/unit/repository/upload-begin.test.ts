@@ -6,7 +6,6 @@ import { presignParts } from '../../../lib/repository/presign-parts.ts'
 import { beginUpload } from '../../../lib/repository/upload-begin.ts'
 import { commitUpload } from '../../../lib/repository/upload-commit.ts'
 import { uploadState } from '../../../lib/repository/upload-state.ts'
-import { entryOf } from '../../support/fake-artifacts.ts'
 import {
   arrived,
   BYTES,
@@ -19,6 +18,7 @@ import {
   refusal,
   rowOf,
   sendPart,
+  storedElsewhere,
 } from './given.ts'
 
 const SHA256 = 'a'.repeat(64)
@@ -109,7 +109,7 @@ describe('a begin', () => {
     ['other bytes', OTHER_ID, 'different'],
   ])('is refused if %s have the version', async (_, id, conflict) => {
     const stores = given()
-    await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'before')
+    await storedElsewhere(stores)
     expect(await refusal(beginUpload(stores, beginOf('single', id)))).toMatchObject({
       code: 'version_exists',
       details: { conflict },
@@ -222,7 +222,7 @@ describe('requests for parts', () => {
     ] as const) {
       const stores = given()
       await beginUpload(stores, beginOf('multipart'))
-      await stores.ledger.append(entryOf('models/llama/v1', bytes), 'another')
+      await storedElsewhere(stores, bytes)
       expect(await refusal(presignParts(stores, ID, asked))).toMatchObject({
         code: 'upload_conflict',
         details: { upload: { state } },
@@ -275,7 +275,7 @@ describe('the state of an upload', () => {
   it('is committed if the ledger has the digest, even if the upload has expired', async () => {
     const stores = given()
     await beginUpload(stores, beginOf('single'))
-    await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
+    await storedElsewhere(stores)
     const committed = { state: 'committed', entry: { digest: ID.digest } }
     expect(await uploadState(stores, ID)).toMatchObject(committed)
     stores.time.now += UPLOAD_SECONDS * 1000
@@ -285,7 +285,7 @@ describe('the state of an upload', () => {
   it('is failed, with the winner, if other bytes have the version', async () => {
     const stores = given()
     await beginUpload(stores, beginOf('single', OTHER_ID))
-    await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
+    await storedElsewhere(stores)
     expect(await uploadState(stores, OTHER_ID)).toMatchObject({
       state: 'failed',
       failure: {

@@ -21,6 +21,7 @@ import {
   OTHER_ID,
   refusal,
   rowOf,
+  storedElsewhere,
 } from './given.ts'
 
 const commit = (stores: Given, id = ID) => commitUpload(stores, { id, commitId: newCommitId() })
@@ -126,7 +127,7 @@ describe('the commit of parts', () => {
 describe('a commit', () => {
   it('finds the digest in the ledger, no matter which request stored it, even without an upload', async () => {
     const stores = given()
-    await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
+    await storedElsewhere(stores)
     expect(await commit(stores)).toMatchObject({ outcome: 'found' })
   })
 
@@ -145,8 +146,7 @@ describe('a commit', () => {
   it('finds the same bytes stored by another request, and removes the staged ones', async () => {
     const stores = given()
     await arrived(stores, 'multipart')
-    const entry = entryOf('models/llama/v1', BYTES)
-    await stores.ledger.append(entry, 'another')
+    const entry = await storedElsewhere(stores)
     expect(await commit(stores)).toEqual({ outcome: 'found', entry })
     expect([(await rowOf(stores)).state, stores.staging.attempts]).toEqual(['committed', []])
   })
@@ -221,7 +221,7 @@ describe('an abort', () => {
   it('is refused with the committed state once it is committed, even by another request', async () => {
     const stores = given()
     await arrived(stores, 'single')
-    await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
+    await storedElsewhere(stores)
     expect(await refusal(abortUpload(stores, ID))).toMatchObject({
       code: 'upload_conflict',
       details: { upload: { state: 'committed', entry: { digest: ID.digest } } },
@@ -230,7 +230,7 @@ describe('an abort', () => {
 
   it('is refused as committed if the upload is gone and the ledger has its digest', async () => {
     const stores = given()
-    await stores.ledger.append(entryOf('models/llama/v1', BYTES), 'another')
+    await storedElsewhere(stores)
     expect(await refusal(abortUpload(stores, ID))).toMatchObject({
       code: 'upload_conflict',
       details: { upload: await uploadState(stores, ID) },
