@@ -1,18 +1,18 @@
 /** `bucket push` and `bucket pull`: a folder as one artifact version, file by file. */
 import type { Command } from 'commander'
-import type { PushOptions as ClientPushOptions, Progress } from '../client/node.ts'
+import type { Progress, PushOptions } from '../client/node.ts'
+import { DESCRIPTION_MEMBERS, type DescriptionInput, descriptionInput } from '../domain/description.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { parseParallel } from './arguments.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
+import { withDescription } from './description-options.ts'
 import { UsageError } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parsePinnedRef } from './refs.ts'
 import { formatSize } from './sizes.ts'
 
-interface PushOptions extends ConnectionOptions, OutputOptions {
-  readonly uploadedBy?: string
-  readonly provenanceSource?: string
+interface PushFlags extends ConnectionOptions, OutputOptions, DescriptionInput {
   readonly include?: readonly string[]
   readonly exclude?: readonly string[]
   readonly parallel?: number
@@ -21,7 +21,7 @@ interface PushOptions extends ConnectionOptions, OutputOptions {
   readonly lock?: string
 }
 
-interface PullOptions extends ConnectionOptions, OutputOptions {
+interface PullFlags extends ConnectionOptions, OutputOptions {
   readonly parallel?: number
   readonly force?: boolean
   readonly locked?: string
@@ -40,8 +40,6 @@ export function addFolderCommands(program: Command, context: CliContext): void {
     .option('--parallel <number>', 'files at once (default: 8)', parseParallel)
     .option('--dry-run', 'show what would be sent, and the pinned reference; send nothing')
     .option('--no-cache', 'hash every file again')
-    .option('--uploaded-by <text>', 'who stores it: opaque text, 1-256 characters')
-    .option('--provenance-source <text>', 'where it comes from: opaque text, 1-1024 characters')
     .option('--lock <file>', 'add the pinned reference to a lock file, such as bucket.lock')
     .addHelpText(
       'after',
@@ -54,10 +52,10 @@ Examples:
   bucket push datasets/snapshots/2026-11-23 ./snapshot --dry-run
   bucket push datasets/snapshots/2026-11-23 ./snapshot --lock bucket.lock`,
     )
-    .action((text: string, folder: string, options: PushOptions) =>
-      pushFolder(text, folder, options, context),
-    )
-  withOutput(withConnection(push))
+    .action((text: string, folder: string, options: PushFlags) => pushFolder(text, folder, options, context))
+  // The manifest has a media type of its own.
+  const described = DESCRIPTION_MEMBERS.filter((member) => member !== 'contentType')
+  withOutput(withConnection(withDescription(push, described)))
 
   const pull = program
     .command('pull')
@@ -77,9 +75,7 @@ Examples:
   bucket pull prod-models/llama-3-8b/v3.1.0 ./checkpoint
   bucket pull datasets/snapshots/2026-11-23 ./snapshot --locked bucket.lock`,
     )
-    .action((text: string, folder: string, options: PullOptions) =>
-      pullFolder(text, folder, options, context),
-    )
+    .action((text: string, folder: string, options: PullFlags) => pullFolder(text, folder, options, context))
   withOutput(withConnection(pull))
 }
 
@@ -94,15 +90,16 @@ const filesProgress =
 async function pushFolder(
   text: string,
   folder: string,
-  options: PushOptions,
+  options: PushFlags,
   context: CliContext,
 ): Promise<void> {
   const { ref, digest } = parsePinnedRef(text)
-  const { uploadedBy, provenanceSource, include, exclude, parallel, dryRun, cache } = options
+  const { include, exclude, parallel, dryRun, cache } = options
   const output = createOutput(options, context)
   const bucket = await connect(options, context, output)
-  const asked: ClientPushOptions = {
-    ...{ uploadedBy, provenanceSource, include, exclude, parallel, dryRun, digest },
+  const asked: PushOptions = {
+    ...descriptionInput(options),
+    ...{ include, exclude, parallel, dryRun, digest },
     cacheFolder: cache === false ? false : undefined,
     onProgress: filesProgress(output),
     signal: context.signal,
@@ -136,7 +133,7 @@ async function pushFolder(
 async function pullFolder(
   text: string,
   folder: string,
-  options: PullOptions,
+  options: PullFlags,
   context: CliContext,
 ): Promise<void> {
   const { ref, digest } = parsePinnedRef(text)

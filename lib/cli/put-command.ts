@@ -2,6 +2,7 @@
 import { basename } from 'node:path'
 import type { Command } from 'commander'
 import type { BucketClient, PutResult } from '../client/node.ts'
+import { type DescriptionInput, descriptionInput } from '../domain/description.ts'
 import type { Digest } from '../domain/digest.ts'
 import { type ArtifactKey, type ArtifactRef, formatRef } from '../domain/identifiers.ts'
 import { artifactRef } from '../domain/refs.ts'
@@ -9,6 +10,7 @@ import { contentVersion, isMovingName } from '../domain/version-names.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
+import { withDescription } from './description-options.ts'
 import { UsageError } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parseDigestOption, parseTarget } from './refs.ts'
@@ -16,10 +18,7 @@ import { markRerun } from './refusal-texts.ts'
 import { formatSize } from './sizes.ts'
 import { stdinStream } from './stdin-stream.ts'
 
-interface PutOptions extends ConnectionOptions, OutputOptions {
-  readonly uploadedBy?: string
-  readonly provenanceSource?: string
-  readonly contentType?: string
+interface PutFlags extends ConnectionOptions, OutputOptions, DescriptionInput {
   readonly digest?: string
   readonly allowEmpty?: boolean
   readonly lock?: string
@@ -34,9 +33,6 @@ export function addPutCommand(program: Command, context: CliContext): void {
       'bucket_id/artifact_id/version; without a version it is named by content, sha256-<12 hex digits>. @sha256:… pins the bytes',
     )
     .argument('<file...>', 'the file, or - for stdin; several files need a reference without a version')
-    .option('--uploaded-by <text>', 'who stores it: opaque text, 1-256 characters')
-    .option('--provenance-source <text>', 'where it comes from: opaque text, 1-1024 characters')
-    .option('--content-type <type>', 'media type (default: application/octet-stream)')
     .option('--digest <digest>', 'pin the bytes, as REF@sha256:… does: other bytes are not sent (exit 5)')
     .option('--allow-empty', 'store zero bytes from stdin instead of refusing them')
     .option('--lock <file>', 'add the pinned reference to a lock file, such as bucket.lock')
@@ -52,16 +48,16 @@ Examples:
   bucket put evals/run-47 *.json                each its own version
   tar cz snapshots | bucket put datasets/snapshots/2026-11-23 -`,
     )
-    .action((target: string, files: readonly string[], options: PutOptions) =>
+    .action((target: string, files: readonly string[], options: PutFlags) =>
       putFiles(target, files, options, context),
     )
-  withOutput(withConnection(command))
+  withOutput(withConnection(withDescription(command)))
 }
 
 async function putFiles(
   text: string,
   files: readonly string[],
-  options: PutOptions,
+  options: PutFlags,
   context: CliContext,
 ): Promise<void> {
   const { ref: target, digest: inRef } = parseTarget(text)
@@ -101,11 +97,11 @@ async function putFile(
   target: ArtifactRef | ArtifactKey,
   digest: Digest | undefined,
   file: string,
-  options: PutOptions,
+  options: PutFlags,
   output: Output,
   context: CliContext,
 ): Promise<PutResult> {
-  const { uploadedBy, provenanceSource, contentType, allowEmpty, lock } = options
+  const { allowEmpty, lock } = options
   const { signal } = context
   const { onProgress } = output
   const source = await openSource(file, output, context)
@@ -114,7 +110,7 @@ async function putFile(
       throw new UsageError('stdin has no bytes', 'Check what writes to it; --allow-empty stores zero bytes.')
     const named =
       'version' in target ? { ref: target, source } : await nameByContent(target, source, output, signal)
-    const described = { uploadedBy, provenanceSource, contentType, digest }
+    const described = { ...descriptionInput(options), digest }
     const result = await bucket
       .put(named.ref, named.source, { ...described, onProgress, signal })
       .catch((error) => {

@@ -2,8 +2,11 @@
  * The texts of refusals on the command line, in terms of its options and commands, not of the API. Each code has a text, and the compiler
  * checks that.
  */
+import { DESCRIPTION_MEMBERS, type DescriptionInput } from '../domain/description.ts'
 import { BucketError, type ErrorCode, isBucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
+import { HEADERS } from '../protocol/headers.ts'
+import { OPTIONS_BY_NAME, optionOf } from './description-options.ts'
 
 export interface RefusalText {
   readonly what: string
@@ -93,7 +96,7 @@ export const REFUSALS: { readonly [C in ErrorCode]: RefusalText } = {
   throttled: { what: 'The server asks for fewer requests', next: 'Repeat the command later.' },
   headers_too_large: {
     what: 'The texts that describe the artifact are too long',
-    next: 'Shorten --uploaded-by and --provenance-source, or the credentials.',
+    next: `Shorten ${DESCRIPTION_MEMBERS.map(optionOf).join(', ')}, or the credentials.`,
   },
   internal: { what: 'The server failed', next: `Repeat the command. If it fails again, ${OPERATOR}` },
   blob_lost: {
@@ -110,16 +113,12 @@ export const REFUSALS: { readonly [C in ErrorCode]: RefusalText } = {
   },
 }
 
+const DIGEST_NAMES = ['digest', HEADERS.artifactDigest.toLowerCase()]
+
 /** How options and arguments call what the API names otherwise. */
-const INPUT_NAMES: { readonly [name: string]: string } = {
-  'x-uploaded-by': '--uploaded-by',
-  uploaded_by: '--uploaded-by',
-  'x-provenance-source': '--provenance-source',
-  provenance_source: '--provenance-source',
-  'content-type': '--content-type',
-  content_type: '--content-type',
-  'x-artifact-digest': 'the digest',
-  digest: 'the digest',
+function inputName(name: string): string {
+  const known = name.toLowerCase()
+  return DIGEST_NAMES.includes(known) ? 'the digest' : (OPTIONS_BY_NAME.get(known) ?? name)
 }
 
 /** @returns the server's detail as lines. The server may break the contract. */
@@ -136,7 +135,7 @@ export function whyRefused(error: BucketError): string[] {
 
 function inputLine(fault: { readonly name?: unknown; readonly detail?: unknown } | null): string[] {
   if (typeof fault?.name !== 'string' || typeof fault.detail !== 'string') return []
-  return [`${INPUT_NAMES[fault.name.toLowerCase()] ?? fault.name} ${fault.detail}`]
+  return [`${inputName(fault.name)} ${fault.detail}`]
 }
 
 /** The prefix of versions that are named by content. */
@@ -176,10 +175,7 @@ export function conflictText(error: BucketError<'version_exists'>): RefusalText 
 export const RERUN = 'a re-run of what stored this version'
 
 /** @returns the error, marked as that of a re-run if the stored version has the same origin. */
-export function markRerun(
-  error: unknown,
-  mine: { readonly uploadedBy?: string | undefined; readonly provenanceSource?: string | undefined },
-): unknown {
+export function markRerun(error: unknown, mine: DescriptionInput): unknown {
   if (!isBucketError(error, 'version_exists')) return error
   const { stored }: Partial<typeof error.details> = error.details
   const isRerun =

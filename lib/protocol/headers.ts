@@ -1,14 +1,11 @@
 /** The headers that Bucket defines or gives a rule of its own, and the values that more than one side writes. */
 import type { ArtifactRef } from '../domain/identifiers.ts'
-import { DESCRIPTION_WIRE } from './description.ts'
 
 /** Header names are compared case-insensitively and written in this form. */
 export const HEADERS = {
   artifactDigest: 'X-Artifact-Digest',
   artifactSize: 'X-Artifact-Size',
   artifactRef: 'X-Artifact-Ref',
-  uploadedBy: DESCRIPTION_WIRE.uploadedBy.header,
-  provenanceSource: DESCRIPTION_WIRE.provenanceSource.header,
   requestId: 'X-Request-Id',
   reprDigest: 'Repr-Digest',
   uploadLimit: 'Upload-Limit',

@@ -1,5 +1,4 @@
 /** The requests about uploads (docs/http-api.md, section 7). Responses are checked before they are used. */
-import { type Description, describeWith } from '../../domain/description.ts'
 import type { Digest } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
 import { type BucketError, isBucketError, toError } from '../../domain/errors.ts'
@@ -9,7 +8,7 @@ import type { ReceivedPart } from '../../domain/upload.ts'
 import { decodePartRequests, decodeProblem, decodeUpload } from '../../protocol/decode.ts'
 import { encodePartDigests, encodeUploadTerms } from '../../protocol/encode.ts'
 import { commitPath, uploadPartsPath, uploadPath } from '../../protocol/routes.ts'
-import type { PartDigest } from '../../protocol/values.ts'
+import type { PartDigest, UploadTerms } from '../../protocol/values.ts'
 import { bytesSource } from '../transfer/source.ts'
 import type { ApiClient, ApiRequest, Presigned } from './api-client.ts'
 import {
@@ -77,12 +76,6 @@ export interface UploadId {
   readonly digest: Digest
 }
 
-/** The terms of an upload; the service chooses the mode. */
-export interface UploadTerms extends Partial<{ readonly [M in keyof Description]: string | undefined }> {
-  /** Bytes. */
-  readonly size: number
-}
-
 const withJson = (api: ApiClient, value: unknown): Pick<ApiRequest, 'headers' | 'body'> => {
   const bytes = new TextEncoder().encode(JSON.stringify(value))
   const hash = api.platform.sha256()
@@ -97,14 +90,13 @@ const withJson = (api: ApiClient, value: unknown): Pick<ApiRequest, 'headers' | 
 export async function beginUpload(
   api: ApiClient,
   { ref, digest }: UploadId,
-  terms: UploadTerms,
+  terms: Omit<UploadTerms, 'mode'>,
   signal: AbortSignal | undefined,
 ): Promise<BegunUpload> {
-  const description = describeWith((member) => terms[member])
   const answer = await api.json({
     method: 'PUT',
     path: uploadPath(ref, digest),
-    ...withJson(api, encodeUploadTerms({ size: terms.size, mode: undefined, description })),
+    ...withJson(api, encodeUploadTerms({ ...terms, mode: undefined })),
     accept: [200, 201],
     signal,
   })

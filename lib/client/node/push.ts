@@ -1,5 +1,6 @@
 /** A local folder becomes artifacts and a manifest. The manifest is stored last, so half a folder is never visible. */
 import { stat } from 'node:fs/promises'
+import { type DescriptionInput, descriptionInput } from '../../domain/description.ts'
 import { type Digest, digestFromHex, digestHex } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
 import { BucketError } from '../../domain/errors.ts'
@@ -25,9 +26,8 @@ import { fileSource } from './file-source.ts'
 import { type LocalFile, type ScanOptions, scanFolder } from './scan-folder.ts'
 import { createSha256 } from './sha256.ts'
 
-export interface PushOptions extends ScanOptions, TransferOptions {
-  readonly uploadedBy?: string | undefined
-  readonly provenanceSource?: string | undefined
+/** The description is that of every file and of the manifest, which alone has a media type. */
+export interface PushOptions extends ScanOptions, TransferOptions, Omit<DescriptionInput, 'contentType'> {
   /** What the manifest must be, `sha256:…`: another folder is `digest_mismatch` before anything is sent. */
   readonly digest?: string | undefined
   /** Concurrent files; 8 by default. */
@@ -72,7 +72,7 @@ export async function push(
   folder: string,
   options: PushOptions,
 ): Promise<PushResult> {
-  const { signal, dryRun = false, uploadedBy, provenanceSource, onProgress } = options
+  const { signal, dryRun = false, onProgress } = options
   filesArtifactId(ref.artifactId)
   const scan = await scanFolder(folder, options)
   const hashed = await hashFiles(folder, scan.files, options)
@@ -92,7 +92,7 @@ export async function push(
   const size = scan.files.reduce((sum, file) => sum + file.size, 0)
   const shared = { ref, digest, manifest, sent, size }
   if (dryRun) return { ...shared, entry: undefined, created: false }
-  const described = { uploadedBy, provenanceSource, contentType: MANIFEST_TYPE, digest, signal }
+  const described = { ...descriptionInput(options), contentType: MANIFEST_TYPE, digest, signal }
   const { entry, created } = await calls.put(ref, bytesSource(bytes), described)
   onProgress?.({ phase: 'committed', bytes: size, total: size })
   return { ...shared, entry, created }
@@ -170,16 +170,10 @@ async function sendFiles(
   calls: PushCalls,
   ref: ArtifactRef,
   files: readonly HashedFile[],
-  {
-    parallel = DEFAULT_PARALLEL,
-    dryRun = false,
-    openFile = fileSource,
-    uploadedBy,
-    provenanceSource,
-    onProgress,
-    signal,
-  }: PushOptions,
+  options: PushOptions,
 ): Promise<string[]> {
+  const { parallel = DEFAULT_PARALLEL, dryRun = false, openFile = fileSource, onProgress, signal } = options
+  const description = descriptionInput(options)
   const byDigest = new Map<Digest, HashedFile>()
   for (const file of [...files].sort((a, b) => (a.entry.path < b.entry.path ? -1 : 1)))
     if (!byDigest.has(file.entry.digest)) byDigest.set(file.entry.digest, file)
@@ -203,8 +197,7 @@ async function sendFiles(
         fileRef(ref, { digest }),
         { ...source, ...digests },
         {
-          uploadedBy,
-          provenanceSource,
+          ...description,
           digest,
           signal: stop,
           onProgress({ phase, bytes, sent: left = 0 }) {

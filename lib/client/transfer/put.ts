@@ -2,7 +2,7 @@
  * Stores bytes: hash, check whether they are stored, send. The same bytes under the same ref are a success. Size and the limits of the API
  * decide between one request body and a resumable upload.
  */
-import { DESCRIPTION, DESCRIPTION_MEMBERS, describeWith, parseText } from '../../domain/description.ts'
+import { DESCRIPTION, DESCRIPTION_MEMBERS, descriptionOf, parseText } from '../../domain/description.ts'
 import { type Digest, digestFromHex, digestHex } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
 import { BucketError, isBucketError } from '../../domain/errors.ts'
@@ -79,7 +79,7 @@ async function storeInline(
 ): Promise<PutResult> {
   const { onProgress, signal } = options
   const total = source.size
-  const description = describeWith((member) => options[member])
+  const description = descriptionOf(options)
   const result = await retrying(api, signal, async () => {
     const response = await api.attempt({
       method: 'PUT',

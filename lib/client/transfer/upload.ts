@@ -2,6 +2,7 @@
  * An upload from beginning to end. It keeps no local state: the same reference and the same bytes find the same upload, from any process on
  * any host, and only missing bytes are sent.
  */
+import { descriptionOf } from '../../domain/description.ts'
 import { digestFromHex } from '../../domain/digest.ts'
 import { BucketError } from '../../domain/errors.ts'
 import type { ArtifactRef } from '../../domain/identifiers.ts'
@@ -32,7 +33,8 @@ export async function upload(
   const { onProgress, signal } = options
   const id = { ref, digest: digestFromHex(digests.sha256) }
   const { size } = source
-  const begin = () => beginUpload(api, id, { ...options, size }, signal)
+  const terms = { size, description: descriptionOf(options) }
+  const begin = () => beginUpload(api, id, terms, signal)
   for (let round = 1; ; round++) {
     const begun = await begin()
     try {
