@@ -21,7 +21,7 @@ const log = jsonLines(process.stderr)
  * @throws errors of the stores; the system's error if it cannot listen.
  */
 export async function startFront(settings: ServeSettings, version: string): Promise<RunningServer> {
-  const { host, port, maxArtifactBytes, publicUrl, drainLimit } = settings
+  const { host, port, maxArtifactBytes, publicUrl, drainLimit, maxConnections } = settings
   const page = withLogging('page', staticFiles(pageFiles(readPage())), log)
   await assertCanListen(host, port)
   const stores = await openStores(settings, version)
@@ -37,6 +37,8 @@ export async function startFront(settings: ServeSettings, version: string): Prom
       api: createFullApi({ stores: { ...ports, ...settled }, log }),
       host,
       port,
+      bodyPace: { bytesPerSecond: settings.minBodyRate, graceMs: settings.bodyGrace },
+      maxConnections,
       ...(publicUrl && { publicUrl }),
       extraRoutes: firstOf(page, ...(presigned ? [presigned] : [])),
     })

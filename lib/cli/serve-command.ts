@@ -24,6 +24,18 @@ export function addServeCommand(program: Command, context: CliContext): void {
       '--drain-limit <time>',
       `how long a stop waits for running requests (env: ${env.drainLimit}, default: 30s)`,
     )
+    .option(
+      '--min-body-rate <size>',
+      `the least bytes per second of an arriving body (env: ${env.minBodyRate}, default: 1KiB)`,
+    )
+    .option(
+      '--body-grace <time>',
+      `the period over which that rate is measured (env: ${env.bodyGrace}, default: 60s)`,
+    )
+    .option(
+      '--max-connections <number>',
+      `further connections are refused (env: ${env.maxConnections}, default: 1024)`,
+    )
     .addHelpText(
       'after',
       `

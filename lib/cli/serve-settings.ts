@@ -1,6 +1,6 @@
 /** The settings of `serve`: every option has an environment name, and all errors are reported at once. */
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
-import { DEFAULT_MAX_ARTIFACT_BYTES } from '../domain/limits.ts'
+import { DEFAULT_BODY_PACE, DEFAULT_MAX_ARTIFACT_BYTES, DEFAULT_MAX_CONNECTIONS } from '../domain/limits.ts'
 import type { Result } from '../domain/result.ts'
 import { err, ok } from '../domain/result.ts'
 import { API_ROOT } from '../protocol/routes.ts'
@@ -20,6 +20,11 @@ interface FrontSettings {
   readonly publicUrl: URL | undefined
   /** How long a stop waits for running requests, in milliseconds. */
   readonly drainLimit: number
+  /** The least rate at which a body may arrive, in bytes per second, on average over each period of `bodyGrace`. */
+  readonly minBodyRate: number
+  /** Milliseconds. */
+  readonly bodyGrace: number
+  readonly maxConnections: number
 }
 
 export interface LocalStores {
@@ -53,6 +58,9 @@ export interface ServeOptions {
   readonly maxArtifactBytes?: string
   readonly publicUrl?: string
   readonly drainLimit?: string
+  readonly minBodyRate?: string
+  readonly bodyGrace?: string
+  readonly maxConnections?: string
   readonly blobBucket?: string
   readonly stagingBucket?: string
   readonly ledgerTable?: string
@@ -73,6 +81,9 @@ const FLAGS: { readonly [K in Setting]: string } = {
   maxArtifactBytes: '--max-artifact-bytes',
   publicUrl: '--public-url',
   drainLimit: '--drain-limit',
+  minBodyRate: '--min-body-rate',
+  bodyGrace: '--body-grace',
+  maxConnections: '--max-connections',
   blobBucket: '--blob-bucket',
   stagingBucket: '--staging-bucket',
   ledgerTable: '--ledger-table',
@@ -122,6 +133,9 @@ export function readServeSettings(
     maxArtifactBytes: read('maxArtifactBytes', DEFAULT_MAX_ARTIFACT_BYTES, parseSize),
     publicUrl: read<URL | undefined>('publicUrl', undefined, parsePublicUrl),
     drainLimit: read('drainLimit', DEFAULT_DRAIN_MS, parseDuration),
+    minBodyRate: read('minBodyRate', DEFAULT_BODY_PACE.bytesPerSecond, parseSize),
+    bodyGrace: read('bodyGrace', DEFAULT_BODY_PACE.graceMs, parseDuration),
+    maxConnections: read('maxConnections', DEFAULT_MAX_CONNECTIONS, parseCount),
   }
   if (faults.length > 0) throw new UsageError(faults.join('; '), 'See `bucket serve --help`.')
   return settings
@@ -144,6 +158,9 @@ const parsePort = (text: string): Result<number> =>
   /^\d{1,5}$/.test(text) && Number(text) < 65_536
     ? ok(Number(text))
     : err(`${JSON.stringify(text)} is not a port: 0 to 65535`)
+
+const parseCount = (text: string): Result<number> =>
+  /^[1-9]\d{0,5}$/.test(text) ? ok(Number(text)) : err(`${JSON.stringify(text)} is not a count: 1 to 999999`)
 
 /** The paths of this server are fixed, so URLs that it returns would lack a prefix that a proxy adds. */
 function parsePublicUrl(text: string): Result<URL> {

@@ -6,6 +6,14 @@ export const GIB = 1024 * MIB
 
 /** The largest artifact unless a deployment says otherwise. */
 export const DEFAULT_MAX_ARTIFACT_BYTES = 5 * GIB
+
+/**
+ * How slowly a body may arrive at a local server: at least so many bytes per second on average over each grace period. The rate is
+ * that at which our own clients give up a fetch, far below any line that transfers artifacts.
+ */
+export const DEFAULT_BODY_PACE = { bytesPerSecond: KIB, graceMs: 60_000 }
+/** The connections that a local server serves at the same time. */
+export const DEFAULT_MAX_CONNECTIONS = 1024
 /**
  * The largest artifact that a deployment may allow. The verifier of uploads is a Lambda function, which runs for 15 minutes at most, and
  * reads every byte once. One minute is reserved for the start, the last copies and a clean end. In the other 14 it reads 41 GiB at 50

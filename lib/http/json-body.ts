@@ -1,5 +1,6 @@
 /** The small JSON bodies of uploads: bounded, and UTF-8. */
 import { err, ok, type Result } from '../domain/result.ts'
+import { Pieces } from '../flow/pieces.ts'
 import type { HttpRequest } from '../protocol/http-message.ts'
 import type { InputError } from '../protocol/input-error.ts'
 
@@ -15,17 +16,15 @@ const invalid = (detail: string) => err([{ in: 'body' as const, name: 'body', de
 export async function readJson(request: HttpRequest): Promise<Result<unknown, readonly InputError[]>> {
   const tooLarge = invalid(`has more than ${MAX_JSON_BYTES} bytes`)
   if ((request.size ?? 0) > MAX_JSON_BYTES) return tooLarge
-  const chunks: Uint8Array[] = []
-  let size = 0
+  const body = new Pieces()
   for await (const chunk of request.body()) {
-    size += chunk.byteLength
-    if (size > MAX_JSON_BYTES) return tooLarge
-    chunks.push(chunk)
+    if (body.size + chunk.byteLength > MAX_JSON_BYTES) return tooLarge
+    body.add(chunk)
   }
-  if (size === 0) return invalid('is missing: a JSON object is expected')
+  if (body.size === 0) return invalid('is missing: a JSON object is expected')
   const reserved: InputError[] = []
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(body.whole())
     const json: unknown = JSON.parse(text, (key, value: unknown) => {
       if (RESERVED.has(key)) reserved.push({ in: 'body', name: key, detail: 'is not a member of this body' })
       return value

@@ -1,14 +1,16 @@
 /**
  * Groups a stream of chunks of any size into batches large enough for a write call, in bounded memory. A batch has at most about a hundred
- * chunks.
+ * chunks. With many streams at once, such as stalled senders, batches are smaller.
  */
 import { abortableIterable } from '../flow/abortable-iterable.ts'
+import { Allowance } from '../flow/allowance.ts'
+import { Pieces } from '../flow/pieces.ts'
 
 /** A batch is complete at this many bytes. */
 export const BATCH_BYTES = 512 * 1024
-/** Chunks below this are copied together: thousands of tiny buffers would cost more memory than they hold. */
-const SMALL_BYTES = 8 * 1024
-const BLOCK_BYTES = 64 * 1024
+
+/** The batches of all streams of this process. */
+const MEMORY = new Allowance({ total: 32 * 1024 * 1024, most: BATCH_BYTES, least: 64 * 1024 })
 
 /**
  * @param signal ends the wait for the next chunk.
@@ -18,37 +20,25 @@ export async function* batches(
   source: AsyncIterable<Uint8Array>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<readonly Uint8Array[], void, undefined> {
-  let pieces: Uint8Array[] = []
-  let bytes = 0
-  let block = new Uint8Array(0)
-  let used = 0
-  /** Ends the current block first, to keep the order of the bytes. */
-  const seal = () => {
-    if (used > 0) pieces.push(block.subarray(0, used))
-    block = block.subarray(used)
-    used = 0
-  }
-  for await (const chunk of abortableIterable(source, signal)) {
-    const size = chunk.byteLength
-    if (size === 0) continue
-    if (size >= SMALL_BYTES || bytes === 0) {
-      seal()
-      pieces.push(chunk)
-    } else {
-      if (used + size > block.byteLength) {
-        seal()
-        block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
-      }
-      block.set(chunk, used)
-      used += size
+  const batch = new Pieces()
+  /** Bytes of the batch that the reader still works with. */
+  let lent = 0
+  let held = 0
+  try {
+    for await (const chunk of abortableIterable(source, signal)) {
+      batch.add(chunk)
+      held += chunk.byteLength
+      MEMORY.take(chunk.byteLength)
+      if (batch.size < MEMORY.share) continue
+      const size = batch.size
+      yield batch.take()
+      // A reader that asks for the next batch has written the one before the last.
+      MEMORY.give(lent)
+      held -= lent
+      lent = size
     }
-    bytes += size
-    if (bytes < BATCH_BYTES) continue
-    seal()
-    yield pieces
-    pieces = []
-    bytes = 0
+    if (batch.size > 0) yield batch.take()
+  } finally {
+    MEMORY.give(held)
   }
-  seal()
-  if (pieces.length > 0) yield pieces
 }

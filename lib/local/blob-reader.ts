@@ -7,11 +7,15 @@ import type { ByteRange } from '../domain/byte-range.ts'
 import { type Digest, digestFromHex } from '../domain/digest.ts'
 import { BucketError } from '../domain/errors.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
+import { Allowance } from '../flow/allowance.ts'
 import { closeFile, openFile, readAt, sizeAtPath, sizeOfFile } from './disk.ts'
 import { SMALL_BLOB_BYTES } from './ledger/record.ts'
 
 /** Bytes of one read; a blob up to this size is read at once. */
 const CHUNK_BYTES = 256 * 1024
+
+/** The chunks of all large blobs that are being read: with many slow receivers, each has small ones. */
+const MEMORY = new Allowance({ total: 32 * 1024 * 1024, most: CHUNK_BYTES, least: 32 * 1024 })
 
 /**
  * Opens the bytes of a file, or those of `range`.
@@ -70,9 +74,13 @@ async function* once(chunk: Uint8Array) {
 async function* readLong(path: string, first: number, end: number) {
   const fd = await mustOpen(path)
   let ahead: Promise<Uint8Array> | undefined
+  let held = 0
   const readFrom = (position: number) => {
     if (position >= end) return undefined
-    const reading = readExactly(path, fd, position, Math.min(CHUNK_BYTES, end - position))
+    const length = Math.min(MEMORY.share, end - position)
+    held += length
+    MEMORY.take(length)
+    const reading = readExactly(path, fd, position, length)
     reading.catch(() => undefined) // it is awaited when the consumer comes back
     return reading
   }
@@ -84,8 +92,11 @@ async function* readLong(path: string, first: number, end: number) {
       position += chunk.byteLength
       ahead = readFrom(position)
       yield chunk
+      held -= chunk.byteLength
+      MEMORY.give(chunk.byteLength)
     }
   } finally {
+    MEMORY.give(held)
     // No read may use a descriptor after it was closed, because another file may have its number.
     await ahead?.catch(() => undefined)
     await closeFile(fd)

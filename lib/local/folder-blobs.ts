@@ -7,6 +7,7 @@ import type { BlobId } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
+import { Pieces } from '../flow/pieces.ts'
 import type { BlobStore, Clock } from '../repository/ports.ts'
 import type { BlobFiles } from './blob-files.ts'
 import { readFile } from './blob-reader.ts'
@@ -111,10 +112,13 @@ export function folderBlobs(options: FolderBlobsOptions): BlobStore {
   }
 }
 
-async function gather(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of abortableIterable(bytes, signal)) chunks.push(chunk)
-  return Buffer.concat(chunks)
+async function gather(
+  bytes: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  const pieces = new Pieces()
+  for await (const chunk of abortableIterable(bytes, signal)) pieces.add(chunk)
+  return pieces.whole()
 }
 
 async function* readSmall(bytes: Uint8Array, range: ByteRange | undefined) {

@@ -58,8 +58,9 @@ export const PROBLEM_TEXTS: { readonly [C in ErrorCode]: ProblemText } = {
     next: 'Use one of the methods in the Allow header.',
   },
   request_timeout: {
-    title: 'The sender stalled',
-    meaning: 'The server received no byte of the request within its time limit. Nothing was stored.',
+    title: 'The sender was too slow',
+    meaning:
+      'Within its time limit, the server received no byte of the request, or too few. Nothing was stored.',
     next: 'Send the request again.',
   },
   version_exists: {

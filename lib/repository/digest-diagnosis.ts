@@ -7,6 +7,7 @@ import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { type Digest, digestFromHex, EMPTY_DIGEST } from '../domain/digest.ts'
 import { MIB } from '../domain/limits.ts'
+import { Pieces } from '../flow/pieces.ts'
 
 /** Only bodies up to this many bytes are examined (docs/http-api.md, section 8). */
 export const DIAGNOSABLE_BYTES = 4 * MIB
@@ -22,30 +23,27 @@ let gunzips = 0
 
 /** The bytes of one body, kept for `diagnoseMismatch` while that is possible. `release` frees them. */
 export class KeptBody {
-  #chunks: Uint8Array[] | undefined = []
-  #size = 0
+  #pieces: Pieces | undefined = new Pieces()
 
   keep(chunk: Uint8Array): void {
-    if (this.#chunks === undefined) return
-    const isTooMuch = this.#size + chunk.byteLength > DIAGNOSABLE_BYTES
+    if (this.#pieces === undefined) return
+    const isTooMuch = this.#pieces.size + chunk.byteLength > DIAGNOSABLE_BYTES
     if (isTooMuch || keptBytes + chunk.byteLength > KEPT_BYTES) {
       this.release()
       return
     }
-    this.#chunks.push(chunk)
-    this.#size += chunk.byteLength
+    this.#pieces.add(chunk)
     keptBytes += chunk.byteLength
   }
 
   /** The whole body, or undefined if it was too large to keep. */
   get bytes(): Uint8Array | undefined {
-    return this.#chunks && Buffer.concat(this.#chunks)
+    return this.#pieces?.whole()
   }
 
   release(): void {
-    keptBytes -= this.#size
-    this.#size = 0
-    this.#chunks = undefined
+    keptBytes -= this.#pieces?.size ?? 0
+    this.#pieces = undefined
   }
 }
 

@@ -59,6 +59,7 @@ function start(limits: typeof LIMITS): Promise<RunningServer> {
     host: '127.0.0.1',
     port: 0,
     timeouts: { headers: STALL_MS / 4, idle: STALL_MS, linger: STALL_MS },
+    bodyPace: { bytesPerSecond: 1, graceMs: STALL_MS },
     extraRoutes: folder.blobEndpoint,
   })
 }

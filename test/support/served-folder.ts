@@ -10,6 +10,8 @@ export interface Served {
   readonly child: ChildProcess
   /** Peak resident memory in MiB since the start. */
   peakMemory(): number
+  /** The output of the server on stderr so far. */
+  log(): string
   /** Sends SIGKILL; resolves when the process has ended. */
   kill(): Promise<void>
   /** Sends SIGTERM; resolves with the exit code. */
@@ -46,6 +48,7 @@ export async function serveWith(options: readonly string[]): Promise<Served> {
       const [, kib = 'NaN'] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8')) ?? []
       return Number(kib) / 1024
     },
+    log: () => Buffer.concat(words).toString(),
     async kill() {
       child.kill('SIGKILL')
       await ended

@@ -1,63 +1,64 @@
 /**
  * One connection of a server, and the order of its responses. Pipelined requests run one after another, in the order in which they
  * came (RFC 9112, section 9.3.2 lets only safe ones run at the same time). Unparseable input is answered last.
+ *
+ * A connection reads no further while many requests wait on it, and lets other connections run between its requests.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
+/** A connection with this many waiting requests reads no more bytes. One read of 64 KiB may add many at once. */
+const MAX_WAITING = 16
+/** After this many responses in a row, requests of other connections run. */
+const IN_A_ROW = 16
+
 interface Exchange {
   readonly incoming: IncomingMessage
   readonly outgoing: ServerResponse
-  /** Resolves when every earlier response has been sent. */
-  readonly turn: Promise<void> | undefined
-  /** Resolves when this response has been sent, or never will be. */
-  readonly answered: Promise<void>
+  readonly run: () => void
 }
 
 export class Connection {
+  /** Whether the server had too many connections already, so that this one gets only a refusal. */
+  readonly isSurplus: boolean
   readonly #socket: Socket
-  /** The newest exchange whose response is not yet received, or whose body is still arriving. */
-  #last: Exchange | undefined
-  #answering: ServerResponse | undefined
+  readonly #waiting: Exchange[] = []
+  #running: Exchange | undefined
+  /** The newest request that is not yet answered, or whose body is still arriving. */
+  #newest: Exchange | undefined
+  #isHeld = false
   #isBroken = false
   #isStopping = false
+  #inARow = 0
+  /** Responds to unparseable input. */
+  #end: (() => void) | undefined
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, isSurplus: boolean) {
     this.#socket = socket
+    this.isSurplus = isSurplus
+    // Node starts to read again after each response.
+    socket.on('resume', () => {
+      if (this.#isHeld) socket.pause()
+    })
   }
 
   /** Whether the receiver has bytes to read: a response has begun, or no request is running. */
   get waitsForReceiver(): boolean {
-    return this.#answering === undefined || this.#answering.headersSent
+    return this.#running === undefined || this.#running.outgoing.headersSent
   }
 
-  /**
-   * Waits for the turn of a request.
-   *
-   * @returns whether to respond; false if the connection has closed in the meantime.
-   */
-  async turn(incoming: IncomingMessage, outgoing: ServerResponse): Promise<boolean> {
-    let answered = () => {}
-    const exchange: Exchange = {
-      incoming,
-      outgoing,
-      turn: this.#last?.answered,
-      answered: new Promise((resolve) => {
-        answered = resolve
-      }),
+  /** Calls `run` when it is the turn of the request, or never if the connection has closed by then. */
+  turn(incoming: IncomingMessage, outgoing: ServerResponse, run: () => void): void {
+    const exchange = { incoming, outgoing, run }
+    this.#newest = exchange
+    if (this.#running === undefined && this.#waiting.length === 0) {
+      this.#start(exchange)
+      return
     }
-    this.#last = exchange
-    outgoing.once('close', () => {
-      answered()
-      this.#answering = undefined
-      if (incoming.complete || this.#socket.destroyed) this.#finish(exchange)
-      else incoming.once('end', () => this.#finish(exchange)).once('close', () => this.#finish(exchange))
-    })
-    await exchange.turn
-    const isAnswerable = !this.#socket.destroyed && !(this.#isBroken && !incoming.complete)
-    if (isAnswerable) this.#answering = outgoing
-    else answered() // a response that never got the connection has no `close` event
-    return isAnswerable
+    this.#waiting.push(exchange)
+    if (this.#waiting.length < MAX_WAITING || this.#isHeld) return
+    this.#isHeld = true
+    this.#socket.pause()
   }
 
   /**
@@ -65,27 +66,70 @@ export class Connection {
    *
    * @param answer returns the whole response, as bytes of HTTP/1.1.
    */
-  async end(answer: () => Promise<string>): Promise<void> {
+  end(answer: () => Promise<string>): void {
     if (this.#isBroken) return
     this.#isBroken = true
-    const last = this.#last
-    const isInBody = last?.incoming.complete === false
-    await (isInBody ? last.turn : last?.answered)
-    // The receiver would read further bytes as part of a response that has begun.
-    if (isInBody && last.outgoing.headersSent) this.#socket.destroy()
-    else if (this.#socket.writable) this.#socket.end(await answer())
-    else this.#socket.destroySoon()
+    const newest = this.#newest
+    const isInBody = newest?.incoming.complete === false
+    this.#end = () => {
+      this.#end = undefined
+      // The receiver would read further bytes as part of a response that has begun.
+      if (isInBody && newest.outgoing.headersSent) this.#socket.destroy()
+      else if (this.#socket.writable) void answer().then((bytes) => this.#socket.end(bytes))
+      else this.#socket.destroySoon()
+    }
+    const isLast = this.#running === undefined || (isInBody && this.#running === newest)
+    if (isLast && this.#waiting.length === 0) this.#end()
   }
 
   /** Closes at once, or after the running request. */
   stop(): void {
     this.#isStopping = true
-    if (!this.#last) this.#socket.destroy()
+    if (!this.#newest) this.#socket.destroy()
+  }
+
+  #start(exchange: Exchange): void {
+    const { incoming, outgoing } = exchange
+    if (this.#socket.destroyed || (this.#isBroken && !incoming.complete)) {
+      this.#next()
+      return
+    }
+    this.#running = exchange
+    outgoing.once('close', () => {
+      this.#running = undefined
+      const finish = () => this.#finish(exchange)
+      if (incoming.complete || this.#socket.destroyed) finish()
+      else incoming.once('end', finish).once('close', finish)
+      this.#next()
+    })
+    exchange.run()
+  }
+
+  #next(): void {
+    this.#inARow += 1
+    if (this.#inARow < IN_A_ROW) {
+      this.#startNext()
+    } else {
+      this.#inARow = 0
+      setImmediate(() => this.#startNext())
+    }
+  }
+
+  #startNext(): void {
+    // A request that came in the meantime runs already.
+    if (this.#running !== undefined) return
+    const exchange = this.#waiting.shift()
+    if (this.#isHeld && this.#waiting.length < MAX_WAITING / 2) {
+      this.#isHeld = false
+      this.#socket.resume()
+    }
+    if (exchange !== undefined) this.#start(exchange)
+    else this.#end?.()
   }
 
   #finish(exchange: Exchange): void {
-    if (this.#last !== exchange) return
-    this.#last = undefined
+    if (this.#newest !== exchange) return
+    this.#newest = undefined
     // A connection that was busy when the stop began would otherwise stay open for its next request.
     if (this.#isStopping) this.#socket.destroySoon()
   }

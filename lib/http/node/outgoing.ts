@@ -80,7 +80,7 @@ function dropBody(incoming: IncomingMessage, { ms, bytes }: DropLimits): Promise
       if (dropped > bytes) finish()
     }
     const timer = setTimeout(finish, ms)
-    incoming.on('data', count).once('end', finish).once('close', finish)
+    incoming.on('data', count).once('end', finish).once('close', finish).resume()
     if (incoming.destroyed) finish()
   })
 }

@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { BucketError } from '../../domain/errors.ts'
-import { GIB } from '../../domain/limits.ts'
+import { DEFAULT_BODY_PACE, DEFAULT_MAX_CONNECTIONS, GIB } from '../../domain/limits.ts'
 import { ERROR_STATUS } from '../../protocol/errors.ts'
 import type { HttpRequest, HttpResponse } from '../../protocol/http-message.ts'
 import { API_ROOT, ROUTES } from '../../protocol/routes.ts'
@@ -25,7 +25,7 @@ import {
   MAX_TARGET_BYTES,
 } from './incoming.ts'
 import { cancelBody, send, sendEarly } from './outgoing.ts'
-import { requestBody } from './request-body.ts'
+import { type BodyPace, requestBody } from './request-body.ts'
 import type { ExtraRoutes } from './with-logging.ts'
 
 export interface ServerOptions {
@@ -38,13 +38,20 @@ export interface ServerOptions {
   /** The page, and the presigned requests of the local store. */
   readonly extraRoutes?: ExtraRoutes
   readonly timeouts?: Partial<ServerTimeouts>
+  /** How slowly the bytes of a request may arrive. */
+  readonly bodyPace?: BodyPace
+  /** More connections are refused with 503. */
+  readonly maxConnections?: number
 }
+
+/** Connections beyond the limit that get a response. Further ones are closed at once. */
+const REFUSED_CONNECTIONS = 64
 
 /** In milliseconds. */
 export interface ServerTimeouts {
   /** For the headers of a request, from its first byte. */
   readonly headers: number
-  /** Without any byte from a sender or to a receiver. */
+  /** Without any byte to a receiver. */
   readonly idle: number
   /** For the rest of a body whose response has been sent. */
   readonly linger: number
@@ -72,7 +79,7 @@ export interface RunningServer {
  * @throws the system's error when it cannot listen (`EADDRINUSE`, `EACCES`, …).
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { api, publicUrl } = options
+  const { api, publicUrl, bodyPace = DEFAULT_BODY_PACE, maxConnections = DEFAULT_MAX_CONNECTIONS } = options
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
   const connections = new Map<Socket, Connection>()
   let allowed: AllowedHosts = { hosts: new Set(), origins: new Set() }
@@ -82,16 +89,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     // Larger than our own limits, so that the response can say which limit a request exceeds.
     maxHeaderSize: 2 * (MAX_TARGET_BYTES + MAX_HEADER_BYTES),
     headersTimeout: timeouts.headers,
-    requestTimeout: 0, // a body that makes progress may take as long as it needs
+    requestTimeout: 0, // `bodyPace` bounds a body: one that is fast enough may take as long as it needs
     connectionsCheckingInterval: Math.min(5_000, timeouts.headers),
     keepAliveTimeout: 65_000,
     requireHostHeader: false, // a missing one is refused with a problem
   })
   // By default Node drops headers after the thousandth, unread. Their size is the limit here.
   server.maxHeadersCount = 0
+  server.maxConnections = maxConnections + REFUSED_CONNECTIONS
 
   const serve = async (incoming: IncomingMessage, outgoing: ServerResponse, awaitsContinue: boolean) => {
-    if (!(await connections.get(incoming.socket)?.turn(incoming, outgoing))) return
     const aborted = new AbortController()
     outgoing.once('close', () => {
       if (!outgoing.writableFinished) aborted.abort()
@@ -100,13 +107,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const request = apiRequest(incoming, aborted.signal, publicUrl, () => {
       asked = true
       if (awaitsContinue) outgoing.writeContinue()
-      return requestBody(incoming, timeouts.idle)
+      return requestBody(incoming, bodyPace)
     })
     const response = await answer(request, incoming)
     if (outgoing.destroyed) return cancelBody(response)
     // A sender that waits for 100-continue and gets a final response may send its body or not. Only a new connection is unambiguous.
     const isAmbiguous = awaitsContinue && !asked
-    if (stopping || isAmbiguous || response.status === STALLED) outgoing.setHeader('Connection', 'close')
+    const isUnwanted = stopping || connections.get(incoming.socket)?.isSurplus === true
+    if (isUnwanted || isAmbiguous || response.status === STALLED) outgoing.setHeader('Connection', 'close')
     const { body } = response
     const isEarly = !incoming.complete && !isAmbiguous && response.status !== STALLED
     if (isEarly && (body === null || typeof body === 'string'))
@@ -119,6 +127,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   const answer = async (request: HttpRequest, incoming: IncomingMessage): Promise<HttpResponse> => {
     try {
+      // A probe that meets a busy server must not take it for a dead one.
+      if (connections.get(incoming.socket)?.isSurplus && !isHealth(request))
+        throw tooManyConnections(maxConnections)
       checkSizes(incoming)
       checkHost(allowed, hostsOf(incoming), incoming.headers.origin, isHealth(request))
       checkFraming(incoming)
@@ -133,7 +144,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     connections.get(socket)?.end(async () => inBytes(await response()))
 
   server.on('connection', (socket) => {
-    connections.set(socket, new Connection(socket))
+    connections.set(socket, new Connection(socket, connections.size >= maxConnections))
     socket.once('close', () => connections.delete(socket))
   })
   // `close` calls this too. Node's own method closes connections whose response has not reached its receiver yet.
@@ -141,15 +152,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     for (const connection of connections.values()) connection.stop()
   }
 
-  server.on('request', (incoming, outgoing) => void serve(incoming, outgoing, false))
-  server.on('checkContinue', (incoming, outgoing) => void serve(incoming, outgoing, true))
-  server.on('checkExpectation', (incoming, outgoing) => void serve(incoming, outgoing, false))
+  const inTurn = (awaitsContinue: boolean) => (incoming: IncomingMessage, outgoing: ServerResponse) =>
+    connections
+      .get(incoming.socket)
+      ?.turn(incoming, outgoing, () => void serve(incoming, outgoing, awaitsContinue))
+
+  server.on('request', inTurn(false))
+  server.on('checkContinue', inTurn(true))
+  server.on('checkExpectation', inTurn(false))
   server.on('connect', ({ method, url }, socket) =>
     end(socket as Socket, () => api.handle(brokenRequest(method, url))),
   )
   server.on('clientError', (error: ParserError, socket) => {
     if (error.code === 'ECONNRESET') socket.destroy()
-    else void end(socket as Socket, () => refuseBroken(api, error))
+    else end(socket as Socket, () => refuseBroken(api, error))
   })
   // Closes on a receiver that reads no more bytes. Senders have a limit of their own, and a request that waits for our stores is
   // not closed. The parser's limit for headers sends a response, so this one must be longer.
@@ -176,6 +192,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
 const isHealth = ({ target }: HttpRequest): boolean =>
   target.split('?', 1)[0] === `${API_ROOT}${ROUTES.health.path}`
+
+const tooManyConnections = (limit: number) =>
+  BucketError.unavailable(
+    `this server has ${limit} connections open, which is its limit (--max-connections); keep fewer open, or try again later`,
+  )
 
 /** A client cannot call a wildcard address, so it gets the loopback one. */
 function originOf(host: string, port: number): string {

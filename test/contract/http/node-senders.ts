@@ -73,7 +73,7 @@ export function describeNodeSenders(target: TargetThunk): void {
       )
     })
 
-    test('a body that makes progress has no limit, however slow', async (context) => {
+    test('a body that keeps the least rate has no limit, however slow', async (context) => {
       const { stallMs } = target()
       if (stallMs === undefined || stallMs > 2_000)
         return context.skip('the stall limit of this front is too long to wait for')

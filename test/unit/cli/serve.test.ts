@@ -3,6 +3,8 @@ import { Interrupted } from '../../../lib/cli/failure.ts'
 import { readServeSettings, type ServeSettings } from '../../../lib/cli/serve-settings.ts'
 import { bucket } from './command-line.ts'
 
+const BODY_AND_CONNECTIONS = { minBodyRate: 1024, bodyGrace: 60_000, maxConnections: 1024 }
+
 describe('the settings of serve', () => {
   it('default to loopback, port 9470, .bucket and 5 GiB', () => {
     expect(readServeSettings({}, {})).toEqual({
@@ -13,6 +15,7 @@ describe('the settings of serve', () => {
       maxArtifactBytes: 5 * 1024 ** 3,
       publicUrl: undefined,
       drainLimit: 30_000,
+      ...BODY_AND_CONNECTIONS,
     })
   })
 
@@ -25,6 +28,9 @@ describe('the settings of serve', () => {
       BUCKET_MAX_ARTIFACT_BYTES: '5MB',
       BUCKET_PUBLIC_URL: 'https://artifacts.example',
       BUCKET_DRAIN_LIMIT: '1.5m',
+      BUCKET_MIN_BODY_RATE: '2KiB',
+      BUCKET_BODY_GRACE: '5s',
+      BUCKET_MAX_CONNECTIONS: '10',
     }
     expect(readServeSettings({ port: '0' }, environment)).toEqual({
       store: 'local',
@@ -34,6 +40,9 @@ describe('the settings of serve', () => {
       maxArtifactBytes: 5_000_000,
       publicUrl: new URL('https://artifacts.example'),
       drainLimit: 90_000,
+      minBodyRate: 2048,
+      bodyGrace: 5_000,
+      maxConnections: 10,
     })
   })
 
@@ -52,6 +61,7 @@ describe('the settings of serve', () => {
       maxArtifactBytes: 5 * 1024 ** 3,
       publicUrl: undefined,
       drainLimit: 30_000,
+      ...BODY_AND_CONNECTIONS,
       blobBucket: 'b',
       stagingBucket: 's',
       ledgerTable: 'mine',
@@ -71,12 +81,13 @@ describe('the settings of serve', () => {
   it('are refused all at once, each by the name under which it was given', () => {
     const read = () =>
       readServeSettings(
-        { port: '65536', maxArtifactBytes: '-1' },
+        { port: '65536', maxArtifactBytes: '-1', maxConnections: '0' },
         { BUCKET_STORE: 's3', BUCKET_PUBLIC_URL: 'ftp://x', BUCKET_DRAIN_LIMIT: 'soon' },
       )
     for (const name of [
       '--port',
       '--max-artifact-bytes',
+      '--max-connections',
       'BUCKET_STORE',
       'BUCKET_PUBLIC_URL',
       'BUCKET_DRAIN_LIMIT',
