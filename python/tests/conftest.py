@@ -31,7 +31,7 @@ class Server:
     def __init__(self, folder: Path, *options: str) -> None:
         environment = {name: text for name, text in os.environ.items() if not name.startswith("BUCKET_")}
         self.folder = folder / "data"
-        self._log = open(folder / "server.log", "wb")  # noqa: SIM115
+        self._log = open(folder / "server.log", "wb")
         self.process = subprocess.Popen(
             [*SERVE, "--port", "0", "--data-dir", str(folder / "data"), *options],
             cwd=CHECKOUT,

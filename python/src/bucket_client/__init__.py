@@ -30,12 +30,12 @@ from .errors import (
 from .lock_file import LockFile
 from .manifest import FileEntry, FolderEntry, FolderManifest, SymlinkEntry
 from .model import Entry, Limits, ReceivedPart, Upload
+from .open_source import SourceLike
 from .progress import OnProgress, Progress, TqdmProgress
 from .pull import PullResult
 from .push import PushResult
 from .put import PutResult
 from .refs import ArtifactReference, content_version
-from .source import SourceLike
 from .stream import ArtifactStream
 from .timing import RetryPolicy, Timeouts
 

@@ -8,20 +8,22 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from .auth import Authorize
-from .connection import Body, Response
 from .errors import BucketError, error, unexpected
+from .exchange import Body, OnSent
 from .model import JsonObject, Presigned, decode_problem, json_object
 from .refs import ArtifactReference
+from .response import Response
 from .timing import Cancel, RetryPolicy, retrying
-from .transport import OnSent, Request, Transport, shown_url
+from .transport import Request, Transport, shown_url
 
+T = TypeVar("T")
 #: The largest JSON answer: a page of 1,000 entries has at most about 3 MiB.
 _MAX_JSON_BYTES = 16 << 20
 #: What a status means where nothing of Bucket's own says more: answers of gateways and proxies.
@@ -100,6 +102,8 @@ class Api:
         self, root: str, transport: Transport, authorize: Authorize, retry: RetryPolicy, *, authorizes: bool
     ) -> None:
         self.root = root.rstrip("/")
+        #: An address without ``/v1`` may be that of the server instead of its API. Then that is tried too, once.
+        self._may_be_above = not self.root.endswith("/v1")
         self.transport = transport
         self.retry = retry
         self.timeouts = transport.timeouts
@@ -114,6 +118,36 @@ class Api:
         Raises:
             BucketError: for every status but the accepted ones, and for no response.
         """
+        return self._at_root(lambda: self._attempt(request))
+
+    def _at_root(self, call: Callable[[], T]) -> T:
+        """Return what ``call`` returns, called again if the root was wrong and could be corrected."""
+        try:
+            return call()
+        except BucketError as problem:
+            if problem.code not in ("route_not_found", "unexpected_response") or not self._finds_api_below():
+                raise
+        return call()
+
+    def _finds_api_below(self) -> bool:
+        """Return whether the API is at ``/v1`` below the address that the caller gave, and use it from now on."""
+        if self.root.endswith("/v1"):
+            # Another thread has found it, or the caller gave it.
+            return self._may_be_above
+        if not self._may_be_above:
+            return False
+        given = self.root
+        self.root = f"{given}/v1"
+        try:
+            is_bucket = self._json_once(ApiRequest("GET", "", (200,))).get("service") == "bucket"
+        except BucketError:
+            is_bucket = False
+        if not is_bucket:
+            self.root = given
+            self._may_be_above = False
+        return is_bucket
+
+    def _attempt(self, request: ApiRequest) -> Response:
         url = self.root + request.path
         if request.query:
             url += f"?{urlencode(request.query)}"
@@ -128,7 +162,10 @@ class Api:
 
     def json_once(self, request: ApiRequest) -> JsonObject:
         """Make one attempt whose answer is a JSON object."""
-        with self.attempt(request) as response:
+        return self._at_root(lambda: self._json_once(request))
+
+    def _json_once(self, request: ApiRequest) -> JsonObject:
+        with self._attempt(request) as response:
             return read_json(response, shown_url(self.root + request.path))
 
     def json(self, request: ApiRequest) -> JsonObject:
@@ -183,6 +220,9 @@ def read_problem(response: Response, where: str) -> BucketError:
             raise
         value = {}
     told = decode_problem(value, request_id=request_id, retry_after=retry_after)
+    if told is not None and told.code == "route_not_found":
+        # This client makes all paths itself, so the root that its caller gave is wrong.
+        return error(told.code, f"{where} is not a resource of this API", status=status, request_id=request_id)
     if told is not None:
         return told
     said = value.get("detail") or value.get("message")

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
+from .errors import BucketError, error
 from .refs import EMPTY_DIGEST, digest_hex
 
 _EXECUTE_API = re.compile(r"\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$")
@@ -29,14 +30,14 @@ class NoAuth:
 class BearerAuth:
     """Sends ``Authorization: Bearer …``."""
 
-    token: str
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True)
 class ApiKeyAuth:
     """Sends ``X-Api-Key`` and nothing else."""
 
-    key: str
+    key: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,9 @@ def authorizer(auth: Auth, url: str, api_key: str | None) -> Authorize:
     return lambda _method, _url, headers, _sha256: {**headers, **added}
 
 
-def _sendable(what: str, secret: str) -> str:
+def _sendable(what: str, secret: object) -> str:
+    if not isinstance(secret, str):
+        raise ValueError(f"{what} is of the type {type(secret).__name__}; give a str")
     if not _SENDABLE.fullmatch(secret):
         raise ValueError(f"{what} is empty or has a character that no header can carry, such as a line end")
     return secret
@@ -131,23 +134,40 @@ def _signer(auth: IamAuth, url: str) -> Authorize:
         aws: Any = import_module("botocore.session")
         signing: Any = import_module("botocore.auth")
         requests: Any = import_module("botocore.awsrequest")
+        failures: Any = import_module("botocore.exceptions")
     except ImportError as problem:
         raise ImportError("IAM needs botocore: pip install 'bucket-client[aws]'") from problem
-    region = auth.region or region_of(url) or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    given = None if auth.region is None else _sendable("the region", auth.region)
+    region = given or region_of(url) or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if not region:
         raise ValueError(f"IAM needs a region: {urlsplit(url).hostname} names none, so set region or AWS_REGION")
     session: Any = auth.session or aws.get_session()
+    if not hasattr(session, "get_credentials"):
+        raise ValueError(f"session is of the type {type(session).__name__}; give a session of botocore or boto3")
 
     def sign(method: str, url: str, headers: Mapping[str, str], sha256: str | None) -> dict[str, str]:
-        credentials: Any = session.get_credentials()
-        if credentials is None:
-            raise ValueError("IAM found no AWS credentials; log in as for other AWS tools, or give a session")
+        try:
+            credentials: Any = session.get_credentials()
+            frozen: Any = None if credentials is None else credentials.get_frozen_credentials()
+        except failures.BotoCoreError as problem:
+            raise _no_credentials(f"the AWS credentials cannot be read: {problem}") from problem
+        if frozen is None:
+            raise _no_credentials("no AWS credentials were found to sign the request with")
         request: Any = requests.AWSRequest(
             method=method,
             url=url,
             headers={**headers, "X-Amz-Content-SHA256": sha256 or digest_hex(EMPTY_DIGEST)},
         )
-        signing.SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
+        signing.SigV4Auth(frozen, "execute-api", region).add_auth(request)
         return {str(name): str(text) for name, text in request.headers.items()}
 
     return sign
+
+
+def _no_credentials(detail: str) -> BucketError:
+    """Return the refusal that needs no request: a gateway would give the same."""
+    return error(
+        "unauthorized",
+        f"{detail}; nothing was sent",
+        next="Log in as for other AWS tools (AWS_PROFILE, AWS_ACCESS_KEY_ID, …), or give IamAuth(session=…).",
+    )

@@ -5,10 +5,8 @@ An interrupted download leaves a partial file, from which the next one continues
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from .fetch import Artifact, OpenedBytes, RangesIgnored, mismatch
 from .partial_file import partial_file
 from .progress import Report
 from .refs import ArtifactReference
+from .target import give_name, look_at, naming_target
 from .timing import Cancel, check_cancelled
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def download(
     cancel: Cancel | None = None,
 ) -> Downloaded:
     """Fetch into ``target``, and leave it to the caller to sync the folder. See :meth:`BucketClient.download`."""
-    path, mode = _look_at(target)
+    path, mode = look_at(target)
     # Ends the threads of this download when it succeeds or fails.
     cancel = Cancel(cancel)
     artifact = Artifact(api, ref, cancel)
@@ -76,7 +75,10 @@ def download(
         def is_done() -> bool:
             return _has(path, artifact.size, digest, report, cancel)
 
-        with partial_file(path.parent, digest, is_done, api.retry.patience) as taken:
+        with (
+            naming_target(target, path.parent),
+            partial_file(path.parent, digest, is_done, api.retry.patience) as taken,
+        ):
             if taken is None:
                 return Downloaded(target, artifact.ref, artifact.size, 0)
             file, partial = taken
@@ -84,40 +86,12 @@ def download(
             if mode is not None:
                 os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
-            _name(partial, path, overwrite, target)
+            give_name(partial, path, overwrite, target)
     finally:
         cancel.set()
         if opened is not None:
             opened.response.close()
     return Downloaded(target, artifact.ref, artifact.size, fetched)
-
-
-def _look_at(target: Path) -> tuple[Path, int | None]:
-    """Return the file at the end of all symlinks, and its permissions if it exists.
-
-    Raises:
-        TargetError: what is there is not a file, and would be destroyed if it were replaced.
-    """
-    path = Path(os.path.realpath(target))
-    try:
-        there = path.stat()
-    except FileNotFoundError:
-        if not path.parent.is_dir():
-            raise error(
-                "target_invalid",
-                f"the folder {str(path.parent)!r} does not exist",
-                next="Make the folder first.",
-            ) from None
-        return path, None
-    if stat.S_ISDIR(there.st_mode):
-        raise error("target_invalid", f"{str(target)!r} is a folder")
-    if not stat.S_ISREG(there.st_mode):
-        raise error(
-            "target_invalid",
-            f"{str(target)!r} is not a regular file",
-            next="Use get() and write to it, or name a path where nothing is yet.",
-        )
-    return path, stat.S_IMODE(there.st_mode)
 
 
 def _has(path: Path, size: int, digest: str, report: Report, cancel: Cancel) -> bool:
@@ -257,32 +231,3 @@ def _by_ranges(
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _name(partial: Path, path: Path, overwrite: bool, target: Path) -> None:
-    """Give the file its name; without ``overwrite`` only if nothing has appeared there meanwhile."""
-    if overwrite:
-        partial.replace(path)
-        return
-    try:
-        os.link(partial, path)
-    except FileExistsError:
-        partial.unlink()
-        raise error("target_exists", f"{str(target)!r} appeared while its bytes were fetched") from None
-    except OSError:
-        # A file system without hard links.
-        partial.replace(path)
-        return
-    partial.unlink()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a new name durable. Windows cannot open a folder, and does not need it."""
-    if os.name == "nt":
-        return
-    with contextlib.suppress(PermissionError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -47,17 +47,20 @@ class BucketError(Exception):
         self.members = members
         self.request_id = request_id
         self.retry_after = retry_after
-        request = "" if request_id is None else f" (request {request_id})"
-        super().__init__(f"{code}: {detail.rstrip('.')}. {self.next}{request}")
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        """Return all that a person needs: code, what happened, what to do, and which request it was."""
+        request = "" if self.request_id is None else f" (request {self.request_id})"
+        return f"{self.code}: {self.detail.rstrip('.')}. {self.next}{request}"
+
+    def add_next(self, sentence: str) -> None:
+        """Add to what to do."""
+        self.next = f"{self.next} {sentence}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Survives the way out of a worker process (``multiprocessing``, data loaders)."""
-        return _rebuild, (type(self), self.__dict__)
-
-
-def _rebuild(family: type[BucketError], state: dict[str, Any]) -> BucketError:
-    keywords = {key: value for key, value in state.items() if key not in ("code", "detail")}
-    return family(state["code"], state["detail"], **keywords)
+        """Survives the way out of a worker process (``multiprocessing``, data loaders), with its notes."""
+        return type(self), (self.code, self.detail), self.__dict__
 
 
 class InvalidRequestError(BucketError):
@@ -134,7 +137,7 @@ CODES: Mapping[str, _Code] = {
     "host_not_allowed": _Code(
         InvalidRequestError, 421, "Use the URL that the server printed, or start it with --public-url."
     ),
-    "route_not_found": _Code(NotFoundError, 404, "Check that the URL is the root of a Bucket API (…/v1)."),
+    "route_not_found": _Code(NotFoundError, 404, "Give the root of a Bucket API, as in http://127.0.0.1:9470/v1."),
     "version_not_found": _Code(
         NotFoundError,
         404,

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 from .api import Api, ApiRequest, version_path
-from .connection import Response
 from .errors import BucketError, error, unexpected
 from .model import decode_digest, decode_presigned, decode_size
 from .refs import ArtifactReference
+from .response import Response
 from .timing import Cancel, Patience, retrying
 
 #: A connection that gave at least this much before it broke counts as progress.

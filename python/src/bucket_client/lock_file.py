@@ -7,8 +7,10 @@ import re
 import time
 from pathlib import Path
 
+from .checks import check_count, check_path
 from .errors import BucketError, error
-from .refs import ArtifactReference
+from .refs import ArtifactReference, pinned_reference
+from .target import UNWRITABLE
 
 _HEADER = "# bucket-lock 1"
 _LINE = re.compile(r"(\S+@sha256:[0-9a-f]{64}) (0|[1-9][0-9]{0,15})")
@@ -20,8 +22,12 @@ class LockFile:
     """A lock file by its path. A file that does not exist locks nothing."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Read nothing yet."""
-        self.path = Path(path)
+        """Read nothing yet.
+
+        Raises:
+            InvalidRequestError: not a path.
+        """
+        self.path = check_path("lock file", path)
 
     def read(self) -> dict[str, tuple[ArtifactReference, int]]:
         """Return the pinned refs and their sizes in bytes, by ``bucket_id/artifact_id/version``.
@@ -33,6 +39,8 @@ class LockFile:
             lines = self.path.read_text("ascii").split("\n")
         except FileNotFoundError:
             return {}
+        except IsADirectoryError:
+            raise error("lock_invalid", f"{str(self.path)!r} is a folder", next="Name the lock file in it.") from None
         except UnicodeDecodeError:
             raise error("lock_invalid", f"{self.path} is not ASCII text") from None
         if lines[0].rstrip("\r") != _HEADER:
@@ -61,7 +69,8 @@ class LockFile:
         """
         locked = self.read().get(ref.name)
         if locked is None:
-            raise error("not_locked", f"{self.path} does not name {ref.name}")
+            why = f"does not name {ref.name}" if self.path.exists() else "does not exist"
+            raise error("not_locked", f"the lock file {str(self.path)!r} {why}")
         if ref.digest not in (None, locked[0].digest):
             raise error("lock_differs", f"{self.path} locks {locked[0]}, not {ref}")
         return locked[0]
@@ -70,19 +79,24 @@ class LockFile:
         """Find before anything is stored that :meth:`add` could not succeed.
 
         Raises:
-            LockFileError: ``lock_invalid``.
+            LockFileError: ``lock_invalid``: its lines, or a folder in which it cannot be written.
             OSError: the file cannot be read, or its folder does not exist.
         """
-        if not self.read():
-            self.path.parent.stat()
+        self.read()
+        self.path.parent.stat()
+        if not os.access(self.path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise _unwritable(self.path, "no permission to write there")
 
     def add(self, ref: ArtifactReference, size: int) -> None:
         """Add a pinned ref with its size in bytes, sorted among the others. A line that exists is never changed.
 
         Raises:
+            InvalidRequestError: the ref is not pinned, or the size is not a number of bytes.
             LockFileError: ``lock_differs`` if the ref is locked with other bytes; ``lock_busy``; ``lock_invalid``.
-            OSError: the file cannot be written.
+            OSError: the disk is full or fails.
         """
+        ref = pinned_reference(ref, None)
+        check_count("size", size, 0)
         new = self.path.with_name(f"{self.path.name}.new")
         handle = _create(new)
         try:
@@ -114,3 +128,15 @@ def _create(path: Path) -> int:
             if time.monotonic() > ends:
                 raise error("lock_busy", f"{path} has existed for {_WRITER_SECONDS:.0f} s") from None
             time.sleep(0.05)
+        except OSError as problem:
+            if problem.errno in UNWRITABLE:
+                raise _unwritable(path, str(problem.strerror)) from problem
+            raise
+
+
+def _unwritable(path: Path, why: str) -> BucketError:
+    return error(
+        "lock_invalid",
+        f"the lock file cannot be written in {str(path.parent)!r}: {why}",
+        next="Name a lock file in a folder that you may write.",
+    )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
+from .checks import check_type
 from .errors import BucketError, error
 from .refs import ArtifactReference, digest_fault, digest_hex
 
@@ -72,7 +73,11 @@ class FolderManifest:
         Raises:
             ManifestError: ``manifest_invalid``, with the first faults.
         """
-        ordered = sorted(entries, key=lambda entry: entry.path.encode("utf-8", "surrogatepass"))
+        given: list[Any] = list(entries)
+        faults = [fault for entry in given for fault in _type_faults(entry)]
+        if faults:
+            raise _invalid(faults)
+        ordered = sorted(given, key=lambda entry: entry.path.encode("utf-8", "surrogatepass"))
         faults = [fault for entry in ordered for fault in _entry_faults(entry)] or _tree_faults(ordered)
         if faults:
             raise _invalid(faults)
@@ -97,6 +102,7 @@ class FolderManifest:
         Raises:
             ManifestError: ``manifest_invalid``.
         """
+        check_type("manifest", data, (bytes, bytearray), "its bytes")
         try:
             value: Any = json.loads(data.decode("utf-8"))
         except (ValueError, RecursionError) as problem:
@@ -204,6 +210,21 @@ def _entry_faults(entry: ManifestEntry) -> list[str]:
     elif isinstance(entry, SymlinkEntry) and (fault := target_fault(entry.path, entry.target)):
         faults.append(fault)
     return faults
+
+
+_TYPES: Mapping[str, type] = {"path": str, "size": int, "digest": str, "executable": bool, "target": str}
+
+
+def _type_faults(entry: object) -> list[str]:
+    """Find members of wrong types, which type hints alone do not stop."""
+    if not isinstance(entry, FileEntry | FolderEntry | SymlinkEntry):
+        return [f"{entry!r:.80} is not a FileEntry, FolderEntry or SymlinkEntry"]
+    return [
+        f"{name} of {entry.path!r} is of the type {type(member).__name__}, not {_TYPES[name].__name__}"
+        for name, member in vars(entry).items()
+        if name in _TYPES
+        and (not isinstance(member, _TYPES[name]) or (_TYPES[name] is int and isinstance(member, bool)))
+    ]
 
 
 def _ref_fault(text: str) -> str | None:

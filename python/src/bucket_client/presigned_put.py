@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .api import Api, read_retry_after
-from .connection import Response
 from .errors import BucketError, error, unexpected
+from .exchange import OnSent
 from .model import Presigned
+from .response import Response
 from .source import Source
 from .timing import Cancel, Patience, backoff, pause
-from .transport import OnSent
 
 #: Fresh requests for the same bytes before a refusal counts as final.
 _MOST_FRESH = 3

@@ -16,12 +16,13 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .download import Downloaded, file_digest, sync_folder
+from .download import Downloaded, file_digest
 from .errors import error
 from .manifest import FileEntry, FolderManifest, SymlinkEntry, file_ref
 from .partial_file import STALE_SECONDS, try_lock
 from .progress import Phase, Report, Total, no_report
 from .refs import ArtifactReference, digest_hex
+from .target import naming_target, sync_folder
 from .timing import Cancel
 from .workers import run_parallel
 
@@ -61,8 +62,10 @@ def pull(
     """Write the folder of a manifest. See :meth:`BucketClient.pull`, which gives the call that fetches a file."""
     # Through a symlink, what it leads to is written. A name that ends in a slash is the same name.
     path = Path(os.path.realpath(target))
-    if not path.parent.is_dir():
-        raise error("target_invalid", f"the folder {str(path.parent)!r} does not exist", next="Make the folder first.")
+    with naming_target(target, path.parent):
+        path.parent.stat()
+        with contextlib.suppress(FileNotFoundError):
+            path.stat()
     if path.exists() and not path.is_dir():
         raise error("target_invalid", f"{str(target)!r} is not a folder", next="Name a folder, or a new path.")
     is_there = path.is_dir() and any(path.iterdir())
@@ -81,7 +84,7 @@ def pull(
     def is_done() -> bool:
         return path.is_dir() and any(path.iterdir()) and is_complete(path, manifest, parallel)
 
-    with _taken(staging, is_done, patience) as is_ours:
+    with naming_target(target, path.parent), _taken(staging, is_done, patience) as is_ours:
         if not is_ours:
             return PullResult(target, ref, manifest, 0)
         check_names(manifest, staging)

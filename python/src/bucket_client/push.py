@@ -75,9 +75,12 @@ def scan(folder: Path, include: Sequence[str], exclude: Sequence[str], follow_sy
     """Find what a folder holds.
 
     Raises:
+        SourceError: ``source_invalid``: it is a file.
         ManifestError: ``folder_invalid``, with all that no manifest can describe.
         OSError: the folder cannot be read.
     """
+    if folder.is_file():
+        raise error("source_invalid", f"{str(folder)!r} is a file", next="Store it with put(), or name a folder.")
     found = _Scan()
     _scan_into(found, folder, "", include, exclude, follow_symlinks, set())
     if found.faults:
@@ -227,9 +230,11 @@ def _send(
     total = sum(entry.size for entry in by_digest.values())
     stored = _stored_digests(ref, by_digest, list_files)
     sent: list[str] = []
-    progress = Total(lambda done: report("uploading", done, total))
+    acknowledged = Total(lambda _: None)
+    left = Total(lambda sent: report("uploading", acknowledged.done, total, sent))
     for digest in stored:
-        progress.add(by_digest[digest].size)
+        acknowledged.add(by_digest[digest].size)
+        left.add(by_digest[digest].size)
     missing = [entry for entry in by_digest.values() if entry.digest not in stored]
 
     def send(entry: FileEntry, stop: Cancel) -> None:
@@ -237,7 +242,7 @@ def _send(
         if dry_run:
             sent.append(entry.path)
             return
-        piece = progress.piece()
+        piece = left.piece()
 
         def file_report(phase: Phase, done: int, _total: int | None, sent: int | None = None) -> None:
             if phase == "uploading":
@@ -245,7 +250,9 @@ def _send(
 
         if put_file(default_ref(ref, entry.digest), folder / entry.path, file_report, stop).created:
             sent.append(entry.path)
+        acknowledged.add(entry.size)
         piece(entry.size)
+        report("uploading", acknowledged.done, total, left.done)
 
     run_parallel(missing, send, parallel, None)
     return tuple(sorted(sent))

@@ -11,11 +11,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from .api import Api, ApiRequest, read_json, version_path
+from .checks import type_fault
 from .errors import BucketError, ConflictError, TooLargeError, error, invalid_request
 from .model import Entry, Limits, decode_entry
 from .presigned_put import Slice
 from .progress import Report, no_report
-from .refs import ArtifactReference, digest_hex
+from .refs import (
+    ArtifactReference,
+    ReferenceLike,
+    artifact_name,
+    content_version,
+    digest_hex,
+    is_artifact_name,
+    reference,
+)
 from .source import SINGLE_BYTES, Digests, Source, hash_source
 from .timing import Cancel, Patience, check_cancelled
 from .upload import Description, UploadCalls, upload
@@ -55,12 +64,49 @@ def check_description(description: Description) -> None:
         text: Any = getattr(description, name)
         if text is None:
             continue
-        if not isinstance(text, str) or not _TEXT.fullmatch(text):
+        if not isinstance(text, str):
+            faults.append((name, type_fault(text, "a str")))
+        elif not _TEXT.fullmatch(text):
             faults.append((name, "must be visible ASCII with single spaces inside, and not empty"))
         elif len(text) > limit:
             faults.append((name, f"has {len(text)} characters; at most {limit} are allowed"))
     if faults:
         raise invalid_request(faults)
+
+
+def namer(ref: ReferenceLike, digest: str | None) -> Callable[[str], ArtifactReference]:
+    """Return what gives the reference for the digest of the bytes.
+
+    It raises ``digest_mismatch`` if the digest is not the one that the caller pinned.
+
+    Raises:
+        InvalidRequestError: a malformed ref or digest, or two different digests.
+    """
+    if is_artifact_name(ref):
+        bucket_id, artifact_id = artifact_name(ref)
+
+        def by_content(computed: str) -> ArtifactReference:
+            _check_pinned(str(ref), digest, computed)
+            return ArtifactReference(bucket_id, artifact_id, content_version(computed), computed)
+
+        return by_content
+    asked = reference(ref, digest)
+
+    def named(computed: str) -> ArtifactReference:
+        _check_pinned(asked.name, asked.digest, computed)
+        return asked.pinned(computed)
+
+    return named
+
+
+def _check_pinned(name: str, digest: str | None, computed: str) -> None:
+    if digest not in (None, computed):
+        raise error(
+            "digest_mismatch",
+            f"the source for {name} has the digest {computed}, not {digest}; nothing was sent",
+            members={"declared_digest": digest, "computed_digest": computed},
+            next="Find out which bytes you mean: the source may be cut off, or the digest may be of another file.",
+        )
 
 
 def put(

@@ -9,11 +9,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from .checks import check_type, type_fault
 from .errors import invalid_request
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+:-]{0,127}")
 _STRANGER = re.compile(r"[^A-Za-z0-9._+:-]")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_WRITTEN = "bucket_id/artifact_id/version as a str, or an ArtifactReference"
 
 #: The digest of zero bytes, which is a legal artifact.
 EMPTY_DIGEST = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -104,11 +106,16 @@ class ArtifactReference:
 
     @classmethod
     def parse(cls, text: str) -> ArtifactReference:
-        """Read ``bucket_id/artifact_id/version`` or ``bucket_id/artifact_id/version@sha256:…``."""
+        """Read ``bucket_id/artifact_id/version`` or ``bucket_id/artifact_id/version@sha256:…``.
+
+        Raises:
+            InvalidRequestError: malformed.
+        """
+        check_type("ref", text, str, _WRITTEN)
         name, at, digest = text.partition("@")
         parts = name.removeprefix("bucket://").split("/")
         if len(parts) != 3:
-            raise invalid_request([("ref", f"{text!r} is not bucket_id/artifact_id/version")])
+            raise invalid_request([("ref", f"{text[:400]!r} is not bucket_id/artifact_id/version")])
         return cls(*parts, digest=digest if at else None)
 
     def __str__(self) -> str:
@@ -156,8 +163,24 @@ def reference(ref: ReferenceLike, digest: str | None = None) -> ArtifactReferenc
 def _reference_object(ref: object) -> ArtifactReference:
     if isinstance(ref, ArtifactReference):
         return ref
-    expected = "give bucket_id/artifact_id/version as a str, or an ArtifactReference"
-    raise invalid_request([("ref", f"is of the type {type(ref).__name__}; {expected}")])
+    raise invalid_request([("ref", type_fault(ref, _WRITTEN))])
+
+
+def pinned_reference(ref: ReferenceLike, digest: str | None) -> ArtifactReference:
+    """Return ``ref`` as an object that has a digest.
+
+    Raises:
+        InvalidRequestError: malformed, or without a digest.
+    """
+    asked = reference(ref, digest)
+    if asked.digest is None:
+        raise invalid_request([("ref", f"{str(ref)!r} is not pinned: add @sha256:…, or give digest")])
+    return asked
+
+
+def is_artifact_name(ref: object) -> bool:
+    """Return whether a ref leaves its version to the content: ``bucket_id/artifact_id``."""
+    return isinstance(ref, str) and ref.removeprefix("bucket://").count("/") == 1
 
 
 def artifact_name(text: object) -> tuple[str, str]:

@@ -1,27 +1,18 @@
-"""Bytes to store. They are read at least twice, because the digest is sent before them, and read again after a break.
-
-A path, bytes and a file on disk can be read again as they are; every other source is spooled to a temporary file first.
-"""
+"""Bytes to store. They are read twice, because the digest is sent before them, and again after a broken connection."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import io
 import os
-import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any, Protocol, TypeAlias, cast
+from typing import IO, Any, Protocol, cast
 
-from .errors import BucketError, error
+from .errors import error
 from .model import part_size
 from .progress import Report
-
-#: What calls take: a path, bytes, a binary file object, or an iterable of bytes.
-SourceLike: TypeAlias = (
-    str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Iterable[bytes | bytearray | memoryview]
-)
 
 _READ_BYTES = 1 << 20
 #: A spooled source up to this size stays in memory.
@@ -184,10 +175,10 @@ class SpooledSource(FileSource):
         try:
             for chunk in chunks:
                 view = _as_bytes(chunk)
-                spool.write(view)
+                _spool(spool, view)
                 hasher.update(view)
                 report("hashing", hasher.size, size)
-            spool.flush()
+            _spool(spool, None)
             if size is not None and hasher.size != size:
                 raise error("source_changed", f"the source gave {hasher.size} bytes; {size} were promised")
         except BaseException:
@@ -197,85 +188,21 @@ class SpooledSource(FileSource):
         self.digests = hasher.digests()
 
 
+def _spool(file: IO[bytes], view: memoryview | None) -> None:
+    """Write to the copy, or end it. A full disk is not that of the caller's own files, so the error names it."""
+    try:
+        if view is None:
+            file.flush()
+        else:
+            file.write(view)
+    except OSError as problem:
+        if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        hint = "no space left for a copy of the source; set TMPDIR to a larger disk, or give a path"
+        raise OSError(problem.errno, hint, tempfile.gettempdir()) from problem
+
+
 def _as_bytes(chunk: Any) -> memoryview:
     if not isinstance(chunk, bytes | bytearray | memoryview):
         raise error("source_invalid", f"the source gave {type(chunk).__name__}, not bytes")
     return memoryview(cast(bytes, chunk)).cast("B")
-
-
-def open_source(given: SourceLike, size: int | None, report: Report) -> Source:
-    """Return what a caller gave as a :class:`Source`. The caller closes it.
-
-    Args:
-        given: a path, bytes, a binary file object (from its current position), or an iterable of bytes.
-        size: how many bytes it has, if the caller knows; checked.
-        report: gets the bytes while they are spooled.
-
-    Raises:
-        SourceError: not a source, or of another size.
-        OSError: a file that cannot be read.
-    """
-    source = _open(given, size, report)
-    if size is not None and source.size != size:
-        source.close()
-        raise error("source_changed", f"the source has {source.size} bytes; {size} were promised")
-    return source
-
-
-def _open(given: SourceLike, size: int | None, report: Report) -> Source:
-    if isinstance(given, str | os.PathLike):
-        return _open_path(given, size, report)
-    if isinstance(given, bytes | bytearray | memoryview):
-        return BytesSource(cast(bytes, given))
-    if isinstance(given, io.TextIOBase):
-        raise error("source_invalid", "the file object gives text", next='Open the file in binary mode ("rb").')
-    if isinstance(given, io.BytesIO):
-        return BytesSource(given.getbuffer()[given.tell() :])
-    if type(given).__name__ in _HINTS:
-        raise _not_a_source(given)
-    if hasattr(given, "read"):
-        file = cast(IO[bytes], given)
-        if _is_plain_file(file):
-            return FileSource(file, str(getattr(file, "name", "the file")), start=file.tell(), owns=False)
-        return SpooledSource(_read_chunks(file), size, report)
-    if hasattr(given, "__iter__"):
-        return SpooledSource(cast("Iterable[bytes]", given), size, report)
-    raise _not_a_source(given)
-
-
-def _open_path(path: str | os.PathLike[str], size: int | None, report: Report) -> Source:
-    file = open(path, "rb", buffering=0)  # noqa: SIM115 - lives as long as the source
-    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        return FileSource(file, os.fspath(path))
-    with file:
-        return SpooledSource(_read_chunks(file), size, report)
-
-
-def _is_plain_file(file: IO[bytes]) -> bool:
-    """Whether the bytes on disk are those that ``read`` would give: not so for ``gzip`` and the like."""
-    if not isinstance(file, io.FileIO | io.BufferedReader | io.BufferedRandom):
-        return False
-    if isinstance(file, io.BufferedRandom):
-        file.flush()
-    raw = getattr(cast(Any, file), "raw", cast(Any, file))
-    return isinstance(raw, io.FileIO) and stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
-
-
-def _read_chunks(file: IO[bytes]) -> Iterator[bytes]:
-    while chunk := file.read(_READ_BYTES):
-        yield chunk
-
-
-#: What people give by mistake. All of these can be iterated, but do not give bytes.
-_HINTS = {
-    "ndarray": "Give memoryview(array) of a contiguous array, or numpy.save it to a file.",
-    "Tensor": "Save it with torch.save or safetensors, and give the file.",
-    "DataFrame": "Write it with to_parquet or to_csv, and give the file or its bytes.",
-    "dict": "Give json.dumps(…).encode().",
-    "list": "Give json.dumps(…).encode(), or b''.join(…) of pieces of bytes.",
-}
-
-
-def _not_a_source(given: object) -> BucketError:
-    name = type(given).__name__
-    return error("source_invalid", f"{name} is not a source of bytes", next=_HINTS.get(name))

@@ -11,17 +11,37 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .errors import BucketError, error
 
 _log = logging.getLogger("bucket_client")
 T = TypeVar("T")
+#: The longest wait that can be set: 30 days.
+_MOST_SECONDS = 30 * 24 * 3600
+
+
+def _check_seconds(kind: object, least: str, names: tuple[str, ...]) -> None:
+    """Refuse what is not a number of seconds that a clock can count.
+
+    Raises:
+        ValueError: the first wrong member.
+    """
+    for name in names:
+        given: Any = getattr(kind, name)
+        is_number = isinstance(given, int | float) and not isinstance(given, bool)
+        if not is_number or not 0 <= given <= _MOST_SECONDS or (least == "above 0" and given == 0):
+            what = f"{type(kind).__name__}({name.rstrip('_')}={given!r})"
+            raise ValueError(f"{what}: give seconds {least}, at most {_MOST_SECONDS}")
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Bounds of single waits, in seconds."""
+    """Bounds of single waits, in seconds.
+
+    Raises:
+        ValueError: a value that is not a number of seconds.
+    """
 
     #: For a connection to be made.
     connect: float = 10.0
@@ -34,10 +54,19 @@ class Timeouts:
     #: Without an advance of a verification before it is asked for again.
     verification_idle: float = 30.0
 
+    def __post_init__(self) -> None:
+        """Check all members."""
+        _check_seconds(self, "above 0", ("connect", "idle", "verification_idle"))
+        _check_seconds(self, "from 0 on", ("continue_", "poll"))
+
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """When a failure is retried."""
+    """When a failure is retried.
+
+    Raises:
+        ValueError: a value that is not a number of attempts or of seconds.
+    """
 
     #: Attempts of one request, the first included.
     attempts: int = 5
@@ -48,6 +77,13 @@ class RetryPolicy:
     max_retry_after: float = 60.0
     #: A transfer that has begun is continued until no byte has moved for this long.
     patience: float = 300.0
+
+    def __post_init__(self) -> None:
+        """Check all members."""
+        attempts: Any = self.attempts
+        if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
+            raise ValueError(f"RetryPolicy(attempts={attempts!r}): give a whole number from 1 on; 1 never retries")
+        _check_seconds(self, "from 0 on", ("base", "max_delay", "max_retry_after", "patience"))
 
 
 class Cancelled(Exception):

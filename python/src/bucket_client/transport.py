@@ -15,13 +15,15 @@ import ssl
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from .connection import EXPECT_BYTES, Body, Connection, Response, SourceFailure
+from .connection import Connection
 from .errors import BucketError, error, invalid_request, unexpected
+from .exchange import EXPECT_BYTES, Body, OnSent, SourceFailure, exchange
+from .response import Response
 from .timing import Cancel, Timeouts
 
 #: An idle connection is not used after this many seconds: gateways and servers close theirs soon after.
@@ -29,8 +31,6 @@ _KEEP_SECONDS = 30.0
 #: Idle connections to one origin.
 _KEEP_COUNT = 64
 _UNSENDABLE = re.compile(r"[^\x20-\x7e]")
-
-OnSent = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,19 @@ def shown_url(url: str) -> str:
     return url.partition("?")[0]
 
 
+class _Pool:
+    """Idle connections of one process.
+
+    A process that ``fork`` made gets a pool of its own: sockets of the parent would mix the requests of both, and a
+    thread of the parent may have held the lock.
+    """
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.lock = threading.Lock()
+        self.idle: dict[tuple[str, str], list[Connection]] = defaultdict(list)
+
+
 class Transport:
     """Sends requests over pooled connections. Safe to share between threads and across ``fork``."""
 
@@ -64,18 +77,20 @@ class Transport:
 
         Raises:
             OSError: ``ca_file`` cannot be read.
+            ValueError: it holds no certificate.
         """
         self.timeouts = timeouts
-        self._lock = threading.Lock()
-        self._idle: dict[tuple[str, str], list[Connection]] = defaultdict(list)
+        self._own_pool = _Pool()
         self._proxies: dict[tuple[str, str], SplitResult | None] = {}
-        self._pid = os.getpid()
         self._ca_file = None if ca_file is None else os.fspath(ca_file)
         self._tls: ssl.SSLContext | None = None
         if self._ca_file is not None:
             # Unlike ssl, open() names the file that is missing.
             open(self._ca_file, "rb").close()
-            self._tls = ssl.create_default_context(cafile=self._ca_file)
+            try:
+                self._tls = ssl.create_default_context(cafile=self._ca_file)
+            except ssl.SSLError as problem:
+                raise ValueError(f"ca_file {self._ca_file!r} holds no certificate in PEM form") from problem
 
     def send(self, request: Request) -> Response:
         """Send a request and return its response.
@@ -95,9 +110,10 @@ class Transport:
 
     def close(self) -> None:
         """Close all idle connections."""
-        with self._lock:
-            connections = [connection for kept in self._idle.values() for connection in kept]
-            self._idle.clear()
+        pool = self._pool
+        with pool.lock:
+            connections = [connection for kept in pool.idle.values() for connection in kept]
+            pool.idle.clear()
         for connection in connections:
             connection.close()
 
@@ -110,8 +126,8 @@ class Transport:
                 if connection is None:
                     connection = self._connect(url)
                 head = self._head(request, url, expects)
-                response = connection.exchange(
-                    head, request.method, request.body, expects, request.on_sent, where, request.cancel
+                response = exchange(
+                    connection, head, request.method, request.body, expects, request.on_sent, where, request.cancel
                 )
             except SourceFailure as failure:
                 if connection is not None:
@@ -131,13 +147,17 @@ class Transport:
             response.release = partial(self._keep, url)
             return response
 
+    @property
+    def _pool(self) -> _Pool:
+        if self._own_pool.pid != os.getpid():
+            # Without a lock: of two pools that threads make at once, one is dropped, and its connections with it.
+            self._own_pool = _Pool()
+        return self._own_pool
+
     def _take(self, url: SplitResult) -> Connection | None:
-        with self._lock:
-            if self._pid != os.getpid():
-                # Sockets of the parent process would mix both processes' requests.
-                self._idle.clear()
-                self._pid = os.getpid()
-            kept = self._idle[url.scheme, url.netloc]
+        pool = self._pool
+        with pool.lock:
+            kept = pool.idle[url.scheme, url.netloc]
             connections: list[Connection] = []
             found = None
             while kept and found is None:
@@ -152,18 +172,20 @@ class Transport:
 
     def _keep(self, url: SplitResult, connection: Connection) -> None:
         connection.idle_since = time.monotonic()
-        with self._lock:
-            kept = self._idle[url.scheme, url.netloc]
-            if self._pid == os.getpid() and len(kept) < _KEEP_COUNT:
-                kept.append(connection)
-                return
+        pool = self._pool
+        if connection.pid == pool.pid:
+            with pool.lock:
+                kept = pool.idle[url.scheme, url.netloc]
+                if len(kept) < _KEEP_COUNT:
+                    kept.append(connection)
+                    return
         connection.close()
 
     def _context(self) -> ssl.SSLContext:
-        with self._lock:
-            if self._tls is None:
-                self._tls = ssl.create_default_context()
-            return self._tls
+        if self._tls is None:
+            # Without a lock: threads that make two at once use either.
+            self._tls = ssl.create_default_context()
+        return self._tls
 
     def _proxy(self, url: SplitResult) -> SplitResult | None:
         """Return the proxy of an origin, looked up once: reading the environment costs as much as a small request."""

@@ -1,0 +1,170 @@
+"""What a caller gives to be stored becomes a :class:`Source`, or is refused with what to give instead.
+
+A path, bytes and a file on disk can be read again as they are. Every other source is copied to a temporary file first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any, TypeAlias, cast
+
+from .errors import error
+from .progress import Report
+from .source import BytesSource, FileSource, Source, SpooledSource
+
+#: What calls take: a path, bytes, a binary file object, or an iterable of bytes.
+SourceLike: TypeAlias = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Iterable[bytes | bytearray | memoryview]
+)
+
+_READ_BYTES = 1 << 20
+#: What people give by mistake. Most of these can be iterated or copied, but do not give the bytes that are meant.
+_HINTS = {
+    "ndarray": "Give memoryview(array) of a contiguous array, or numpy.save it to a file.",
+    "Tensor": "Save it with torch.save or safetensors, and give the file.",
+    "DataFrame": "Write it with to_parquet or to_csv, and give the file or its bytes.",
+    "Series": "Write it with to_csv, and give the file or its bytes.",
+    "array": "Give memoryview(array).",
+    "dict": "Give json.dumps(…).encode().",
+    "list": "Give json.dumps(…).encode(), or b''.join(…) of pieces of bytes.",
+    "set": "A set has no order. Give json.dumps(sorted(…)).encode().",
+}
+
+
+def check_source(given: object) -> None:
+    """Refuse what certainly gives no bytes, or not those that are meant, before anything is asked or read.
+
+    Raises:
+        SourceError: ``source_invalid``.
+        FileNotFoundError: a path at which nothing is.
+    """
+    if isinstance(given, str | os.PathLike):
+        _check_path(cast("str | os.PathLike[str]", given))
+    elif isinstance(given, bytes | bytearray | memoryview):
+        if not memoryview(cast(bytes, given)).c_contiguous:
+            raise error("source_invalid", "the memoryview is not contiguous", next="Give bytes(view).")
+    elif isinstance(given, io.TextIOBase):
+        raise error("source_invalid", "the file object gives text", next='Open the file in binary mode ("rb").')
+    elif hasattr(given, "read"):
+        _check_file(given)
+    elif type(given).__name__ in _HINTS or not hasattr(given, "__iter__"):
+        name = type(given).__name__
+        raise error("source_invalid", f"{name} is not a source of bytes", next=_HINTS.get(name))
+
+
+def _check_path(given: str | os.PathLike[str]) -> None:
+    path: Any = os.fspath(given)
+    if not isinstance(path, str) or path == "" or "\0" in path:
+        raise error("source_invalid", f"{path!r} cannot be a path", next="Give a path as a str or pathlib.Path.")
+    try:
+        mode = Path(path).stat().st_mode
+    except FileNotFoundError as problem:
+        hint = "no such file; a str is a path, so give text.encode() to store text"
+        raise FileNotFoundError(errno.ENOENT, hint if isinstance(given, str) else "no such file", path) from problem
+    if stat.S_ISDIR(mode):
+        raise error("source_invalid", f"{path!r} is a folder", next="Store it with push(), or name a file.")
+
+
+def _check_file(file: object) -> None:
+    if getattr(file, "closed", False) is True:
+        raise error("source_invalid", "the file object is closed", next="Give an open one, or the path of the file.")
+    readable = getattr(file, "readable", None)
+    if callable(readable) and not readable():
+        raise error("source_invalid", "the file object is not open for reading", next='Open it with "rb".')
+
+
+def known_size(given: object) -> int | None:
+    """Return the bytes of a source where that can be told without reading it."""
+    if isinstance(given, bytes | bytearray | memoryview):
+        return memoryview(cast(bytes, given)).nbytes
+    if isinstance(given, str | os.PathLike):
+        with contextlib.suppress(OSError, ValueError):
+            status = Path(cast(str, given)).stat()
+            return status.st_size if stat.S_ISREG(status.st_mode) else None
+    return None
+
+
+def open_source(given: SourceLike, size: int | None, report: Report) -> Source:
+    """Return what a caller gave as a :class:`Source`. The caller closes it.
+
+    Args:
+        given: a path, bytes, a binary file object (from its current position), or an iterable of bytes.
+        size: how many bytes it has, if the caller knows; checked.
+        report: gets the bytes while they are spooled.
+
+    Raises:
+        SourceError: not a source, or of another size.
+        OSError: a file that cannot be read.
+    """
+    check_source(given)
+    position = _position(given)
+    source = _open(given, size, report)
+    try:
+        if size is not None and source.size != size:
+            raise error("source_changed", f"the source has {source.size} bytes; {size} were promised")
+        if source.size == 0 and position > 0:
+            # Almost certainly a file that was written and not rewound, and what is stored can never be corrected.
+            raise error(
+                "source_invalid",
+                f"the file object is at its end (position {position}), so it has zero bytes",
+                next="Call seek(0) on it first. To store zero bytes, give b''.",
+            )
+    except BaseException:
+        source.close()
+        raise
+    return source
+
+
+def _position(given: object) -> int:
+    """Return where a file object is; 0 for everything that has no position."""
+    tell = getattr(given, "tell", None)
+    if not hasattr(given, "read") or not callable(tell):
+        return 0
+    with contextlib.suppress(OSError, ValueError):
+        at = tell()
+        return at if isinstance(at, int) else 0
+    return 0
+
+
+def _open(given: SourceLike, size: int | None, report: Report) -> Source:
+    if isinstance(given, str | os.PathLike):
+        return _open_path(given, size, report)
+    if isinstance(given, bytes | bytearray | memoryview):
+        return BytesSource(cast(bytes, given))
+    if isinstance(given, io.BytesIO):
+        return BytesSource(given.getbuffer()[given.tell() :])
+    if hasattr(given, "read"):
+        file = cast(IO[bytes], given)
+        if _is_plain_file(file):
+            return FileSource(file, str(getattr(file, "name", "the file")), start=file.tell(), owns=False)
+        return SpooledSource(_read_chunks(file), size, report)
+    return SpooledSource(cast("Iterable[bytes]", given), size, report)
+
+
+def _open_path(path: str | os.PathLike[str], size: int | None, report: Report) -> Source:
+    file = open(path, "rb", buffering=0)  # noqa: SIM115 - lives as long as the source
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return FileSource(file, os.fspath(path))
+    with file:
+        return SpooledSource(_read_chunks(file), size, report)
+
+
+def _is_plain_file(file: IO[bytes]) -> bool:
+    """Whether the bytes on disk are those that ``read`` would give: not so for ``gzip`` and the like."""
+    if not isinstance(file, io.FileIO | io.BufferedReader | io.BufferedRandom):
+        return False
+    if isinstance(file, io.BufferedRandom):
+        file.flush()
+    raw = getattr(cast(Any, file), "raw", cast(Any, file))
+    return isinstance(raw, io.FileIO) and stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
+
+
+def _read_chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while chunk := file.read(_READ_BYTES):
+        yield chunk
