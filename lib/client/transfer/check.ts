@@ -1,4 +1,5 @@
 /** Looks up many refs at once, without computing or sending anything. */
+import { descriptionOf } from '../../domain/description.ts'
 import type { Digest } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
 import { isBucketError } from '../../domain/errors.ts'
@@ -61,7 +62,7 @@ export async function stillHasBytes(
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   try {
-    await beginUpload(api, { ref, digest }, { size }, signal)
+    await beginUpload(api, { ref, digest }, { size, description: descriptionOf({}) }, signal)
     return false
   } catch (error) {
     if (isBucketError(error, 'version_exists') && error.details.conflict === 'identical') return true
