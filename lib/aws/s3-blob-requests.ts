@@ -1,10 +1,18 @@
 /** Presigned requests for blobs. A URL expires earlier than asked if the credentials that signed it do. */
+import type { Description } from '../domain/description.ts'
 import { digestBase64 } from '../domain/digest.ts'
 import { ARTIFACT_CACHE_CONTROL, contentDisposition } from '../protocol/headers.ts'
 import type { BlobStore } from '../repository/ports.ts'
+import { encodeMetadata } from './blob-metadata.ts'
 import { blobKey } from './blob-object.ts'
 import { failed } from './s3-errors.ts'
 import { presign, type SignedAccess } from './s3-presign.ts'
+
+/** S3 takes user metadata of a PUT from these headers. */
+const metadataHeaders = (description: Description): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(encodeMetadata(description)).map(([name, value]) => [`x-amz-meta-${name}`, value]),
+  )
 
 const SIGNING = 'the request could not be signed'
 
@@ -35,12 +43,13 @@ export const presignsGet =
  */
 export const presignsPut =
   (access: SignedAccess): BlobStore['presignPut'] =>
-  async (blob, size, contentType, seconds) => {
+  async (blob, size, description, seconds) => {
     const headers = {
       'content-length': String(size),
-      'content-type': contentType,
+      'content-type': description.contentType,
       'if-none-match': '*',
       'x-amz-checksum-sha256': digestBase64(blob.digest),
+      ...metadataHeaders(description),
     }
     const request = { method: 'PUT', key: blobKey(blob), query: { 'x-id': 'PutObject' }, headers } as const
     const signed = await presign(access, request, seconds).catch(failed(SIGNING))

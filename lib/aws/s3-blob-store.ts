@@ -17,7 +17,7 @@ import { failed, hasStatus, isMissing } from './s3-errors.ts'
 import type { SignedAccess } from './s3-presign.ts'
 import { type ObjectStore, ONE_PUT_BYTES, putWhole, uploadStream } from './s3-write.ts'
 
-export interface S3BlobStoreOptions extends ObjectStore {
+export interface S3BlobStoreOptions extends Omit<ObjectStore, 'clock'> {
   /** The largest blob, in bytes. It sizes the parts of a stream of unknown length. */
   readonly maxBytes: number
   /** The client's endpoint, if it is not S3's own. */
@@ -28,14 +28,15 @@ export interface S3BlobStoreOptions extends ObjectStore {
 export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
   const { client, bucket, maxBytes, endpoint, clock = Date.now } = options
   const access: SignedAccess = { bucket, endpoint, clock, signing: client.config }
+  const store: ObjectStore = { client, bucket, clock }
   const at = (blob: BlobId) => ({ Bucket: bucket, Key: blobKey(blob) })
   const isThere = async (blob: BlobId) => (await inspect(blob)).found
 
   return {
     write: (blob, bytes, options) =>
       options.size !== undefined && options.size < ONE_PUT_BYTES
-        ? putWhole({ client, bucket }, blob, bytes, options.size, options)
-        : uploadStream({ client, bucket }, blob, bytes, maxBytes, options, () => isThere(blob)),
+        ? putWhole(store, blob, bytes, options.size, options)
+        : uploadStream(store, blob, bytes, maxBytes, options, () => isThere(blob)),
     inspect,
     read,
     presignGet: presignsGet(access),

@@ -12,11 +12,14 @@ import {
   type S3Client,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
+import type { Description } from '../domain/description.ts'
 import { digestHex } from '../domain/digest.ts'
 import type { BlobId } from '../domain/entry.ts'
 import { MIB } from '../domain/limits.ts'
 import { raceAbort } from '../flow/abort.ts'
+import type { Clock } from '../repository/ports.ts'
 import type { Promotion } from '../repository/upload-ports.ts'
+import { metadataAt } from './blob-metadata.ts'
 import { blobKey, DIGEST_METADATA_KEY } from './blob-object.ts'
 import { failed, isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
 import type { PinnedObject } from './s3-ranges.ts'
@@ -40,8 +43,8 @@ export interface PromotionTarget {
   /** How long CompleteMultipartUpload may take, all attempts together, in milliseconds. */
   readonly completeMs: number
   isThere(blob: BlobId): Promise<boolean>
-  /** The media type of the blob, from which a rebuilt ledger takes it. */
-  readonly contentType: string | undefined
+  readonly description: Description
+  readonly clock: Clock
 }
 
 /** The size of one copy in bytes, in whole MiB: at least 64, and never more than 9,000 copies. */
@@ -97,7 +100,7 @@ interface Move {
 
 async function startMove(
   source: PinnedObject,
-  { client, bucket, contentType }: PromotionTarget,
+  { client, bucket, description, clock }: PromotionTarget,
   blob: BlobId,
 ): Promise<Move> {
   const at = { Bucket: bucket, Key: blobKey(blob) }
@@ -106,8 +109,11 @@ async function startMove(
       new CreateMultipartUploadCommand({
         ...at,
         // No checksum algorithm: the metadata vouches for the digest, and some engines refuse copied parts otherwise.
-        Metadata: { [DIGEST_METADATA_KEY]: digestHex(blob.digest) },
-        ...(contentType === undefined ? {} : { ContentType: contentType }),
+        Metadata: {
+          ...metadataAt(description, clock()),
+          [DIGEST_METADATA_KEY]: digestHex(blob.digest),
+        },
+        ContentType: description.contentType,
       }),
     )
     .catch(failed(PROMOTING))

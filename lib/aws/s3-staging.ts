@@ -157,8 +157,8 @@ export function createS3Staging(options: S3StagingOptions): Staging & HealthChec
     return {
       size,
       read: (signal) => readRanges(object, signal),
-      promote: (blob, contentType) =>
-        startPromotion(object, { client, bucket: blobBucket, completeMs, isThere, contentType }, blob),
+      promote: (blob, description) =>
+        startPromotion(object, { client, bucket: blobBucket, completeMs, isThere, description, clock }, blob),
     }
   }
 

@@ -11,7 +11,8 @@ import type { BlobId } from '../domain/entry.ts'
 import { MIB } from '../domain/limits.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
 import { retry } from '../flow/retry.ts'
-import type { WriteOptions } from '../repository/ports.ts'
+import type { Clock, WriteOptions } from '../repository/ports.ts'
+import { metadataAt } from './blob-metadata.ts'
 import { blobKey, DIGEST_METADATA_KEY } from './blob-object.ts'
 import { failed, isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
 import { watchedBytes } from './watched-bytes.ts'
@@ -29,6 +30,7 @@ const SIMULTANEOUS_PAUSE_MS = 200
 export interface ObjectStore {
   readonly client: S3Client
   readonly bucket: string
+  readonly clock: Clock
 }
 
 const WRITING = 'the blob could not be written'
@@ -37,10 +39,11 @@ const WRITING = 'the blob could not be written'
 export const uploadPartSize = (bytes: number): number => Math.max(8, Math.ceil(bytes / MAX_PARTS / MIB)) * MIB
 
 /** What both kinds of write share: create-only, and hashed by S3 too. */
-const createOnly = ({ bucket }: ObjectStore, blob: BlobId, { contentType }: WriteOptions) => ({
+const createOnly = ({ bucket, clock }: ObjectStore, blob: BlobId, { description }: WriteOptions) => ({
   Bucket: bucket,
   Key: blobKey(blob),
-  ContentType: contentType,
+  ContentType: description.contentType,
+  Metadata: metadataAt(description, clock()),
   ChecksumAlgorithm: 'SHA256' as const,
   IfNoneMatch: '*',
 })
@@ -100,12 +103,13 @@ export async function uploadStream(
 ): Promise<'written' | 'exists'> {
   const { size = maxBytes, signal } = options
   const watched = watchedBytes(bytes, signal)
+  const shared = createOnly(store, blob, options)
   const upload = new Upload({
     client: store.client,
     // The metadata appear with the object, at Complete, which `Upload` sends only after the end of the stream.
     params: {
-      ...createOnly(store, blob, options),
-      Metadata: { [DIGEST_METADATA_KEY]: digestHex(blob.digest) },
+      ...shared,
+      Metadata: { ...shared.Metadata, [DIGEST_METADATA_KEY]: digestHex(blob.digest) },
       Body: Readable.from(watched),
     },
     partSize: uploadPartSize(size),

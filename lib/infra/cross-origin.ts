@@ -27,7 +27,8 @@ export const storeFromPages = ({ corsOrigins }: Settings): CorsRule[] =>
         {
           allowedOrigins: [...corsOrigins],
           allowedMethods: [HttpMethods.PUT],
-          allowedHeaders: ['Content-Type', 'If-None-Match', 'x-amz-checksum-sha256'],
+          // The last one carries the description (lib/aws/blob-metadata.ts).
+          allowedHeaders: ['Content-Type', 'If-None-Match', 'x-amz-checksum-sha256', 'x-amz-meta-*'],
           maxAge: HOUR_SECONDS,
         },
       ]

@@ -3,6 +3,7 @@
  * and authenticates no caller. A request whose signature does not cover it exactly is refused before its body is requested.
  */
 import { wholeRange } from '../domain/byte-range.ts'
+import { describeWith } from '../domain/description.ts'
 import { digestFromHex } from '../domain/digest.ts'
 import type { BlobId } from '../domain/entry.ts'
 import { BucketError, type ErrorCode } from '../domain/errors.ts'
@@ -191,7 +192,7 @@ async function take(
     tooLarge: () =>
       BucketError.invalidRequest([{ name: 'size', detail: `is ${size} bytes, but more arrived` }]),
   })
-  await blobs.write(blob, bytes, { size, contentType: '', signal: request.signal })
+  await blobs.write(blob, bytes, { size, description: describeWith(() => null), signal: request.signal })
   await blobs.inspect(blob) // no entry follows that would put a small blob on disk
   return stored()
 }

@@ -99,7 +99,7 @@ export function folderBlobs(options: FolderBlobsOptions): BlobStore {
 
     presignGet: async (entry, seconds) => presignedGet(secret, entry, clock() + seconds * 1000),
 
-    async presignPut(blob, size, contentType, seconds) {
+    async presignPut(blob, size, { contentType }, seconds) {
       await space.require(size)
       return presignedBlob(secret, blob, { size, contentType }, clock() + seconds * 1000)
     },

@@ -5,6 +5,7 @@
  * `test/contract/` has one suite per port, and every implementation passes it.
  */
 import type { ByteRange } from '../domain/byte-range.ts'
+import type { Description } from '../domain/description.ts'
 import type { BlobId, Entry } from '../domain/entry.ts'
 import type { ArtifactKey, ArtifactRef, Version } from '../domain/identifiers.ts'
 import type { PresignedRequest } from '../domain/upload.ts'
@@ -90,7 +91,8 @@ export interface BlobWriter {
 export interface WriteOptions {
   /** Bytes, if the sender announced them. The verified stream enforces it. */
   readonly size: number | undefined
-  readonly contentType: string
+  /** Kept with the bytes where the store can, so that a lost ledger can be rebuilt from the blobs. */
+  readonly description: Description
   readonly signal: AbortSignal | undefined
 }
 
@@ -101,7 +103,7 @@ export interface FetchPresigner {
 
 export interface StorePresigner {
   /** A request that stores the blob. The store refuses other bytes, another length, and a second blob. */
-  presignPut(blob: BlobId, size: number, contentType: string, seconds: number): Promise<PresignedRequest>
+  presignPut(blob: BlobId, size: number, description: Description, seconds: number): Promise<PresignedRequest>
 }
 
 /** A whole blob store. Its `check` resolves if it can take a write. */

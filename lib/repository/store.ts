@@ -65,8 +65,7 @@ export async function store(deps: StoreDependencies, request: StoreRequest): Pro
     maxBytes: limit,
     tooLarge: () => tooLarge(deps, request, undefined),
   })
-  const { contentType } = stored ?? description
-  const written = await blobs.write(blob, bytes, { size, contentType, signal })
+  const written = await blobs.write(blob, bytes, { size, description: stored ?? description, signal })
   if (stored) {
     // No append follows that would make the blob durable.
     if (!(await isBlobIntact(blobs, blob, stored.size, signal))) throw notRestored(stored)

@@ -96,9 +96,9 @@ export interface StagedBytes {
   /**
    * Starts moving the bytes towards the final name, without giving it to them.
    *
-   * @param contentType is kept with the bytes where the store can, so that a ledger can be rebuilt from them.
+   * @param description is kept with the bytes, as in `WriteOptions`.
    */
-  promote(blob: BlobId, contentType?: string): Promise<Promotion>
+  promote(blob: BlobId, description: Description): Promise<Promotion>
 }
 
 export interface Promotion {

@@ -81,7 +81,7 @@ export async function viewForUploader(
   if (upload.state !== 'open' || upload.mode !== 'single') return upload
   const { id, size, description } = record
   const seconds = presignedSeconds(deps, record)
-  return { ...upload, request: await deps.blobs.presignPut(id, size, description.contentType, seconds) }
+  return { ...upload, request: await deps.blobs.presignPut(id, size, description, seconds) }
 }
 
 /** A row as every caller sees it. For an open upload, asks the staging area or the blob store what has arrived, unless that is known. */

@@ -136,7 +136,7 @@ async function verifyStaged(
       ? undefined
       : BucketError.unavailable(`the parts of ${formatRef(record.id.ref)} are gone: begin the upload again`)
   }
-  const promotion = await staged.promote(record.id, record.description.contentType)
+  const promotion = await staged.promote(record.id, record.description)
   try {
     const problem = await hashAll(lease, staged.read(signal))
     if (problem) {

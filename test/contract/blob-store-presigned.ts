@@ -1,5 +1,6 @@
 /** The promises of every blob store for its presigned requests, as S3 keeps them (docs/http-api.md, sections 5 and 7.1). */
 import { describe, expect, it } from 'vitest'
+import { described } from '../support/described.ts'
 import { blobOf, digestOf, entryOf, someBytes } from '../support/fake-artifacts.ts'
 import { type BlobStoreSuiteOptions, type BlobStoreUnderTest, blobStoreSteps } from './blob-store-steps.ts'
 
@@ -10,18 +11,18 @@ export function describePresignedRequests(
 ): void {
   describe('presigned requests', () => {
     const { needs, freshName, write, expectBytes, nothingThere } = blobStoreSteps(store, cannotWitness)
-    const described = { contentType: 'text/x-model; charset=utf-8' }
+    const description = described({ contentType: 'text/x-model; charset=utf-8' })
 
     it('return the bytes with the headers of the entry', async (context) => {
       needs(context, 'presigned get')
       const bytes = someBytes(400_000)
-      const entry = entryOf('presigned/Model:7B/v1+x', bytes, described)
+      const entry = entryOf('presigned/Model:7B/v1+x', bytes, description)
       await write(entry, bytes)
       const response = await store().send(await store().blobs.presignGet(entry, 60))
       expect(response.status).toBe(200)
       expect(digestOf(new Uint8Array(await response.arrayBuffer()))).toBe(entry.digest)
       expect(Object.fromEntries(response.headers)).toMatchObject({
-        'content-type': described.contentType,
+        'content-type': description.contentType,
         'content-length': '400000',
         'content-disposition': 'attachment; filename="Model:7B-v1+x"',
         'cache-control': 'private, max-age=31536000, immutable',
@@ -69,7 +70,12 @@ export function describePresignedRequests(
       needs(context, 'presigned put')
       const bytes = someBytes(5000)
       const blob = blobOf(freshName(), bytes)
-      const request = await store().blobs.presignPut(blob, bytes.byteLength, 'text/plain', 60)
+      const request = await store().blobs.presignPut(
+        blob,
+        bytes.byteLength,
+        described({ contentType: 'text/plain' }),
+        60,
+      )
       expect((await store().send(request, { body: someBytes(5000, 2) })).status).toBe(400)
       await nothingThere(blob)
       expect((await store().send(request, { body: bytes })).status).toBe(200)
@@ -82,7 +88,7 @@ export function describePresignedRequests(
       'require the header %s of a store unchanged',
       async (header) => {
         const blob = blobOf(freshName(), someBytes(10))
-        const request = await store().blobs.presignPut(blob, 10, 'text/plain', 60)
+        const request = await store().blobs.presignPut(blob, 10, described({ contentType: 'text/plain' }), 60)
         expect(Object.keys(request.headers).map((field) => field.toLowerCase())).toContain(header)
       },
     )
@@ -91,7 +97,7 @@ export function describePresignedRequests(
       needs(context, 'presigned put')
       const bytes = someBytes(10)
       const blob = blobOf(freshName(), bytes)
-      const request = await store().blobs.presignPut(blob, 10, 'text/plain', 60)
+      const request = await store().blobs.presignPut(blob, 10, described({ contentType: 'text/plain' }), 60)
       const { 'if-none-match': _, ...headers } = request.headers
       expect((await store().send({ ...request, headers }, { body: bytes })).status).toBe(403)
       await nothingThere(blob)

@@ -7,6 +7,7 @@ import { formatRef } from '../../lib/domain/identifiers.ts'
 import type { PresignedRequest } from '../../lib/domain/upload.ts'
 import type { BlobStore } from '../../lib/repository/ports.ts'
 import { verifiedStream } from '../../lib/repository/verified-stream.ts'
+import { described } from '../support/described.ts'
 import { collect, digestOf, inChunks } from '../support/fake-artifacts.ts'
 
 /** The steps that a suite needs from an implementation, in addition to the port itself. */
@@ -55,7 +56,7 @@ export function blobStoreSteps(
   ) =>
     store().blobs.write(blob, verified(source, blob.digest, size), {
       size,
-      contentType: 'application/octet-stream',
+      description: described(),
       signal,
     })
   const readAll = async (blob: BlobId) => collect(await store().blobs.read(blob, undefined, undefined))

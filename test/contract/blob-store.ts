@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { BlobStore } from '../../lib/repository/ports.ts'
+import { described } from '../support/described.ts'
 import { blobOf, collect, inChunks, someBytes } from '../support/fake-artifacts.ts'
 import { describePresignedRequests } from './blob-store-presigned.ts'
 import {
@@ -114,7 +115,11 @@ export function describeBlobStore(
         const bytes = someBytes(300_000)
         const blob = blobOf(freshName(), bytes)
         const source = verified(inChunks(bytes, 1000), blob.digest, undefined)
-        await blobs.write(blob, source, { size: undefined, contentType: 'text/plain', signal: undefined })
+        await blobs.write(blob, source, {
+          size: undefined,
+          description: described({ contentType: 'text/plain' }),
+          signal: undefined,
+        })
         await expectBytes(blob, bytes)
       })
 

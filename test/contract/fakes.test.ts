@@ -1,5 +1,6 @@
 /** The fakes keep the promises of the ports, so that tests of the rules on them are valid. */
 import { describe, expect, it } from 'vitest'
+import { described } from '../support/described.ts'
 import { blobOf, collect, entryOf, inChunks, someBytes } from '../support/fake-artifacts.ts'
 import { fakeBlobStore } from '../support/fake-blob-store.ts'
 import { fakeLedger } from '../support/fake-ledger.ts'
@@ -55,7 +56,7 @@ describe('a faulty port', () => {
     )
     const bytes = someBytes(100)
     const blob = blobOf('b/a/v', bytes)
-    const options = { size: 100, contentType: 'text/plain', signal: undefined }
+    const options = { size: 100, description: described({ contentType: 'text/plain' }), signal: undefined }
     expect(await blobs.write(blob, inChunks(bytes, 30), options)).toBe('written')
     expect(await collect(await blobs.read(blob, { first: 1, last: 5 }, undefined))).toEqual(bytes.slice(1, 6))
   })

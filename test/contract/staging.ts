@@ -10,6 +10,7 @@ import { MIB, partCount, sizeOfPart } from '../../lib/domain/limits.ts'
 import type { PresignedRequest } from '../../lib/domain/upload.ts'
 import type { BlobStore } from '../../lib/repository/ports.ts'
 import type { StagedBytes, StagedUpload, Staging } from '../../lib/repository/upload-ports.ts'
+import { described } from '../support/described.ts'
 import { blobOf, collect, digestOf, inChunks, someBytes } from '../support/fake-artifacts.ts'
 
 export interface StagingUnderTest {
@@ -137,7 +138,7 @@ export function describeStaging(
 
       it('gives nothing the final name before publishing', async () => {
         const upload = await joined()
-        const promotion = await (await opened(upload)).promote(upload.id)
+        const promotion = await (await opened(upload)).promote(upload.id, described())
         expect(await blobs.inspect(upload.id)).toEqual({ found: false })
         await promotion.abandon()
         expect(await blobs.inspect(upload.id)).toEqual({ found: false })
@@ -274,7 +275,7 @@ export function describeStaging(
     })
 
     describe('a promotion', () => {
-      const promoted = async (upload: StagedUpload) => (await opened(upload)).promote(upload.id)
+      const promoted = async (upload: StagedUpload) => (await opened(upload)).promote(upload.id, described())
       const stored = async (upload: StagedUpload) =>
         digestOf(await collect(await blobs.read(upload.id, undefined, undefined)))
 
@@ -289,7 +290,11 @@ export function describeStaging(
 
       it('leaves an existing blob, or replaces it with the same bytes', async () => {
         const upload = await joined()
-        const options = { size: SIZE, contentType: 'text/plain', signal: undefined }
+        const options = {
+          size: SIZE,
+          description: described({ contentType: 'text/plain' }),
+          signal: undefined,
+        }
         expect(await blobs.write(upload.id, inChunks(whole, MIB), options)).toBe('written')
         expect(['written', 'exists']).toContain(await (await promoted(upload)).publish())
         expect(await stored(upload)).toBe(upload.id.digest)

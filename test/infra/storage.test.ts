@@ -95,7 +95,7 @@ describe('the S3 bucket of the blobs', () => {
           {
             AllowedOrigins: ['https://app.example.com'],
             AllowedMethods: ['PUT'],
-            AllowedHeaders: ['Content-Type', 'If-None-Match', 'x-amz-checksum-sha256'],
+            AllowedHeaders: ['Content-Type', 'If-None-Match', 'x-amz-checksum-sha256', 'x-amz-meta-*'],
           },
         ],
       },

@@ -101,7 +101,11 @@ describe('npm run audit', () => {
     const store = createS3BlobStore({
       ...{ client: stores.s3, bucket: blobs, maxBytes: bytes.byteLength, endpoint: stores.endpoint },
     })
-    const options = { size: bytes.byteLength, contentType: 'text/plain', signal: undefined }
+    const options = {
+      size: bytes.byteLength,
+      description: described({ contentType: 'text/plain' }),
+      signal: undefined,
+    }
     await store.write(id, Readable.from([bytes]), options)
     await stores.s3.send(new PutObjectCommand({ Bucket: blobs, Key: 'blobs/foreign', Body: 'x' }))
 

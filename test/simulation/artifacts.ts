@@ -79,8 +79,7 @@ async function oneTurn(client: Client, what: Artifact, mode: UploadMode, bytes: 
 async function sendBytes(client: Client, what: Artifact, mode: UploadMode, bytes: Uint8Array) {
   const { deps, stores } = client
   if (mode === 'single') {
-    const { contentType } = description
-    const request = await deps.blobs.presignPut(what.id, what.bytes.byteLength, contentType, 3600)
+    const request = await deps.blobs.presignPut(what.id, what.bytes.byteLength, description, 3600)
     await client.outside('send the bytes', () => stores.blobs.send(request, { body: bytes }))
     return
   }
@@ -177,12 +176,7 @@ export const arrived =
   async (held: Stores, deps: RuleDependencies): Promise<void> => {
     await beginUpload(deps, begin(what, mode))
     if (mode === 'single') {
-      const request = await deps.blobs.presignPut(
-        what.id,
-        what.bytes.byteLength,
-        description.contentType,
-        3600,
-      )
+      const request = await deps.blobs.presignPut(what.id, what.bytes.byteLength, description, 3600)
       await held.blobs.send(request, { body: bytes })
       return
     }

@@ -7,6 +7,7 @@ import type {
   Uploads,
   VerificationQueue,
 } from '../../lib/repository/upload-ports.ts'
+import { described } from '../support/described.ts'
 import type { Process } from './process.ts'
 
 export const gatedBlobs = (process: Process, blobs: BlobStore): BlobStore => ({
@@ -47,7 +48,7 @@ export const gatedStaging = (process: Process, staging: Staging): Staging => ({
 const gatedBytes = (process: Process, staged: StagedBytes): StagedBytes => ({
   ...staged, // reads of a pinned object do not race
   promote: async (blob) =>
-    gatedPromotion(process, await process.gate('staged.promote', () => staged.promote(blob))),
+    gatedPromotion(process, await process.gate('staged.promote', () => staged.promote(blob, described()))),
 })
 
 const gatedPromotion = (process: Process, promotion: Promotion): Promotion => ({

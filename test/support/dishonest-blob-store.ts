@@ -13,8 +13,8 @@ export function dishonestBlobStore(options: { readonly clock: Clock }): FakeBlob
     get count() {
       return honest.count
     },
-    async presignPut(blob, size, contentType, seconds) {
-      const request = await honest.presignPut(blob, size, contentType, seconds)
+    async presignPut(blob, size, description, seconds) {
+      const request = await honest.presignPut(blob, size, description, seconds)
       meant.set(request.url, blob)
       return request
     },

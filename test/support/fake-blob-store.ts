@@ -111,7 +111,8 @@ export function fakeBlobStore({
     },
 
     presignGet: async (entry, seconds) => presign('GET', entry, seconds, entry.contentType),
-    presignPut: async (blob, size, contentType, seconds) => presign('PUT', blob, seconds, contentType, size),
+    presignPut: async (blob, size, { contentType }, seconds) =>
+      presign('PUT', blob, seconds, contentType, size),
     check: async () => undefined,
 
     plant: (blob, bytes) => void stored.set(name(blob), { bytes: bytes.slice(), attested: false }),

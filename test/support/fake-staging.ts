@@ -8,6 +8,7 @@ import { formatRef } from '../../lib/domain/identifiers.ts'
 import type { PresignedRequest, ReceivedPart } from '../../lib/domain/upload.ts'
 import type { BlobStore, Clock } from '../../lib/repository/ports.ts'
 import type { StagedBytes, StagedUpload, Staging } from '../../lib/repository/upload-ports.ts'
+import { described } from './described.ts'
 import { digestOf } from './fake-artifacts.ts'
 
 /** Longer than an upload and its verification can last, in milliseconds. */
@@ -126,7 +127,7 @@ export function fakeStaging({
             waitForCopies: (keep) => keep(),
             async publish() {
               if (isOver) throw new Error('a promotion that is over is published')
-              const options = { size: bytes.byteLength, contentType: '', signal: undefined }
+              const options = { size: bytes.byteLength, description: described(), signal: undefined }
               const result = await blobs.write(blob, pieces(bytes, undefined), options)
               end()
               return result

@@ -10,9 +10,11 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3'
 import { BLOB_PREFIX, LEDGER_KEY } from '../../deployment/tables.ts'
+import type { Description } from '../../domain/description.ts'
 import { base64ToHex } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
 import { parseArtifactKey } from '../../domain/refs.ts'
+import { decodeMetadata } from '../blob-metadata.ts'
 import { DIGEST_METADATA_KEY } from '../blob-object.ts'
 import { failed as ledgerFailed } from '../dynamodb-errors.ts'
 import { entryOf } from '../ledger-row.ts'
@@ -27,20 +29,23 @@ export interface ListedBlob {
   readonly lastModified: Date
 }
 
-/** The size and the media type of a blob, as S3 reports them. */
+/** The statements of a blob's object about its artifact. */
 export interface InspectedBlob {
   /** The SHA-256 that S3 or our own writers vouch for, in hex; undefined if neither does. */
   readonly attestedHex: string | undefined
-  readonly contentType: string | undefined
+  readonly description: Description
+  /** RFC 3339; undefined if S3's own time is the best known. */
+  readonly storedAt: string | undefined
 }
 
 export async function inspectBlob(client: S3Client, bucket: string, key: string): Promise<InspectedBlob> {
   const command = new HeadObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: 'ENABLED' })
   const head = await client.send(command).catch(s3Failed('a blob could not be inspected'))
+  const { Metadata = {} } = head
   const isWhole = head.ChecksumType === 'FULL_OBJECT' && head.ChecksumSHA256 !== undefined
   return {
-    attestedHex: isWhole ? base64ToHex(head.ChecksumSHA256 ?? '') : head.Metadata?.[DIGEST_METADATA_KEY],
-    contentType: head.ContentType,
+    attestedHex: isWhole ? base64ToHex(head.ChecksumSHA256 ?? '') : Metadata[DIGEST_METADATA_KEY],
+    ...decodeMetadata(head.ContentType, Metadata),
   }
 }
 

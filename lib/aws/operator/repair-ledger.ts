@@ -2,10 +2,9 @@
  * Appends the rows that a restored ledger lacks: one for each blob whose reference has no row. Rows are only created, never changed,
  * by the same conditional put as in the service.
  *
- * A blob's key gives reference and digest; its object gives size, media type and time. Other statements of the uploader are lost.
+ * A blob's key gives reference and digest; its object gives size, description and time.
  */
 import { randomUUID } from 'node:crypto'
-import { DEFAULT_CONTENT_TYPE, describeWith } from '../../domain/description.ts'
 import { digestFromHex } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
 import { parseRef } from '../../domain/refs.ts'
@@ -59,14 +58,14 @@ async function repairOne(
 ): Promise<Repair> {
   const parts = partsOfKey(key)
   if (!parts) return { repair: 'foreign', key }
-  const { attestedHex, contentType } = await inspect(key)
+  const { attestedHex, description, storedAt } = await inspect(key)
   if (attestedHex !== parts.hex) return { repair: 'unproven', key }
   const entry: Entry = {
     ref: parseRef(parts.ref),
     digest: digestFromHex(parts.hex),
     size,
-    ...describeWith((member) => (member === 'contentType' ? (contentType ?? DEFAULT_CONTENT_TYPE) : null)),
-    createdAt: lastModified.toISOString(),
+    ...description,
+    createdAt: storedAt ?? lastModified.toISOString(),
   }
   const appended = ledger ? (await ledger.append(entry, `repair-${randomUUID()}`)).appended : true
   return appended ? { repair: 'append', key, size } : { repair: 'exists', key }

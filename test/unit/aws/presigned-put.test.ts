@@ -6,6 +6,7 @@ import { createS3Client, SERVER_BLOB_LIMITS } from '../../../lib/aws/clients.ts'
 import { createS3BlobStore } from '../../../lib/aws/s3-blob-store.ts'
 import { digestBase64, digestHex } from '../../../lib/domain/digest.ts'
 import { GIB } from '../../../lib/domain/limits.ts'
+import { described } from '../../support/described.ts'
 import { blobOf } from './fixtures.ts'
 import { clientOf, type Place, parts } from './sdk-signature.ts'
 
@@ -32,7 +33,7 @@ const ours = (place: BucketPlace) =>
     maxBytes: GIB,
     endpoint: place.endpoint,
     clock: () => NOW,
-  }).presignPut(blob, 5, CONTENT_TYPE, 3600)
+  }).presignPut(blob, 5, described({ contentType: CONTENT_TYPE }), 3600)
 
 const sdkUrl = (place: BucketPlace) =>
   getSignedUrl(
@@ -65,7 +66,7 @@ describe('the request is the one that the AWS SDK would sign, signature included
 })
 
 test('everything that binds the sender is a signed header and absent from the query', async () => {
-  const { url } = await store.presignPut(blob, 5, 'text/plain', 3600)
+  const { url } = await store.presignPut(blob, 5, described({ contentType: 'text/plain' }), 3600)
   const query = new URL(url).searchParams
   expect(query.get('X-Amz-SignedHeaders')).toBe(
     'content-length;content-type;host;if-none-match;x-amz-checksum-sha256',
@@ -74,7 +75,7 @@ test('everything that binds the sender is a signed header and absent from the qu
 })
 
 test('the headers to send are exactly the signed ones except the host, in lower case', async () => {
-  const request = await store.presignPut(blob, 5, 'text/plain', 3600)
+  const request = await store.presignPut(blob, 5, described({ contentType: 'text/plain' }), 3600)
   expect(request.method).toBe('PUT')
   expect(request.headers).toEqual({
     'content-length': '5',
@@ -85,7 +86,7 @@ test('the headers to send are exactly the signed ones except the host, in lower 
 })
 
 test('the URL is that of the final key, and states its expiry', async () => {
-  const { url, expiresAt } = await store.presignPut(blob, 5, 'text/plain', 900)
+  const { url, expiresAt } = await store.presignPut(blob, 5, described({ contentType: 'text/plain' }), 900)
   const { host, pathname, searchParams } = new URL(url)
   expect(host).toBe('blobs.s3.eu-west-1.amazonaws.com')
   expect(pathname).toBe(`/blobs/prod-models/llama_3.8b%2Blora%3Ax/v3.1.0%2Ba/${digestHex(blob.digest)}`)
@@ -96,7 +97,7 @@ test('the URL is that of the final key, and states its expiry', async () => {
 
 test('zero bytes, and five GiB, have their exact length signed', async () => {
   for (const size of [0, 5 * GIB]) {
-    const { url, headers } = await store.presignPut(blob, size, 'text/plain', 900)
+    const { url, headers } = await store.presignPut(blob, size, described({ contentType: 'text/plain' }), 900)
     expect(headers['content-length']).toBe(String(size))
     expect(new URL(url).searchParams.get('X-Amz-SignedHeaders')).toContain('content-length')
   }
@@ -108,5 +109,7 @@ test('without credentials the store is unavailable', async () => {
     throw Object.assign(new Error('none'), { name: 'CredentialsProviderError' })
   }
   const poor = createS3BlobStore({ client: anonymous, bucket: 'blobs', maxBytes: GIB })
-  await expect(poor.presignPut(blob, 5, 'text/plain', 60)).rejects.toMatchObject({ code: 'unavailable' })
+  await expect(poor.presignPut(blob, 5, described({ contentType: 'text/plain' }), 60)).rejects.toMatchObject({
+    code: 'unavailable',
+  })
 })

@@ -9,6 +9,7 @@ import { isRepaired, type Repair, repairLedger } from '../../../lib/aws/operator
 import { digestFromHex, digestHex } from '../../../lib/domain/digest.ts'
 import type { Entry } from '../../../lib/domain/entry.ts'
 import { parseRef } from '../../../lib/domain/refs.ts'
+import { described } from '../../support/described.ts'
 import { entryOf } from '../../support/fake-artifacts.ts'
 import { fakeLedger } from '../../support/fake-ledger.ts'
 
@@ -35,7 +36,8 @@ const blob = (ref: string, hex = 'a'): ListedBlob => ({
 })
 const attested = async (key: string): Promise<InspectedBlob> => ({
   attestedHex: key.slice(key.lastIndexOf('/') + 1),
-  contentType: 'text/plain',
+  description: described({ contentType: 'text/plain' }),
+  storedAt: undefined,
 })
 
 async function repaired(
@@ -95,7 +97,7 @@ describe('a repair', () => {
     ['without a proof of its digest', undefined],
     ['with the proof of another digest', digestHex(entry('b/a/v1', 'f').digest)],
   ])('does not believe a blob %s', async (_, attestedHex) => {
-    const inspect = async () => ({ attestedHex, contentType: undefined })
+    const inspect = async () => ({ attestedHex, description: described(), storedAt: undefined })
     const { ledger, repairs, summary } = await repaired([], [blob('b/a/v1')], { inspect })
     expect(repairs).toMatchObject([{ repair: 'unproven' }])
     expect(await ledger.find(parseRef('b/a/v1'))).toBeUndefined()

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { copyBytes } from '../../../lib/aws/s3-promotion.ts'
 import { digestHex } from '../../../lib/domain/digest.ts'
 import { DEPLOYED_MAX_ARTIFACT_BYTES, GIB, MIB } from '../../../lib/domain/limits.ts'
+import { described } from '../../support/described.ts'
 import { noise } from './fixtures.ts'
 import { useStaging } from './staged.ts'
 
@@ -11,7 +12,10 @@ const bytes = noise(64 * MIB + 5)
 const callsOf = (operation: string) => stand.aws.calls.filter((call) => call.operation === operation)
 const promoted = async (through: 'staging' | 'impatient' = 'staging') => {
   const { upload, staged } = await stand.opened(bytes, through)
-  return { upload, promotion: await staged.promote(upload.id, 'application/x-tar') }
+  return {
+    upload,
+    promotion: await staged.promote(upload.id, described({ contentType: 'application/x-tar' })),
+  }
 }
 const blobKey = (digest: string) => `/blobs/blobs/prod-models/llama_3.8b+lora:x/v3.1.0+a/${digest}`
 
@@ -68,7 +72,7 @@ describe('waiting for the copies', () => {
   const hanging = async () => {
     const { upload, staged } = await stand.opened(bytes)
     stand.aws.misbehave('UploadPartCopy', 'stall')
-    return staged.promote(upload.id)
+    return staged.promote(upload.id, described())
   }
 
   test('ends after the last copy, before the blob has its name', async () => {
@@ -104,7 +108,7 @@ describe('waiting for the copies', () => {
   test('is unavailable if a copy is refused', async () => {
     const { upload, staged } = await stand.opened(bytes)
     stand.aws.misbehave('UploadPartCopy', { status: 403, code: 'AccessDenied' })
-    const promotion = await staged.promote(upload.id)
+    const promotion = await staged.promote(upload.id, described())
     await expect(promotion.waitForCopies(never)).rejects.toMatchObject({ code: 'unavailable' })
   })
 })
@@ -200,7 +204,7 @@ describe('publishing', () => {
   ])('is unavailable after %s, and no object has the name', async (_, how) => {
     const { upload, staged } = await stand.opened(bytes)
     stand.aws.misbehave('UploadPartCopy', how)
-    const promotion = await staged.promote(upload.id)
+    const promotion = await staged.promote(upload.id, described())
     await expect(promotion.publish()).rejects.toMatchObject({ code: 'unavailable' })
     expect(callsOf('CompleteMultipartUpload')).toEqual([])
     await promotion.abandon()
@@ -218,7 +222,7 @@ describe('abandoning', () => {
   test('stops copies that hang', async () => {
     const { upload, staged } = await stand.opened(bytes)
     stand.aws.misbehave('UploadPartCopy', 'stall')
-    const promotion = await staged.promote(upload.id)
+    const promotion = await staged.promote(upload.id, described())
     await promotion.abandon()
     expect(stand.aws.openUploads.size).toBe(0)
   })

@@ -6,6 +6,7 @@ import { digestBase64, digestHex } from '../../../lib/domain/digest.ts'
 import { GIB, MIB } from '../../../lib/domain/limits.ts'
 import type { BlobStore } from '../../../lib/repository/ports.ts'
 import { type AwsStandIn, startAwsStandIn } from '../../support/aws-stand-in.ts'
+import { described } from '../../support/described.ts'
 import { blobOf, noise, verified } from './fixtures.ts'
 
 let aws: AwsStandIn
@@ -22,7 +23,11 @@ beforeEach(() => aws.reset())
 
 const small = Buffer.from('hello')
 const large = noise(17 * MIB + 1)
-const options = (size: number | undefined, signal?: AbortSignal) => ({ size, contentType: 'text/x', signal })
+const options = (size: number | undefined, signal?: AbortSignal) => ({
+  size,
+  description: described({ contentType: 'text/x' }),
+  signal,
+})
 const keyOf = (bytes: Uint8Array) =>
   `/blobs/blobs/prod-models/llama_3.8b+lora:x/v3.1.0+a/${digestHex(blobOf(bytes).digest)}`
 

@@ -14,6 +14,7 @@ import { GIB, MIB } from '../../../lib/domain/limits.ts'
 import type { BlobStore, Ledger } from '../../../lib/repository/ports.ts'
 import { QUEUE_LEASE_MS, VERIFIER_LEASE_MS } from '../../../lib/repository/upload-record.ts'
 import { type AwsOperation, type AwsStandIn, startAwsStandIn } from '../../support/aws-stand-in.ts'
+import { described } from '../../support/described.ts'
 import { blobOf, entryOf, noise, REF, verified } from './fixtures.ts'
 
 const SHORT: CallLimits = { connectMs: 200, answerMs: 200, idleMs: 200, attempts: 1 }
@@ -39,7 +40,7 @@ beforeEach(() => aws.reset())
 const write = (bytes: Buffer) =>
   blobs.write(blobOf(bytes), verified(bytes), {
     size: bytes.byteLength,
-    contentType: 'text/plain',
+    description: described({ contentType: 'text/plain' }),
     signal: undefined,
   })
 

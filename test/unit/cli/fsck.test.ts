@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
+import { described } from '../../support/described.ts'
 import { entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 import { bucket } from './command-line.ts'
 
@@ -24,7 +25,7 @@ afterEach(() => rm(dataDir, { recursive: true }))
 const write = (blob: typeof entry, content: Uint8Array) =>
   folder.blobs.write(blob, inChunks(content, 1_000), {
     size: content.byteLength,
-    contentType: 'x',
+    description: described(),
     signal: undefined,
   })
 const fsck = (...options: string[]) => bucket(['fsck', '--data-dir', dataDir, ...options])

@@ -8,6 +8,7 @@ import type { BlobId } from '../../../lib/domain/entry.ts'
 import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
 import { SMALL_BLOB_BYTES } from '../../../lib/local/ledger/record.ts'
+import { described } from '../../support/described.ts'
 import { type EndpointRequest, sendTo } from '../../support/endpoint-request.ts'
 import { blobOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
@@ -29,7 +30,7 @@ afterAll(async () => {
 const bytes = someBytes(1000)
 const freshBlob = () => blobOf(`b/Model:7B/v${count++}`, bytes)
 const presigned = (blob: BlobId, seconds = 60) =>
-  folder.blobs.presignPut(blob, bytes.byteLength, 'text/plain; a=b', seconds)
+  folder.blobs.presignPut(blob, bytes.byteLength, described({ contentType: 'text/plain; a=b' }), seconds)
 const send = (url: string, options: EndpointRequest) =>
   sendTo(folder.blobEndpoint, url, { method: 'PUT', ...options })
 const pathOf = (blob: BlobId) => join(blobFolder(join(dataDir, 'blobs'), blob), blobName(blob))
@@ -131,7 +132,12 @@ describe('a presigned store', () => {
     const blob = blobOf(`b/a/planted-${count++}`, large)
     await mkdir(dirname(pathOf(blob)), { recursive: true })
     await writeFile(pathOf(blob), someBytes(large.byteLength, 2))
-    const { url, headers } = await folder.blobs.presignPut(blob, large.byteLength, 'text/plain', 60)
+    const { url, headers } = await folder.blobs.presignPut(
+      blob,
+      large.byteLength,
+      described({ contentType: 'text/plain' }),
+      60,
+    )
     expect((await send(url, { headers, body: large })).status).toBe(200)
     expect(Buffer.compare(await readFile(pathOf(blob)), large)).toBe(0)
   })
@@ -142,7 +148,12 @@ describe('a presigned store', () => {
   ])('keeps nothing of a body that %s', async (_, error) => {
     const large = someBytes(3_000_000)
     const blob = blobOf(`b/a/broken-${count++}`, large)
-    const { url, headers } = await folder.blobs.presignPut(blob, large.byteLength, 'text/plain', 60)
+    const { url, headers } = await folder.blobs.presignPut(
+      blob,
+      large.byteLength,
+      described({ contentType: 'text/plain' }),
+      60,
+    )
     async function* broken() {
       yield* inChunks(large.subarray(0, 2_000_000), 65_536)
       throw error

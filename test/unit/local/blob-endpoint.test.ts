@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
 import { SMALL_BLOB_BYTES } from '../../../lib/local/ledger/record.ts'
+import { described } from '../../support/described.ts'
 import { type EndpointRequest, sendTo } from '../../support/endpoint-request.ts'
 import { entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
@@ -29,7 +30,7 @@ const entry = entryOf('b/Model:7B/v1', bytes, { contentType: 'text/html' })
 async function stored(of = entry, content = bytes) {
   await folder.blobs.write(of, inChunks(content, 300), {
     size: content.byteLength,
-    contentType: of.contentType,
+    description: described({ contentType: of.contentType }),
     signal: undefined,
   })
   return (await folder.blobs.presignGet(of, 60)).url

@@ -8,6 +8,7 @@ import { parseRef } from '../../../lib/domain/refs.ts'
 import { discardDamage, eraseVersion } from '../../../lib/local/erase.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
 import { checkFolder } from '../../../lib/local/folder-check.ts'
+import { described } from '../../support/described.ts'
 import { collect, digestOf, entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 import { artifact, LogUnderTest, storeAll } from './ledger/log-under-test.ts'
 
@@ -20,7 +21,11 @@ afterEach(() => rmSync(dataDir, { recursive: true }))
 async function store(folder: Folder, text: string, size: number): Promise<Entry> {
   const bytes = someBytes(size, size)
   const entry = entryOf(text, bytes, { uploadedBy: 'alice@example.org' })
-  await folder.blobs.write(entry, inChunks(bytes, 65_536), { size, contentType: 'x', signal: undefined })
+  await folder.blobs.write(entry, inChunks(bytes, 65_536), {
+    size,
+    description: described(),
+    signal: undefined,
+  })
   await folder.ledger.append(entry, text)
   return entry
 }

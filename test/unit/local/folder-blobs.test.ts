@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { BlobId } from '../../../lib/domain/entry.ts'
 import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
+import { described } from '../../support/described.ts'
 import { blobOf, collect, digestOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
 let dataDir: string
@@ -23,7 +24,11 @@ afterEach(async () => {
 
 const pathOf = (blob: BlobId) => join(blobFolder(join(dataDir, 'blobs'), blob), blobName(blob))
 const write = (blob: BlobId, bytes: AsyncIterable<Uint8Array>) =>
-  folder.blobs.write(blob, bytes, { size: undefined, contentType: 'text/plain', signal: undefined })
+  folder.blobs.write(blob, bytes, {
+    size: undefined,
+    description: described({ contentType: 'text/plain' }),
+    signal: undefined,
+  })
 const temporaries = () => readdir(join(dataDir, 'tmp'))
 
 describe('a final name', () => {

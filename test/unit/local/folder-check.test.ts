@@ -9,6 +9,7 @@ import { type Folder, openFolder } from '../../../lib/local/folder.ts'
 import { checkFolder, type Damage, type Unreferenced } from '../../../lib/local/folder-check.ts'
 import { lockFolder } from '../../../lib/local/folder-lock.ts'
 import { SMALL_BLOB_BYTES } from '../../../lib/local/ledger/record.ts'
+import { described } from '../../support/described.ts'
 import { digestOf, entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
 let dataDir: string
@@ -30,7 +31,7 @@ const pathOf = (blob: BlobId) => join(blobFolder(join(dataDir, 'blobs'), blob), 
 async function write(entry: Entry, bytes: Uint8Array) {
   await folder.blobs.write(entry, inChunks(bytes, 65_536), {
     size: bytes.byteLength,
-    contentType: 'x',
+    description: described(),
     signal: undefined,
   })
 }

@@ -8,6 +8,7 @@ import { MIB } from '../../../lib/domain/limits.ts'
 import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
 import type { StagedUpload } from '../../../lib/repository/upload-ports.ts'
+import { described } from '../../support/described.ts'
 import { type EndpointRequest, sendTo } from '../../support/endpoint-request.ts'
 import { blobOf, collect, digestOf, recordOf, someBytes } from '../../support/fake-artifacts.ts'
 
@@ -232,7 +233,7 @@ describe('the completed upload', () => {
     await folder.staging.complete(upload, [received(1), received(2)])
     const [name = ''] = await readdir(join(dataDir, 'staging'))
     const { ino } = await stat(join(dataDir, 'staging', name))
-    const promotion = await (await folder.staging.open(upload))?.promote(blob)
+    const promotion = await (await folder.staging.open(upload))?.promote(blob, described())
     expect(await folder.blobs.inspect(blob)).toEqual({ found: false })
     expect(await promotion?.publish()).toBe('written')
     expect(await folder.blobs.inspect(blob)).toEqual({ found: true, size: whole.byteLength, attested: true })
@@ -254,7 +255,7 @@ describe('the completed upload', () => {
     async function* source() {
       yield whole
     }
-    await folder.blobs.write(blob, source(), { size: undefined, contentType: 'x', signal: undefined })
-    expect(await (await staged?.promote(blob))?.publish()).toBe('exists')
+    await folder.blobs.write(blob, source(), { size: undefined, description: described(), signal: undefined })
+    expect(await (await staged?.promote(blob, described()))?.publish()).toBe('exists')
   })
 })

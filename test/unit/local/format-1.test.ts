@@ -140,7 +140,7 @@ describe('a folder of format 1', () => {
     const whole = await collect(
       await blobs.read({ ...single, ref: ENTRIES[1]?.ref ?? single.ref }, undefined, undefined),
     )
-    const put = await blobs.presignPut(single, whole.byteLength, plain.contentType, 60)
+    const put = await blobs.presignPut(single, whole.byteLength, plain, 60)
     expect((await sendTo(blobEndpoint, put.url, { ...put, body: whole })).status).toBe(200)
     expect(await blobs.inspect(single)).toEqual({ found: true, size: 20_480, attested: true })
 

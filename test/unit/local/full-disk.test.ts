@@ -45,7 +45,7 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
   const write = (text: string, bytes: Uint8Array) =>
     folder.blobs.write(blobOf(text, bytes), inChunks(bytes, 65_536), {
       size: bytes.byteLength,
-      contentType: 'text/plain',
+      description: described({ contentType: 'text/plain' }),
       signal: undefined,
     })
   const rowOf = (text: string) =>

@@ -7,6 +7,7 @@ import { parseRef } from '../../../lib/domain/refs.ts'
 import { openFolder } from '../../../lib/local/folder.ts'
 import { heldBlobs } from '../../../lib/local/ledger/held-blobs.ts'
 import { SMALL_BLOB_BYTES } from '../../../lib/local/ledger/record.ts'
+import { described } from '../../support/described.ts'
 import { blobOf, collect, digestOf, entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
 let folder: string
@@ -22,7 +23,11 @@ describe('a small blob', () => {
       const bytes = someBytes(size)
       const entry = entryOf('b/a/v', bytes)
       const first = await openFolder(folder)
-      await first.blobs.write(entry, inChunks(bytes, 1000), { size, contentType: 'x', signal: undefined })
+      await first.blobs.write(entry, inChunks(bytes, 1000), {
+        size,
+        description: described(),
+        signal: undefined,
+      })
       expect((await first.ledger.append(entry, 'commit')).appended).toBe(true)
       await first.close()
       expect(await readdir(join(folder, 'blobs'))).toEqual([])
@@ -39,7 +44,7 @@ describe('a small blob', () => {
     const blob = blobOf('b/a/v', bytes)
     await opened.blobs.write(blob, inChunks(bytes, 5000), {
       size: bytes.byteLength,
-      contentType: 'x',
+      description: described(),
       signal: undefined,
     })
     await opened.close()
@@ -50,7 +55,11 @@ describe('a small blob', () => {
     const bytes = someBytes(100)
     const blob = blobOf('b/a/v', bytes)
     const first = await openFolder(folder)
-    await first.blobs.write(blob, inChunks(bytes, 50), { size: 100, contentType: 'x', signal: undefined })
+    await first.blobs.write(blob, inChunks(bytes, 50), {
+      size: 100,
+      description: described(),
+      signal: undefined,
+    })
     expect(await readdir(join(folder, 'blobs'))).toEqual([])
     expect(await first.blobs.inspect(blob)).toEqual({ found: true, size: 100, attested: true })
     expect(await readdir(join(folder, 'blobs'))).toEqual(['b'])
@@ -69,7 +78,7 @@ describe('a small blob', () => {
     ] as const)
       await opened.blobs.write(entry, inChunks(someBytes(10, seed), 10), {
         size: 10,
-        contentType: 'x',
+        description: described(),
         signal: undefined,
       })
     expect((await opened.ledger.append(first, '1')).appended).toBe(true)
@@ -85,7 +94,7 @@ describe('a small blob', () => {
     const store = async (commitId: string) => {
       await opened.blobs.write(entry, inChunks(bytes, 10), {
         size: 10,
-        contentType: 'x',
+        description: described(),
         signal: undefined,
       })
       return opened.ledger.append(entry, commitId)

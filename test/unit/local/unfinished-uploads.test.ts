@@ -96,14 +96,18 @@ describe('a verification that a killed server left', () => {
   it('resumes after its bytes got their final name', async () => {
     const row = await uploaded('b/a/v', dead())
     await folder.staging.complete(row, [part])
-    await (await (await folder.staging.open(row))?.promote(row.id))?.publish()
+    await (await (await folder.staging.open(row))?.promote(row.id, described()))?.publish()
     await restart()
     await expectCommitted(row.id)
   })
 
   it('resumes if only the ledger has its result', async () => {
     const { id, size, description, ...row } = await uploaded('b/a/v', dead())
-    await folder.blobs.write(id, inChunks(bytes, 65_536), { size, contentType: 'x', signal: undefined })
+    await folder.blobs.write(id, inChunks(bytes, 65_536), {
+      size,
+      description: described(),
+      signal: undefined,
+    })
     const entry = { ...id, size, ...description, createdAt: new Date(now).toISOString() }
     await folder.ledger.append(entry, row.attempt)
     await restart()
@@ -166,7 +170,7 @@ describe('at start', () => {
     const blob = blobOf('b/a/unreferenced', bytes)
     await folder.blobs.write(blob, inChunks(bytes, 65_536), {
       size: bytes.byteLength,
-      contentType: 'x',
+      description: described(),
       signal: undefined,
     })
     now += 365 * 24 * HOUR

@@ -6,6 +6,7 @@ import { commitUpload } from '../../../lib/repository/upload-commit.ts'
 import type { StagedBytes } from '../../../lib/repository/upload-ports.ts'
 import { uploadState } from '../../../lib/repository/upload-state.ts'
 import { failVerification, verifyUpload } from '../../../lib/repository/verify.ts'
+import { described } from '../../support/described.ts'
 import { collect, entryOf } from '../../support/fake-artifacts.ts'
 import type { RuleDependencies } from '../../support/rule-dependencies.ts'
 import { arrived, BYTES, type Given, given, ID, NOW, newCommitId, OTHER_ID, refusal, rowOf } from './given.ts'
@@ -104,7 +105,7 @@ describe('a delivery', () => {
       (async function* () {
         yield BYTES
       })(),
-      { size: 9, contentType: '', signal: undefined },
+      { size: 9, description: described(), signal: undefined },
     )
     const deps = staged(() => ({ read: () => expect.unreachable() as never }))
     expect(await verify(deps)).toBe('committed')
@@ -146,7 +147,7 @@ describe('bytes that are not those of the digest', () => {
   it('under a final name that a publish finds taken also fail it', async () => {
     const deps = staged((bytes) => ({
       promote: async (blob) => {
-        const promotion = await bytes.promote(blob)
+        const promotion = await bytes.promote(blob, described())
         return {
           ...promotion,
           publish: (signal) => {
@@ -217,7 +218,7 @@ describe('the lease', () => {
     const until = async () => (await rowOf(stores)).leaseUntil - NOW
     const deps = staged((bytes) => ({
       promote: async (blob) => {
-        const promotion = await bytes.promote(blob)
+        const promotion = await bytes.promote(blob, described())
         return {
           ...promotion,
           waitForCopies: async (keep) => {
@@ -242,7 +243,7 @@ describe('the lease', () => {
   it('that is lost while the verifier waits for copies stops it before it publishes', async () => {
     const deps = staged((bytes) => ({
       promote: async (blob) => ({
-        ...(await bytes.promote(blob)),
+        ...(await bytes.promote(blob, described())),
         waitForCopies: async (keep) => {
           stores.time.now += LEASE_MS
           await lease('another', stores.time.now + LEASE_MS)
@@ -292,7 +293,7 @@ describe('the lease', () => {
     const stop = new AbortController()
     const deps = staged((bytes) => ({
       promote: async (blob) => ({
-        ...(await bytes.promote(blob)),
+        ...(await bytes.promote(blob, described())),
         waitForCopies: async (_, signal) => {
           stop.abort(new Error('time is up'))
           signal?.throwIfAborted()
@@ -307,7 +308,10 @@ describe('the lease', () => {
   it('leaves no promotion behind if publishing fails', async () => {
     const broken = BucketError.unavailable('no answer')
     const deps = staged((bytes) => ({
-      promote: async (blob) => ({ ...(await bytes.promote(blob)), publish: () => Promise.reject(broken) }),
+      promote: async (blob) => ({
+        ...(await bytes.promote(blob, described())),
+        publish: () => Promise.reject(broken),
+      }),
     }))
     await expect(verify(deps)).rejects.toBe(broken)
     expect(stores.staging.promotions).toBe(0)
