@@ -1,0 +1,171 @@
+/** The name and the description of a file that is to be stored. */
+import type { ComponentChildren } from 'preact'
+import { useId, useRef, useState } from 'preact/hooks'
+import { DESCRIPTION, parseText } from '../domain/description.ts'
+import type { Digest } from '../domain/digest.ts'
+import { digestHex } from '../domain/digest.ts'
+import { type ArtifactRef, parseArtifactId, parseBucketId, parseVersion } from '../domain/identifiers.ts'
+import { artifactRef } from '../domain/refs.ts'
+import type { Result } from '../domain/result.ts'
+import { visible } from './text.ts'
+import type { DescriptionTexts } from './transfer-messages.ts'
+
+const FIELDS = ['bucketId', 'artifactId', 'version', 'contentType', 'uploadedBy', 'provenanceSource'] as const
+type FieldName = (typeof FIELDS)[number]
+type Values = Readonly<Record<FieldName, string>>
+
+const optional =
+  (member: 'contentType' | 'uploadedBy' | 'provenanceSource') =>
+  (text: string): Result<unknown> =>
+    text === '' ? { ok: true, value: undefined } : parseText(text, DESCRIPTION[member].maxLength)
+
+const RULES: { readonly [N in FieldName]: (text: string) => Result<unknown> } = {
+  bucketId: parseBucketId,
+  artifactId: parseArtifactId,
+  version: parseVersion,
+  contentType: optional('contentType'),
+  uploadedBy: optional('uploadedBy'),
+  provenanceSource: optional('provenanceSource'),
+}
+
+interface Props {
+  /** The media type that the browser names; may be empty. */
+  readonly type: string
+  /** Once it is computed. */
+  readonly digest: Digest | undefined
+  readonly isDisabled: boolean
+  readonly onSubmit: (request: { ref: ArtifactRef; description: DescriptionTexts }) => void
+}
+
+/** Hex digits in a version that is made from the content, as the command line makes it. */
+const CONTENT_NAME_DIGITS = 12
+
+export function StoreForm({ type, digest, isDisabled, onSubmit }: Props) {
+  const form = useRef<HTMLFormElement>(null)
+  const [values, setValues] = useState<Values>({ ...remembered, version: '', contentType: type })
+  const [errors, setErrors] = useState<Partial<Values>>({})
+
+  const submit = (event: Event) => {
+    event.preventDefault()
+    const found: Partial<Record<FieldName, string>> = {}
+    for (const name of FIELDS) {
+      const result = RULES[name](values[name])
+      if (!result.ok) found[name] = result.error
+    }
+    setErrors(found)
+    const [first] = FIELDS.filter((name) => found[name] !== undefined)
+    if (first !== undefined) {
+      form.current?.querySelector<HTMLInputElement>(`[name="${first}"]`)?.focus()
+      return
+    }
+    remembered = values
+    const { contentType, uploadedBy, provenanceSource } = values
+    onSubmit({
+      ref: artifactRef(values),
+      description: {
+        contentType: contentType || undefined,
+        uploadedBy: uploadedBy || undefined,
+        provenanceSource: provenanceSource || undefined,
+      },
+    })
+  }
+
+  const field = (name: FieldName) => ({
+    name,
+    value: values[name],
+    error: errors[name],
+    isDisabled,
+    onInput: (text: string) => setValues((before) => ({ ...before, [name]: text })),
+  })
+  return (
+    <form ref={form} class="store-form" onSubmit={submit} noValidate>
+      <fieldset class="ref-fields">
+        <legend>Reference</legend>
+        <Field
+          {...field('bucketId')}
+          label="bucket_id"
+          hint="a namespace, such as prod-models; it needs no creation"
+        />
+        <Field {...field('artifactId')} label="artifact_id" hint="what it is, such as llama-3-8b" />
+        <Field {...field('version')} label="version" hint="a name that no other bytes will ever have">
+          <button
+            type="button"
+            class="link"
+            disabled={isDisabled || digest === undefined}
+            onClick={() =>
+              digest &&
+              setValues((before) => ({
+                ...before,
+                version: `sha256-${digestHex(digest).slice(0, CONTENT_NAME_DIGITS)}`,
+              }))
+            }
+          >
+            Name it by its content
+          </button>
+        </Field>
+      </fieldset>
+      <details>
+        <summary>Description (optional)</summary>
+        <fieldset class="ref-fields">
+          <legend class="hidden">Description</legend>
+          <Field {...field('contentType')} label="Type" hint="application/octet-stream if empty" />
+          <Field {...field('uploadedBy')} label="Stored by" hint="a person, job or cluster" />
+          <Field {...field('provenanceSource')} label="Provenance" hint="the run or source of these bytes" />
+        </fieldset>
+      </details>
+      <p class="actions">
+        <button type="submit" disabled={isDisabled || digest === undefined}>
+          Store
+        </button>
+        <span class="soft small">Stored versions cannot be changed or deleted.</span>
+      </p>
+    </form>
+  )
+}
+
+/** The next file probably belongs to the same artifact. */
+let remembered: Values = {
+  bucketId: '',
+  artifactId: '',
+  version: '',
+  contentType: '',
+  uploadedBy: '',
+  provenanceSource: '',
+}
+
+interface FieldProps {
+  readonly name: string
+  readonly label: string
+  readonly hint: string
+  readonly value: string
+  readonly error: string | undefined
+  readonly isDisabled: boolean
+  readonly onInput: (text: string) => void
+  readonly children?: ComponentChildren
+}
+
+function Field({ name, label, hint, value, error, isDisabled, onInput, children }: FieldProps) {
+  const id = useId()
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input
+        id={id}
+        name={name}
+        class="mono"
+        value={value}
+        disabled={isDisabled}
+        onInput={({ currentTarget }) => onInput(currentTarget.value)}
+        autocomplete="off"
+        autocapitalize="off"
+        spellcheck={false}
+        aria-invalid={error !== undefined}
+        aria-describedby={`${id}-hint`}
+      />
+      <p id={`${id}-hint`} class={error === undefined ? 'soft small' : 'bad small'}>
+        {error === undefined ? hint : `${label} ${visible(error)}`}
+      </p>
+      {children}
+    </div>
+  )
+}
