@@ -69,9 +69,12 @@ function describeRefusal(error: BucketError): Failure {
   }
 }
 
+/** The names on the page, which are those of the API. */
+const INPUT_NAMES: Readonly<Record<string, string>> = { bucketId: 'bucket_id', artifactId: 'artifact_id' }
+
 function reasons(error: BucketError): string[] {
   if (isBucketError(error, 'invalid_request') && error.details.errors.length > 0)
-    return error.details.errors.map(({ name, detail }) => `${name} ${detail}`)
+    return error.details.errors.map(({ name, detail }) => `${INPUT_NAMES[name] ?? name} ${detail}`)
   if (isBucketError(error, 'digest_mismatch') && error.details.hint !== undefined)
     return [error.message, error.details.hint]
   return [error.message]

@@ -33,7 +33,12 @@ export function parseName(text: string): Extract<Place, { view: 'versions' | 'en
   const [name = '', ...pins] = text.trim().split('@')
   const pin = pins.length === 0 ? undefined : parseDigest(pins.join('@'))
   if (pin?.ok === false) throw BucketError.invalidRequest([{ name: 'digest', detail: pin.error }])
-  if (name.split('/').length === 2) {
+  const segments = name.split('/').length
+  if (segments !== 2 && segments !== 3)
+    throw BucketError.invalidRequest([
+      { name: 'ref', detail: `${JSON.stringify(name)} is not bucket_id/artifact_id/version` },
+    ])
+  if (segments === 2) {
     if (pin !== undefined)
       throw BucketError.invalidRequest([{ name: 'ref', detail: 'needs a version in front of the digest' }])
     return { view: 'versions', key: parseArtifactKey(name) }

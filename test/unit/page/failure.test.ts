@@ -38,7 +38,7 @@ describe('describeFailure', () => {
 
   it('lists every invalid input', () => {
     const error = BucketError.invalidRequest([
-      { name: 'bucket_id', detail: 'is empty' },
+      { name: 'bucketId', detail: 'is empty' },
       { name: 'version', detail: 'is empty' },
     ])
     expect(describeFailure(error).why).toEqual(['bucket_id is empty', 'version is empty'])
