@@ -8,7 +8,7 @@ import { BucketClient } from '../client/index.ts'
 export interface PageConfig {
   /** The root of the API, absolute. */
   readonly api: string
-  /** What the API asks callers for. */
+  /** The credentials that the API demands. */
   readonly auth: AuthKind
   /** Whether callers also send `X-Api-Key`. */
   readonly apiKey: boolean

@@ -1,4 +1,4 @@
-/** Store: choose a file, see its digest, name it, send it. What was sent in parts is kept, so that the same store continues later. */
+/** Store: choose a file, see its digest, name it, send it. The server keeps the parts that arrived, so that the same store continues later. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ArtifactDigests } from '../client/transfer/artifact-hash.ts'
 import { type Digest, digestFromHex } from '../domain/digest.ts'

@@ -14,7 +14,7 @@ export interface DescriptionTexts {
   readonly provenanceSource: string | undefined
 }
 
-/** What each kind of transfer takes and gives. */
+/** The job and the result of each kind of transfer. */
 export interface Transfers {
   hash: { job: { readonly file: Blob }; result: ArtifactDigests }
   put: {
