@@ -33,6 +33,8 @@ export interface FolderDamage {
   /** The size that was found instead; bytes. */
   readonly foundSize?: number
   readonly foundDigest?: Digest
+  /** Where the file is now, relative to the data folder, if it was moved aside. */
+  readonly movedTo?: string
 }
 
 /** A blob that no entry names. */
@@ -46,6 +48,8 @@ export interface UnreferencedBlob {
 export interface FolderCheck {
   /** Reads every byte. */
   readonly verify: boolean
+  /** Moves files with wrong bytes aside. */
+  readonly quarantine: boolean
   readonly signal: AbortSignal
   readonly onDamage: (damage: FolderDamage) => void
   /** Receives a description of each unreadable entry and each altered file of the ledger. */
@@ -66,6 +70,8 @@ export interface DataFolderTools {
   listFolder(dataDir: string, use: (entries: readonly Entry[]) => Promise<void>): Promise<void>
   /** @returns the entry that was erased; undefined when there was none. */
   eraseVersion(dataDir: string, ref: ArtifactRef): Promise<Entry | undefined>
+  /** Gives up the records of the ledger that cannot be read. @returns a description of each. */
+  discardDamage(dataDir: string): Promise<readonly string[]>
 }
 
 export interface CliContext {

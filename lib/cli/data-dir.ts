@@ -20,16 +20,25 @@ export const dataDirOf = ({ dataDir }: DataDirOptions, { environment }: CliConte
   dataDir ?? (environment[CLI_ENVIRONMENT.dataDir] || '.bucket')
 
 /** @throws UsageError if the data folder does not exist. */
-export async function existingDataDir(options: DataDirOptions, context: CliContext): Promise<string> {
-  const path = dataDirOf(options, context)
+export const existingDataDir = (options: DataDirOptions, context: CliContext): Promise<string> =>
+  existingFolder(
+    dataDirOf(options, context),
+    'No data folder',
+    `Name the folder of your server with --data-dir, or set ${CLI_ENVIRONMENT.dataDir}.`,
+  )
+
+/**
+ * @param title and `next` of the refusal.
+ * @returns the path.
+ * @throws UsageError if it does not exist, or isn't a folder.
+ */
+export async function existingFolder(path: string, title: string, next: string): Promise<string> {
   const found = await stat(path).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
     throw error
   })
   if (found?.isDirectory()) return path
-  throw new UsageError(
-    found ? `${JSON.stringify(path)} is a file` : `the folder ${JSON.stringify(path)} does not exist`,
-    `Name the folder of your server with --data-dir, or set ${CLI_ENVIRONMENT.dataDir}.`,
-    'No data folder',
-  )
+  const name = JSON.stringify(path)
+  throw new UsageError(found ? `${name} is a file` : `the folder ${name} does not exist`, next, title)
 }

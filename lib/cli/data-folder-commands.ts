@@ -3,9 +3,9 @@ import type { Command } from 'commander'
 import { formatRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import type { CliContext } from './context.ts'
-import { type DataDirOptions, dataDirOf, existingDataDir, withDataDir } from './data-dir.ts'
+import { type DataDirOptions, dataDirOf, existingDataDir, existingFolder, withDataDir } from './data-dir.ts'
 import { EXIT } from './exit-codes.ts'
-import { ExitError } from './failure.ts'
+import { ExitError, UsageError } from './failure.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
 import { parseRefArgument } from './refs.ts'
 import { formatSize } from './sizes.ts'
@@ -39,8 +39,13 @@ Examples:
       .command('restore')
       .description('copy a backup to a data folder that is empty or new')
       .argument('<backup>', 'a folder that bucket backup made'),
-  ).action((backup: string, options: FolderOptions) =>
-    copy(backup, dataDirOf(options, context), options, context),
+  ).action(async (backup: string, options: FolderOptions) =>
+    copy(
+      await existingFolder(backup, 'No backup', 'Name a folder that `bucket backup` made.'),
+      dataDirOf(options, context),
+      options,
+      context,
+    ),
   )
 
   withFolderOptions(
@@ -97,6 +102,7 @@ copies in backups, in ledger.format-1.mdb, and at readers are not. The reference
 }
 
 async function copy(from: string, to: string, options: FolderOptions, context: CliContext): Promise<void> {
+  if (to === '') throw new UsageError('the name of the copy is empty', 'Name a folder for the copy.')
   const output = createOutput(options, context)
   const { backupFolder } = await context.dataFolder()
   const report = await backupFolder(from, to, context.signal)

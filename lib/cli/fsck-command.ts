@@ -1,16 +1,18 @@
-/** `bucket fsck`: compares a data folder with its ledger, and changes nothing. */
+/** `bucket fsck`: compares a data folder with its ledger. It changes nothing, unless its owner asks it to clear damage away. */
 import type { Command } from 'commander'
 import { formatRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import type { CliContext, FolderDamage, UnreferencedBlob } from './context.ts'
 import { type DataDirOptions, existingDataDir, withDataDir } from './data-dir.ts'
 import { EXIT } from './exit-codes.ts'
-import { ExitError } from './failure.ts'
+import { ExitError, UsageError } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { formatSize } from './sizes.ts'
 
 interface FsckOptions extends OutputOptions, DataDirOptions {
   readonly verify?: boolean
+  readonly quarantine?: boolean
+  readonly discardDamage?: boolean
 }
 
 /** More names than this are counted, not printed. */
@@ -21,11 +23,25 @@ export function addFsckCommand(program: Command, context: CliContext): void {
     program.command('fsck').description('check a data folder against its ledger, while no server runs on it'),
   )
     .option('--verify', 'read every byte and compare the digests: as long as reading the disk takes')
+    .option(
+      '--quarantine',
+      'with --verify: move blobs with wrong bytes aside, so that a store of the right bytes restores them',
+    )
+    .option(
+      '--discard-damage',
+      'give up the records of the ledger that cannot be read, when no backup has them',
+    )
     .addHelpText(
       'after',
       `
 Reports entries whose bytes are missing or wrong, and blobs that no entry names (they lost a race, or were never
-committed; they cannot be fetched). It changes nothing. Without --verify only names and sizes are compared.
+committed; they cannot be fetched). Without --verify only names and sizes are compared. It changes nothing, except:
+
+--quarantine moves a blob with wrong bytes to the same place below quarantine/. Then \`bucket put\` of the right bytes under
+the same reference restores it. (A blob that is missing or has another size needs no quarantine.)
+
+--discard-damage forgets the versions whose records cannot be read. Their references are free again, also for other bytes,
+and the server takes stores again. Restore the ledger from a backup instead if you have one. Copy the folder first.
 
 Exits with ${EXIT.done} when every entry has its bytes, unreferenced blobs or not, and with ${EXIT.digestMismatch} when bytes are missing or
 wrong, or when the ledger is damaged or missing.
@@ -42,7 +58,11 @@ Examples:
 async function fsck(options: FsckOptions, context: CliContext): Promise<void> {
   const { signal, checkFolder } = context
   const output = createOutput(options, context)
+  const { verify = false, quarantine = false } = options
+  if (quarantine && !verify)
+    throw new UsageError('--quarantine needs --verify, which finds the wrong bytes', 'Add --verify.')
   const dataDir = await existingDataDir(options, context)
+  const discarded = options.discardDamage ? await (await context.dataFolder()).discardDamage(dataDir) : []
   const damaged: FolderDamage[] = []
   const unreferenced: UnreferencedBlob[] = []
   const ledgerDamage: string[] = []
@@ -50,7 +70,8 @@ async function fsck(options: FsckOptions, context: CliContext): Promise<void> {
   let unreferencedCount = 0
   let unreferencedSize = 0
   const { entries, size } = await checkFolder(dataDir, {
-    verify: options.verify ?? false,
+    verify,
+    quarantine,
     signal,
     onDamage(damage) {
       damagedCount += 1
@@ -68,16 +89,18 @@ async function fsck(options: FsckOptions, context: CliContext): Promise<void> {
     onProgress: (bytes, total) => output.onProgress?.({ phase: 'verifying', bytes, total }),
   })
   const text = [
+    ...discarded.map((message) => `discarded  ${message}\n`),
     ...ledgerDamage.map((message) => `ledger  ${message}\n`),
     ...damaged.map(damageLine),
     ...unreferenced.map(({ path, size: bytes }) => `unreferenced  ${path}  ${formatSize(bytes)}\n`),
-    `${count(entries, 'entry', 'entries')}, ${formatSize(size)}: ${verdict(damagedCount, options.verify)}\n`,
+    `${count(entries, 'entry', 'entries')}, ${formatSize(size)}: ${verdict(damagedCount, verify)}\n`,
     `${count(unreferencedCount, 'unreferenced blob', 'unreferenced blobs')}, ${formatSize(unreferencedSize)}\n`,
   ]
   await tell(output, text.join(''), {
     entries,
     size,
-    verified: options.verify ?? false,
+    verified: verify,
+    ...(options.discardDamage && { discarded }),
     damaged: { count: damagedCount, ledger: ledgerDamage, entries: damaged.map(damageDocument) },
     unreferenced: { count: unreferencedCount, size: unreferencedSize, blobs: unreferenced },
   })
@@ -91,7 +114,7 @@ async function tell(output: Output, text: string, document: unknown): Promise<vo
 
 const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`
 
-const verdict = (damaged: number, verify: boolean | undefined): string => {
+const verdict = (damaged: number, verify: boolean): string => {
   if (damaged > 0) return `${damaged} damaged`
   return verify
     ? 'all of them have their bytes'
@@ -105,15 +128,16 @@ const WORDS: { readonly [F in FolderDamage['fault']]: string } = {
   unreadable: 'unreadable',
 }
 
-function damageLine({ entry, fault, path, foundSize, foundDigest }: FolderDamage): string {
+function damageLine({ entry, fault, path, foundSize, foundDigest, movedTo }: FolderDamage): string {
   const found = foundSize !== undefined ? `${foundSize} bytes instead of ${entry.size}` : (foundDigest ?? '')
-  return `${WORDS[fault]}  ${formatRef(entry.ref)}@${entry.digest}  ${path}${found && `  (${found})`}\n`
+  return `${WORDS[fault]}  ${formatRef(entry.ref)}@${entry.digest}  ${path}${found && `  (${found})`}${movedTo ? `  moved to ${movedTo}` : ''}\n`
 }
 
-const damageDocument = ({ entry, fault, path, foundSize, foundDigest }: FolderDamage) => ({
+const damageDocument = ({ entry, fault, path, foundSize, foundDigest, movedTo }: FolderDamage) => ({
   fault,
   path,
   entry: entryMessage(entry),
   found_size: foundSize,
   found_digest: foundDigest,
+  moved_to: movedTo,
 })

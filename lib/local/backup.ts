@@ -10,10 +10,11 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  realpathSync,
   rmSync,
   statSync,
 } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { wholeRange } from '../domain/byte-range.ts'
 import { digestFromHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
@@ -21,7 +22,14 @@ import { formatRef } from '../domain/identifiers.ts'
 import { blobFiles } from './blob-files.ts'
 import { readFile } from './blob-reader.ts'
 import { hashFile, readAt, renameFile, syncFile, syncFolder, truncateFile, writeAll } from './disk.ts'
-import { FolderDamaged, FolderRefused, LAYOUT, readFormat, writeFormat } from './folder-format.ts'
+import {
+  FolderDamaged,
+  FolderRefused,
+  LAYOUT,
+  ownersError,
+  readFormat,
+  writeFormat,
+} from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
 import { type FolderLog, forEachEntry, openFolderLog } from './folder-log.ts'
 import { INDEX_FILES } from './ledger/log-index.ts'
@@ -46,10 +54,12 @@ export interface BackupReport {
 export async function backupFolder(from: string, to: string, signal: AbortSignal): Promise<BackupReport> {
   const log = await openFolderLog(from)
   const target = resolve(to)
+  assertApart(log.root, target)
+  // Before the lock, which leaves a file in a folder of something else.
+  await assertUsable(target, log.storeId)
   mkdirSync(target, { recursive: true, mode: 0o700 })
   const lock = lockFolder(target)
   try {
-    await claimTarget(target, log.storeId)
     const inside = (name: string) => join(target, name)
     for (const name of [LAYOUT.blobs, LAYOUT.temporaries, LAYOUT.ledger])
       mkdirSync(inside(name), { recursive: true, mode: 0o700 })
@@ -60,13 +70,38 @@ export async function backupFolder(from: string, to: string, signal: AbortSignal
     copyFileSync(join(log.root, LAYOUT.secret), inside(LAYOUT.secret))
     await writeFormat(target, log.storeId)
     return { ...blobs, copiedBytes: blobs.copiedBytes + ledgerBytes }
+  } catch (error) {
+    throw ownersError(error, `the copy in ${target} is not complete`)
   } finally {
     lock.release()
   }
 }
 
-/** The file `lock` is there, because it was just locked. A copy that was cut short has no format yet. */
-async function claimTarget(target: string, storeId: string): Promise<void> {
+/** A copy within the folder, or the folder within the copy, would copy itself. */
+function assertApart(from: string, to: string): void {
+  const [source, target] = [realpathSync(from), realPathOf(to)]
+  const isWithin = (inner: string, outer: string) => !relative(outer, inner).startsWith('..')
+  if (!isWithin(source, target) && !isWithin(target, source)) return
+  throw new FolderRefused(
+    source === target
+      ? `${to} is the folder that is to be copied`
+      : `${to} and ${from} lie within one another`,
+    'Name a folder somewhere else, best on another disk.',
+  )
+}
+
+/** Of a path that may not exist yet. */
+function realPathOf(path: string): string {
+  if (existsSync(path)) return realpathSync(path)
+  return dirname(path) === path ? path : join(realPathOf(dirname(path)), basename(path))
+}
+
+/** A copy that was cut short has no format yet. */
+async function assertUsable(target: string, storeId: string): Promise<void> {
+  const found = statSync(target, { throwIfNoEntry: false })
+  if (!found) return
+  if (!found.isDirectory())
+    throw new FolderRefused(`${target} is a file`, 'Name a folder, or a path that does not exist yet.')
   const format = await readFormat(target)
   if (format?.version === 2 && format.storeId === storeId) return
   const others = readdirSync(target).filter(

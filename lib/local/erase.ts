@@ -8,7 +8,7 @@ import type { Entry } from '../domain/entry.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
 import { blobFiles } from './blob-files.ts'
 import { syncFolder } from './disk.ts'
-import { LAYOUT } from './folder-format.ts'
+import { LAYOUT, ownersError } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
 import { type FolderLog, openFolderLog } from './folder-log.ts'
 import { INDEX_FILES } from './ledger/log-index.ts'
@@ -84,6 +84,8 @@ async function withLog<T>(dataDir: string, use: (log: OfflineLog) => Promise<T>)
         await syncFolder(root)
       },
     })
+  } catch (error) {
+    throw ownersError(error, 'the ledger could not be rewritten')
   } finally {
     lock.release()
   }

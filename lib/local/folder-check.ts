@@ -1,6 +1,6 @@
 /**
- * Compares the ledger of a data folder with its blobs, while no server has it open. It only reads, so it works on read-only media. It needs
- * neither the index nor much memory: eight bytes for each blob that is a file.
+ * Compares the ledger of a data folder with its blobs, while no server has it open. It only reads, so it works on read-only media, unless it
+ * is asked to move wrong blobs aside. It needs neither the index nor much memory: eight bytes for each blob that is a file.
  */
 import { createHash } from 'node:crypto'
 import { lstatSync } from 'node:fs'
@@ -12,13 +12,14 @@ import type { Entry } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
 import { blobFolder, blobName } from './blob-names.ts'
 import { readFile } from './blob-reader.ts'
-import { LAYOUT } from './folder-format.ts'
+import { FolderRefused, LAYOUT, ownersError } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
 import { type FolderLog, openFolderLog } from './folder-log.ts'
 import { describeDamage, hashSegment } from './ledger/read-log.ts'
 import { blobOfRecord, decodeEntry } from './ledger/record.ts'
 import { segmentName } from './ledger/segment.ts'
 import { PathSet } from './path-set.ts'
+import { moveToQuarantine } from './quarantine.ts'
 
 /** An entry whose bytes are missing or wrong. */
 export interface Damage {
@@ -29,6 +30,8 @@ export interface Damage {
   /** What was found instead: bytes. */
   readonly foundSize?: number
   readonly foundDigest?: Digest
+  /** Where the file is now, relative to the data folder, if it was moved aside. */
+  readonly movedTo?: string
 }
 
 /** A blob, or any file in its place, that no entry names: it lost a race, or was never committed. */
@@ -42,6 +45,8 @@ export interface Unreferenced {
 export interface FolderCheckOptions {
   /** Reads every byte and compares the digests. */
   readonly verify: boolean
+  /** Moves files with wrong bytes aside, so that a store of the right bytes restores them. */
+  readonly quarantine?: boolean
   readonly signal: AbortSignal
   readonly onDamage: (damage: Damage) => void
   /** Receives a description of damage to the ledger itself: unreadable entries, altered segments. */
@@ -64,20 +69,28 @@ export interface FolderTotals {
  */
 export async function checkFolder(dataDir: string, options: FolderCheckOptions): Promise<FolderTotals> {
   const log = await openFolderLog(dataDir)
-  const unlock = lockUnlessReadOnly(log.root)
+  const unlock = lockUnlessReadOnly(log.root, options.quarantine)
   try {
     return await new FolderCheck(log, options).run()
+  } catch (error) {
+    throw ownersError(error, 'the check did not end')
   } finally {
     unlock()
   }
 }
 
 /** No server can write to read-only media, so no lock is needed. */
-function lockUnlessReadOnly(root: string): () => void {
+function lockUnlessReadOnly(root: string, isChanged = false): () => void {
   try {
     return lockFolder(root).release
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EROFS') return () => undefined
+    const isReadOnly = error instanceof Error && 'code' in error && error.code === 'EROFS'
+    if (isReadOnly && isChanged)
+      throw new FolderRefused(
+        `${root} is on a read-only file system, so no blob can be moved aside`,
+        'Check it without --quarantine, or mount it so that it can be written to.',
+      )
+    if (isReadOnly) return () => undefined
     throw error
   }
 }
@@ -191,8 +204,14 @@ class FolderCheck {
       const path = this.#pathOf(entry)
       this.#expected.add(path)
       const fault = this.#statFault(entry, path) ?? (await this.#digestFault(entry, path))
-      if (fault) this.#options.onDamage({ entry, path: relative(this.#root, path), ...fault })
+      if (fault) await this.#report({ entry, path: relative(this.#root, path), ...fault })
     }
+  }
+
+  async #report(damage: Damage): Promise<void> {
+    const { quarantine, onDamage } = this.#options
+    const isMoved = quarantine && damage.fault !== 'missing'
+    onDamage(isMoved ? { ...damage, movedTo: await moveToQuarantine(this.#root, damage.path) } : damage)
   }
 
   #statFault(entry: Entry, path: string): Omit<Damage, 'entry' | 'path'> | undefined {

@@ -16,6 +16,7 @@ import {
 } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { BucketError } from '../domain/errors.ts'
 import { syncFolder } from './disk.ts'
 
 /** Names in the data folder. */
@@ -28,6 +29,7 @@ export const LAYOUT = {
   staging: 'staging',
   blobs: 'blobs',
   temporaries: 'tmp',
+  quarantine: 'quarantine',
 } as const
 
 const FORMAT_1 = 'bucket-folder 1\n'
@@ -53,6 +55,20 @@ export class FolderRefused extends Error {
 /** A data folder that has lost stored data. */
 export class FolderDamaged extends FolderRefused {
   override readonly name: string = 'FolderDamaged'
+}
+
+/**
+ * A failure of the disk, in the words of an owner who works on a folder without a server.
+ *
+ * @param what failed: `the copy in /backup is not complete`.
+ */
+export function ownersError(error: unknown, what: string): unknown {
+  if (!(error instanceof BucketError)) return error
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
+  return new FolderRefused(
+    `${what}: ${error.message}${cause}`,
+    'Check the space, the permissions and the health of the disk, then repeat the command: it continues where it ended.',
+  )
 }
 
 export type FolderFormat =

@@ -1,9 +1,10 @@
 /** The log of a data folder at this moment, for tools that read it. A server may be running, because it only appends. */
 import { createHash } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { digestHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
-import { FolderRefused, LAYOUT, readFormat } from './folder-format.ts'
+import { FolderDamaged, FolderRefused, LAYOUT, readFormat } from './folder-format.ts'
 import { readProof } from './ledger/log-index.ts'
 import {
   type FoundEnd,
@@ -30,11 +31,7 @@ export interface FolderLog {
 export async function openFolderLog(dataDir: string): Promise<FolderLog> {
   const root = resolve(dataDir)
   const format = await readFormat(root)
-  if (!format)
-    throw new FolderRefused(
-      `the folder ${root} isn't a Bucket folder: it has no ${JSON.stringify(LAYOUT.format)} file`,
-      'Name the folder that a server was started with as --data-dir.',
-    )
+  if (!format) throw await withoutFormat(root)
   if (format.version === 1)
     throw new FolderRefused(
       `the folder ${root} has the format of an earlier version of Bucket`,
@@ -50,6 +47,23 @@ export async function openFolderLog(dataDir: string): Promise<FolderLog> {
     ...{ root, storeId, segments, end },
     read: (visitor) => readLog(segments, storeId, { from, end }, visitor),
   }
+}
+
+/** A folder with other files of a data folder has lost its format file. */
+async function withoutFormat(root: string): Promise<FolderRefused> {
+  const remains = (await readdir(root)).find((name) =>
+    ([LAYOUT.ledger, LAYOUT.blobs, LAYOUT.secret] as readonly string[]).includes(name),
+  )
+  const format = JSON.stringify(LAYOUT.format)
+  if (remains === undefined)
+    return new FolderRefused(
+      `the folder ${root} isn't a Bucket folder: it has no ${format} file`,
+      'Name the folder of a server or a backup.',
+    )
+  return new FolderDamaged(
+    `the folder ${root} has ${JSON.stringify(remains)}, but it has lost its ${format} file`,
+    'Restore that file from a backup of the same folder, or the whole folder with `bucket restore`.',
+  )
 }
 
 /**
