@@ -19,7 +19,7 @@ import { isPassing, serviceFailure } from './sdk-failure.ts'
 import { multipartId, stagingKey } from './staged-object.ts'
 import { readAllParts, type StoredPart, storedPart } from './stored-part.ts'
 
-/** One attempt with its body, in milliseconds. All attempts and pauses end before API Gateway gives up after 29 s. */
+/** One attempt with its body, in milliseconds. All attempts and pauses end before API Gateway times out after 29 s. */
 const ATTEMPT_MS = 5000
 const ATTEMPTS = 3
 const PAUSE_MS = 200

@@ -2,7 +2,7 @@
 import { sleep } from './abort.ts'
 
 /**
- * Repeats `attempt` until it resolves or `delayAfter` gives up.
+ * Repeats `attempt` until it resolves or `delayAfter` returns undefined.
  *
  * @param delayAfter milliseconds before the next attempt after this many failures (from 1); undefined to give up.
  * @throws the error of the last attempt; the reason of the signal.

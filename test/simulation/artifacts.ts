@@ -110,7 +110,7 @@ export const givesUp = (name: string, what: Artifact): Actor => ({
   name,
   async script(client) {
     await client.again(() => abortUpload(client.deps, what.id))
-    client.note('given up')
+    client.note('aborted')
   },
 })
 
@@ -120,7 +120,7 @@ export const startsOver = (name: string, what: Artifact, mode: UploadMode): Acto
   async script(client) {
     try {
       await client.again(() => abortUpload(client.deps, what.id))
-      client.note('given up')
+      client.note('aborted')
     } catch (error) {
       if (!isBucketError(error, 'upload_conflict') && !isBucketError(error, 'upload_not_found')) throw error
     }

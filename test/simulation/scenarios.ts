@@ -35,10 +35,10 @@ const isStored = (world: UploadWorld) => {
 }
 
 const givenUpOrStored = (world: UploadWorld) => {
-  const isGivenUp = world.notes('G').includes('given up')
-  if (isGivenUp && world.isStored(RIGHT.id)) throw new Error('the upload was given up, and is stored')
+  const isAborted = world.notes('G').includes('aborted')
+  if (isAborted && world.isStored(RIGHT.id)) throw new Error('the upload was aborted, and is stored')
   const isLost = world.notes('A').includes('created') && !world.isStored(RIGHT.id)
-  if (isLost) throw new Error('created was said of what is not stored')
+  if (isLost) throw new Error('a store returned created, and its bytes are not stored')
 }
 
 const nothingStored = (world: UploadWorld) => {
@@ -59,7 +59,7 @@ const oneStored = (world: UploadWorld) => {
 /** One inline store, sent again after every crash. */
 export const STORE_SCENARIOS: readonly NamedScenario[] = [
   {
-    name: 'a store whose process dies, again and again',
+    name: 'a store whose process dies repeatedly',
     budget: budget(3, 0, 0),
     deep: budget(5, 0, 0),
     actors: [stores('A', RIGHT)],
@@ -148,7 +148,7 @@ export const UPLOAD_SCENARIOS: readonly NamedScenario[] = [
     end: isStored,
   },
   {
-    name: 'an uploader who starts over under the hands of another',
+    name: 'an uploader that restarts an upload of another',
     budget: budget(0, 0, 0),
     deep: budget(1, 0, 0),
     actors: [uploads('A', RIGHT, 'multipart'), startsOver('B', RIGHT, 'single')],
@@ -179,7 +179,7 @@ export const UPLOAD_SCENARIOS: readonly NamedScenario[] = [
     end: isStored,
   },
   {
-    name: 'a give-up while parts are committed and verified',
+    name: 'an abort while parts are committed and verified',
     budget: budget(0, 1, 0),
     deep: budget(1, 2, 1),
     prepare: arrived(RIGHT, 'multipart'),
@@ -187,7 +187,7 @@ export const UPLOAD_SCENARIOS: readonly NamedScenario[] = [
     end: givenUpOrStored,
   },
   {
-    name: 'a give-up while a single upload is committed',
+    name: 'an abort while a single upload is committed',
     budget: budget(1, 1, 0),
     deep: budget(2, 2, 0),
     prepare: arrived(RIGHT, 'single'),
@@ -195,7 +195,7 @@ export const UPLOAD_SCENARIOS: readonly NamedScenario[] = [
     end: givenUpOrStored,
   },
   {
-    name: 'a late message of an attempt that was given up',
+    name: 'a late message of an aborted attempt',
     budget: budget(0, 1, 0),
     deep: budget(1, 1, 0),
     prepare: committing(RIGHT, 'multipart'),
@@ -260,7 +260,7 @@ export const UPLOAD_SCENARIOS: readonly NamedScenario[] = [
     end: nothingStored,
   },
   {
-    name: 'a store that ignores checksums, and an inline store of what it holds wrongly',
+    name: 'a store that ignores checksums, and an inline store over its wrong bytes',
     budget: budget(1, 0, 0),
     deep: budget(2, 0, 0),
     isDishonest: true,
