@@ -1,9 +1,10 @@
 /**
- * `npm run build`: compiles the package and its page into `dist/`. The new folder replaces the old one as a whole, so that no file
- * of an earlier build stays in it.
+ * `npm run build`: compiles the libraries and bundles the command line and the page into `dist/`. The new folder replaces the old one
+ * as a whole, so that no file of an earlier build stays in it.
  */
 import { chmodSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { buildCommand } from './build-command.mjs'
 import { buildPage } from './build-page.mjs'
 import { compile, compileCommonJsTypes } from './tsc.mjs'
 
@@ -13,6 +14,7 @@ const built = join(work, 'dist')
 try {
   compile('tsconfig.build.json', built)
   compileCommonJsTypes('tsconfig.commonjs.json', join(built, 'commonjs'))
+  await buildCommand(join(built, 'bin'))
   await buildPage(join(built, 'page'), join(built, 'lib'))
   // npm sets this bit only when it installs; npx runs the file directly.
   chmodSync(join(built, 'bin', 'bucket.js'), 0o755)

@@ -1,22 +1,10 @@
 /** Runs one command line: parses it, runs the command, and turns its result or error into text and an exit code. */
 import { Command, CommanderError } from 'commander'
-import { addCheckCommand } from './check-command.ts'
+import { addCommands } from './commands.ts'
 import type { CliContext } from './context.ts'
-import { addDataFolderCommands } from './data-folder-commands.ts'
-import { addDigestCommand } from './digest-command.ts'
 import { EXIT, SIGNAL_EXIT } from './exit-codes.ts'
-import { describeFailure, ExitError, failureJson, failureText, Interrupted, UsageError } from './failure.ts'
-import { addFolderCommands } from './folder-commands.ts'
-import { FOREIGN_WORDS } from './foreign-words.ts'
-import { addFsckCommand } from './fsck-command.ts'
-import { addGetCommand } from './get-command.ts'
-import { addListCommand } from './list-command.ts'
+import { ExitError, Interrupted, UsageError } from './failure.ts'
 import { write } from './output.ts'
-import { addProbeCommand } from './probe-command.ts'
-import { addPutCommand } from './put-command.ts'
-import { addServeCommand } from './serve-command.ts'
-import { addShowCommand } from './show-command.ts'
-import { addUploadsCommand } from './uploads-command.ts'
 
 /**
  * @param args the arguments after the name of the program.
@@ -28,6 +16,7 @@ export async function run(args: readonly string[], context: CliContext): Promise
   // In `help COMMAND`, COMMAND may be mistyped.
   const asked = args[0] === 'help' && args.length > 1 ? args.slice(1) : args
   try {
+    if (!isVersion(args)) addCommands(program, asked[0], context)
     await program.parseAsync(isKnown(program, asked) ? args : asked.slice(0, 1), { from: 'user' })
     return EXIT.done
   } catch (thrown) {
@@ -37,8 +26,9 @@ export async function run(args: readonly string[], context: CliContext): Promise
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage
     if (isClosedPipe(error)) return SIGNAL_EXIT.SIGPIPE
     if (error instanceof ExitError) return error.exit
+    const { describeFailure, failureJson, failureText } = await import('./failure-text.ts')
     const failure = describeFailure(
-      error instanceof CommanderError ? usageError(error, asked, program) : error,
+      error instanceof CommanderError ? await usageError(error, asked, program) : error,
     )
     if (error instanceof Interrupted) return failure.exit
     stderr.write(failureText(failure, hasColor(context)))
@@ -47,6 +37,8 @@ export async function run(args: readonly string[], context: CliContext): Promise
     return failure.exit
   }
 }
+
+const isVersion = ([first]: readonly string[]): boolean => first === '-V' || first === '--version'
 
 /** Whether stderr is a terminal that shows colours (https://no-color.org). */
 const hasColor = ({ stderr, environment }: CliContext): boolean =>
@@ -79,31 +71,20 @@ A reference is bucket_id/artifact_id/version. \`bucket COMMAND --help\` shows ex
 Exit codes: 0 done, 1 unexpected, 2 usage, 3 not found, 4 conflict, 5 digest mismatch, 6 too large,
 7 no answer or unavailable, 8 not authorized.`,
     )
-  addServeCommand(program, context)
-  addProbeCommand(program, context)
-  addPutCommand(program, context)
-  addGetCommand(program, context)
-  addFolderCommands(program, context)
-  addCheckCommand(program, context)
-  addShowCommand(program, context)
-  addListCommand(program, context)
-  addUploadsCommand(program, context)
-  addDigestCommand(program, context)
-  addFsckCommand(program, context)
-  addDataFolderCommands(program, context)
   return program
 }
 
-function usageError(
+async function usageError(
   { code, message }: CommanderError,
   args: readonly string[],
   { commands }: Command,
-): UsageError {
+): Promise<UsageError> {
   const [problem = '', suggestion] = message.replace(/^error: /, '').split('\n')
   const [name = ''] = args
   const hint = suggestion ? `${suggestion.replace(/^\(|\)$/g, '')} ` : ''
   if (code === 'commander.unknownCommand') {
     const title = `Unknown command "${name}"`
+    const { FOREIGN_WORDS } = await import('./foreign-words.ts')
     const foreign = Object.hasOwn(FOREIGN_WORDS, name) ? FOREIGN_WORDS[name] : undefined
     if (foreign) return new UsageError(foreign.why, foreign.next, title)
     const names = commands.map((command) => command.name()).join(', ')

@@ -10,7 +10,7 @@ import { entryMessage } from '../protocol/entry-message.ts'
 import { ERROR_STATUS } from '../protocol/errors.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
-import { describeFailure, UsageError } from './failure.ts'
+import { UsageError } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parsePinnedRef } from './refs.ts'
 import { formatSize } from './sizes.ts'
@@ -62,8 +62,9 @@ async function uploads(
       return
     }
     const upload = await bucket.upload(ref, digest, context)
-    const lines = Object.entries(describe(upload)).map(([name, text]) => `${name.padEnd(18)} ${text}\n`)
-    await output.result(lines.join(''), document(upload))
+    const next = await remedyOf(upload)
+    const lines = Object.entries(describe(upload, next)).map(([name, text]) => `${name.padEnd(18)} ${text}\n`)
+    await output.result(lines.join(''), document(upload, next))
   } finally {
     output.close()
   }
@@ -93,8 +94,15 @@ async function digestOf(
   }
 }
 
+/** The next step after a failed upload; empty for any other upload. */
+async function remedyOf({ problem }: Upload): Promise<string> {
+  if (problem === undefined) return ''
+  const { describeFailure } = await import('./failure-text.ts')
+  return describeFailure(problem).next
+}
+
 /** For people. */
-function describe(upload: Upload): Record<string, string> {
+function describe(upload: Upload, next: string): Record<string, string> {
   const { ref, digest, size, mode, state, expiresAt, verifiedBytes, problem, entry } = upload
   return {
     upload: formatRef(ref),
@@ -104,7 +112,7 @@ function describe(upload: Upload): Record<string, string> {
     state,
     ...(state === 'open' && { received: received(upload) }),
     ...(state === 'verifying' && { verified: formatSize(verifiedBytes) }),
-    ...(problem && { problem: `${problem.code}: ${problem.message}`, next: describeFailure(problem).next }),
+    ...(problem && { problem: `${problem.code}: ${problem.message}`, next }),
     ...(entry ? { stored: entry.createdAt } : { expires: expiresAt }),
   }
 }
@@ -116,7 +124,7 @@ function received({ received, size }: Upload): string {
 }
 
 /** For programs, with the members of the API (docs/http-api.md, section 7). */
-function document(upload: Upload): Record<string, unknown> {
+function document(upload: Upload, next: string): Record<string, unknown> {
   const { ref, digest, size, mode, state, expiresAt, verifiedBytes, problem, entry } = upload
   return {
     bucket_id: ref.bucketId,
@@ -136,7 +144,7 @@ function document(upload: Upload): Record<string, unknown> {
         status: ERROR_STATUS[problem.code],
         retryable: problem.retryable,
         detail: problem.message,
-        next: describeFailure(problem).next,
+        next,
         ...encodeDetails(problem, { requestId: '' }),
       },
     }),

@@ -3,7 +3,7 @@
  * in turn and in one run, so that the two columns saw the same machine. Nothing here passes or fails: it is read.
  *
  * Options: `--quick` (smaller cells), `--folder DIR` (a disk to measure; default: under the checkout, not a tmpfs),
- * `--only floors,cells,ledger,rebuild,cold-start`, `--cell '1 KiB/4'` (size and clients; may stand several times, and is measured each time).
+ * `--only floors,cells,ledger,rebuild,cold-start,start-up`, `--cell '1 KiB/4'` (size and clients; may stand several times, and is measured each time).
  */
 import { mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -16,6 +16,7 @@ import { ledgerGrowth } from './ledger-growth.ts'
 import { ledgerRebuild } from './ledger-rebuild.ts'
 import { type Cell, get, measure, payload, put } from './load.ts'
 import { type MeasuredServer, startMeasured } from './server-process.ts'
+import { startUps } from './start-up.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -175,3 +176,4 @@ if (wants('cells')) {
 if (wants('ledger')) await inFolder((folder) => ledgerGrowth(folder))
 if (wants('rebuild')) await inFolder((folder) => ledgerRebuild(folder))
 if (wants('cold-start')) await coldStarts()
+if (wants('start-up')) startUps(base)

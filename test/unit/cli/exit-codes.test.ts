@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { describeFailure } from '../../../lib/cli/failure.ts'
+import { describeFailure } from '../../../lib/cli/failure-text.ts'
 import { REFUSALS } from '../../../lib/cli/refusal-texts.ts'
 import type { ErrorCode } from '../../../lib/domain/errors.ts'
 import { type ClientFront, sendProblem, startFront } from '../../support/client-front.ts'

@@ -1,0 +1,44 @@
+/** The commands by name. Their modules are light: each loads the client or a server's parts only when it runs. */
+import type { Command } from 'commander'
+import { addCheckCommand } from './check-command.ts'
+import type { CliContext } from './context.ts'
+import { addDataFolderCommands } from './data-folder-commands.ts'
+import { addDigestCommand } from './digest-command.ts'
+import { addFolderCommands } from './folder-commands.ts'
+import { addFsckCommand } from './fsck-command.ts'
+import { addGetCommand } from './get-command.ts'
+import { addListCommand } from './list-command.ts'
+import { addProbeCommand } from './probe-command.ts'
+import { addPutCommand } from './put-command.ts'
+import { addServeCommand } from './serve-command.ts'
+import { addShowCommand } from './show-command.ts'
+import { addUploadsCommand } from './uploads-command.ts'
+
+/** Adds one command, or commands that share a module. */
+type AddCommands = (program: Command, context: CliContext) => void
+
+/** In the order of `bucket --help`. */
+const COMMANDS: { readonly [name: string]: AddCommands } = {
+  serve: addServeCommand,
+  probe: addProbeCommand,
+  put: addPutCommand,
+  get: addGetCommand,
+  push: addFolderCommands,
+  pull: addFolderCommands,
+  check: addCheckCommand,
+  show: addShowCommand,
+  list: addListCommand,
+  uploads: addUploadsCommand,
+  digest: addDigestCommand,
+  fsck: addFsckCommand,
+  backup: addDataFolderCommands,
+  restore: addDataFolderCommands,
+  ls: addDataFolderCommands,
+  erase: addDataFolderCommands,
+}
+
+/** Adds the command that is asked for, or all of them if there is none of this name: for help, and for its suggestions. */
+export function addCommands(program: Command, name: string | undefined, context: CliContext): void {
+  const asked = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  for (const add of asked ? [asked] : new Set(Object.values(COMMANDS))) add(program, context)
+}

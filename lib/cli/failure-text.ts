@@ -1,0 +1,140 @@
+/**
+ * Errors in words, always in three parts: what happened, why, and what to do next.
+ */
+import { BucketError, isBucketError } from '../domain/errors.ts'
+import { formatRef } from '../domain/identifiers.ts'
+import type { Upload } from '../domain/upload.ts'
+import { encodeDetails } from '../protocol/encode.ts'
+import { exitCodeOf } from './exit-code-of.ts'
+import { conflictText, REFUSALS, whyRefused } from './refusal-texts.ts'
+
+export interface Failure {
+  readonly what: string
+  readonly why: readonly string[]
+  readonly next: string
+  /** The code of a refusal, as in docs/http-api.md. */
+  readonly code?: string
+  readonly members?: unknown
+  readonly requestId?: string
+  readonly exit: number
+}
+
+export function describeFailure(error: unknown): Failure {
+  const exit = exitCodeOf(error)
+  if (error instanceof BucketError) return { ...describeRefusal(error), exit }
+  if (!(error instanceof Error)) return { ...UNEXPECTED, why: [String(error)], exit }
+  switch (error.name) {
+    case 'UsageError':
+      return {
+        what: 'title' in error ? String(error.title) : 'Invalid command',
+        why: [error.message],
+        next: nextOf(error),
+        exit,
+      }
+    case 'NetworkError':
+      return { what: 'No usable answer from the server', why: [error.message], next: nextOf(error), exit }
+    case 'CredentialsProviderError':
+      return {
+        what: 'No AWS credentials were found',
+        why: [error.message],
+        next: 'Sign in as for other AWS tools (aws configure, AWS_PROFILE, aws sso login), or choose another --auth.',
+        exit,
+      }
+    case 'FolderDamaged':
+      return { what: 'The data folder is damaged', why: [error.message], next: nextOf(error), exit }
+    case 'FolderRefused':
+      return { what: 'The data folder cannot be used', why: [error.message], next: nextOf(error), exit }
+    case 'FolderError':
+      return { what: 'The folder cannot be used', why: [error.message], next: nextOf(error), exit }
+    case 'LockFileError':
+      return { what: 'The lock file does not allow this', why: [error.message], next: nextOf(error), exit }
+    case 'SourceChangedError':
+      return { what: 'Nothing was stored', why: [error.message], next: nextOf(error), exit }
+    default:
+      return 'code' in error && typeof error.code === 'string'
+        ? { ...describeSystemError(error, error.code), exit }
+        : { ...UNEXPECTED, why: [error.message], ...('next' in error && { next: nextOf(error) }), exit }
+  }
+}
+
+const UNEXPECTED = {
+  what: 'Unexpected failure',
+  next: 'Repeat the command. If it fails again, report it with this message.',
+}
+
+function describeRefusal(error: BucketError): Omit<Failure, 'exit'> {
+  const { code, details, requestId } = error
+  // The next step for an error of the client. A server's next step is written for HTTP clients.
+  const own = requestId === undefined ? error.next : undefined
+  const text = isBucketError(error, 'version_exists')
+    ? conflictText(error)
+    : { ...REFUSALS[code], why: whyRefused(error) }
+  const why = [...text.why]
+  let next = own ?? text.next
+  if (isBucketError(error, 'digest_differs')) {
+    const { storedDigest: stored }: Partial<typeof error.details> = error.details
+    if (stored !== undefined && !error.message.includes(stored)) why.push(`stored is ${stored}`)
+  }
+  if (isBucketError(error, 'upload_conflict') && error.details.upload) {
+    const { upload } = error.details
+    why.push(`the existing upload is ${upload.state} and has ${upload.size} bytes`)
+    if (upload.state === 'open') next = abortFirst(upload)
+  }
+  if (requestId !== undefined) why.push(`request ${requestId}`)
+  const members = encodeDetails({ details }, { requestId: '' })
+  return { what: text.what, why, next, code, members, ...(requestId !== undefined && { requestId }) }
+}
+
+const abortFirst = ({ id }: Upload): string =>
+  `If that upload is not needed, abort it and store again: bucket uploads ${formatRef(id.ref)}@${id.digest} --abort`
+
+const SYSTEM: { readonly [code: string]: readonly [what: string, next: string] } = {
+  ENOENT: ['No such file or folder', 'Check the path.'],
+  EISDIR: ['This is a folder, not a file', 'Name a file, or store the folder with `bucket push`.'],
+  ENOTDIR: ['Part of this path is a file, not a folder', 'Check the path.'],
+  EEXIST: ['A file is where a folder is needed', 'Choose another folder.'],
+  ENAMETOOLONG: ['The name is too long for this file system', 'Choose a shorter one: -o FILE.'],
+  EACCES: ['Permission denied', 'Check the permissions of the path. A port below 1024 needs privileges.'],
+  EPERM: ['Permission denied', 'Check the permissions.'],
+  ENOSPC: ['The disk is full', 'Free space, or choose another folder (TMPDIR for bytes from stdin).'],
+  EMFILE: [
+    'Too many open files',
+    'Raise the limit (ulimit -n), or transfer fewer files at once (--parallel).',
+  ],
+  EADDRINUSE: [
+    'The server cannot start',
+    'Stop the process that uses the port, or choose another one: --port 0 takes any free port.',
+  ],
+  EADDRNOTAVAIL: ['The server cannot start', 'Name an address of this machine with --host.'],
+  ENOTFOUND: ['The server cannot start', 'Name an address of this machine with --host.'],
+}
+
+function describeSystemError(error: Error, code: string): Omit<Failure, 'exit'> {
+  const [what, next] = SYSTEM[code] ?? [UNEXPECTED.what, UNEXPECTED.next]
+  return { what, why: [error.message], next }
+}
+
+const nextOf = (error: Error): string =>
+  'next' in error && typeof error.next === 'string' ? error.next : UNEXPECTED.next
+
+/** Control characters, including the C1 ones and those that change the direction of text. */
+const CONTROLS = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu
+
+/** One line of text. Text from a server may reach a terminal, but must neither control it nor fake lines of the command. */
+const shown = (text: string): string => text.replace(/[\t\r\n]+/g, ' ').replace(CONTROLS, '\ufffd')
+
+/**
+ * For people, on stderr.
+ *
+ * @param hasColor whether labels are coloured, as on a terminal without `NO_COLOR` (https://no-color.org).
+ */
+export function failureText({ what, why, next }: Failure, hasColor = false): string {
+  const label = (text: string, code: number) => (hasColor ? `\x1b[${code}m${text}\x1b[0m` : text)
+  const reasons = why.map((line, at) => `  ${at === 0 ? label('why:', 36) : '    '}  ${shown(line)}\n`)
+  return `${label('error:', 31)} ${shown(what)}\n${reasons.join('')}  ${label('next:', 36)} ${shown(next)}\n`
+}
+
+/** For programs, with `--json`. */
+export const failureJson = ({ what, why, next, code, members, requestId, exit }: Failure) => ({
+  error: { what, why: why.join('; '), next, exit_code: exit, code, members, request_id: requestId },
+})
