@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
-import pickle
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +13,6 @@ import pytest
 
 from bucket_client import (
     ApiKeyAuth,
-    ArtifactReference,
     BearerAuth,
     BucketClient,
     BucketError,
@@ -28,7 +25,6 @@ from bucket_client import (
     UnavailableError,
 )
 from conftest import QUICK
-from proxy import FaultyProxy
 from stand_ins import RedirectingFront, answer, is_signed, read_head, scripted
 
 MIB = 1 << 20
@@ -354,52 +350,3 @@ def test_a_proxy_of_the_environment_is_used_unless_it_is_excluded(
         assert "Proxy-Authorization: Basic dXNlcjpwYXNz" in heads[0]
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         assert not BucketClient(url).exists(ref)
-
-
-# Processes
-
-
-def test_connections_are_kept_and_a_closed_one_is_noticed(
-    proxied: Callable[..., tuple[BucketClient, FaultyProxy]], bucket: BucketClient, ref: str
-) -> None:
-    bucket.put(ref, b"x")
-    client, proxy = proxied(retry=RetryPolicy(attempts=1))
-    for _ in range(5):
-        client.get(ref).read()
-        client.entry(ref)
-    assert proxy.connections == 1
-    proxy.cut()
-    assert client.entry(ref).size == 1
-    assert proxy.connections == 2
-
-
-def _in_child(client: BucketClient, ref: str, results: multiprocessing.Queue[object]) -> None:
-    try:
-        results.put(client.get(ref).read())
-        client.entry("tests/missing/v1")
-    except BucketError as problem:
-        results.put(problem)
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_a_client_and_its_errors_pass_between_processes(bucket: BucketClient, ref: str, method: str) -> None:
-    bucket.put(ref, b"shared")
-    context = multiprocessing.get_context(method)
-    results: multiprocessing.Queue[object] = context.Queue()  # type: ignore[assignment]
-    children = [context.Process(target=_in_child, args=(bucket, ref, results)) for _ in range(2)]
-    for child in children:
-        child.start()
-    assert bucket.get(ref).read() == b"shared"
-    got = [results.get(timeout=60) for _ in range(4)]
-    for child in children:
-        child.join()
-    assert got.count(b"shared") == 2
-    assert {problem.code for problem in got if isinstance(problem, BucketError)} == {"version_not_found"}
-
-
-def test_errors_and_references_survive_pickling() -> None:
-    problem = pickle.loads(pickle.dumps(ConflictError("version_exists", "taken", members={"a": 1}, request_id="r")))
-    assert isinstance(problem, ConflictError)
-    assert (problem.code, problem.members, problem.request_id) == ("version_exists", {"a": 1}, "r")
-    reference = ArtifactReference("a", "b", "c", DIGEST)
-    assert pickle.loads(pickle.dumps(reference)) == reference

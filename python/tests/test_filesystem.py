@@ -10,7 +10,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from bucket_client import BucketClient, DigestError, NetworkError
+from bucket_client import BearerAuth, BucketClient, DigestError, NetworkError
 from bucket_client.filesystem import BucketFileSystem
 from proxy import Fault, FaultyProxy
 
@@ -123,6 +123,61 @@ def test_an_unknown_option_is_refused_instead_of_leading_to_another_server(ref: 
     with pytest.raises(TypeError, match=r"no option 'uri'; give url, auth"):
         fsspec.filesystem("bucket", uri="http://127.0.0.1:1/v1")
     assert not fsspec.filesystem("bucket", skip_instance_cache=True, use_listings_cache=False).exists(ref)
+
+
+def test_an_instance_is_used_again_only_for_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = fsspec.filesystem("bucket")
+    assert fsspec.filesystem("bucket") is made
+    # In a notebook the address is often set after the first call has failed.
+    monkeypatch.setenv("BUCKET_URL", "http://127.0.0.1:1/v1")
+    assert fsspec.filesystem("bucket") is not made
+    monkeypatch.setenv("BUCKET_AUTH", "bearer")
+    by_token = set()
+    for token in ("one", "another"):
+        monkeypatch.setenv("BUCKET_TOKEN", token)
+        by_token.add(id(fsspec.filesystem("bucket")))
+        by_token.add(id(fsspec.filesystem("bucket", auth=BearerAuth(token))))
+        by_token.add(id(fsspec.filesystem("bucket", client=BucketClient(auth=BearerAuth(token)))))
+    assert len(by_token) == 6
+    assert fsspec.filesystem("bucket", auth=BearerAuth("one")) is fsspec.filesystem("bucket", auth=BearerAuth("one"))
+
+
+def test_touch_is_refused_because_zero_bytes_could_never_be_replaced(fs: BucketFileSystem, ref: str) -> None:
+    for truncate in (True, False):
+        with pytest.raises(NotImplementedError, match="can never be replaced"):
+            fs.touch(ref, truncate=truncate)
+    assert not fs.exists(ref)
+    fs.pipe(ref, b"")
+    assert fs.info(ref)["size"] == 0
+
+
+def test_wrong_inputs_are_refused_with_what_to_give(fs: BucketFileSystem, ref: str, tmp_path: Path) -> None:
+    fs.pipe(ref, b"x")
+    (tmp_path / "file").write_text("never stored by mistake")
+    for path in (None, 5, b"x"):
+        with pytest.raises(ValueError, match="give bucket://bucket_id/artifact_id/version"):
+            fs.info(path)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="pipe takes bytes, not str"):
+        fs.pipe(f"{ref}-2", str(tmp_path / "file"))
+    with pytest.raises(TypeError, match="has no option 'uploadedby'; give content_type, uploaded_by"):
+        fs.open(f"{ref}-2", "wb", uploadedby="me")
+    with pytest.raises(ValueError, match="uploaded_by"):
+        fs.open(f"{ref}-2", "wb", uploaded_by="")
+    with pytest.raises(ValueError, match="version is empty"):
+        fs.info(ref.replace("/v1", "//v1"))
+    with pytest.raises(FileNotFoundError, match=r"no such file: .*missing"):
+        fs.put(str(tmp_path / "missing"), f"{ref}-2")
+    with pytest.raises(IsADirectoryError, match="only a stored version has 'created'"):
+        fs.created(ref.rsplit("/", 1)[0])
+    assert not fs.exists(f"{ref}-2")
+    assert not fs.exists(f"{ref}/below-a-file")
+    assert not fs.exists(f"{ref}@sha256:{'0' * 64}")
+    for setting in ({"client": 5}, {"uploaded_by": 5}):
+        with pytest.raises((TypeError, ValueError), match="of the type int; give"):
+            BucketFileSystem(**setting)  # type: ignore[arg-type]
+    with fs.open(f"{ref}-3", "wb", uploaded_by="me", provenance_source="run-47") as file:
+        file.write(b"described")
+    assert fs.info(f"{ref}-3")["provenance_source"] == "run-47"
 
 
 def test_an_artifact_lists_its_versions(fs: BucketFileSystem, ref: str) -> None:

@@ -6,10 +6,12 @@ refuse such headers, and other hosts must not learn them.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -21,6 +23,17 @@ _EXECUTE_API = re.compile(r"\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$"
 _SENDABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
+_MARK_KEY = secrets.token_bytes(16)
+
+
+def secret_mark(secret: object) -> str:
+    """Return what stands for a secret where it is shown: in one process, different secrets have different marks.
+
+    fsspec tells clients apart by what they show.
+    """
+    return f"<secret {hashlib.blake2b(str(secret).encode(), key=_MARK_KEY, digest_size=6).hexdigest()}>"
+
+
 @dataclass(frozen=True)
 class NoAuth:
     """Sends nothing."""
@@ -30,14 +43,22 @@ class NoAuth:
 class BearerAuth:
     """Sends ``Authorization: Bearer …``."""
 
-    token: str = field(repr=False)
+    token: str
+
+    def __repr__(self) -> str:
+        """Show no secret."""
+        return f"BearerAuth({secret_mark(self.token)})"
 
 
 @dataclass(frozen=True)
 class ApiKeyAuth:
     """Sends ``X-Api-Key`` and nothing else."""
 
-    key: str = field(repr=False)
+    key: str
+
+    def __repr__(self) -> str:
+        """Show no secret."""
+        return f"ApiKeyAuth({secret_mark(self.key)})"
 
 
 @dataclass(frozen=True)

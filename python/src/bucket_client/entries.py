@@ -83,7 +83,8 @@ class EntryClient:
 
     def __repr__(self) -> str:
         """Name the API, and no secret."""
-        return f"{type(self).__name__}({self.url!r}, auth={type(self._settings.auth).__name__})"
+        # With its identity: fsspec tells clients apart by what they show.
+        return f"<{type(self).__name__} {self.url} auth={type(self._settings.auth).__name__} at {id(self):#x}>"
 
     def __getstate__(self) -> Settings:
         """Pickle the settings: a worker process opens its own connections."""

@@ -7,34 +7,34 @@ is a folder: ``bucket://bucket_id/artifact_id/version/path/in/it``. Files can be
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import hashlib
-import io
-import sys
-import tempfile
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
+from fsspec.spec import AbstractFileSystem
 
+from .auth import secret_mark
+from .checks import check_all, check_type
 from .client import BucketClient
-from .errors import ConflictError, InvalidRequestError, NotAuthorizedError, NotFoundError
-from .fetch import mismatch
+from .errors import DigestError
+from .files import BucketFile, BucketWriter, as_os_errors, plain_path
 from .folder_tree import FolderTree
 from .manifest import MEDIA_TYPE
 from .model import Entry
+from .put import check_description
 from .refs import ArtifactReference, artifact_name
+from .upload import Description
 
-#: Up to this size a file is fetched whole when it is opened, and so verified however it is read.
-WHOLE_BYTES = 8 << 20
 _PARALLEL_RANGES = 8
 _KEPT_FOLDERS = 16
+_TEXTS = ("content_type", "uploaded_by", "provenance_source")
+#: Settings of the environment that are not secret.
+_SHOWN = {"BUCKET_URL", "BUCKET_AUTH", "BUCKET_CA_FILE"}
 _OPTIONS = ("url", "auth", "api_key", "ca_file", "client", "uploaded_by", "provenance_source")
 #: What fsspec's own classes take, for every file system.
 _FSSPEC_OPTIONS = {
@@ -48,6 +48,14 @@ _FSSPEC_OPTIONS = {
 }
 
 
+class _Environment:
+    """Shows the settings of the environment, so that fsspec sees when they have changed."""
+
+    def __repr__(self) -> str:
+        found = sorted((name, text) for name, text in os.environ.items() if name.startswith("BUCKET_"))
+        return repr([(name, text if name in _SHOWN else secret_mark(text)) for name, text in found])
+
+
 class BucketFileSystem(AbstractFileSystem):
     """A file system of what one Bucket API stores. Settings that are left out come from the environment.
 
@@ -59,6 +67,9 @@ class BucketFileSystem(AbstractFileSystem):
     root_marker = ""
     # What is listed never changes, but versions are added: nothing is cached here.
     cachable = True
+    #: Instances that were made under other settings of the environment are not used again.
+    _extra_tokenize_attributes = ("_environment",)
+    _environment = _Environment()
 
     def __init__(
         self,
@@ -84,27 +95,31 @@ class BucketFileSystem(AbstractFileSystem):
             options: of fsspec.
 
         Raises:
-            TypeError: an option that neither has.
+            TypeError: an option that neither has, or a client that is none.
+            ValueError: a setting that is wrong, or a text that no artifact can have.
         """
         unknown = sorted(options.keys() - _FSSPEC_OPTIONS)
         if unknown:
             # fsspec would ignore it: a misspelt url would lead to another server.
             raise TypeError(f"bucket:// has no option {unknown[0]!r}; give {', '.join(_OPTIONS)}")
         super().__init__(**options)
+        if client is not None and not isinstance(client, BucketClient):
+            raise TypeError(f"client is of the type {type(client).__name__}; give a BucketClient")
         self.client = client or BucketClient(url, auth=auth, api_key=api_key, ca_file=ca_file)
-        self._description: dict[str, Any] = {"uploaded_by": uploaded_by, "provenance_source": provenance_source}
-        self._folders: OrderedDict[str, FolderTree] = OrderedDict()
-        self._folders_lock = threading.Lock()
+        self._description = {"uploaded_by": uploaded_by, "provenance_source": provenance_source}
+        with as_os_errors(""):
+            check_description(Description(**self._description))
+        # A folder never changes once it is stored. No lock, which another thread could hold at the moment of a fork.
+        self._tree = lru_cache(_KEPT_FOLDERS)(self._read_tree)
 
     # Looking
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
         """Return what is known of a path; ``digest`` of a file is the one that was verified when it was stored."""
-        path = _plain(path)
-        segments = [segment for segment in path.split("/") if segment]
+        path, segments = _split(path)
         if len(segments) < 2:
             return _folder_info(path)
-        with _as_os_errors(path):
+        with as_os_errors(path):
             if len(segments) == 2:
                 artifact_name(path)
                 if next(iter(self.client.list_versions(path, page=1)), None) is None:
@@ -118,14 +133,13 @@ class BucketFileSystem(AbstractFileSystem):
 
     def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
         """List the versions of ``bucket_id/artifact_id``, or a folder that was pushed."""
-        path = _plain(path)
-        segments = [segment for segment in path.split("/") if segment]
+        path, segments = _split(path)
         if len(segments) < 2:
             raise NotImplementedError(
                 "Bucket lists the versions of one artifact; it does not list buckets or artifacts. "
                 "Keep the refs that you need in a registry of your own."
             )
-        with _as_os_errors(path):
+        with as_os_errors(path):
             if len(segments) == 2:
                 artifact_name(path)
                 found = [_entry_info(f"{path}/{entry.ref.version}", entry) for entry in self.client.list_versions(path)]
@@ -143,11 +157,18 @@ class BucketFileSystem(AbstractFileSystem):
         return self._tree(ref).children(path, "/".join(segments[3:]))
 
     def exists(self, path: str, **options: Any) -> bool:
-        """Return whether a path exists. A service that fails is not an answer: its error is raised."""
+        """Return whether a path exists; of a pinned one, whether it is stored with that digest.
+
+        A service that fails is not an answer: its error is raised.
+        """
         try:
             self.info(path, **options)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
+        except DigestError as problem:
+            if problem.code == "digest_differs":
+                return False
+            raise
         return True
 
     def isfile(self, path: str) -> bool:
@@ -159,8 +180,8 @@ class BucketFileSystem(AbstractFileSystem):
         return self.exists(path) and self.info(path)["type"] == "directory"
 
     def checksum(self, path: str) -> str:
-        """Return ``sha256:`` and 64 hex digits of a file's bytes."""
-        return self.info(path)["digest"]
+        """Return ``sha256:`` and 64 hex digits of a file's bytes, or of the manifest of a folder that was pushed."""
+        return self._recorded(path, "digest")
 
     def ukey(self, path: str) -> str:
         """Return what names these bytes for a cache: their digest."""
@@ -168,32 +189,27 @@ class BucketFileSystem(AbstractFileSystem):
 
     def created(self, path: str) -> datetime:
         """Return when a version was stored."""
-        return self.info(path)["created"]
+        return self._recorded(path, "created")
 
     def modified(self, path: str) -> datetime:
         """Return when a version was stored: it has not changed since."""
         return self.created(path)
 
-    def _tree(self, ref: ArtifactReference) -> FolderTree:
-        key = str(ref)
-        with self._folders_lock:
-            known = self._folders.get(key)
-            if known is not None:
-                self._folders.move_to_end(key)
-                return known
+    def _recorded(self, path: str, member: str) -> Any:
+        info = self.info(path)
+        if member not in info:
+            raise IsADirectoryError(errno.EISDIR, f"only a stored version has {member!r}; this is a folder", path)
+        return info[member]
+
+    def _read_tree(self, ref: ArtifactReference) -> FolderTree:
         entry = self.client.entry(ref)
         if entry.content_type != MEDIA_TYPE:
             raise NotADirectoryError(errno.ENOTDIR, "this version is a file, not a folder that was pushed", ref.name)
-        tree = FolderTree(*self.client.manifest(entry.ref), entry.created_at)
-        with self._folders_lock:
-            self._folders[key] = tree
-            while len(self._folders) > _KEPT_FOLDERS:
-                self._folders.popitem(last=False)
-        return tree
+        return FolderTree(*self.client.manifest(entry.ref), entry.created_at)
 
     def _locate(self, path: str) -> tuple[ArtifactReference, int]:
         """Return the pinned ref and the size of a file's bytes."""
-        segments = _plain(path).split("/")
+        segments = plain_path(path).split("/")
         ref = ArtifactReference.parse("/".join(segments[:3]))
         if len(segments) > 3:
             return self._tree(ref).locate("/".join(segments[3:]))
@@ -212,7 +228,7 @@ class BucketFileSystem(AbstractFileSystem):
         **options: Any,
     ) -> Any:
         if mode == "rb":
-            with _as_os_errors(path):
+            with as_os_errors(path):
                 return BucketFile(
                     self,
                     path,
@@ -221,16 +237,20 @@ class BucketFileSystem(AbstractFileSystem):
                     cache_type=options.pop("cache_type", "readahead"),
                 )
         if mode in ("wb", "xb"):
-            return BucketWriter(self, path, autocommit, options.pop("content_type", None))
+            unknown = sorted(options.keys() - set(_TEXTS))
+            if unknown:
+                raise TypeError(f"a new file has no option {unknown[0]!r}; give {', '.join(_TEXTS)}")
+            return BucketWriter(self, path, autocommit, self._describe(options))
         raise ValueError(f"mode {mode!r}: what is stored never changes, so files open as rb, wb or xb")
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
         """Return the verified bytes of a file; of a range, bytes that are not verified by themselves."""
-        with _as_os_errors(path):
+        with as_os_errors(path):
             ref, size = self._locate(path)
             if start is None and end is None:
                 with self.client.get(ref) as stream:
                     return stream.read()
+            check_all(lambda: _check_bound("start", start), lambda: _check_bound("end", end))
             first, last = _bound(start, size, 0), _bound(end, size, size)
             return b"".join(map(bytes, self.client.read_range(ref, size, first, last))) if first < last else b""
 
@@ -263,7 +283,7 @@ class BucketFileSystem(AbstractFileSystem):
             Path(lpath).mkdir(parents=True, exist_ok=True)
             return
         Path(lpath).parent.mkdir(parents=True, exist_ok=True)
-        with _as_os_errors(rpath):
+        with as_os_errors(rpath):
             ref, size = self._locate(rpath)
             if callback is not None:
                 callback.set_size(size)
@@ -280,21 +300,38 @@ class BucketFileSystem(AbstractFileSystem):
         """Store a local file. A version that has these bytes already is a success."""
         if Path(lpath).is_dir():
             return
-        self._store(rpath, lpath, options.get("content_type"))
+        self._store(rpath, Path(lpath), self._describe(options))
 
     def pipe_file(self, path: str, value: bytes, *_: Any, **options: Any) -> None:
         """Store bytes. A version that has these bytes already is a success."""
-        self._store(path, value, options.get("content_type"))
+        if not isinstance(value, bytes | bytearray | memoryview):
+            raise TypeError(f"pipe takes bytes, not {type(value).__name__}; give text.encode() to store text")
+        self._store(path, value, self._describe(options))
 
-    def _store(self, path: str, source: Any, content_type: str | None) -> None:
-        path = _plain(path)
+    def _describe(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return the texts of a new file. Options that other file systems know are not for Bucket."""
+        return self._description | {name: options[name] for name in _TEXTS if options.get(name) is not None}
+
+    def _store(self, path: str, source: Any, description: dict[str, Any]) -> None:
+        path = plain_path(path)
+        with as_os_errors(path):
+            self.client.put(self._check_new(path), source, **description)
+
+    def _check_new(self, path: str) -> ArtifactReference:
+        """Return the ref of a file that is to be created."""
         if path.count("/") > 2:
             raise NotImplementedError(
                 f"{path!r}: a folder is stored as a whole. Write it to a local folder, then "
                 "BucketClient.push(ref, folder)."
             )
-        with _as_os_errors(path):
-            self.client.put(ArtifactReference.parse(path), source, content_type=content_type, **self._description)
+        return ArtifactReference.parse(path)
+
+    def touch(self, path: str, truncate: bool = True, **_: Any) -> None:
+        """Refuse: an empty version could never be filled, and a stored one has no time that changes."""
+        raise NotImplementedError(
+            f"{path!r}: touch would store zero bytes, which can never be replaced. Write the bytes with "
+            "open(path, 'wb'); to store zero bytes, use pipe(path, b'')."
+        )
 
     def mkdir(self, path: str, create_parents: bool = True, **_: Any) -> None:
         """Do nothing: an artifact needs no folder."""
@@ -308,126 +345,15 @@ class BucketFileSystem(AbstractFileSystem):
     rm = rm_file = _rm = rmdir = mv = cp_file = _refuse
 
 
-class BucketFile(AbstractBufferedFile):
-    """A stored file that can be read at any position.
-
-    Up to ``WHOLE_BYTES`` it is verified when it is opened. A larger one is verified when it has been read from its
-    first byte to its last; single ranges of it cannot be verified by themselves.
-    """
-
-    def __init__(self, fs: BucketFileSystem, path: str, **options: Any) -> None:
-        self.ref, size = fs._locate(path)
-        self._client = fs.client
-        self._hash = hashlib.sha256()
-        self._hashed = 0
-        if size <= WHOLE_BYTES:
-            with fs.client.get(self.ref) as stream:
-                options |= {"cache_type": "all", "cache_options": {"data": stream.read()}}
-            self._hashed = size
-        super().__init__(fs, path, mode="rb", size=size, **options)
-
-    def _fetch_range(self, start: int, end: int) -> bytes:
-        with _as_os_errors(self.path):
-            pieces = self._client.read_range(self.ref, self.size, start, min(end, self.size))
-            return b"".join(map(bytes, pieces))
-
-    def read(self, length: int = -1) -> bytes:
-        """Return bytes from the current position.
-
-        Raises:
-            DigestError: at the end of a whole sequential read, if the bytes are not those of the digest.
-        """
-        at = self.loc
-        data = super().read(length)
-        if at <= self._hashed < at + len(data) and self._hashed < self.size:
-            self._hash.update(memoryview(data)[self._hashed - at :])
-            self._hashed = at + len(data)
-            computed = f"sha256:{self._hash.hexdigest()}"
-            if self._hashed == self.size and computed != self.ref.digest:
-                raise mismatch(self.ref, computed, f"its bytes have the digest {computed}")
-        return data
+def _split(path: Any) -> tuple[str, list[str]]:
+    """Return a path without ``bucket://``, and its segments."""
+    plain = plain_path(path)
+    return plain, plain.split("/") if plain else []
 
 
-class BucketWriter(io.BufferedIOBase):
-    """A new file. It is stored when it is closed, and not stored if an exception ends its ``with`` block."""
-
-    def __init__(self, fs: BucketFileSystem, path: str, autocommit: bool, content_type: str | None) -> None:
-        self.fs = fs
-        self.path = _plain(path)
-        self.mode = "wb"
-        self._autocommit = autocommit
-        self._content_type = content_type
-        self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the file
-        self._exception_at_open = sys.exc_info()[1]
-        with _as_os_errors(path):
-            if self.path.count("/") > 2:
-                fs._store(self.path, b"", None)
-            ArtifactReference.parse(self.path)
-
-    def writable(self) -> bool:
-        """Return true."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return true: formats with an index at their beginning need that."""
-        return True
-
-    def write(self, data: Any) -> int:
-        """Write bytes."""
-        return self._spool.write(data)
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._spool.tell()
-
-    def seek(self, offset: int, origin: int = 0, /) -> int:
-        """Move the position."""
-        self._spool.seek(offset, origin)
-        return self._spool.tell()
-
-    def close(self) -> None:
-        """Store the file, unless it is closed because of an exception.
-
-        Raises:
-            FileExistsError: the version holds other bytes.
-        """
-        if self.closed:
-            return
-        super().close()
-        # After an exception the file is probably incomplete, and a stored file cannot be corrected.
-        failing = sys.exc_info()[1]
-        if failing is not None and failing is not self._exception_at_open:
-            self.discard()
-        elif self._autocommit:
-            self.commit()
-
-    def commit(self) -> None:
-        """Store the file."""
-        try:
-            self._spool.seek(0)
-            self.fs._store(self.path, self._spool, self._content_type)
-        finally:
-            self.discard()
-
-    def discard(self) -> None:
-        """Store nothing."""
-        self._spool.close()
-
-    def __exit__(self, kind: Any, *_: object) -> None:
-        """Store the file, or nothing after an exception."""
-        if kind is not None and not self.closed:
-            super().close()
-            self.discard()
-        self.close()
-
-    def __del__(self) -> None:
-        """Store nothing: a file that was forgotten may not be complete."""
-        self._spool.close()
-
-
-def _plain(path: str) -> str:
-    """Return a path without ``bucket://``, and without a slash at its end."""
-    return path.removeprefix("bucket://").strip("/")
+def _check_bound(name: str, position: object) -> None:
+    if position is not None:
+        check_type(name, position, int, "a position as a whole number")
 
 
 def _bound(position: int | None, size: int, default: int) -> int:
@@ -453,21 +379,6 @@ def _entry_info(path: str, entry: Entry) -> dict[str, Any]:
         "provenance_source": entry.provenance_source,
         "created": entry.created_at,
     }
-
-
-@contextlib.contextmanager
-def _as_os_errors(path: str) -> Iterator[None]:
-    """Raise what users of file systems expect. Failures of the service stay what they are."""
-    try:
-        yield
-    except NotFoundError as problem:
-        raise FileNotFoundError(errno.ENOENT, problem.detail, path) from problem
-    except ConflictError as problem:
-        raise FileExistsError(errno.EEXIST, f"{problem.detail}. {problem.next}", path) from problem
-    except NotAuthorizedError as problem:
-        raise PermissionError(errno.EACCES, f"{problem.detail}. {problem.next}", path) from problem
-    except InvalidRequestError as problem:
-        raise ValueError(str(problem)) from problem
 
 
 __all__ = ["BucketFile", "BucketFileSystem", "BucketWriter"]

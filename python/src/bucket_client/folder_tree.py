@@ -71,7 +71,7 @@ class FolderTree:
         """Return what is known of a path; ``name`` is what the caller calls it."""
         entry = self._entries.get(self._resolve(path))
         if not isinstance(entry, FileEntry):
-            return {"name": name, "size": 0, "type": "directory"}
+            return {"name": name, "size": 0, "type": "directory", "created": self._created_at}
         return {
             "name": name,
             "size": entry.size,

@@ -17,6 +17,7 @@ UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 _IMPOSSIBLE = {
     errno.ENAMETOOLONG: "the name is too long for this file system",
     errno.ELOOP: "its symlinks lead in a circle",
+    errno.ENOENT: "the folder takes no files",
     errno.ENOTDIR: "a part of the path is a file",
     errno.EINVAL: "this file system cannot hold such a name",
     errno.EILSEQ: "this file system cannot hold such a name",
@@ -48,10 +49,10 @@ def _target_error(problem: OSError, target: Path, folder: Path) -> BucketError |
             f"{str(target)!r} cannot be written in the folder {str(folder)!r}: {problem.strerror}",
             next="Choose a folder that you may write, or change its permissions.",
         )
+    if problem.errno == errno.ENOENT and not folder.is_dir():
+        return error("target_invalid", f"the folder {str(folder)!r} does not exist", next="Make the folder first.")
     if problem.errno in _IMPOSSIBLE:
         return error("target_invalid", f"{str(target)!r} cannot be written: {_IMPOSSIBLE[problem.errno]}")
-    if problem.errno == errno.ENOENT:
-        return error("target_invalid", f"the folder {str(folder)!r} does not exist", next="Make the folder first.")
     # A full or failing disk. The error keeps its kind; only the name is the caller's.
     return type(problem)(problem.errno, problem.strerror or str(problem), str(target))
 
