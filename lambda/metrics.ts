@@ -33,7 +33,11 @@ const one = (condition: boolean) => (condition ? 1 : 0)
 function ofRequest({ operation, status, code, size = 0 }: OperationRecord): Values {
   if (operation === 'fetch' || operation === 'download') {
     const isFetched = status < 400 && status !== 304
-    return { Fetches: one(isFetched), FetchedBytes: isFetched ? size : 0 }
+    return {
+      Fetches: one(isFetched),
+      FetchedBytes: isFetched ? size : 0,
+      LostBlobs: one(code === 'blob_lost'),
+    }
   }
   if (operation !== 'store' && operation !== 'commitUpload') return {}
   const isStored = status === 201
@@ -42,17 +46,22 @@ function ofRequest({ operation, status, code, size = 0 }: OperationRecord): Valu
     StoredBytes: isStored ? size : 0,
     Conflicts: one(code === 'version_exists'),
     Mismatches: one(code === 'digest_mismatch'),
-    RestoredBlobs: one(operation === 'store' && status === 200),
+    // A store is 200 only if it restored the blob of a stored version.
+    LostBlobs: one(code === 'blob_lost' || (operation === 'store' && status === 200)),
   }
 }
 
-function ofMessage({ operation, outcome, lagMs }: MessageRecord): Values {
+function ofMessage({ operation, outcome, code, size = 0, hashMs, lagMs }: MessageRecord): Values {
   if (operation !== 'verify') return {}
   const isCommitted = outcome === 'committed'
-  const count = one(isCommitted)
   return {
-    Verifications: count,
-    Stores: count,
+    Verifications: one(isCommitted),
+    Stores: one(isCommitted),
+    StoredBytes: isCommitted ? size : 0,
+    Conflicts: one(code === 'version_exists'),
+    Mismatches: one(code === 'digest_mismatch'),
+    // A time or a rate of zero would be wrong where nothing was measured.
     ...(isCommitted && lagMs !== undefined ? { VerificationLag: lagMs } : {}),
+    ...(isCommitted && hashMs ? { VerificationRate: Math.round((size / hashMs) * 1000) } : {}),
   }
 }

@@ -41,7 +41,7 @@ const stores = {
 }
 
 export const handler = messageHandler({
-  verify: (request, signal) => verifyUpload(stores, request, signal),
+  verify: (request, signal, note) => verifyUpload(stores, request, signal, note),
   abandon: (request) => failVerification(stores, request),
   client: sqs,
   queueUrl,

@@ -6,8 +6,9 @@
 import { ChangeMessageVisibilityCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import type { Context, SQSBatchItemFailure, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import type { Digest } from '../domain/digest.ts'
-import { BucketError } from '../domain/errors.ts'
+import { BucketError, type ErrorCode } from '../domain/errors.ts'
 import type { VerificationRequest } from '../repository/upload-ports.ts'
+import type { VerificationFacts } from '../repository/verify.ts'
 import { parseVerification } from './sqs-verification-queue.ts'
 
 /** One line of the operation log for each message. It never holds a byte or a request of an artifact. */
@@ -28,12 +29,21 @@ export interface MessageRecord {
   version?: string
   digest?: Digest
   attempt?: string
+  /** Bytes of the upload, and the milliseconds in which they were read and hashed. */
+  size?: number
+  hashMs?: number
+  /** The reason of a failed verification. */
+  code?: ErrorCode
   /** For the operator: why the message is delivered again. */
   error?: string
 }
 
 export interface MessageHandling {
-  verify(request: VerificationRequest, signal: AbortSignal): Promise<string>
+  verify(
+    request: VerificationRequest,
+    signal: AbortSignal,
+    note: (facts: VerificationFacts) => void,
+  ): Promise<string>
   abandon(request: VerificationRequest): Promise<void>
   readonly client: SQSClient
   readonly queueUrl: string
@@ -77,6 +87,7 @@ async function handle(
   const started = Date.now()
   const delivery = Number(message.attributes.ApproximateReceiveCount)
   let request: VerificationRequest | undefined
+  const facts: VerificationFacts = {}
   const log = (outcome: string, error?: unknown) =>
     handling.log({
       time: new Date(started).toISOString(),
@@ -88,12 +99,15 @@ async function handle(
       durationMs: Date.now() - started,
       ...lag(message),
       ...(request ? about(request) : {}),
+      ...facts,
       ...(error === undefined ? {} : { error: describe(error) }),
     })
   try {
     request = parseVerification(message.body)
     if (isDead) await handling.abandon(request)
-    const outcome = isDead ? 'abandoned' : await verifyInTime(handling, request, context)
+    const outcome = isDead
+      ? 'abandoned'
+      : await verifyInTime(handling, request, context, (more) => Object.assign(facts, more))
     log(outcome)
     return true
   } catch (error) {
@@ -113,6 +127,7 @@ async function verifyInTime(
   handling: MessageHandling,
   request: VerificationRequest,
   context: Parameters<MessageHandler>[1],
+  note: (facts: VerificationFacts) => void,
 ): Promise<string> {
   const left = context.getRemainingTimeInMillis()
   if (left < LEAST_MS) throw BucketError.unavailable('the function has too little time left')
@@ -122,7 +137,7 @@ async function verifyInTime(
     left - RESERVE_MS,
   )
   try {
-    return await handling.verify(request, end.signal)
+    return await handling.verify(request, end.signal, note)
   } finally {
     clearTimeout(timer)
   }

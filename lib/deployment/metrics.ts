@@ -17,12 +17,14 @@ export const METRICS = {
   Conflicts: 'Count',
   /** Stores whose bytes do not have the declared digest. */
   Mismatches: 'Count',
-  /** Blobs that were lost and that a store of the same bytes restored. */
-  RestoredBlobs: 'Count',
+  /** Requests that found the blob of a stored version missing or damaged, including those that restored it. */
+  LostBlobs: 'Count',
   /** Uploads that the verifier committed. */
   Verifications: 'Count',
   /** From the commit of an upload to the end of its verification. */
   VerificationLag: 'Milliseconds',
+  /** The rate at which the verifier reads and hashes an upload. */
+  VerificationRate: 'Bytes/Second',
 } as const
 
 export type MetricName = keyof typeof METRICS

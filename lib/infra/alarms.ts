@@ -22,9 +22,11 @@ import { FilterPattern, type LogGroup, MetricFilter } from 'aws-cdk-lib/aws-logs
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import type { LambdaSide } from '../deployment/environment.ts'
+import { METRIC_DIMENSION, METRIC_NAMESPACE, type MetricName } from '../deployment/metrics.ts'
 import { ERROR_STATUS } from '../protocol/errors.ts'
 import type { Table } from './ledger-table.ts'
 import { STAGE } from './rest-api.ts'
+import { serviceName } from './service-name.ts'
 import type { Settings } from './settings.ts'
 import { TIMEOUT_SECONDS } from './timeouts.ts'
 import type { VerificationQueue } from './verification-queue.ts'
@@ -60,6 +62,7 @@ export const ALARM_KINDS = [
   'dynamodb-errors',
   'verification-delayed',
   'verification-abandoned',
+  'lost-blobs',
   'dead-letters',
 ] as const
 export type AlarmKind = (typeof ALARM_KINDS)[number]
@@ -113,6 +116,7 @@ export class Alarms extends Construct {
       ...functionRules(props),
       ...tableRules(props),
       ...this.verificationRules(props),
+      this.lostBlobs(),
     ]
     this.alarms = rules.map((rule) => {
       const alarm = new Alarm(this, rule.id, {
@@ -179,6 +183,24 @@ export class Alarms extends Construct {
         sustained: FIFTEEN_MINUTES,
       },
     ]
+  }
+
+  private lostBlobs(): AlarmRule {
+    const name: MetricName = 'LostBlobs'
+    return {
+      id: name,
+      kind: 'lost-blobs',
+      description: 'The blob of a stored version is missing or damaged.',
+      metric: new Metric({
+        namespace: METRIC_NAMESPACE,
+        metricName: name,
+        dimensionsMap: { [METRIC_DIMENSION]: serviceName(this) },
+        statistic: Stats.SUM,
+        period: PERIOD,
+      }),
+      above: 0,
+      sustained: ONCE,
+    }
   }
 
   private verificationRules({ queue: { queue, deadLetters }, verifyLog }: AlarmsProps): AlarmRule[] {

@@ -136,7 +136,7 @@ export const OPERATIONS = {
 
 /** The resources with a monthly price of their own, as many as the template has. */
 export const FIXED = {
-  alarms: 27,
+  alarms: 28,
   customMetrics: 2 + Object.keys(METRICS).length,
   dashboards: 1,
   polledQueues: 2,

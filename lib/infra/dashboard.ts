@@ -86,12 +86,10 @@ export function addDashboard(
         graph('Verification, p99 (ms)', [verify.metricDuration(percentile(99))]),
       ],
       [
-        graph(
-          'Stores, conflicts, mismatches',
-          business('Stores', 'Conflicts', 'Mismatches', 'RestoredBlobs'),
-        ),
+        graph('Stores, conflicts, mismatches', business('Stores', 'Conflicts', 'Mismatches', 'LostBlobs')),
         graph('Bytes', business('StoredBytes', 'FetchedBytes')),
         graph('From commit to verified, p99 (ms)', [metric('VerificationLag', percentile(99))]),
+        graph('Verification rate, p10 (bytes/s)', [metric('VerificationRate', percentile(10))]),
       ],
       [
         graph('Ledger capacity', [

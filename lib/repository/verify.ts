@@ -5,7 +5,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { digestFromHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
-import { BucketError } from '../domain/errors.ts'
+import { BucketError, type ErrorCode } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { versionExists } from './conflict.ts'
 import { nameTaken } from './ensure-blob-intact.ts'
@@ -27,21 +27,35 @@ const RENEW_MS = 5_000
 /** The result of a finished delivery, for logs and metrics only. */
 export type VerificationOutcome = 'committed' | 'failed' | 'stale'
 
+/** Facts about a delivery, for its line in the log. */
+export interface VerificationFacts {
+  /** Bytes of the upload. */
+  readonly size?: number
+  /** Milliseconds in which all of them were read and hashed. */
+  readonly hashMs?: number
+  /** The reason of a failed verification. */
+  readonly code?: ErrorCode
+}
+
 /**
  * Handles one delivery.
  *
  * @throws BucketError `unavailable` when another verifier holds the lease, and errors of the stores: deliver again then.
  * This delivery may be the only one left, because a queue that delivers a message twice lets either receiver remove it.
+ *
+ * @param note is called with each fact as it becomes known.
  */
 export async function verifyUpload(
   deps: VerifyDependencies,
   request: VerificationRequest,
   signal?: AbortSignal,
+  note: (facts: VerificationFacts) => void = () => {},
 ): Promise<VerificationOutcome> {
   const row = unexpired(await deps.uploads.find(request.id), deps.clock())
   if (row?.attempt !== request.attempt || row.state !== 'verifying') return 'stale'
   if (isHeld(row, deps.clock())) throw leaseHeld(row)
-  const lease = await Lease.take(deps, row)
+  note({ size: row.size })
+  const lease = await Lease.take(deps, row, note)
   if (!lease) throw leaseHeld(row)
   try {
     return await verifyLeased(deps, lease, signal)
@@ -90,6 +104,7 @@ async function verifyLeased(
         ? await verifyInPlace(deps, lease, blob, signal)
         : await verifyStaged(deps, lease, blob, signal)
     if (problem) {
+      lease.note({ code: problem.code })
       await lease.end(failed(lease.record, problem))
       if (mode === 'multipart') await deps.staging.drop(lease.record)
       return 'failed'
@@ -104,6 +119,7 @@ async function verifyLeased(
 async function finish(deps: VerifyDependencies, lease: Lease, stored: Entry): Promise<VerificationOutcome> {
   const { record } = lease
   const isOurs = stored.digest === record.id.digest
+  if (!isOurs) lease.note({ code: 'version_exists' })
   await lease.end(isOurs ? committed(record) : failed(record, versionExists(record.id.digest, stored)))
   if (record.mode === 'multipart') await deps.staging.drop(record)
   return isOurs ? 'committed' : 'failed'
@@ -184,12 +200,14 @@ async function hashAll(
 ): Promise<BucketError<'digest_mismatch'> | undefined> {
   const { id, size } = lease.record
   const hash = createHash('sha256')
+  const began = performance.now()
   let read = 0
   for await (const chunk of bytes) {
     hash.update(chunk)
     read += chunk.byteLength
     await lease.keep(read)
   }
+  lease.note({ hashMs: Math.round(performance.now() - began) })
   const computed = digestFromHex(hash.digest('hex'))
   if (computed === id.digest && read === size) return undefined
   return new BucketError(
@@ -206,20 +224,30 @@ class Lease {
   readonly #deps: VerifyDependencies
   #record: UploadRecord
   #renewedAt: number
+  readonly note: (facts: VerificationFacts) => void
 
-  private constructor(deps: VerifyDependencies, record: UploadRecord) {
+  private constructor(
+    deps: VerifyDependencies,
+    record: UploadRecord,
+    note: (facts: VerificationFacts) => void,
+  ) {
+    this.note = note
     this.#deps = deps
     this.#record = record
     this.#renewedAt = deps.clock()
   }
 
-  static async take(deps: VerifyDependencies, row: UploadRecord): Promise<Lease | undefined> {
+  static async take(
+    deps: VerifyDependencies,
+    row: UploadRecord,
+    note: (facts: VerificationFacts) => void,
+  ): Promise<Lease | undefined> {
     const leased = changed(row, {
       leaseOwner: randomUUID(),
       leaseUntil: deps.clock() + VERIFIER_LEASE_MS,
       verifiedBytes: 0,
     })
-    return (await deps.uploads.write(leased, row)) ? new Lease(deps, leased) : undefined
+    return (await deps.uploads.write(leased, row)) ? new Lease(deps, leased, note) : undefined
   }
 
   get record(): UploadRecord {

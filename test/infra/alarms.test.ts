@@ -149,6 +149,14 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
     },
     { title: 'there are none', samples: series('NumberOfMessagesReceived', 0) },
   ],
+  LostBlobs: [
+    {
+      title: 'one request finds a lost blob',
+      samples: [{ metric: 'LostBlobs', at: 60, value: 1 }],
+      within: 1,
+    },
+    { title: 'no request does', samples: series('LostBlobs', 0) },
+  ],
   DeadLetters: [
     {
       title: 'the verifier receives no messages',

@@ -57,10 +57,16 @@ const pauses = () =>
 test.each(['committed', 'failed', 'stale'])(
   'a verification that ended as %s leaves the queue',
   async (outcome) => {
-    const verify = vi.fn(async () => outcome)
+    const verify = vi.fn<MessageHandling['verify']>(async (_request, _signal, note) => {
+      note({ size: 7 })
+      note({ hashMs: 3 })
+      return outcome
+    })
     expect(await handlerOf({ verify })(eventOf(message('a')), context())).toEqual(failed())
-    expect(verify).toHaveBeenCalledExactlyOnceWith(request, expect.any(AbortSignal))
-    expect(lines).toMatchObject([{ operation: 'verify', outcome, attempt: ATTEMPT, delivery: 1 }])
+    expect(verify).toHaveBeenCalledExactlyOnceWith(request, expect.any(AbortSignal), expect.any(Function))
+    expect(lines).toMatchObject([
+      { operation: 'verify', outcome, attempt: ATTEMPT, delivery: 1, size: 7, hashMs: 3 },
+    ])
   },
 )
 

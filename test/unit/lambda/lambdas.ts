@@ -54,7 +54,7 @@ export function useLambdas(): Lambdas {
         messageId: String(at),
         receiptHandle: String(at),
         eventSourceARN: 'arn:aws:sqs:eu-west-1:123456789012:queue',
-        attributes: { ApproximateReceiveCount: '1' },
+        attributes: { ApproximateReceiveCount: '1', SentTimestamp: String(Date.now()) },
       }))
       const context = { awsRequestId: 'invocation', getRemainingTimeInMillis: () => 900_000 }
       // The handler reads nothing else of a record.

@@ -62,7 +62,7 @@ describe('the metrics of a log line', () => {
   })
 
   it.each<[string, Partial<OperationRecord>, Record<string, number>]>([
-    ['a store', { size: 5 }, { Stores: 1, StoredBytes: 5, Conflicts: 0, Mismatches: 0, RestoredBlobs: 0 }],
+    ['a store', { size: 5 }, { Stores: 1, StoredBytes: 5, Conflicts: 0, Mismatches: 0, LostBlobs: 0 }],
     ['a commit', { operation: 'commitUpload', method: 'POST', size: 5 }, { Stores: 1, StoredBytes: 5 }],
     [
       'a conflict',
@@ -70,21 +70,40 @@ describe('the metrics of a log line', () => {
       { Stores: 0, StoredBytes: 0, Conflicts: 1 },
     ],
     ['other bytes', { status: 400, code: 'digest_mismatch' }, { Stores: 0, Mismatches: 1 }],
-    ['a restored blob', { status: 200, size: 5 }, { Stores: 0, RestoredBlobs: 1 }],
-    ['a fetch', { operation: 'fetch', status: 307, size: 5 }, { Fetches: 1, FetchedBytes: 5 }],
+    ['a restored blob', { status: 200, size: 5 }, { Stores: 0, LostBlobs: 1 }],
+    ['a lost blob', { status: 500, code: 'blob_lost', size: 5 }, { Stores: 0, LostBlobs: 1 }],
+    ['a fetch of a lost blob', { operation: 'fetch', status: 500, code: 'blob_lost' }, { LostBlobs: 1 }],
+    ['a fetch', { operation: 'fetch', status: 307, size: 5 }, { Fetches: 1, FetchedBytes: 5, LostBlobs: 0 }],
     ['an unmodified fetch', { operation: 'fetch', status: 304, size: 5 }, { Fetches: 0, FetchedBytes: 0 }],
     ['a failed fetch', { operation: 'download', status: 404 }, { Fetches: 0, FetchedBytes: 0 }],
   ])('count %s', (_, record, metrics) => {
     expect(extracted(request(record))).toMatchObject(metrics)
   })
 
-  it('count a verification, with its lag, and a retry as zero', () => {
-    expect(extracted(message({ lagMs: 9000 }))).toEqual({
-      Verifications: 1,
-      Stores: 1,
-      VerificationLag: 9000,
-    })
-    expect(extracted(message({ outcome: 'retry', lagMs: 9000 }))).toEqual({ Verifications: 0, Stores: 0 })
+  const NONE = { Verifications: 0, Stores: 0, StoredBytes: 0, Conflicts: 0, Mismatches: 0 }
+  it.each<[string, Partial<MessageRecord>, Record<string, number>]>([
+    [
+      'a verification, with its lag and its bytes per second',
+      { size: 1000, hashMs: 500, lagMs: 9000 },
+      {
+        ...NONE,
+        Verifications: 1,
+        Stores: 1,
+        StoredBytes: 1000,
+        VerificationLag: 9000,
+        VerificationRate: 2000,
+      },
+    ],
+    [
+      'a verification that found the bytes hashed, without a rate',
+      { size: 1000, lagMs: 10 },
+      { ...NONE, Verifications: 1, Stores: 1, StoredBytes: 1000, VerificationLag: 10 },
+    ],
+    ['a retry as zero', { outcome: 'retry', size: 1000, lagMs: 9000 }, NONE],
+    ['other bytes', { outcome: 'failed', code: 'digest_mismatch', size: 9 }, { ...NONE, Mismatches: 1 }],
+    ['a version that was taken', { outcome: 'failed', code: 'version_exists' }, { ...NONE, Conflicts: 1 }],
+  ])('count %s', (_, record, metrics) => {
+    expect(extracted(message(record))).toEqual(metrics)
   })
 
   it('are absent from requests that neither store nor fetch', () => {
