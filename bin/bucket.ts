@@ -48,6 +48,14 @@ const exitCode = await run(process.argv.slice(2), {
     return await checkFolder(dataDir, check)
   },
   dataFolder: () => import('../lib/local/data-folder-tools.ts'),
+  runMcp: async (bucket, settings) => {
+    const { runMcp } = await import('./mcp.ts')
+    await runMcp(bucket, settings, readVersion())
+  },
+  readDocument: async (path) => {
+    const { readDocument } = await import('./documents.ts')
+    return await readDocument(path)
+  },
   version: readVersion(),
 })
 // An open stdin or a keep-alive connection would keep the process running.

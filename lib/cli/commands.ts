@@ -8,10 +8,12 @@ import { addFolderCommands } from './folder-commands.ts'
 import { addFsckCommand } from './fsck-command.ts'
 import { addGetCommand } from './get-command.ts'
 import { addListCommand } from './list-command.ts'
+import { addMcpCommand } from './mcp-command.ts'
 import { addProbeCommand } from './probe-command.ts'
 import { addPutCommand } from './put-command.ts'
 import { addServeCommand } from './serve-command.ts'
 import { addShowCommand } from './show-command.ts'
+import { addSkillCommand } from './skill-command.ts'
 import { addUploadsCommand } from './uploads-command.ts'
 
 /** Adds one command, or commands that share a module. */
@@ -35,6 +37,8 @@ const COMMANDS: { readonly [name: string]: AddCommands } = {
   restore: addDataFolderCommands,
   ls: addDataFolderCommands,
   erase: addDataFolderCommands,
+  mcp: addMcpCommand,
+  skill: addSkillCommand,
 }
 
 /** Adds the command that is asked for, or all of them if there is none of this name: for help, and for its suggestions. */

@@ -3,6 +3,7 @@
  * Only `bin/` knows the real ones.
  */
 import type { Readable, Writable } from 'node:stream'
+import type { BucketClient } from '../client/node.ts'
 import type { Digest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import type { ArtifactRef } from '../domain/identifiers.ts'
@@ -74,6 +75,18 @@ export interface DataFolderTools {
   discardDamage(dataDir: string): Promise<readonly string[]>
 }
 
+/** The permissions and the address of the MCP server of `bucket mcp`. */
+export interface McpSettings {
+  /** Folders that tools may read and write; undefined for the default. */
+  readonly roots: readonly string[] | undefined
+  readonly readOnly: boolean
+  /** Undefined for stdin and stdout. */
+  readonly http: { readonly host: string; readonly port: number } | undefined
+  /** Called once a server over HTTP listens. */
+  readonly onReady: (url: string) => Promise<void>
+  readonly signal: AbortSignal
+}
+
 export interface CliContext {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly stdin: () => Readable
@@ -87,5 +100,9 @@ export interface CliContext {
   /** Compares a data folder with its ledger. @returns what the ledger holds. */
   readonly checkFolder: (dataDir: string, check: FolderCheck) => Promise<{ entries: number; size: number }>
   readonly dataFolder: () => Promise<DataFolderTools>
+  /** Serves tools to an assistant until its program closes stdin, or the signal aborts. */
+  readonly runMcp: (bucket: BucketClient, settings: McpSettings) => Promise<void>
+  /** @param path of a document of the package, such as `docs/for-assistants.md`. */
+  readonly readDocument: (path: string) => Promise<string>
   readonly version: string
 }

@@ -154,7 +154,7 @@ const parseEndpoint = (text: string): Result<URL> =>
     ? ok(new URL(text))
     : err(`${JSON.stringify(text)} must start with http:// or https://`)
 
-const parsePort = (text: string): Result<number> =>
+export const parsePort = (text: string): Result<number> =>
   /^\d{1,5}$/.test(text) && Number(text) < 65_536
     ? ok(Number(text))
     : err(`${JSON.stringify(text)} is not a port: 0 to 65535`)

@@ -1,5 +1,6 @@
 /** Runs a command line in process, with streams that keep what was written. */
 import { Readable, Writable } from 'node:stream'
+import { readDocument } from '../../../bin/documents.ts'
 import type { CliContext, RunningServer } from '../../../lib/cli/context.ts'
 import { run } from '../../../lib/cli/run.ts'
 import type { ServeSettings } from '../../../lib/cli/serve-settings.ts'
@@ -20,6 +21,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   readonly startServer?: (settings: ServeSettings) => Promise<RunningServer>
   readonly probeStores?: CliContext['probeStores']
+  readonly runMcp?: CliContext['runMcp']
 }
 
 export async function bucket(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
@@ -45,6 +47,8 @@ export async function bucket(args: readonly string[], options: RunOptions = {}):
     probeStores: options.probeStores ?? (() => Promise.reject(new Error('no stores here'))),
     checkFolder,
     dataFolder: async () => dataFolderTools,
+    runMcp: options.runMcp ?? (() => Promise.reject(new Error('no MCP server here'))),
+    readDocument,
     version: '1.2.3',
   })
   const bytes = Buffer.concat(out)
