@@ -15,9 +15,13 @@ function nameOf(member: string): string {
 export function encodeRecord(record: object): Record<string, unknown> {
   const members: Record<string, unknown> = {}
   for (const [member, value] of Object.entries(record))
-    members[nameOf(member)] = typeof value === 'object' && value !== null ? encodeRecord(value) : value
+    members[nameOf(member)] = isMembers(value) ? encodeRecord(value) : value
   return members
 }
+
+/** A list of texts or numbers stays as it is. */
+const isMembers = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** @param stream where the lines go: stderr of a server, so that stdout stays free for its ready line. */
 export function jsonLines(stream: NodeJS.WritableStream): (record: object) => void {

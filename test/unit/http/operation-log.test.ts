@@ -10,6 +10,7 @@ describe('a record of the operation log', () => {
       indexRebuilt: { records: 9, recordsPerSecond: 4.5 },
       aborted: true,
       code: 'version_exists',
+      rootFolders: ['/a', '/b'],
     }
     expect(encodeRecord(record)).toEqual({
       request_id: 'r',
@@ -17,6 +18,7 @@ describe('a record of the operation log', () => {
       index_rebuilt: { records: 9, records_per_second: 4.5 },
       aborted: true,
       code: 'version_exists',
+      root_folders: ['/a', '/b'],
     })
   })
 })
