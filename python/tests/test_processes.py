@@ -112,7 +112,7 @@ def test_a_child_never_shares_a_connection_with_its_parent(proxied: Proxied, buc
             signal.alarm(60)
             os._exit(0 if all(client.get(ref).read() == b"x" * 1000 for _ in range(20)) else 1)
         children.append(child)
-    # The parent goes on with its own connection meanwhile.
+    # The parent continues with its own connection.
     for _ in range(20):
         assert client.get(ref).read() == b"x" * 1000
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0, 0]

@@ -1,4 +1,4 @@
-"""A client's settings and connections, and what it can tell of artifacts without their bytes."""
+"""A client's settings and connections, and its requests about artifacts that transfer no bytes."""
 
 from __future__ import annotations
 

@@ -95,8 +95,8 @@ class BucketFileSystem(AbstractFileSystem):
             options: of fsspec.
 
         Raises:
-            TypeError: an option that neither has, or a client that is none.
-            ValueError: a setting that is wrong, or a text that no artifact can have.
+            TypeError: an unknown option, or a client of another type.
+            ValueError: an invalid setting, or a text that is invalid for an artifact.
         """
         unknown = sorted(options.keys() - _FSSPEC_OPTIONS)
         if unknown:

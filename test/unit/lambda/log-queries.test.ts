@@ -18,7 +18,7 @@ const QUERIES = [...runbook.matchAll(/^```\n((?:filter|fields|stats) [\s\S]*?)\n
 /** The fields in filter patterns of `aws logs filter-log-events`. */
 const PATTERN_FIELDS = [...runbook.matchAll(/\$\.(\w+)/g)].map(([, field = '']) => field)
 
-/** Words of the query language, which are no fields. @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html */
+/** Words of the query language, which do not name fields. @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html */
 const WORDS = new Set(
   'filter fields stats sort limit by as in and or not asc desc ispresent count sum avg min max pct latest bin'.split(
     ' ',
