@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,36 @@ def test_a_stream_that_is_left_early_ends_its_bar(bucket: object, ref: str, monk
             stream.read(1 << 20)
             assert bar._bar is not None
         assert bar._bar is None
+
+
+NOTEBOOK = """
+from bucket_client import BucketClient
+import time
+
+def chunks():
+    for _ in range(8):
+        yield bytes(1 << 20)
+        time.sleep(0.1)
+
+stored = BucketClient({url!r}).put({ref!r}, chunks(), progress=True)
+print("stored", stored.entry.size)
+"""
+
+
+def test_a_notebook_shows_a_bar_as_a_widget(url: str, ref: str, tmp_path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    pytest.importorskip("ipywidgets")
+    cell = nbformat.v4.new_code_cell(NOTEBOOK.format(url=url, ref=ref))
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    client = nbclient.NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+    )
+    client.execute()
+    outputs = notebook.cells[0].outputs
+    widgets = [output for output in outputs if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
+    assert f"{ref} hashing" in widgets[0]["data"]["text/plain"], outputs
+    printed = [output["text"] for output in outputs if output["output_type"] == "stream" and output["name"] == "stdout"]
+    assert printed == [f"stored {8 << 20}\n"]
+    assert [output for output in outputs if output.get("name") == "stderr"] == []
