@@ -3,6 +3,7 @@
  * every refusal. It uses the public client and plain HTTP, prints each request and its response, and exits with 1 if a response
  * differs from docs/http-api.md. At the end, on failures and signals too, it stops the server and removes the folder.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createCipheriv, createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -15,6 +16,7 @@ import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { BucketClient } from '../lib/client/node.ts'
+import { MEDIA_TYPES } from '../lib/protocol/headers.ts'
 import { type Ask, MAX_ARTIFACT_BYTES, refusals } from './demo-refusals.ts'
 
 const MIB = 1024 * 1024
@@ -86,7 +88,7 @@ async function send(root: URL, { method = 'GET', path, headers = {}, body }: Ask
 async function ask(root: URL, question: Ask): Promise<void> {
   const [status, code] = question.expect
   const answer = await send(root, question)
-  const isProblem = answer.headers['content-type'] === 'application/problem+json'
+  const isProblem = answer.headers['content-type'] === MEDIA_TYPES.problem
   const problem: Record<string, unknown> = isProblem ? JSON.parse(answer.text) : {}
   const shown = question.shows ? question.shows(problem, answer.headers) : ''
   const kept =

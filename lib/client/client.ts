@@ -2,6 +2,7 @@
  * The client over any platform, as one class. Each method is one flow in a separate file. The client reads no environment: address,
  * authorization and time limits are all given.
  */
+import { versionExists } from '../domain/conflict.ts'
 import type { Entry } from '../domain/entry.ts'
 import type { ArtifactRef } from '../domain/identifiers.ts'
 import { artifactKey, artifactRef, parseRef } from '../domain/refs.ts'
@@ -25,7 +26,7 @@ import {
   type VerifiedStream,
   verifiedStream,
 } from './transfer/download.ts'
-import { put, versionExists } from './transfer/put.ts'
+import { put } from './transfer/put.ts'
 import type { PutOptions, PutResult } from './transfer/put-options.ts'
 import { type ByteStream, blobSource, bytesSource, type Source } from './transfer/source.ts'
 
@@ -131,7 +132,7 @@ export class BucketClient {
   ): Promise<'created' | 'identical'> {
     if (digest !== undefined) {
       const [found] = await this.check([{ ref, digest }], { signal })
-      if (found?.entry && found.state !== 'identical') throw versionExists(found.entry, digestOf(digest))
+      if (found?.entry && found.state !== 'identical') throw versionExists(digestOf(digest), found.entry)
       if (found?.entry && (await stillHasBytes(this.api, found.entry, signal))) return 'identical'
     }
     return (await store()).created ? 'created' : 'identical'

@@ -26,6 +26,29 @@ export interface PresignedRequest {
   readonly expiresAt: string
 }
 
+/** The announcement of an uploader. */
+export interface UploadTerms {
+  /** Bytes. */
+  readonly size: number
+  /** Undefined where the service chooses. */
+  readonly mode: UploadMode | undefined
+  readonly description: Description
+}
+
+/** A part that a client is about to send. */
+export interface PartDigest {
+  /** From 1. */
+  readonly number: number
+  /** 64 hex digits. */
+  readonly sha256: string
+}
+
+/** The request that stores one part. */
+export interface PresignedPart {
+  readonly number: number
+  readonly request: PresignedRequest
+}
+
 interface UploadFacts {
   readonly id: UploadId
   /** Bytes. */

@@ -4,6 +4,7 @@ import { DIGEST_PATTERN } from '../domain/digest.ts'
 import { ERRORS, type ErrorCode } from '../domain/errors.ts'
 import { IDENTIFIER_PATTERN } from '../domain/identifiers.ts'
 import { ERROR_STATUS } from '../protocol/errors.ts'
+import { HEADERS, MEDIA_TYPES } from '../protocol/headers.ts'
 import { HEADER_INPUTS, QUERY } from '../protocol/inputs.ts'
 import { MESSAGE_SCHEMAS } from '../protocol/message-schemas.ts'
 import { PROBLEM_TEXTS } from '../protocol/problem-texts.ts'
@@ -44,7 +45,7 @@ function content(body: Content, isPage = false): object {
     return { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } }
   const schema = body === 'json' ? { type: 'object' } : reference('schemas', body)
   return {
-    'application/json': { schema },
+    [MEDIA_TYPES.json]: { schema },
     ...(isPage ? { 'text/html': { schema: { type: 'string' } } } : {}),
   }
 }
@@ -56,7 +57,7 @@ const headers = (names: readonly ResponseHeaderName[]): object =>
 const refusal = (codes: readonly ErrorCode[]): object => ({
   description: codes.map((code) => `${code}: ${PROBLEM_TEXTS[code].title}`).join('; '),
   headers: headers([...COMMON_HEADERS, ...new Set(codes.flatMap((code) => ERROR_HEADERS[code] ?? []))]),
-  content: { 'application/problem+json': { schema: reference('schemas', 'Problem') } },
+  content: { [MEDIA_TYPES.problem]: { schema: reference('schemas', 'Problem') } },
 })
 
 function responses(name: RouteName): object {
@@ -125,8 +126,32 @@ const headerComponents = () =>
     ]),
   )
 
-/** @returns the document as plain JSON. */
-export const openApiDocument = (): object => ({
+/**
+ * The credentials that a deployment can require (docs/deployment.md, Settings). The document is the same for all of them: the gateway
+ * alone knows which it requires.
+ */
+const SECURITY_SCHEMES = {
+  iam: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'Authorization',
+    description: 'AWS Signature Version 4 for execute-api',
+    'x-amazon-apigateway-authtype': 'awsSigv4',
+  },
+  bearer: { type: 'http', scheme: 'bearer', description: 'a token that the deployment issues' },
+  apiKey: {
+    type: 'apiKey',
+    in: 'header',
+    name: HEADERS.apiKey,
+    description: "a key of the gateway's usage plan, alone or in addition to the others",
+  },
+}
+
+/**
+ * @param origin scheme and authority of this server, as the client used them.
+ * @returns the document as plain JSON.
+ */
+export const openApiDocument = (origin: string): object => ({
   openapi: '3.1.0',
   info: {
     title: 'Bucket',
@@ -135,11 +160,15 @@ export const openApiDocument = (): object => ({
       'A storage-only artifact repository: bytes under an exact reference, verified by SHA-256, never overwritten. ' +
       `${ERROR_CODES.length} error codes are explained at ${API_ROOT}${ROUTES.problems.path}.`,
   },
+  servers: [{ url: origin }],
+  // Any one of these, or none: a local server asks for no credentials.
+  security: [{}, ...Object.keys(SECURITY_SCHEMES).map((name) => ({ [name]: [] }))],
   tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
   paths: paths(),
   components: {
     schemas: MESSAGE_SCHEMAS,
     responses: Object.fromEntries(ERROR_CODES.map((code) => [code, refusal([code])])),
     headers: headerComponents(),
+    securitySchemes: SECURITY_SCHEMES,
   },
 })

@@ -35,7 +35,11 @@ export const READ_HANDLERS: Handlers<RouteNameOf<'read'>, ReadStores> = {
     return { status: 200, content: 'ok' }
   },
 
-  openapi: async () => ({ status: 200, headers: KEEP_AN_HOUR, content: openApiDocument() }),
+  openapi: async (_, { origin }) => ({
+    status: 200,
+    headers: KEEP_AN_HOUR,
+    content: openApiDocument(origin),
+  }),
 
   problems: async () => ({
     status: 200,

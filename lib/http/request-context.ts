@@ -36,6 +36,7 @@ export type OperationLog = (record: OperationRecord) => void
 
 /** The part of a request that its handler works with. */
 export interface RequestContext<S> extends WireContext {
+  readonly origin: string
   readonly signal: AbortSignal | undefined
   /** Their waits are timed for `Server-Timing`. */
   readonly stores: S

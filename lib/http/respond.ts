@@ -2,7 +2,7 @@
 import { type BucketError, isBucketError } from '../domain/errors.ts'
 import { ENCODERS, encodeProblem, type WireContext } from '../protocol/encode.ts'
 import { ERROR_STATUS } from '../protocol/errors.ts'
-import { HEADERS } from '../protocol/headers.ts'
+import { HEADERS, MEDIA_TYPES } from '../protocol/headers.ts'
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
 import { ROUTES, type RouteDescriptor, type RouteName } from '../protocol/routes.ts'
 import type { Reply } from './handlers.ts'
@@ -30,7 +30,7 @@ export function encodeReply(
     const page = problemPage(message)
     return { status, headers: { ...all, ...page.headers }, body: page.html }
   }
-  return { status, headers: { 'Content-Type': 'application/json', ...all }, body: JSON.stringify(message) }
+  return { status, headers: { 'Content-Type': MEDIA_TYPES.json, ...all }, body: JSON.stringify(message) }
 }
 
 const encode = (name: keyof typeof ENCODERS, value: unknown, context: WireContext): unknown =>
@@ -48,14 +48,14 @@ export class ErrorWithHeaders extends Error {
   }
 }
 
-/** `application/problem+json` (RFC 9457), the same members for every code (docs/http-api.md, section 8). */
+/** The same members for every code (docs/http-api.md, section 8). */
 export function encodeRefusal(
   error: BucketError,
   context: WireContext,
   headers: Readonly<Record<string, string>> = {},
 ): HttpResponse {
   const all: Record<string, string> = {
-    'Content-Type': 'application/problem+json',
+    'Content-Type': MEDIA_TYPES.problem,
     ...NOT_KEPT,
     ...headers,
   }

@@ -9,7 +9,7 @@ import { BucketError, type ErrorCode, type ErrorDetails } from '../domain/errors
 import { LAMBDA_MAX_INLINE_BYTES } from '../domain/limits.ts'
 import { encodeProblem } from '../protocol/encode.ts'
 import { ERROR_STATUS } from '../protocol/errors.ts'
-import { HEADERS } from '../protocol/headers.ts'
+import { HEADERS, MEDIA_TYPES } from '../protocol/headers.ts'
 import { invalidInputs } from '../protocol/input-error.ts'
 import type { ProblemMessage } from '../protocol/messages.ts'
 import { EXPOSED_HEADERS } from '../protocol/response-headers.ts'
@@ -74,7 +74,7 @@ export function addGatewayResponses(api: RestApi, settings: Settings): void {
       type: ResponseType.of(type),
       statusCode: String(ERROR_STATUS[refused.code]),
       responseHeaders: headers(refused, settings),
-      templates: { 'application/json': JSON.stringify(problem(refused)) },
+      templates: { [MEDIA_TYPES.json]: JSON.stringify(problem(refused)) },
     })
 }
 
@@ -85,7 +85,7 @@ const problem = ({ code, detail, details }: Refusal): ProblemMessage =>
 function headers({ code, retryAfter }: Refusal, settings: Settings): Record<string, string> {
   const [origin, ...others] = settings.corsOrigins
   const fixed: Record<string, string> = {
-    'Content-Type': 'application/problem+json',
+    'Content-Type': MEDIA_TYPES.problem,
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
     ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),

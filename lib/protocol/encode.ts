@@ -7,7 +7,7 @@ import {
   partCount,
   partSize,
 } from '../domain/limits.ts'
-import type { PresignedRequest, Upload } from '../domain/upload.ts'
+import type { PartDigest, PresignedRequest, Upload, UploadTerms } from '../domain/upload.ts'
 import { encodeDescription } from './description.ts'
 import { encodeId, entryMessage } from './entry-message.ts'
 import { DETAIL_MEMBERS, type DetailName, ERROR_STATUS } from './errors.ts'
@@ -15,7 +15,7 @@ import { placedError } from './input-error.ts'
 import type { Message } from './messages.ts'
 import { PROBLEM_TEXTS } from './problem-texts.ts'
 import { API_ROOT, problemPath, ROUTES, uploadPath } from './routes.ts'
-import type { MessageValues, PartDigest, UploadTerms } from './values.ts'
+import type { MessageValues } from './values.ts'
 
 /** The request that a message answers. */
 export interface WireContext {

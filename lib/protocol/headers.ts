@@ -7,8 +7,17 @@ export const HEADERS = {
   artifactSize: 'X-Artifact-Size',
   artifactRef: 'X-Artifact-Ref',
   requestId: 'X-Request-Id',
+  /** @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key-source.html */
+  apiKey: 'X-Api-Key',
   reprDigest: 'Repr-Digest',
   uploadLimit: 'Upload-Limit',
+} as const
+
+/** The media types of responses. */
+export const MEDIA_TYPES = {
+  json: 'application/json',
+  /** RFC 9457. */
+  problem: 'application/problem+json',
 } as const
 
 /** An artifact never changes, so a cache may keep it (docs/http-api.md, section 5). */

@@ -21,7 +21,13 @@ export type QueryName = keyof typeof QUERY
 const description: Readonly<Record<string, JsonSchema>> = Object.fromEntries(
   DESCRIPTION_MEMBERS.map((member) => [
     DESCRIPTION_WIRE[member].header,
-    { type: 'string', minLength: 1, maxLength: DESCRIPTION[member].maxLength, pattern: TEXT_PATTERN },
+    {
+      type: 'string',
+      description: DESCRIPTION[member].meaning,
+      minLength: 1,
+      maxLength: DESCRIPTION[member].maxLength,
+      pattern: TEXT_PATTERN,
+    },
   ]),
 )
 
@@ -49,7 +55,7 @@ export type HeaderInput = keyof typeof HEADER_INPUTS
 export const SENDABLE_HEADERS: readonly string[] = [
   ...new Set(Object.values(HEADER_INPUTS).flatMap((headers) => Object.keys(headers))),
   'Authorization',
-  'X-Api-Key',
+  HEADERS.apiKey,
   'X-Amz-Date',
   'X-Amz-Security-Token',
   'X-Amz-Content-Sha256',

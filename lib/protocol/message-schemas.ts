@@ -50,6 +50,7 @@ export const MESSAGE_SCHEMAS = {
       created_at: {
         type: 'string',
         pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$',
+        format: 'date-time',
       },
     },
     required: [
@@ -104,6 +105,7 @@ export const MESSAGE_SCHEMAS = {
       expires_at: {
         type: 'string',
         pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$',
+        format: 'date-time',
       },
       digest: {
         type: 'string',
@@ -175,6 +177,7 @@ export const MESSAGE_SCHEMAS = {
       expires_at: {
         type: 'string',
         pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$',
+        format: 'date-time',
       },
       received: {
         anyOf: [
@@ -267,6 +270,7 @@ export const MESSAGE_SCHEMAS = {
       expires_at: {
         type: 'string',
         pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$',
+        format: 'date-time',
       },
     },
     required: ['method', 'url', 'headers', 'expires_at'],

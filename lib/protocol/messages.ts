@@ -16,9 +16,10 @@ const matching = (pattern: string, detail: string) => v.pipe(string, v.regex(new
 const identifier = matching(IDENTIFIER_PATTERN, 'is not an identifier')
 const digest = matching(DIGEST_PATTERN, 'is not sha256: and 64 lower-case hex digits')
 const sha256Hex = matching(HEX_PATTERN, 'is not 64 lower-case hex digits')
-const time = matching(
-  '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$',
-  'is not a UTC time with milliseconds',
+const time = v.pipe(
+  matching('^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$', 'is not a UTC time with milliseconds'),
+  // Makes `format: date-time` in the OpenAPI document, and refuses an hour of 25.
+  v.isoTimestamp('is not a date and a time of day'),
 )
 const bytes = v.pipe(integer, v.minValue(0, 'is negative'))
 const count = v.pipe(integer, v.minValue(1, 'is below 1'))

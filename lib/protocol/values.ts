@@ -1,9 +1,7 @@
 /** The domain value of every message, which handlers return and clients get. Encoders and decoders are typed by it. */
-import type { Description } from '../domain/description.ts'
 import type { Entry } from '../domain/entry.ts'
 import type { BucketError, ErrorCode } from '../domain/errors.ts'
-import type { UploadMode } from '../domain/limits.ts'
-import type { PresignedRequest, Upload } from '../domain/upload.ts'
+import type { PartDigest, PresignedPart, PresignedRequest, Upload, UploadTerms } from '../domain/upload.ts'
 
 /** One page of a list. `next` continues the list; null on the last page. */
 export interface Page {
@@ -24,27 +22,6 @@ export interface ServiceLimits {
   readonly maxInlineBytes: number
 }
 
-export interface PartDigest {
-  /** From 1. */
-  readonly number: number
-  /** 64 hex digits. */
-  readonly sha256: string
-}
-
-export interface PartRequest {
-  readonly number: number
-  readonly request: PresignedRequest
-}
-
-/** The announcement of an uploader. */
-export interface UploadTerms {
-  /** Bytes. */
-  readonly size: number
-  /** Undefined if the service chooses. */
-  readonly mode: UploadMode | undefined
-  readonly description: Description
-}
-
 /** By the name of the message (messages.ts). */
 export interface MessageValues {
   Entry: Entry
@@ -53,7 +30,7 @@ export interface MessageValues {
   Upload: Upload
   BeginUpload: UploadTerms
   PresignParts: readonly PartDigest[]
-  PartRequests: readonly PartRequest[]
+  PartRequests: readonly PresignedPart[]
   Service: ServiceLimits
   Health: 'ok'
   Problem: BucketError

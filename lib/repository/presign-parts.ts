@@ -2,22 +2,11 @@
 import { BucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { partCount, sizeOfPart } from '../domain/limits.ts'
-import type { PresignedRequest, UploadId } from '../domain/upload.ts'
+import type { PartDigest, PresignedPart, UploadId } from '../domain/upload.ts'
 import { isRestorable } from './lost-blob.ts'
 import type { PartPresigner, StagingReader } from './upload-ports.ts'
 import { unexpired } from './upload-record.ts'
 import { presignedSeconds, type UploadStateDependencies, uploadState } from './upload-state.ts'
-
-export interface PartRequest {
-  readonly number: number
-  /** 64 hex digits. */
-  readonly sha256: string
-}
-
-export interface PresignedPart {
-  readonly number: number
-  readonly request: PresignedRequest
-}
 
 export interface PresignPartsDependencies extends UploadStateDependencies {
   readonly staging: StagingReader & PartPresigner
@@ -31,7 +20,7 @@ export interface PresignPartsDependencies extends UploadStateDependencies {
 export async function presignParts(
   deps: PresignPartsDependencies,
   id: UploadId,
-  parts: readonly PartRequest[],
+  parts: readonly PartDigest[],
 ): Promise<readonly PresignedPart[]> {
   const [row, entry] = await Promise.all([deps.uploads.find(id), deps.ledger.find(id.ref)])
   const record = unexpired(row, deps.clock())

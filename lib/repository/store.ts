@@ -2,12 +2,13 @@
  * Stores an artifact version in one request: look, hash while writing, compare, publish, append.
  * The order makes every refusal cheap and every failure invisible: the ledger append is the only step that readers can see.
  */
+
+import { conflictWith, versionExists } from '../domain/conflict.ts'
 import type { Description } from '../domain/description.ts'
 import type { Digest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
-import { conflictWith, versionExists } from './conflict.ts'
 import { ensureBlobIntact, isBlobIntact } from './ensure-blob-intact.ts'
 import { isRestorable } from './lost-blob.ts'
 import type { BlobInspector, BlobReader, BlobWriter, Clock, LedgerReader, LedgerWriter } from './ports.ts'

@@ -1,23 +1,19 @@
 /** Begins an upload, or finds it again (docs/http-api.md, section 7.1). */
 
-import type { Description } from '../domain/description.ts'
+import { versionExists } from '../domain/conflict.ts'
 import { EMPTY_DIGEST } from '../domain/digest.ts'
 import { BucketError } from '../domain/errors.ts'
 import { defaultMode, GIB, MAX_SINGLE_BYTES, type UploadMode } from '../domain/limits.ts'
-import type { Upload, UploadId } from '../domain/upload.ts'
-import { versionExists } from './conflict.ts'
+import type { Upload, UploadId, UploadTerms } from '../domain/upload.ts'
 import { isRestorable } from './lost-blob.ts'
 import type { LedgerReader } from './ports.ts'
 import { retryWrites } from './retry-writes.ts'
 import type { Staging, UploadRecord, Uploads } from './upload-ports.ts'
-import { newAttempt, openRecord, type UploadTerms, unexpired } from './upload-record.ts'
+import { type NewUpload, newAttempt, openRecord, unexpired } from './upload-record.ts'
 import { type Arrived, type UploadViewDependencies, viewForUploader } from './upload-state.ts'
 
-export interface BeginRequest {
+export interface BeginRequest extends UploadTerms {
   readonly id: UploadId
-  readonly size: number
-  readonly mode: UploadMode | undefined
-  readonly description: Description
 }
 
 export interface BeginDependencies extends UploadViewDependencies {
@@ -39,7 +35,7 @@ export async function beginUpload(
 ): Promise<{ created: boolean; upload: Upload }> {
   const { id, size, description } = request
   const { maxArtifactBytes } = deps
-  const terms: UploadTerms = { id, size, mode: chooseMode(request), description }
+  const terms: NewUpload = { id, size, mode: chooseMode(request), description }
   if (size > maxArtifactBytes)
     throw new BucketError(
       'artifact_too_large',
@@ -70,7 +66,7 @@ interface Found {
 }
 
 /** The unfinished upload that a row describes. A finished row, or one whose upload cannot be finished, is replaced by a new attempt. */
-async function findOrReopen(deps: BeginDependencies, terms: UploadTerms): Promise<Found | undefined> {
+async function findOrReopen(deps: BeginDependencies, terms: NewUpload): Promise<Found | undefined> {
   const row = await deps.uploads.find(terms.id)
   const record = unexpired(row, deps.clock())
   if (record?.state === 'committed') {
@@ -103,7 +99,7 @@ function chooseMode({ id, size, mode }: BeginRequest): UploadMode {
 /** Opens the staging place first, then writes the row that names it. A place without a row holds no bytes, and expires. */
 async function openNew(
   { uploads, staging, clock }: BeginDependencies,
-  terms: UploadTerms,
+  terms: NewUpload,
   previous: UploadRecord | undefined,
 ): Promise<Found | undefined> {
   const attempt = newAttempt()

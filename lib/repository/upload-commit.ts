@@ -2,12 +2,13 @@
  * Commits an upload (docs/http-api.md, section 7.3). The row changes first, by compare-and-set; then the staging area; then the
  * queue. If a step fails, the same call again finds the row and continues from it.
  */
+
+import { versionExists } from '../domain/conflict.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError, toError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { MAX_PARTS_PER_REQUEST, partCount, sizeOfPart } from '../domain/limits.ts'
 import type { ReceivedPart, Upload, UploadId } from '../domain/upload.ts'
-import { versionExists } from './conflict.ts'
 import { isRestorable } from './lost-blob.ts'
 import type { BlobState, Ledger } from './ports.ts'
 import { retryWrites } from './retry-writes.ts'

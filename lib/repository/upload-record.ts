@@ -1,11 +1,10 @@
 /** Rows of uploads, and the transitions from one to the next. Compare-and-set decides which writer may make a transition. */
 import { randomUUID } from 'node:crypto'
-import type { Description } from '../domain/description.ts'
 import type { Entry } from '../domain/entry.ts'
 import { type BucketError, toFailure } from '../domain/errors.ts'
 import type { FailureCode } from '../domain/failure.ts'
 import { UPLOAD_SECONDS, type UploadMode } from '../domain/limits.ts'
-import type { UploadId } from '../domain/upload.ts'
+import type { UploadId, UploadTerms } from '../domain/upload.ts'
 import type { UploadRecord } from './upload-ports.ts'
 
 /**
@@ -20,18 +19,17 @@ export const QUEUE_LEASE_MS = 5 * 60_000
  */
 export const VERIFIER_LEASE_MS = 120_000
 
-export interface UploadTerms {
+/** What a row of an upload says from its beginning. */
+export interface NewUpload extends UploadTerms {
   readonly id: UploadId
-  readonly size: number
   readonly mode: UploadMode
-  readonly description: Description
 }
 
 /** Unique, because the staging key of an attempt is made from it. */
 export const newAttempt = (): string => randomUUID()
 
 export const openRecord = (
-  terms: UploadTerms,
+  terms: NewUpload,
   attempt: string,
   stagingId: string | null,
   now: number,

@@ -3,6 +3,8 @@
  * committed; if it has the version with other bytes, the upload has failed. One upload is shown by its row although the ledger has the
  * digest: the one that restores a lost blob.
  */
+
+import { versionExists } from '../domain/conflict.ts'
 import { descriptionOf } from '../domain/description.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError, toFailure } from '../domain/errors.ts'
@@ -10,7 +12,6 @@ import type { UploadFailure } from '../domain/failure.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { defaultMode } from '../domain/limits.ts'
 import type { ReceivedPart, Upload, UploadId } from '../domain/upload.ts'
-import { versionExists } from './conflict.ts'
 import { isRestorable } from './lost-blob.ts'
 import type { BlobInspector, Clock, LedgerReader, StorePresigner } from './ports.ts'
 import type { StagingReader, UploadRecord, UploadsReader } from './upload-ports.ts'

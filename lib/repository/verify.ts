@@ -3,11 +3,11 @@
  * Deliveries may be duplicated, late, or from a past attempt, and a verifier may die at any step. The row decides.
  */
 import { createHash, randomUUID } from 'node:crypto'
+import { versionExists } from '../domain/conflict.ts'
 import { digestFromHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError, type ErrorCode } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
-import { versionExists } from './conflict.ts'
 import { nameTaken } from './ensure-blob-intact.ts'
 import type { BlobInspector, BlobReader, BlobState, Clock, Ledger } from './ports.ts'
 import type { StagedBytes, Staging, UploadRecord, Uploads, VerificationRequest } from './upload-ports.ts'

@@ -2,7 +2,9 @@
  * How a request proves who sends it. Only requests to the API itself are authorized; presigned requests and redirect
  * targets get none of this, because stores refuse them and others must not learn them.
  */
+
 import { digestHex, EMPTY_DIGEST } from '../../domain/digest.ts'
+import { HEADERS } from '../../protocol/headers.ts'
 import type { AwsCredentials, Platform } from '../platform.ts'
 
 export type Auth =
@@ -43,9 +45,6 @@ type Authorize = (request: Unauthorized) => Promise<Record<string, string>>
 /** AWS refuses signatures that are more than 5 minutes off; the time of an answer is not exact. Milliseconds. */
 const CLOCK_TOLERANCE_MS = 4 * 60 * 1000
 
-/** @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key-source.html */
-const API_KEY_HEADER = 'x-api-key'
-
 const EXECUTE_API = /\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$/
 
 /** IAM for an address of API Gateway's own, nothing for any other. */
@@ -61,7 +60,7 @@ export function authorizer(auth: Auth, root: URL, platform: Platform, apiKey?: s
   let offsetMs = 0
   const authorize = authorizerOf(auth, root, platform, () => new Date(Date.now() + offsetMs))
   if (apiKey !== undefined) assureSendable('the API key', apiKey)
-  const key = apiKey === undefined ? {} : { [API_KEY_HEADER]: apiKey }
+  const key = apiKey === undefined ? {} : { [HEADERS.apiKey]: apiKey }
   return {
     headers: (request) => authorize({ ...request, headers: { ...request.headers, ...key } }),
     correctClock(serverTime) {
@@ -87,7 +86,7 @@ function authorizerOf(auth: Auth, root: URL, platform: Platform, now: () => Date
       return async ({ headers }) => ({ ...headers, authorization: `Bearer ${auth.token}` })
     case 'api-key':
       assureSendable('the API key', auth.key)
-      return async ({ headers }) => ({ ...headers, [API_KEY_HEADER]: auth.key })
+      return async ({ headers }) => ({ ...headers, [HEADERS.apiKey]: auth.key })
     case 'iam': {
       const region = auth.region ?? EXECUTE_API.exec(root.hostname)?.[1]
       if (region === undefined)

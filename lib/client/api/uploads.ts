@@ -4,11 +4,11 @@ import type { Entry } from '../../domain/entry.ts'
 import { type BucketError, isBucketError, toError } from '../../domain/errors.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
 import type { UploadMode } from '../../domain/limits.ts'
-import type { ReceivedPart } from '../../domain/upload.ts'
+import type { PartDigest, ReceivedPart, UploadTerms } from '../../domain/upload.ts'
 import { decodePartRequests, decodeProblem, decodeUpload } from '../../protocol/decode.ts'
 import { encodePartDigests, encodeUploadTerms } from '../../protocol/encode.ts'
+import { MEDIA_TYPES } from '../../protocol/headers.ts'
 import { commitPath, uploadPartsPath, uploadPath } from '../../protocol/routes.ts'
-import type { PartDigest, UploadTerms } from '../../protocol/values.ts'
 import { bytesSource } from '../transfer/source.ts'
 import type { ApiClient, ApiRequest, Presigned } from './api-client.ts'
 import {
@@ -81,7 +81,7 @@ const withJson = (api: ApiClient, value: unknown): Pick<ApiRequest, 'headers' | 
   const hash = api.platform.sha256()
   hash.update(bytes)
   return {
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': MEDIA_TYPES.json },
     body: { source: bytesSource(bytes), sha256: hash.hex() },
   }
 }

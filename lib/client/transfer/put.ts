@@ -2,9 +2,9 @@
  * Stores bytes: hash, check whether they are stored, send. The same bytes under the same ref are a success. Size and the limits of the API
  * decide between one request body and a resumable upload.
  */
+import { versionExists } from '../../domain/conflict.ts'
 import { DESCRIPTION, DESCRIPTION_MEMBERS, descriptionOf, parseText } from '../../domain/description.ts'
 import { type Digest, digestFromHex, digestHex } from '../../domain/digest.ts'
-import type { Entry } from '../../domain/entry.ts'
 import { BucketError, isBucketError } from '../../domain/errors.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
 import { LAMBDA_MAX_INLINE_BYTES, MIB, SINGLE_BY_DEFAULT_BYTES } from '../../domain/limits.ts'
@@ -49,7 +49,7 @@ export async function put(
     if (!isInline) return await upload(api, ref, source, digests, options)
     const stored = source.size > ASK_FIRST_BYTES ? await findEntry(api, ref, signal) : undefined
     if (stored !== undefined) {
-      if (stored.digest !== digest) throw versionExists(stored, digest)
+      if (stored.digest !== digest) throw versionExists(digest, stored)
       // The server looks whether it still has the bytes: if it has lost them, this upload restores them.
       return await upload(api, ref, source, digests, options)
     }
@@ -128,16 +128,6 @@ const otherBytes = (ref: ArtifactRef, pinned: Digest, computed: Digest, size: nu
     { declaredDigest: pinned, computedDigest: computed, size },
     { next: 'Nothing was sent. Check that the source is complete and is the one you mean.' },
   )
-
-/** The refusal that the server would send, known from its entry before a byte is sent. */
-export function versionExists(stored: Entry, declared: Digest): BucketError {
-  return new BucketError(
-    'version_exists',
-    `${formatRef(stored.ref)} is stored already, with other bytes: ${stored.digest}`,
-    { conflict: 'different', declaredDigest: declared, stored },
-    { next: 'Choose a new version: a stored version is never replaced.' },
-  )
-}
 
 /** Reports every error before gigabytes are read. */
 function checkDescription(options: PutOptions): void {

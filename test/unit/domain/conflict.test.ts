@@ -1,8 +1,8 @@
 /** A conflict has the stored entry and says whether the bytes are the same, so that the caller can decide (docs/http-api.md, section 8). */
 import { describe, expect, it } from 'vitest'
-import { conflictWith, versionExists } from '../../../lib/repository/conflict.ts'
+import { conflictWith, versionExists } from '../../../lib/domain/conflict.ts'
 import { entryOf } from '../../support/fake-artifacts.ts'
-import { BYTES, ID, OTHER_ID } from './given.ts'
+import { BYTES, ID, OTHER_ID } from '../repository/given.ts'
 
 const stored = entryOf('models/llama/v1', BYTES)
 

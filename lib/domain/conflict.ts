@@ -1,9 +1,9 @@
-/** The refusal of a store or a commit whose version is taken: which bytes hold it, and whether they are the same. */
-import type { Digest } from '../domain/digest.ts'
-import type { Entry } from '../domain/entry.ts'
-import { BucketError } from '../domain/errors.ts'
-import type { VersionConflict } from '../domain/failure.ts'
-import { formatRef } from '../domain/identifiers.ts'
+/** The refusal of a store or a commit whose version is taken. It names the stored bytes, and says whether they are the same. */
+import type { Digest } from './digest.ts'
+import type { Entry } from './entry.ts'
+import { BucketError } from './errors.ts'
+import type { VersionConflict } from './failure.ts'
+import { formatRef } from './identifiers.ts'
 
 /** The details of `version_exists` and `precondition_failed`. */
 export const conflictWith = (declaredDigest: Digest, stored: Entry): VersionConflict => ({
