@@ -148,10 +148,10 @@ const SECURITY_SCHEMES = {
 }
 
 /**
- * @param origin scheme and authority of this server, as the client used them.
+ * @param origin scheme and authority of this server, as the client used them; absent in a copy that belongs to no server.
  * @returns the document as plain JSON.
  */
-export const openApiDocument = (origin: string): object => ({
+export const openApiDocument = (origin?: string): object => ({
   openapi: '3.1.0',
   info: {
     title: 'Bucket',
@@ -160,7 +160,7 @@ export const openApiDocument = (origin: string): object => ({
       'A storage-only artifact repository: bytes under an exact reference, verified by SHA-256, never overwritten. ' +
       `${ERROR_CODES.length} error codes are explained at ${API_ROOT}${ROUTES.problems.path}.`,
   },
-  servers: [{ url: origin }],
+  ...(origin !== undefined && { servers: [{ url: origin }] }),
   // Any one of these, or none: a local server asks for no credentials.
   security: [{}, ...Object.keys(SECURITY_SCHEMES).map((name) => ({ [name]: [] }))],
   tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
