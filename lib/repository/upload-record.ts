@@ -19,7 +19,7 @@ export const QUEUE_LEASE_MS = 5 * 60_000
  */
 export const VERIFIER_LEASE_MS = 120_000
 
-/** What a row of an upload says from its beginning. */
+/** The part of an upload row that never changes. */
 export interface NewUpload extends UploadTerms {
   readonly id: UploadId
   readonly mode: UploadMode
