@@ -116,7 +116,12 @@ export async function openAws(
       ...stores,
       ...tables,
       queue,
-      health: [ledger, tables.uploads, stores.blobs, stores.staging],
+      health: {
+        ledger,
+        'uploads table': tables.uploads,
+        'blob store': stores.blobs,
+        'staging area': stores.staging,
+      },
     },
     async close() {
       await inProcess.close()

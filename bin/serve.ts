@@ -79,7 +79,7 @@ async function openLocal({ dataDir }: LocalStores, version: string): Promise<Sto
     log: (record) => log(record.operation === 'open_folder' ? { ...record, version } : record),
   })
   return {
-    ports: { blobs, bytes: blobs, ledger, uploads, staging, queue, health: [ledger, blobs] },
+    ports: { blobs, bytes: blobs, ledger, uploads, staging, queue, health: { ledger, 'blob store': blobs } },
     extraRoutes: withLogging('blob', folder.blobEndpoint, log),
     close: folder.close,
   }

@@ -19,7 +19,7 @@ const stores: ReadStores = {
   ledger,
   uploads: createDynamoDbUploads({ client, table: environment.uploadsTable }),
   staging: createStagingReader({ ...access, bucket: environment.stagingBucket }),
-  health: [ledger],
+  health: { ledger },
   clock: Date.now,
   maxArtifactBytes: environment.maxArtifactBytes,
   maxInlineBytes: LAMBDA_MAX_INLINE_BYTES,

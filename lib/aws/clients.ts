@@ -86,13 +86,36 @@ export const located = ({ region, endpoint }: AwsOptions) => ({
   ...(endpoint === undefined ? {} : { endpoint }),
 })
 
-export const createDynamoDbClient = (
+/** Middleware of any client: the message of an error names the bucket, table or queue of the call, for the operator. */
+const naming =
+  <A extends { readonly input: object }, O>(next: (args: A) => Promise<O>) =>
+  (args: A): Promise<O> =>
+    next(args).catch((error: unknown) => {
+      const [resource] = Object.entries(RESOURCES).flatMap(([member, kind]) => {
+        const name: unknown = Reflect.get(args.input, member)
+        return typeof name === 'string' ? [`${kind} ${name}`] : []
+      })
+      if (error instanceof Error && resource !== undefined) error.message += ` (${resource})`
+      throw error
+    })
+
+/** The member of a call's input that names its resource. */
+const RESOURCES = { Bucket: 'S3 bucket', TableName: 'table', QueueUrl: 'queue' }
+
+export function createDynamoDbClient(
   options: AwsOptions,
   limits: CallLimits = LEDGER_LIMITS,
-): DynamoDBClient => new DynamoDBClient({ ...located(options), ...bounded(limits) })
+): DynamoDBClient {
+  const client = new DynamoDBClient({ ...located(options), ...bounded(limits) })
+  client.middlewareStack.add(naming)
+  return client
+}
 
-export const createSqsClient = (options: AwsOptions, limits: CallLimits = QUEUE_LIMITS): SQSClient =>
-  new SQSClient({ ...located(options), ...bounded(limits) })
+export function createSqsClient(options: AwsOptions, limits: CallLimits = QUEUE_LIMITS): SQSClient {
+  const client = new SQSClient({ ...located(options), ...bounded(limits) })
+  client.middlewareStack.add(naming)
+  return client
+}
 
 /**
  * Checksums only where a command asks for them. By default the SDK adds a CRC32 to every upload.
@@ -107,6 +130,7 @@ export function createS3Client(options: AwsOptions, limits: CallLimits): S3Clien
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   })
+  client.middlewareStack.add(naming)
   client.middlewareStack.add(
     (next) => (args) =>
       next(args).catch((error: unknown) => {

@@ -113,7 +113,7 @@ async function send(access: LookupAccess, unsigned: UnsignedRequest): Promise<Lo
   const { response } = await access.signing.requestHandler.handle(request, { abortSignal })
   const body = parseBody(await readBody(response, abortSignal))
   if (response.statusCode === 200) return { headers: response.headers, body }
-  throw refusal(request, response, body)
+  throw refusal(access.bucket, request, response, body)
 }
 
 async function readBody({ body }: HttpResponse, signal: AbortSignal): Promise<string> {
@@ -126,11 +126,16 @@ async function readBody({ body }: HttpResponse, signal: AbortSignal): Promise<st
 const parseBody = (text: string): Xml => (text === '' ? {} : (parseXML(text) as Xml))
 
 /** An error of the shape that the SDK's own clients throw, so that one module decides what each means. */
-function refusal({ method, path }: HttpRequest, { statusCode }: HttpResponse, { Error: error }: Xml) {
+function refusal(
+  bucket: string,
+  { method, path }: HttpRequest,
+  { statusCode }: HttpResponse,
+  { Error: error }: Xml,
+) {
   const code = typeof error === 'object' && 'Code' in error ? String(error.Code) : 'UnknownError'
   return new ServiceException({
     name: code,
-    message: `S3 answered ${statusCode} ${code} to ${method} ${path}`,
+    message: `S3 answered ${statusCode} ${code} to ${method} ${path} (S3 bucket ${bucket})`,
     $fault: statusCode < 500 ? 'client' : 'server',
     $metadata: { httpStatusCode: statusCode },
   })

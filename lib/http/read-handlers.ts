@@ -13,8 +13,8 @@ import { openApiDocument } from './openapi.ts'
 
 export interface ReadStores extends FetchStores, ServiceLimits, Omit<UploadStateDependencies, 'blobs'> {
   readonly blobs: FetchStores['blobs'] & UploadStateDependencies['blobs']
-  /** The stores that `GET /v1/health` asks. */
-  readonly health: readonly HealthCheck[]
+  /** The stores that `GET /v1/health` asks, by their names in its detail: `ledger`, `blob store`. */
+  readonly health: Readonly<Record<string, HealthCheck>>
 }
 
 /** Caches may keep descriptions of the API for a while. */
@@ -28,10 +28,7 @@ export const READ_HANDLERS: Handlers<RouteNameOf<'read'>, ReadStores> = {
   },
 
   async health(_, { stores }) {
-    for (const store of stores.health)
-      await store.check().catch((error: unknown) => {
-        throw BucketError.unavailable('a store does not respond as it should', error)
-      })
+    await checkAll(stores.health)
     return { status: 200, content: 'ok' }
   },
 
@@ -75,3 +72,27 @@ export const READ_HANDLERS: Handlers<RouteNameOf<'read'>, ReadStores> = {
 
   uploadState: async ({ id }, { stores }) => ({ status: 200, content: await uploadState(stores, id) }),
 }
+
+/** @throws BucketError `unavailable` that names every store whose check fails; its cause, for the log, says why. */
+async function checkAll(stores: ReadStores['health']): Promise<void> {
+  const checks = Object.entries(stores).map(([name, store]) =>
+    store.check().then(
+      () => [],
+      (error: unknown) => [{ name, reason: reasonOf(error) }],
+    ),
+  )
+  const failures = (await Promise.all(checks)).flat()
+  if (failures.length === 0) return
+  const names = failures.map(({ name }) => `the ${name}`).join(' and ')
+  const reasons = failures.map(({ name, reason }) => `${name}: ${reason}`).join('; ')
+  throw BucketError.unavailable(
+    `${names} ${failures.length > 1 ? 'do not respond as they should' : 'does not respond as it should'}`,
+    new Error(reasons),
+  )
+}
+
+/** The message of an error and of its cause. */
+const reasonOf = (error: unknown): string =>
+  error instanceof Error
+    ? [error.message, ...(error.cause === undefined ? [] : [reasonOf(error.cause)])].join(': ')
+    : String(error)

@@ -52,7 +52,15 @@ beforeAll(async () => {
 
 function start(limits: typeof LIMITS): Promise<RunningServer> {
   const { blobs, ledger, uploads, staging, queue } = folder
-  const ports = { blobs, bytes: blobs, ledger, uploads, staging, queue, health: [ledger, blobs] }
+  const ports = {
+    blobs,
+    bytes: blobs,
+    ledger,
+    uploads,
+    staging,
+    queue,
+    health: { ledger, 'blob store': blobs },
+  }
   const stores = { ...ports, clock: Date.now, ...limits, presignedSeconds: 600 }
   return startServer({
     api: createFullApi({ stores, log: () => {} }),

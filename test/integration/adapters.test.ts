@@ -71,7 +71,7 @@ beforeAll(async () => {
   const stores = {
     blobs: blobStore(bucket, limits.maxArtifactBytes),
     ledger,
-    health: [ledger],
+    health: { ledger },
     // The suite below begins no uploads; upload-adapters.test.ts and the suite on the deployed API cover the adapters of
     // uploads.
     uploads: fakeUploads(),

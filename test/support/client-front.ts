@@ -96,7 +96,7 @@ export async function startFront({
     if (front.verifies) await verifyUpload(stores, request)
   })
   const stores: Stores = {
-    ...{ blobs, staging, ledger, uploads, queue, clock, health: [ledger, blobs] },
+    ...{ blobs, staging, ledger, uploads, queue, clock, health: { ledger, 'blob store': blobs } },
     ...(delivery === 'direct' && { bytes: blobs }),
     maxArtifactBytes: 256 * MIB,
     maxInlineBytes: 64 * MIB,

@@ -23,7 +23,15 @@ export function memoryTarget(
   const staging = fakeStaging({ blobs, clock })
   const queue = deliveringQueue((request) => verifyUpload(dependencies, request))
   const ledger = fakeLedger()
-  const ports = { blobs, staging, queue, ledger, uploads: fakeUploads(), clock, health: [ledger, blobs] }
+  const ports = {
+    blobs,
+    staging,
+    queue,
+    ledger,
+    uploads: fakeUploads(),
+    clock,
+    health: { ledger, 'blob store': blobs },
+  }
   const dependencies = { ...ports, ...options, presignedSeconds: 600 }
   const stores = delivery === 'direct' ? { ...dependencies, bytes: blobs } : dependencies
   const handle = webHandler(createFullApi({ stores, log: () => {} }))

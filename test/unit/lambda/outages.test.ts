@@ -1,6 +1,6 @@
 /** S3 or DynamoDB fails at each call: the caller's response, and the remaining state. */
 import { createHash } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { HEADERS } from '../../../lib/protocol/headers.ts'
 import type { Misbehaviour } from '../../support/aws-stand-in.ts'
 import type { GatewayRequest } from '../../support/gateway-event.ts'
@@ -65,6 +65,41 @@ describe('reads are unavailable, never "not found"', () => {
       ...(['fetch', 'entry', 'download'] as const).map((route) => ({ route, parameters })),
     ]
     await Promise.all(reads.map(expectUnavailable))
+  })
+})
+
+describe('the operator learns which store failed', () => {
+  const lines: Record<string, unknown>[] = []
+  const errorOf = async (request: GatewayRequest) => {
+    vi.mocked(process.stdout.write).mockImplementation((line) => lines.push(JSON.parse(String(line))) > 0)
+    const { body } = await lambdas.send(request)
+    vi.mocked(process.stdout.write).mockReturnValue(true)
+    return { detail: JSON.parse(body).detail, error: lines.at(-1)?.error }
+  }
+
+  test('health names the store, and its log line the table', async () => {
+    lambdas.aws.misbehave('GetItem', { status: 400, code: 'ResourceNotFoundException' })
+    expect(await errorOf({ route: 'health' })).toEqual({
+      detail: 'the ledger does not respond as it should',
+      error: expect.stringMatching(/^ledger: .*\(table ledger\)$/),
+    })
+  })
+
+  test('a store names the S3 bucket in its log line only', async () => {
+    lambdas.aws.misbehave('PutObject', { status: 404, code: 'NoSuchBucket' })
+    expect(await errorOf(store)).toEqual({
+      detail: 'the blob could not be written: the service refused the call',
+      error: expect.stringMatching(/\(S3 bucket blobs\)$/),
+    })
+  })
+
+  test('the state of an upload names the S3 bucket that the read side asks without a client', async () => {
+    const upload = { parameters: { ...parameters, digest: String(store.headers?.[HEADERS.artifactDigest]) } }
+    const body = Buffer.from(JSON.stringify({ size: bytes.byteLength, mode: 'multipart' }))
+    const headers = { 'Content-Type': 'application/json' }
+    await lambdas.send({ route: 'beginUpload', ...upload, headers, body })
+    lambdas.aws.misbehave('ListParts', { status: 403, code: 'AccessDenied' })
+    expect((await errorOf({ route: 'uploadState', ...upload })).error).toMatch(/\(S3 bucket staging\)$/)
   })
 })
 
