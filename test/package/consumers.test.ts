@@ -125,7 +125,9 @@ describe('bucket-v1', () => {
         path.endsWith('.js'),
       )
       const entries = modules.filter((path) =>
-        /^(bin\/bucket|lib\/client\/(index|node)|lib\/infra\/index|lambda\/\w+)\.js$/.test(path),
+        /^(bin\/bucket|lib\/client\/(index|node)|lib\/infra\/index|lambda\/\w+|page\/(page|docs|worker))\.js$/.test(
+          path,
+        ),
       )
       const { metafile } = await build({
         absWorkingDir: root,

@@ -30,10 +30,10 @@ import { type FakeStaging, fakeStaging } from './fake-staging.ts'
 import { type FakeUploads, fakeUploads } from './fake-uploads.ts'
 import { type FaultLayer, faultLayer, type Head } from './fault-layer.ts'
 
-/** Options of a client that waits and polls no longer than a test wants to. */
+/** Options of a client that retries and polls at once. Its other waits are long: a busy machine must not look like a dead one. */
 export const IMPATIENT = {
-  retry: { baseMs: 1, attempts: 4 },
-  timeouts: { idleMs: 500, continueMs: 200, pollMs: 1, verificationIdleMs: 5 },
+  retry: { baseMs: 1, maxDelayMs: 5, attempts: 4 },
+  timeouts: { idleMs: 20_000, continueMs: 200, pollMs: 1, verificationIdleMs: 5 },
 }
 
 type Stores = { -readonly [M in keyof FullStores]: FullStores[M] } & {

@@ -13,7 +13,7 @@ import { type JsonObject, readJson } from './decode.ts'
 import { decodeProblem } from './decode-problem.ts'
 import type { OnEvent } from './events.ts'
 import { NetworkError, shownUrl } from './network-error.ts'
-import { type RetryPolicy, retrying } from './retry.ts'
+import { type RetryPolicy, retrying, TransferPatience } from './retry.ts'
 import type { IncomingResponse, OutgoingRequest, Timeouts } from './transport.ts'
 
 export interface ApiClientOptions {
@@ -37,6 +37,8 @@ export interface ApiRequest {
   /** The statuses that are not errors. */
   readonly accept: readonly number[]
   readonly signal?: AbortSignal | undefined
+  /** Whether bytes of the same transfer moved before, so that an outage of minutes must not end it. */
+  readonly isInTransfer?: boolean
 }
 
 export interface ApiClient extends Omit<ApiClientOptions, 'authorize' | 'root'> {
@@ -169,7 +171,12 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
     ...options,
     attempt,
     json: (request) =>
-      retrying(options, request.signal, async () => await readJson(await attempt(request), timeouts)),
+      retrying(
+        options,
+        request.signal,
+        async () => await readJson(await attempt(request), timeouts),
+        new TransferPatience(options.retry, request.isInTransfer),
+      ),
     async follow(address, headers, signal) {
       const url = located(address)
       // What looks like a path may name a host: the URL standard reads `/\host` and `/<tab>/host` like `//host`.

@@ -68,6 +68,38 @@ export function transferRetryDelay(
   return delayAfter(policy, failures, error, random)
 }
 
+/**
+ * The patience of one transfer. Until a byte has moved, the number of attempts decides; from then on, the time without progress.
+ */
+export class TransferPatience {
+  readonly #policy: RetryPolicy
+  #hasMoved: boolean
+  #failures = 0
+  #progressedAt = performance.now()
+
+  /** @param hasMoved whether bytes of the same transfer moved before. */
+  constructor(policy: RetryPolicy, hasMoved = false) {
+    this.#policy = policy
+    this.#hasMoved = hasMoved
+  }
+
+  /** Further bytes moved: failures and time are counted from here. */
+  progressed(): void {
+    this.#hasMoved = true
+    this.#failures = 0
+    this.#progressedAt = performance.now()
+  }
+
+  /** An attempt failed. @returns milliseconds before the next attempt, or undefined if there must be none. */
+  delayAfter(error: unknown): number | undefined {
+    this.#failures += 1
+    const random = Math.random()
+    if (!this.#hasMoved) return retryDelay(this.#policy, this.#failures, error, random)
+    const idleMs = performance.now() - this.#progressedAt
+    return transferRetryDelay(this.#policy, this.#failures, idleMs, error, random)
+  }
+}
+
 function delayAfter(
   policy: RetryPolicy,
   failures: number,
@@ -101,14 +133,18 @@ export async function pause(
   await sleep(delayMs, signal)
 }
 
-/** @throws the error of the last attempt, or the reason of `signal`. */
+/**
+ * @param patience of the transfer that the request belongs to; left out, a number of attempts decides.
+ * @throws the error of the last attempt, or the reason of `signal`.
+ */
 export async function retrying<T>(
   retrier: Retrier,
   signal: AbortSignal | undefined,
   attempt: () => Promise<T>,
+  patience = new TransferPatience(retrier.retry),
 ): Promise<T> {
   const delayAfter = (error: unknown, failures: number) => {
-    const delayMs = retryDelay(retrier.retry, failures, error, Math.random())
+    const delayMs = patience.delayAfter(error)
     if (delayMs !== undefined) retrier.onEvent({ kind: 'retry', attempt: failures + 1, delayMs, error })
     return delayMs
   }

@@ -21,7 +21,7 @@ import {
   unexpectedResponse,
 } from './decode.ts'
 import { readRetryAfter } from './decode-problem.ts'
-import { isRetryable, retrying } from './retry.ts'
+import { isRetryable, retrying, TransferPatience } from './retry.ts'
 
 /** An unfinished upload, found by ref and digest. */
 export interface Upload {
@@ -108,8 +108,9 @@ export async function uploadState(
   api: ApiClient,
   id: UploadId,
   signal: AbortSignal | undefined,
+  patience?: TransferPatience,
 ): Promise<Upload> {
-  return await retrying(api, signal, () => lookAtUpload(api, id, signal))
+  return await retrying(api, signal, () => lookAtUpload(api, id, signal), patience)
 }
 
 /** One attempt of the same. */
@@ -150,6 +151,7 @@ export async function presignParts(
     ...withJson(api, encodePartDigests(parts)),
     accept: [200],
     signal,
+    isInTransfer: true,
   })
   const given = decoded(decodePartRequests(answer), 'list of requests for parts')
   const requests = new Map(given.map(({ number, request }) => [number, request]))
@@ -172,26 +174,31 @@ export async function commitUpload(
 ): Promise<CommitAnswer> {
   const path = commitPath(id.ref, id.digest)
   let isRepeated = false
-  return await retrying(api, signal, async () => {
-    try {
-      const response = await api.attempt({ method: 'POST', path, accept: [200, 201, 202], signal })
-      if (response.status === 202) {
-        response.discard()
-        const seconds = readRetryAfter(response.headers.get('retry-after'))
-        return { lookAfterMs: seconds === undefined ? undefined : seconds * 1000 }
+  return await retrying(
+    api,
+    signal,
+    async () => {
+      try {
+        const response = await api.attempt({ method: 'POST', path, accept: [200, 201, 202], signal })
+        if (response.status === 202) {
+          response.discard()
+          const seconds = readRetryAfter(response.headers.get('retry-after'))
+          return { lookAfterMs: seconds === undefined ? undefined : seconds * 1000 }
+        }
+        const entry = decodeEntryOf(id.ref, id.digest, await readJson(response, api.timeouts))
+        // A commit whose response was lost may have succeeded.
+        return { entry, created: response.status === 201 || isRepeated }
+      } catch (error) {
+        isRepeated ||= isRetryable(error)
+        if (!isBucketError(error, 'unavailable')) throw error
+        // An upload that failed because of its stores answers every commit like a service that is briefly down. Only its state distinguishes
+        // the two. If the state cannot be read either, the service is down.
+        const upload = await lookAtUpload(api, id, signal).catch(() => undefined)
+        signal?.throwIfAborted()
+        if (upload?.problem === undefined) throw error
+        return { problem: upload.problem }
       }
-      const entry = decodeEntryOf(id.ref, id.digest, await readJson(response, api.timeouts))
-      // A commit whose response was lost may have succeeded.
-      return { entry, created: response.status === 201 || isRepeated }
-    } catch (error) {
-      isRepeated ||= isRetryable(error)
-      if (!isBucketError(error, 'unavailable')) throw error
-      // An upload that failed because of its stores answers every commit like a service that is briefly down. Only its state distinguishes
-      // the two. If the state cannot be read either, the service is down.
-      const upload = await lookAtUpload(api, id, signal).catch(() => undefined)
-      signal?.throwIfAborted()
-      if (upload?.problem === undefined) throw error
-      return { problem: upload.problem }
-    }
-  })
+    },
+    new TransferPatience(api.retry, true),
+  )
 }

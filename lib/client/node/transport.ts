@@ -58,8 +58,7 @@ export function nodeTransport({ ca, proxyEnvironment = {} }: NodeTransportOption
   return {
     seesRedirects: true,
     // The limit does not cover responses: a caller may keep many of them open while it sends more requests.
-    send: (request) =>
-      requests.run(request.signal, async () => await exchange(request, routeTo(request.url))),
+    send: (request) => requests.run(request.signal, async () => await send(request, routeTo(request.url))),
   }
 }
 
@@ -70,16 +69,27 @@ interface Route {
   readonly through?: ReturnType<typeof proxiedRequest>
 }
 
+/** A proxy or an old server may refuse the question that goes before a large body: 417 (RFC 9110, section 15.5.18). */
+const EXPECTATION_FAILED = 417
+
+async function send(request: OutgoingRequest, route: Route): Promise<IncomingResponse> {
+  const asksFirst = request.body !== undefined && request.body.size > EXPECT_BYTES
+  const response = await exchange(request, route, asksFirst)
+  if (!asksFirst || response.status !== EXPECTATION_FAILED) return response
+  response.discard()
+  return await exchange(request, route, false)
+}
+
 async function exchange(
   request: OutgoingRequest,
   { module: { request: open }, agent, through }: Route,
+  asksFirst: boolean,
 ): Promise<IncomingResponse> {
   const { url, body, signal, timeouts } = request
   signal?.throwIfAborted()
   // One signal can end many concurrent requests; each removes its listener when it ends.
   if (signal) setMaxListeners(0, signal)
   const where = shownUrl(url)
-  const asksFirst = body !== undefined && body.size > EXPECT_BYTES
   const outgoing = open(through?.address ?? url, {
     ...(through && { path: through.path }),
     method: request.method,

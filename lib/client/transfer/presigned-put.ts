@@ -10,7 +10,7 @@ import { ERROR_STATUS } from '../../protocol/errors.ts'
 import type { ApiClient, Presigned } from '../api/api-client.ts'
 import { readRetryAfter } from '../api/decode-problem.ts'
 import { NetworkError } from '../api/network-error.ts'
-import { backoffDelay, retryDelay } from '../api/retry.ts'
+import { backoffDelay, isRetryable, retrying, TransferPatience } from '../api/retry.ts'
 import type { IncomingResponse } from '../api/transport.ts'
 import { type Source, SourceChangedError } from './source.ts'
 
@@ -44,33 +44,40 @@ export async function deliver(
   { body, sha256, request, onSent, onBusy }: Delivery,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  // An outage must not end a transfer of hours: twice the attempts of a single request.
-  const policy = { ...api.retry, attempts: api.retry.attempts * 2 }
-  let failures = 0
+  // The server has just handed out the request, so an outage of minutes must not end the transfer.
+  const patience = new TransferPatience(api.retry, true)
   let refusals = 0
-  let current = await request(false)
-  while (current !== undefined) {
-    const answer = await send(current).catch((error) => {
-      if (retryDelay(policy, failures + 1, error, 0) === undefined) throw error
-      return error
-    })
-    if (answer === 'stored') return
-    if (answer === 'expired' || answer === 'refused') {
-      if (answer === 'refused') await assureUnchanged(api, body, sha256, signal)
-      refusals += 1
-      if (refusals > MOST_FRESH) throw answer === 'expired' ? forbidden() : damaged(body, sha256)
-      if (refusals > 1) await sleep(backoffDelay(policy, refusals, Math.random()), signal)
-      current = await request(true)
-    } else {
-      failures += 1
-      onBusy?.()
-      await sleep(retryDelay(policy, failures, answer, Math.random()) ?? 0, signal)
+  let furthest = 0
+  const send = (presigned: Presigned) => {
+    const reporting = async () => {
+      try {
+        return await attempt(presigned)
+      } catch (error) {
+        if (isRetryable(error)) onBusy?.()
+        throw error
+      }
     }
+    return retrying(api, signal, reporting, patience)
+  }
+  for (let current = await request(false); current !== undefined; current = await request(true)) {
+    const answer = await send(current)
+    if (answer === 'stored') return
+    if (answer === 'refused') await assureUnchanged(api, body, sha256, signal)
+    refusals += 1
+    if (refusals > MOST_FRESH) throw answer === 'expired' ? forbidden() : damaged(body, sha256)
+    if (refusals > 1) await sleep(backoffDelay(api.retry, refusals, Math.random()), signal)
   }
 
-  async function send(presigned: Presigned): Promise<'stored' | 'expired' | 'refused'> {
+  async function attempt(presigned: Presigned): Promise<'stored' | 'expired' | 'refused'> {
     checkLength(presigned, body)
-    const response = await api.sendPresigned(presigned, body, onSent, signal)
+    const counted = (bytes: number) => {
+      if (bytes > furthest) {
+        furthest = bytes
+        patience.progressed()
+      }
+      onSent?.(bytes)
+    }
+    const response = await api.sendPresigned(presigned, body, counted, signal)
     response.discard()
     return judge(response)
   }

@@ -15,7 +15,7 @@ import type { ApiClient } from '../api/api-client.ts'
 import { decodeEntryOf, ensureEntryOf, readJson, type Service } from '../api/decode.ts'
 import { findEntry } from '../api/entries.ts'
 import { digestOf } from '../api/open-range.ts'
-import { retrying } from '../api/retry.ts'
+import { retrying, TransferPatience } from '../api/retry.ts'
 import { hashSource } from './artifact-hash.ts'
 import type { PutOptions, PutResult } from './put-options.ts'
 import type { Source } from './source.ts'
@@ -80,7 +80,10 @@ async function storeInline(
   const { onProgress, signal } = options
   const total = source.size
   const description = descriptionOf(options)
-  const result = await retrying(api, signal, async () => {
+  // A small body is repeated as any request; the sending of a larger one survives an outage of minutes.
+  const patience = new TransferPatience(api.retry)
+  let furthest = ASK_FIRST_BYTES
+  const send = async () => {
     const response = await api.attempt({
       method: 'PUT',
       path: versionPath(ref),
@@ -89,6 +92,10 @@ async function storeInline(
         source,
         sha256: digestHex(digest),
         onSent(bytes) {
+          if (bytes > furthest) {
+            furthest = bytes
+            patience.progressed()
+          }
           // A request body is acknowledged only as a whole.
           onProgress?.({ phase: 'uploading', bytes: 0, total, sent: bytes })
           // From here on the server works: it compares the digest and makes the bytes durable.
@@ -101,7 +108,8 @@ async function storeInline(
     const entry = decodeEntryOf(ref, digest, await readJson(response, api.timeouts))
     // 200: the version was stored before and had lost its bytes, which this request restored.
     return { entry, created: response.status === 201 }
-  })
+  }
+  const result = await retrying(api, signal, send, patience)
   onProgress?.({ phase: 'committed', bytes: total, total })
   return result
 }

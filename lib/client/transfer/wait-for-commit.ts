@@ -4,6 +4,7 @@ import { BucketError } from '../../domain/errors.ts'
 import { formatRef } from '../../domain/identifiers.ts'
 import { sleep } from '../../flow/abort.ts'
 import type { ApiClient } from '../api/api-client.ts'
+import { TransferPatience } from '../api/retry.ts'
 import { commitUpload, type UploadId, uploadState } from '../api/uploads.ts'
 import type { OnProgress } from './progress.ts'
 
@@ -44,7 +45,7 @@ export async function commitAndWait(
   async function watch(everyMs: number): Promise<Entry | undefined> {
     for (let advancedAt = performance.now(); ; ) {
       await sleep(everyMs, signal)
-      const upload = await uploadState(api, id, signal)
+      const upload = await uploadState(api, id, signal, new TransferPatience(api.retry, true))
       if (upload.state === 'committed' && upload.entry) return upload.entry
       if (upload.state === 'failed' && upload.problem) throw failure(upload.problem)
       if (upload.state === 'open')

@@ -8,7 +8,11 @@ let front: ClientFront
 let bucket: BucketClient
 beforeEach(async () => {
   front = await startFront()
-  bucket = new BucketClient({ url: front.url, retry: { baseMs: 1, attempts: 2 }, timeouts: { idleMs: 500 } })
+  bucket = new BucketClient({
+    url: front.url,
+    retry: { baseMs: 1, attempts: 2 },
+    timeouts: { idleMs: 2_000 },
+  })
 })
 afterEach(async () => await front.close())
 

@@ -17,7 +17,7 @@ let bytes: Buffer
 
 beforeEach(async () => {
   front = await startFront()
-  bucket = new BucketClient({ url: front.url, retry: { baseMs: 1 }, timeouts: { idleMs: 500 } })
+  bucket = new BucketClient({ url: front.url, retry: { baseMs: 1 }, timeouts: { idleMs: 2_000 } })
   folder = await mkdtemp(join(tmpdir(), 'client-get-'))
   bytes = someBytes(SIZE)
   front.put(REF, bytes)
@@ -190,7 +190,7 @@ describe('a redirect', () => {
     await front.close()
     front = await startFront({ delivery: 'redirect' })
     front.put(REF, bytes)
-    bucket = new BucketClient({ url: front.url, retry: { baseMs: 1 }, timeouts: { idleMs: 500 } })
+    bucket = new BucketClient({ url: front.url, retry: { baseMs: 1 }, timeouts: { idleMs: 2_000 } })
   })
 
   it('is followed without the client’s own headers, and with Range to resume', async () => {

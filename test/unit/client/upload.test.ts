@@ -21,6 +21,9 @@ let path: string
 const bytes = someBytes(SIZE)
 
 const client = (url = front.url) => new BucketClient({ url, ...IMPATIENT })
+/** One whose transfers end with the first failure. */
+const hasty = () =>
+  new BucketClient({ url: front.url, ...IMPATIENT, retry: { ...IMPATIENT.retry, patienceMs: 0 } })
 
 beforeEach(async () => {
   front = await startFront()
@@ -163,7 +166,7 @@ describe('put of a body above the inline limit', { timeout: 30_000 }, () => {
       if (request.url?.endsWith('/commit')) request.socket.destroy()
       return request.url?.endsWith('/commit')
     }
-    await expect(bucket.put(REF, path)).rejects.toMatchObject({ name: 'NetworkError' })
+    await expect(hasty().put(REF, path)).rejects.toMatchObject({ name: 'NetworkError' })
     front.misbehave = undefined
     front.store.received.length = 0
     await bucket.put(REF, path)
@@ -191,7 +194,25 @@ describe('an unreliable store', { timeout: 30_000 }, () => {
 
   it('does not fail a put if it stalls in the middle of a part', async () => {
     once([1], () => true)
+    const timeouts = { ...IMPATIENT.timeouts, idleMs: 1_000 }
+    const stalling = new BucketClient({ url: front.url, ...IMPATIENT, timeouts })
+    expect((await stalling.put(REF, path)).created).toBe(true)
+    expect(await isStored()).toBe(true)
+  })
+
+  it('does not fail a put by an outage of more attempts than a request has', async () => {
+    let failures = 0
+    const fails = ({ socket }: IncomingMessage) => {
+      if (failures >= 60) return false
+      failures += 1
+      socket.destroy()
+      return true
+    }
+    front.store.misbehave = fails
+    // The API is gone too, once the upload has begun.
+    front.misbehave = (request) => /\/(parts|commit)$/.test(request.url ?? '') && fails(request)
     expect((await bucket.put(REF, path)).created).toBe(true)
+    expect(failures).toBe(60)
     expect(await isStored()).toBe(true)
   })
 
@@ -212,7 +233,7 @@ describe('an unreliable store', { timeout: 30_000 }, () => {
 
   it('fails the put with its own error if that persists', async () => {
     front.store.misbehave = (_, response) => answer(response, 503)
-    await expect(bucket.put(REF, path)).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(hasty().put(REF, path)).rejects.toMatchObject({ code: 'unavailable' })
     front.store.misbehave = (_, response) => answer(response, 507)
     await expect(bucket.put(REF, path)).rejects.toMatchObject({ code: 'insufficient_storage' })
     expect(front.entries()).toEqual([])
