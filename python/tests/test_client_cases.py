@@ -20,7 +20,7 @@ CASES = json.loads((REPOSITORY / "test/client-cases/cases.json").read_text("utf-
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_the_python_client_keeps_the_cases_of_every_client(case: dict[str, Any], url: str, tmp_path: Path) -> None:
     artifact = f"c-{uuid.uuid4()}"
-    text = json.dumps(case["steps"]).replace("{artifact}", artifact).replace("{origin}", url.removesuffix("/v1"))
+    text = json.dumps(case["steps"]).replace("{artifact}", artifact).replace("{root}", url)
     for number, step in enumerate(json.loads(text)):
         folder = tmp_path / str(number)
         folder.mkdir()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from bucket_client import (
     RetryPolicy,
     Timeouts,
 )
+from stand_ins import answer, read_head, scripted
 
 ZEROS = "sha256:" + "0" * 64
 
@@ -100,3 +103,28 @@ def test_an_address_below_the_api_says_which_root_to_give(url: str) -> None:
     with pytest.raises(NotFoundError, match=r"root of a Bucket API, as in http://127\.0\.0\.1:9470/v1") as caught:
         BucketClient(f"{url}/buckets").entry("tests/a/v1")
     assert caught.value.code == "route_not_found"
+
+
+def test_an_address_without_v1_finds_the_api_of_a_gateway_that_refuses_unknown_paths_with_403() -> None:
+    heads: list[str] = []
+
+    def answers(status: str, body: object) -> Callable[[socket.socket], None]:
+        def script(sock: socket.socket) -> None:
+            heads.append(read_head(sock).splitlines()[0])
+            sock.sendall(answer(status, body, "Connection: close"))
+            sock.close()
+
+        return script
+
+    refuses = answers("403 Forbidden", {"message": "Missing Authentication Token"})
+    service = answers("200 OK", {"service": "bucket", "api_version": "v1", "limits": {}})
+    missing = answers("404 Not Found", {"code": "version_not_found", "detail": "not stored", "status": 404})
+    with scripted(refuses, service, missing, missing) as url:
+        bucket = BucketClient(url.removesuffix("/v1"))
+        assert not bucket.exists("a/b/c")
+        assert not bucket.exists("a/b/c")
+    path = "/buckets/a/artifacts/b/versions/c/entry"
+    assert [head.split()[1] for head in heads] == [path, "/v1", f"/v1{path}", f"/v1{path}"]
+    # A refusal that is not about the path stays what it is, after one more question.
+    with scripted(refuses, refuses, refuses) as url, pytest.raises(NotAuthorizedError):
+        BucketClient(url.removesuffix("/v1")).entry("a/b/c")

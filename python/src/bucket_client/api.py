@@ -125,7 +125,9 @@ class Api:
         try:
             return call()
         except BucketError as problem:
-            if problem.code not in ("route_not_found", "unexpected_response") or not self._finds_api_below():
+            # API Gateway refuses unknown paths with 403.
+            is_elsewhere = problem.code in ("route_not_found", "unexpected_response", "forbidden")
+            if not is_elsewhere or not self._finds_api_below():
                 raise
         return call()
 
