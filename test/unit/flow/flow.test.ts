@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { raceAbort, sleep, within } from '../../../lib/flow/abort.ts'
 import { abortableIterable } from '../../../lib/flow/abortable-iterable.ts'
 import { retry } from '../../../lib/flow/retry.ts'
+import { runAtOnce } from '../../../lib/flow/run-at-once.ts'
+import { Semaphore } from '../../../lib/flow/semaphore.ts'
 
 const never = <T>() => new Promise<T>(() => undefined)
 const stopped = new Error('the time is over')
@@ -142,5 +144,52 @@ describe('retry', () => {
     const retrying = retry(failing(9), () => 3_600_000, signal)
     controller.abort(stopped)
     await expect(retrying).rejects.toBe(stopped)
+  })
+})
+
+/** Tasks that end when the test says so, and the most that ran at once. */
+function tasks() {
+  const ends: (() => void)[] = []
+  let running = 0
+  const seen = { most: 0 }
+  const task = async () => {
+    running += 1
+    seen.most = Math.max(seen.most, running)
+    await new Promise<void>((resolve) => ends.push(resolve))
+    running -= 1
+  }
+  return { task, ends, seen }
+}
+
+describe('a semaphore', () => {
+  it('runs as many tasks at once as it has places, and all of them', async () => {
+    const { task, ends, seen } = tasks()
+    const semaphore = new Semaphore(2)
+    const all = Promise.all(Array.from({ length: 5 }, () => semaphore.run(undefined, task)))
+    for (let ended = 0; ended < 5; ended++) {
+      await expect.poll(() => ends.length).toBeGreaterThan(ended)
+      ends[ended]?.()
+    }
+    await all
+    expect(seen.most).toBe(2)
+  })
+
+  it('gives the place of a task that failed to the next one', async () => {
+    const semaphore = new Semaphore(1)
+    await expect(semaphore.run(undefined, () => Promise.reject(stopped))).rejects.toBe(stopped)
+    expect(await semaphore.run(undefined, async () => 'next')).toBe('next')
+  })
+})
+
+describe('work at once', () => {
+  it('is stopped by its first failure, which it throws after all of it has ended', async () => {
+    const stoppedEarly: boolean[] = []
+    const work = async (item: number, signal: AbortSignal) => {
+      if (item === 0) throw stopped
+      await sleep(1_000, signal).catch(() => undefined)
+      stoppedEarly.push(signal.aborted)
+    }
+    await expect(runAtOnce([1, 2, 0, 3], { limit: 3 }, undefined, work)).rejects.toBe(stopped)
+    expect(stoppedEarly).toEqual([true, true])
   })
 })

@@ -139,4 +139,15 @@ describe('reading', () => {
       code: 'blob_lost',
     })
   })
+
+  it('tells a file that cannot be opened from one that is missing', async () => {
+    const blob = await stored(1_000_000)
+    // Opening a path below a file fails with ENOTDIR.
+    await rm(dirname(pathOf(blob)), { recursive: true })
+    await writeFile(dirname(pathOf(blob)), '')
+    await expect(folder.blobs.inspect(blob)).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(folder.blobs.read(blob, { first: 0, last: 9 }, undefined)).rejects.toMatchObject({
+      code: 'unavailable',
+    })
+  })
 })

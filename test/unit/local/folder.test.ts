@@ -1,7 +1,7 @@
 /** Opening a data folder: one server at a time, no leftovers of an earlier one, and no change to foreign files. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -114,5 +114,21 @@ describe('a data folder', () => {
     const again = await openFolder(dataDir)
     expect(await again.ledger.find(entry.ref)).toEqual(entry)
     await again.close()
+  })
+
+  it('that is replaced under its server takes no store, and its health says so', async () => {
+    const folder = await openFolder(dataDir)
+    await rename(dataDir, `${dataDir}-moved`)
+    try {
+      await cp(`${dataDir}-moved`, dataDir, { recursive: true })
+      const refusal = { code: 'unavailable', message: expect.stringContaining("isn't the folder") }
+      await expect(folder.ledger.append(entryOf('b/a/v', someBytes(10)), 'commit')).rejects.toMatchObject(
+        refusal,
+      )
+      await expect(folder.ledger.check()).rejects.toMatchObject(refusal)
+    } finally {
+      await folder.close()
+      await rm(`${dataDir}-moved`, { recursive: true })
+    }
   })
 })

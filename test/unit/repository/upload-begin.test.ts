@@ -89,6 +89,12 @@ describe('a begin', () => {
     expect(stores.uploads.rows).toEqual([])
   })
 
+  it.each(['single', 'multipart'] as const)('accepts exactly the largest artifact, %s', async (mode) => {
+    const stores = { ...given(), maxArtifactBytes: 1_000 }
+    const { created } = await beginUpload(stores, beginOf(mode, ID, 1_000))
+    expect(created).toBe(true)
+  })
+
   it('refuses a single upload above 5 GiB as malformed, and anything above the limit as too large', async () => {
     const stores = { ...given(), maxArtifactBytes: 6 * GIB }
     const single = beginOf('single', ID, 5 * GIB + 1)

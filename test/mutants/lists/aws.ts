@@ -1,0 +1,103 @@
+/** Faults in `lib/aws/`. */
+import type { Mutant } from '../mutant.ts'
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    fault: 'a PUT may replace an object',
+    file: 'lib/aws/s3-write.ts',
+    from: "  IfNoneMatch: '*',\n",
+    to: '',
+    tests: ['test/unit/aws/s3-write.test.ts'],
+  },
+  {
+    fault: 'S3 does not check the bytes of a PUT',
+    file: 'lib/aws/s3-write.ts',
+    from: '    ChecksumSHA256: digestBase64(blob.digest),\n',
+    to: '',
+    tests: ['test/unit/aws/s3-write.test.ts'],
+  },
+  {
+    fault: 'the parts of a promotion are completed in reverse',
+    file: 'lib/aws/s3-promotion.ts',
+    from: 'MultipartUpload: { Parts: parts }',
+    to: 'MultipartUpload: { Parts: [...parts].reverse() }',
+    tests: ['test/unit/aws/s3-promotion.test.ts'],
+  },
+  {
+    fault: 'a promotion may replace an object',
+    file: 'lib/aws/s3-promotion.ts',
+    from: "    IfNoneMatch: '*',\n",
+    to: '',
+    tests: ['test/unit/aws/s3-promotion.test.ts'],
+  },
+  {
+    fault: 'the parts of an upload are completed in reverse',
+    file: 'lib/aws/s3-staging.ts',
+    from: 'Parts: tagged.map((part) => ({',
+    to: 'Parts: [...tagged].reverse().map((part) => ({',
+    tests: ['test/unit/aws/s3-staging.test.ts'],
+  },
+  {
+    fault: 'the parts of an upload are completed with wrong ETags',
+    file: 'lib/aws/s3-staging.ts',
+    from: 'ETag: etags.get(part),',
+    to: 'ETag: \'"00000000000000000000000000000000"\',',
+    tests: ['test/unit/aws/s3-staging.test.ts'],
+  },
+  {
+    fault: 'the parts of an upload are completed without their SHA-256',
+    file: 'lib/aws/s3-staging.ts',
+    from: '          ChecksumSHA256: hexToBase64(part.sha256),\n',
+    to: '',
+    tests: ['test/unit/aws/s3-staging.test.ts'],
+  },
+  {
+    fault: 'an append may replace an entry',
+    file: 'lib/aws/dynamodb-ledger.ts',
+    from: '    ConditionExpression: ABSENT,\n',
+    to: '',
+    tests: ['test/unit/lambda/calls.test.ts'],
+  },
+  {
+    fault: 'a retried append takes the entry of another request for its own',
+    file: 'lib/aws/dynamodb-ledger.ts',
+    from: 'stored.commitId === commitId && stored.entry.digest === entry.digest',
+    to: 'true',
+    tests: ['test/unit/aws/dynamodb-ledger.test.ts'],
+  },
+  {
+    fault: 'a miss of an eventually consistent read is final',
+    file: 'lib/aws/dynamodb-ledger.ts',
+    from: '(await read(table, ref, false)) ?? (await read(table, ref, true))',
+    to: 'await read(table, ref, false)',
+    tests: ['test/unit/lambda/calls.test.ts'],
+  },
+  {
+    fault: 'the row of an upload is written although it changed',
+    file: 'lib/aws/dynamodb-uploads.ts',
+    from: "ConditionExpression: '#attempt = :attempt AND #revision = :revision',",
+    to: "ConditionExpression: '#attempt = :attempt',",
+    tests: ['test/unit/aws/dynamodb-uploads.test.ts'],
+  },
+  {
+    fault: 'a checksum of checksums vouches for a blob',
+    file: 'lib/aws/s3-blob-store.ts',
+    from: "head.ChecksumType === 'FULL_OBJECT' && ",
+    to: '',
+    tests: ['test/unit/aws/s3-blob-store.test.ts'],
+  },
+  {
+    fault: 'a refused HEAD is taken for a missing object',
+    file: 'lib/aws/s3-errors.ts',
+    from: "  (error.name === 'NoSuchKey' || error.name === 'NotFound') &&\n  hasStatus(error, 404)",
+    to: '  (hasStatus(error, 404) || hasStatus(error, 403))',
+    tests: ['test/unit/aws/s3-blob-store.test.ts'],
+  },
+  {
+    fault: 'a message that was not handled is acknowledged',
+    file: 'lib/aws/sqs-messages.ts',
+    from: 'failures.push({ itemIdentifier: record.messageId })',
+    to: 'void record',
+    tests: ['test/unit/aws/sqs-messages.test.ts'],
+  },
+]
