@@ -4,7 +4,7 @@ import type { Mutant } from '../mutant.ts'
 export const MUTANTS: readonly Mutant[] = [
   {
     fault: 'wrong bytes have the exit code of an unexpected failure',
-    file: 'lib/cli/exit-codes.ts',
+    file: 'lib/cli/exit-code-of.ts',
     from: '  digest_mismatch: EXIT.digestMismatch,',
     to: '  digest_mismatch: EXIT.unexpected,',
     tests: ['test/unit/cli/exit-codes.test.ts'],

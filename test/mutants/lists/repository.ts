@@ -102,8 +102,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     fault: 'a late message verifies another attempt',
     file: 'lib/repository/verify.ts',
-    from: "if (row?.attempt !== request.attempt || row.state !== 'verifying') return 'stale'\n  if (isHeld(row, deps.clock())) throw leaseHeld(row)\n  const lease",
-    to: "if (row?.state !== 'verifying') return 'stale'\n  if (isHeld(row, deps.clock())) throw leaseHeld(row)\n  const lease",
+    from: "if (row?.attempt !== request.attempt || row.state !== 'verifying') return 'stale'",
+    to: "if (row?.state !== 'verifying') return 'stale'",
     tests: ['test/unit/repository/verify.test.ts'],
   },
   {

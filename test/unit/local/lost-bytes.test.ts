@@ -37,7 +37,15 @@ async function open(): Promise<void> {
   folder = await openFolder(dataDir)
   lines = []
   const { blobs, ledger, uploads, staging, queue } = folder
-  const ports = { blobs, bytes: blobs, ledger, uploads, staging, queue, health: { ledger, 'blob store': blobs } }
+  const ports = {
+    blobs,
+    bytes: blobs,
+    ledger,
+    uploads,
+    staging,
+    queue,
+    health: { ledger, 'blob store': blobs },
+  }
   const limits = { maxInlineBytes: 1e9, maxArtifactBytes: 1e9, presignedSeconds: 600, clock: Date.now }
   const stores = { ...ports, ...limits }
   handle = webHandler(createFullApi({ stores, log: (line) => lines.push(line) }))
