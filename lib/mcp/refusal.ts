@@ -1,5 +1,7 @@
 /** Failures in words for an assistant: what happened, why, and what to do next. */
+
 import { BucketError, type ErrorCode, formatRef, isBucketError } from '../client/node.ts'
+import type { DescriptionInput } from '../domain/description.ts'
 import { PROBLEM_TEXTS } from '../protocol/problem-texts.ts'
 import { REMEDIES } from './remedies.ts'
 
@@ -25,7 +27,7 @@ export interface Refusal {
 }
 
 /** @param origin of what was to be stored, to recognise a re-run that is not reproducible. */
-export function describeFailure(error: unknown, origin: Origin = {}): Refusal {
+export function describeFailure(error: unknown, origin: DescriptionInput = {}): Refusal {
   if (error instanceof BucketError) return describeBucketError(error, origin)
   if (!(error instanceof Error)) return { ...UNEXPECTED, why: [String(error)] }
   const why = [error.message]
@@ -59,11 +61,6 @@ export function describeFailure(error: unknown, origin: Origin = {}): Refusal {
   }
 }
 
-export interface Origin {
-  readonly uploadedBy?: string | undefined
-  readonly provenanceSource?: string | undefined
-}
-
 const UNEXPECTED = {
   what: 'Unexpected failure',
   next: 'Call the tool again. If it fails again, show this text to the user.',
@@ -90,7 +87,7 @@ const SYSTEM: Readonly<Record<string, { readonly what: string; readonly next: st
   ENOSPC: { what: 'The disk of this machine is full', next: 'Tell the user to free space, then call again.' },
 }
 
-function describeBucketError(error: BucketError, origin: Origin): Refusal {
+function describeBucketError(error: BucketError, origin: DescriptionInput): Refusal {
   const { code, message, requestId } = error
   const { title } = PROBLEM_TEXTS[code]
   const request = requestId === undefined ? [] : [`request ${requestId}`]
@@ -113,7 +110,7 @@ const CONTENT_NAME = /^sha256-([0-9a-f]{12,64})$/
 
 function conflict(
   { details: { stored, declaredDigest }, message }: BucketError<'version_exists'>,
-  origin: Origin,
+  origin: DescriptionInput,
 ): Refusal {
   // A service that breaks the contract may leave members out.
   if (stored === undefined) return { what: message, why: [], next: REMEDIES.version_exists }

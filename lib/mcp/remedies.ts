@@ -38,7 +38,7 @@ export const REMEDIES: { readonly [C in ErrorCode]: string } = {
   host_not_allowed:
     'Use the address that the server printed. For another name, the operator starts it with --public-url.',
   throttled: 'Wait as long as `Retry-After` says, then repeat the call.',
-  headers_too_large: 'Shorten `uploaded_by` and `provenance_source`.',
+  headers_too_large: 'Shorten the texts that describe the artifact.',
   internal: 'Repeat the call. If it fails again, give the request id to the operator.',
   blob_lost:
     'Tell the user and the operator that stored bytes are lost. If you have the same bytes, store them again under the same ref: that restores them.',

@@ -2,33 +2,27 @@
 import type { McpServer } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import { digestSource, fileSource, type Source } from '../client/node.ts'
+import type { DescriptionInput } from '../domain/description.ts'
 import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
 import { MIB } from '../domain/limits.ts'
 import { artifactRef } from '../domain/refs.ts'
 import { contentVersion, isMovingName } from '../domain/version-names.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
+import { DESCRIPTION_ARGUMENTS, descriptionArguments } from './description.ts'
 import { type Pinned, parsePinned, parseTarget, pinnedRef } from './refs.ts'
 import { CallError } from './refusal.ts'
 import { ADDS, addTool, type Call, ENTRY, type Surroundings } from './tool.ts'
 
 /** The limit of a message; anything larger is a file. */
 const MAX_TEXT_BYTES = MIB
+const TEXT_TYPE = 'text/plain; charset=utf-8'
 
 const REF = z
   .string()
   .describe(
     'bucket_id/artifact_id/version, for example evals/run-47/summary. Without the version (bucket_id/artifact_id) it is named by content. With @sha256:<hex> the bytes are pinned',
   )
-const ORIGIN = {
-  uploaded_by: z
-    .string()
-    .optional()
-    .describe('who stores it, 1-256 characters; leave out what you do not know'),
-  provenance_source: z
-    .string()
-    .optional()
-    .describe('where it comes from, 1-1024 characters, for example run=47;step=summary;git=3f2a91c'),
-}
+const { content_type: CONTENT_TYPE, ...ORIGIN } = DESCRIPTION_ARGUMENTS
 const STORED = z.object({
   pinned_ref: z.string().describe('the one line to keep: ref@digest'),
   created: z.boolean().describe('false: the same bytes were stored before, which is a success'),
@@ -49,15 +43,15 @@ export function addStoreTools(server: McpServer, surroundings: Surroundings): vo
     input: z.strictObject({
       ref: REF,
       path: z.string().describe('the file, absolute or relative to the first root'),
-      content_type: z.string().optional().describe('media type; default application/octet-stream'),
+      content_type: CONTENT_TYPE,
       ...ORIGIN,
     }),
     output: STORED,
     annotations: ADDS,
-    async run({ ref, path, content_type, ...origin }, call) {
+    async run({ ref, path, ...described }, call) {
       const target = parseTarget(ref)
       const source = await fileSource(await call.roots.openFile(path))
-      return await store(target, source, { contentType: content_type, ...described(origin) }, call)
+      return await store(target, source, descriptionArguments(described), call)
     },
   })
 
@@ -68,15 +62,20 @@ export function addStoreTools(server: McpServer, surroundings: Surroundings): vo
     input: z.strictObject({
       ref: REF,
       text: z.string(),
-      content_type: z.string().optional().describe('media type; default text/plain; charset=utf-8'),
+      content_type: z.string().optional().describe(`the media type; default ${TEXT_TYPE}`),
       ...ORIGIN,
     }),
     output: STORED,
     annotations: ADDS,
-    async run({ ref, text, content_type = 'text/plain; charset=utf-8', ...origin }, call) {
+    async run({ ref, text, ...described }, call) {
       const target = parseTarget(ref)
       const source = bytesSource(utf8(text))
-      return await store(target, source, { contentType: content_type, ...described(origin) }, call)
+      return await store(
+        target,
+        source,
+        { ...descriptionArguments(described), contentType: described.content_type ?? TEXT_TYPE },
+        call,
+      )
     },
   })
 
@@ -104,13 +103,13 @@ export function addStoreTools(server: McpServer, surroundings: Surroundings): vo
       sent_files: z.int().describe('files that were not stored before'),
     }),
     annotations: ADDS,
-    async run({ ref, path, include, exclude, ...origin }, { bucket, roots, signal, onProgress }) {
+    async run({ ref, path, include, exclude, ...described }, { bucket, roots, signal, onProgress }) {
       const { ref: parsed, digest } = parsePinned(ref)
       const pushed = await bucket.push(parsed, await roots.readableFolder(path), {
         include,
         exclude,
         digest,
-        ...described(origin),
+        ...descriptionArguments(described),
         openFile: async (file, options) => await fileSource(await roots.openFile(file), options),
         onProgress,
         signal,
@@ -126,24 +125,10 @@ export function addStoreTools(server: McpServer, surroundings: Surroundings): vo
   })
 }
 
-interface Origins {
-  readonly uploaded_by?: string | undefined
-  readonly provenance_source?: string | undefined
-}
-
-const described = ({ uploaded_by, provenance_source }: Origins) => ({
-  uploadedBy: uploaded_by,
-  provenanceSource: provenance_source,
-})
-
 async function store(
   { ref, digest }: Pinned<ArtifactRef | ArtifactKey>,
   source: Source,
-  description: {
-    contentType: string | undefined
-    uploadedBy: string | undefined
-    provenanceSource: string | undefined
-  },
+  description: DescriptionInput,
   { bucket, signal, onProgress, keep }: Call,
 ): Promise<z.input<typeof STORED>> {
   try {

@@ -5,6 +5,7 @@
 import type { McpServer, ServerContext, ToolAnnotations } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import type { BucketClient, OnProgress } from '../client/node.ts'
+import { DESCRIPTION_SCHEMAS, descriptionArguments } from './description.ts'
 import { progressReports } from './progress.ts'
 import { CallError, describeFailure, type Refusal, refusalText } from './refusal.ts'
 import type { Roots } from './roots.ts'
@@ -114,7 +115,7 @@ async function answer<I extends z.ZodObject, O extends z.ZodObject>(
     record({ outcome: 'done' })
     return { content: [text(JSON.stringify(result))], structuredContent: result }
   } catch (error) {
-    const refusal = withKept(describeFailure(error, originOf(args)), kept)
+    const refusal = withKept(describeFailure(error, descriptionArguments(args)), kept)
     if (signal.aborted) {
       // The client drops the result of a cancelled call, so this message and the log tell the bytes that are left.
       record({ outcome: 'cancelled', ...(kept && { kept }) })
@@ -125,11 +126,6 @@ async function answer<I extends z.ZodObject, O extends z.ZodObject>(
 }
 
 const text = (content: string) => ({ type: 'text' as const, text: content })
-
-const originOf = ({ uploaded_by, provenance_source }: Readonly<Record<string, unknown>>) => ({
-  uploadedBy: typeof uploaded_by === 'string' ? uploaded_by : undefined,
-  provenanceSource: typeof provenance_source === 'string' ? provenance_source : undefined,
-})
 
 const withKept = (refusal: Refusal, kept: string): Refusal =>
   kept === '' ? refusal : { ...refusal, why: [...refusal.why, kept] }
@@ -151,15 +147,13 @@ function notifyProgress({ mcpReq }: ServerContext): OnProgress {
   )
 }
 
-/** The nine members of docs/http-api.md, section 3. */
+/** An entry (docs/http-api.md, section 3). */
 export const ENTRY = z.object({
   bucket_id: z.string(),
   artifact_id: z.string(),
   version: z.string(),
   digest: z.string().describe('sha256:<64 hex digits> of the exact bytes'),
   size: z.int().describe('bytes'),
-  content_type: z.string(),
-  uploaded_by: z.string().nullable(),
-  provenance_source: z.string().nullable(),
+  ...DESCRIPTION_SCHEMAS,
   created_at: z.string().describe('RFC 3339, UTC'),
 })

@@ -1,12 +1,14 @@
 /** One entry: the facts that Bucket keeps of a version, its pinned ref, and how to fetch it. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { DESCRIPTION_MEMBERS } from '../domain/description.ts'
 import type { Digest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
 import { type ArtifactRef, formatArtifactKey, formatRef } from '../domain/identifiers.ts'
 import { commandsFor, pinnedRef } from './commands.ts'
 import { type Connection, createClient, type PageConfig } from './connection.ts'
+import { descriptionLabel } from './description-labels.ts'
 import { describeFailure, type Failure } from './failure.ts'
 import { FailureCard } from './failure-card.tsx'
 import { CopyButton, DigestText, Heading } from './parts.tsx'
@@ -74,7 +76,7 @@ export function EntryView({ connection, artifact, digest, focus, onDownload }: P
 }
 
 const Facts = ({ entry }: { entry: Entry }) => {
-  const { digest, size, contentType, createdAt, uploadedBy, provenanceSource } = entry
+  const { digest, size, createdAt } = entry
   return (
     <dl class="facts">
       <Fact name="Digest" copy={digest}>
@@ -87,12 +89,14 @@ const Facts = ({ entry }: { entry: Entry }) => {
         {formatBytes(size)}
         {size >= 1024 && <span class="soft"> · {formatCount(size)} bytes</span>}
       </Fact>
-      <Fact name="Type">{visible(contentType)}</Fact>
       <Fact name="Stored">
         <time dateTime={createdAt}>{formatTime(createdAt)}</time>
       </Fact>
-      <Fact name="Stored by">{stated(uploadedBy)}</Fact>
-      <Fact name="Provenance">{stated(provenanceSource)}</Fact>
+      {DESCRIPTION_MEMBERS.map((member) => (
+        <Fact key={member} name={descriptionLabel(member).label}>
+          {stated(entry[member])}
+        </Fact>
+      ))}
     </dl>
   )
 }

@@ -1,31 +1,36 @@
 /** The name and the description of a file that is to be stored. */
 import type { ComponentChildren } from 'preact'
 import { useId, useRef, useState } from 'preact/hooks'
-import { DESCRIPTION, parseText } from '../domain/description.ts'
+import {
+  DESCRIPTION,
+  DESCRIPTION_MEMBERS,
+  type Description,
+  type DescriptionInput,
+  parseText,
+} from '../domain/description.ts'
 import type { Digest } from '../domain/digest.ts'
 import { digestHex } from '../domain/digest.ts'
 import { type ArtifactRef, parseArtifactId, parseBucketId, parseVersion } from '../domain/identifiers.ts'
 import { artifactRef } from '../domain/refs.ts'
 import type { Result } from '../domain/result.ts'
+import { descriptionLabel } from './description-labels.ts'
 import { visible } from './text.ts'
-import type { DescriptionTexts } from './transfer-messages.ts'
 
-const FIELDS = ['bucketId', 'artifactId', 'version', 'contentType', 'uploadedBy', 'provenanceSource'] as const
+const IDENTIFIERS = ['bucketId', 'artifactId', 'version'] as const
+const FIELDS = [...IDENTIFIERS, ...DESCRIPTION_MEMBERS]
 type FieldName = (typeof FIELDS)[number]
 type Values = Readonly<Record<FieldName, string>>
 
 const optional =
-  (member: 'contentType' | 'uploadedBy' | 'provenanceSource') =>
+  (member: keyof Description) =>
   (text: string): Result<unknown> =>
     text === '' ? { ok: true, value: undefined } : parseText(text, DESCRIPTION[member].maxLength)
 
-const RULES: { readonly [N in FieldName]: (text: string) => Result<unknown> } = {
+const RULES: Readonly<Record<string, (text: string) => Result<unknown>>> = {
   bucketId: parseBucketId,
   artifactId: parseArtifactId,
   version: parseVersion,
-  contentType: optional('contentType'),
-  uploadedBy: optional('uploadedBy'),
-  provenanceSource: optional('provenanceSource'),
+  ...Object.fromEntries(DESCRIPTION_MEMBERS.map((member) => [member, optional(member)])),
 }
 
 interface Props {
@@ -34,7 +39,7 @@ interface Props {
   /** Once it is computed. */
   readonly digest: Digest | undefined
   readonly isDisabled: boolean
-  readonly onSubmit: (request: { ref: ArtifactRef; description: DescriptionTexts }) => void
+  readonly onSubmit: (request: { ref: ArtifactRef; description: DescriptionInput }) => void
 }
 
 /** Hex digits in a version that is made from the content, as the command line makes it. */
@@ -49,8 +54,8 @@ export function StoreForm({ type, digest, isDisabled, onSubmit }: Props) {
     event.preventDefault()
     const found: Partial<Record<FieldName, string>> = {}
     for (const name of FIELDS) {
-      const result = RULES[name](values[name])
-      if (!result.ok) found[name] = result.error
+      const result = RULES[name]?.(values[name])
+      if (result?.ok === false) found[name] = result.error
     }
     setErrors(found)
     const [first] = FIELDS.filter((name) => found[name] !== undefined)
@@ -59,15 +64,8 @@ export function StoreForm({ type, digest, isDisabled, onSubmit }: Props) {
       return
     }
     remembered = values
-    const { contentType, uploadedBy, provenanceSource } = values
-    onSubmit({
-      ref: artifactRef(values),
-      description: {
-        contentType: contentType || undefined,
-        uploadedBy: uploadedBy || undefined,
-        provenanceSource: provenanceSource || undefined,
-      },
-    })
+    const given = DESCRIPTION_MEMBERS.map((member) => [member, values[member] || undefined])
+    onSubmit({ ref: artifactRef(values), description: Object.fromEntries(given) })
   }
 
   const field = (name: FieldName) => ({
@@ -108,9 +106,9 @@ export function StoreForm({ type, digest, isDisabled, onSubmit }: Props) {
         <summary>Description (optional)</summary>
         <fieldset class="ref-fields">
           <legend class="hidden">Description</legend>
-          <Field {...field('contentType')} label="Type" hint="application/octet-stream if empty" />
-          <Field {...field('uploadedBy')} label="Stored by" hint="a person, job or cluster" />
-          <Field {...field('provenanceSource')} label="Provenance" hint="the run or source of these bytes" />
+          {DESCRIPTION_MEMBERS.map((member) => (
+            <Field key={member} {...field(member)} {...descriptionLabel(member)} />
+          ))}
         </fieldset>
       </details>
       <p class="actions">
@@ -124,14 +122,7 @@ export function StoreForm({ type, digest, isDisabled, onSubmit }: Props) {
 }
 
 /** The next file probably belongs to the same artifact. */
-let remembered: Values = {
-  bucketId: '',
-  artifactId: '',
-  version: '',
-  contentType: '',
-  uploadedBy: '',
-  provenanceSource: '',
-}
+let remembered = Object.fromEntries(FIELDS.map((name) => [name, ''])) as Values
 
 interface FieldProps {
   readonly name: string

@@ -1,6 +1,8 @@
 /** Store: choose a file, see its digest, name it, send it. The server keeps the parts that arrived, so that the same store continues later. */
+
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ArtifactDigests } from '../client/transfer/artifact-hash.ts'
+import type { DescriptionInput } from '../domain/description.ts'
 import { type Digest, digestFromHex } from '../domain/digest.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
 import { pinnedRef } from './commands.ts'
@@ -11,7 +13,6 @@ import { CopyButton, DigestText, Heading, ProgressBar } from './parts.tsx'
 import { formatPlace } from './place.ts'
 import { StoreForm } from './store-form.tsx'
 import { formatBytes, formatTime, visible } from './text.ts'
-import type { DescriptionTexts } from './transfer-messages.ts'
 import { type Transfer, useTransfer } from './use-transfer.ts'
 
 interface Props {
@@ -22,7 +23,7 @@ interface Props {
 
 interface Request {
   readonly ref: ArtifactRef
-  readonly description: DescriptionTexts
+  readonly description: DescriptionInput
 }
 
 export function StoreView({ connection, isOpen, focus }: Props) {

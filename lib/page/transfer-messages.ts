@@ -1,18 +1,12 @@
 /** The messages between the page and the worker of one transfer. All are plain data that browsers can copy. */
 import type { Progress } from '../client/index.ts'
 import type { ArtifactDigests } from '../client/transfer/artifact-hash.ts'
+import type { DescriptionInput } from '../domain/description.ts'
 import type { Digest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import type { ArtifactRef } from '../domain/identifiers.ts'
 import type { Connection } from './connection.ts'
 import type { Failure } from './failure.ts'
-
-/** The texts that describe an artifact; undefined where the person gave none. */
-export interface DescriptionTexts {
-  readonly contentType: string | undefined
-  readonly uploadedBy: string | undefined
-  readonly provenanceSource: string | undefined
-}
 
 /** The job and the result of each kind of transfer. */
 export interface Transfers {
@@ -23,7 +17,7 @@ export interface Transfers {
       readonly ref: ArtifactRef
       readonly file: Blob
       readonly digests: ArtifactDigests
-      readonly description: DescriptionTexts
+      readonly description: DescriptionInput
     }
     result: { readonly entry: Entry; readonly created: boolean }
   }
