@@ -11,6 +11,7 @@ import { startServer } from '../lib/http/node/server.ts'
 import { staticFiles } from '../lib/http/node/static-files.ts'
 import { firstOf, withLogging } from '../lib/http/node/with-logging.ts'
 import { jsonLines } from '../lib/http/operation-log.ts'
+import { readDocument } from './documents.ts'
 import { readPage } from './page.ts'
 import type { Stores } from './stores.ts'
 
@@ -22,7 +23,9 @@ const log = jsonLines(process.stderr)
  */
 export async function startFront(settings: ServeSettings, version: string): Promise<RunningServer> {
   const { host, port, maxArtifactBytes, publicUrl, drainLimit, maxConnections } = settings
-  const page = withLogging('page', staticFiles(pageFiles(readPage())), log)
+  const guide = { text: await readDocument('docs/for-assistants.md'), type: 'text/plain; charset=utf-8' }
+  const files = new Map([...pageFiles(readPage()), ['/llms.txt', guide]])
+  const page = withLogging('page', staticFiles(files), log)
   await assertCanListen(host, port)
   const stores = await openStores(settings, version)
   const { ports, extraRoutes: presigned } = stores

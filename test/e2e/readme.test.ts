@@ -1,16 +1,23 @@
 /**
- * The README's code blocks run in order, as printed, against the server that the first one starts, in a folder that looks like a
- * fresh checkout. The fence gives the kind of a block: `sh serve`, `sh run`, `js run FILE`, `python run FILE`; a block `… prints`
- * holds the stdout of the block before it, where `…` matches anything. Only the port differs, because 9470 may be in use.
+ * The README's code blocks run in order, as printed, against the server that the first one starts (`sh serve`), in a folder that
+ * looks like a fresh checkout. Only the port differs, because 9470 may be in use.
  */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  blocksOf,
+  patternOf,
+  printedBy,
+  runBlock,
+  startGroup,
+  stopGroup,
+} from '../support/document-blocks.ts'
 
 const PRINTED_ORIGIN = '127.0.0.1:9470'
 // Limits for hangs: on a busy machine npx and node take many seconds to start.
@@ -26,27 +33,11 @@ const TOOLS: Readonly<Record<string, readonly string[]>> = {
   python: ['curl', 'python3'],
 }
 
-interface Block {
-  readonly language: string
-  readonly role: string
-  readonly file: string | undefined
-  readonly text: string
-  readonly line: number
-}
-
 const README = await readFile('README.md', 'utf8')
 
-const blocks: Block[] = [...README.matchAll(/^```(\w+) (serve|run|prints)(?: (\S+))?\n(.*?)^```$/gms)].map(
-  (found) => {
-    const [, language = '', role = '', file, text = ''] = found
-    return { language, role, file, text, line: README.slice(0, found.index).split('\n').length }
-  },
-)
+const blocks = blocksOf(README)
 const runs = blocks.filter(({ role }) => role === 'run')
-/** The expected stdout of a block, from the `prints` block after it. */
-const printed = new Map(
-  blocks.flatMap((block, at) => (block.role === 'prints' ? [[blocks[at - 1], block.text]] : [])),
-)
+const printed = printedBy(blocks)
 
 let folder: string
 let server: ChildProcess
@@ -75,62 +66,11 @@ async function freshCheckout(): Promise<string> {
 }
 
 /** The variables of a user's shell, and no others. */
-const environment = () => ({
-  PATH: process.env.PATH,
-  HOME: process.env.HOME,
-  BUCKET_URL: `http://${origin}/v1`,
+const place = () => ({
+  folder,
+  environment: { PATH: process.env.PATH, HOME: process.env.HOME, BUCKET_URL: `http://${origin}/v1` },
+  limit: BLOCK_MS,
 })
-
-function start(command: string, args: readonly string[]) {
-  // npx starts children: a process group of its own lets `stop` end all of them.
-  return spawn(command, args, {
-    cwd: folder,
-    env: environment(),
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-}
-
-function stop(child: ChildProcess): void {
-  if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM')
-}
-
-async function runBlock({
-  language,
-  file,
-  text,
-}: Block): Promise<{ exit: unknown; stdout: string; stderr: string }> {
-  const source = text.replaceAll(PRINTED_ORIGIN, origin)
-  if (file !== undefined) await writeFile(join(folder, file), source)
-  const child =
-    language === 'js'
-      ? start('node', [file ?? ''])
-      : language === 'python'
-        ? start('python3', [file ?? ''])
-        : start('bash', ['-euo', 'pipefail', '-c', source])
-  const timer = setTimeout(() => stop(child), BLOCK_MS)
-  let stdout = ''
-  let stderr = ''
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString('utf8')
-  })
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString('utf8')
-  })
-  const [exit] = await once(child, 'close')
-  clearTimeout(timer)
-  return { exit, stdout, stderr }
-}
-
-const patternOf = (text: string): RegExp =>
-  new RegExp(
-    `^${text
-      .trimEnd()
-      .split('…')
-      .map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
-      .join('.*')}$`,
-    's',
-  )
 
 beforeAll(async () => {
   folder = await freshCheckout()
@@ -141,7 +81,7 @@ beforeAll(async () => {
   })
   const port = await freePort()
   origin = `127.0.0.1:${port}`
-  server = start('npx', ['bucket', 'serve', '--port', String(port)])
+  server = startGroup('npx', ['bucket', 'serve', '--port', String(port)], place())
   server.stderr?.resume()
   if (!server.stdout) throw new Error('the server has no stdout')
   for await (const line of createInterface({ input: server.stdout, signal: AbortSignal.timeout(START_MS) }))
@@ -152,7 +92,7 @@ beforeAll(async () => {
 afterAll(async () => {
   if (server) {
     const exited = once(server, 'close')
-    stop(server)
+    stopGroup(server)
     await exited
   }
   await rm(folder, { recursive: true, force: true })
@@ -169,7 +109,8 @@ describe('the README', () => {
     async ({ block }, context) => {
       for (const tool of TOOLS[block.language] ?? [])
         context.skip(spawnSync(tool, ['--version']).status !== 0, `${tool} is not installed`)
-      const { exit, stdout, stderr } = await runBlock(block)
+      const text = block.text.replaceAll(PRINTED_ORIGIN, origin)
+      const { exit, stdout, stderr } = await runBlock({ ...block, text }, place())
       expect(exit, `${stdout}${stderr}`).toBe(0)
       const expected = printed.get(block)
       if (expected !== undefined) expect(stdout.trimEnd()).toMatch(patternOf(expected))
