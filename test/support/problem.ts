@@ -13,6 +13,13 @@ const bytes = z.int().gte(0)
 const text = z.string().min(1)
 const digest = z.string().regex(DIGEST)
 
+/** Section 1: the members that describe an artifact. */
+export const descriptionShape = {
+  content_type: text,
+  uploaded_by: z.nullable(text),
+  provenance_source: z.nullable(text),
+}
+
 /** Section 3: exactly these members. */
 export const entryShape = z.strictObject({
   bucket_id: z.string().regex(IDENTIFIER),
@@ -20,9 +27,7 @@ export const entryShape = z.strictObject({
   version: z.string().regex(IDENTIFIER),
   digest,
   size: bytes,
-  content_type: text,
-  uploaded_by: z.nullable(text),
-  provenance_source: z.nullable(text),
+  ...descriptionShape,
   created_at: z.string().regex(TIME),
 })
 export type EntryShape = z.infer<typeof entryShape>

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'vitest'
 import * as z from 'zod'
-import { DIGEST, entryShape, TIME } from '../../support/problem.ts'
+import { DIGEST, descriptionShape, entryShape, TIME } from '../../support/problem.ts'
 import { header, type RawResponse } from '../../support/raw-http.ts'
 import { json, type Ref, versionPath } from './requests.ts'
 import type { Target } from './target.ts'
@@ -22,9 +22,7 @@ const described = {
   version: text,
   digest: z.string().regex(DIGEST),
   size: z.int().gte(0),
-  content_type: text,
-  uploaded_by: z.nullable(text),
-  provenance_source: z.nullable(text),
+  ...descriptionShape,
   expires_at: z.string().regex(TIME),
 }
 const part = z.strictObject({
@@ -59,6 +57,16 @@ export type Upload = z.infer<typeof uploadShape>
 
 export const uploadPath = (ref: Ref, digest: string): string =>
   `${versionPath(ref)}/uploads/${encodeURIComponent(digest)}`
+
+/** Every resource of an upload. */
+export const UPLOAD_RESOURCES: readonly {
+  readonly path: (ref: Ref, digest: string) => string
+  readonly methods: readonly string[]
+}[] = [
+  { path: uploadPath, methods: ['DELETE', 'GET', 'PUT'] },
+  { path: (ref, digest) => `${uploadPath(ref, digest)}/parts`, methods: ['POST'] },
+  { path: (ref, digest) => `${uploadPath(ref, digest)}/commit`, methods: ['POST'] },
+]
 
 export const putJson = (
   target: Target,

@@ -5,7 +5,7 @@ import { header } from '../../support/raw-http.ts'
 import { describeLostBlobUploads } from './lost-blobs.ts'
 import { freshRef, OTHER_DIGEST } from './requests.ts'
 import { needs, type TargetThunk } from './target.ts'
-import { uploadPath } from './upload-requests.ts'
+import { UPLOAD_RESOURCES } from './upload-requests.ts'
 import { describeUploadBegin } from './uploads-begin.ts'
 import { describeUploadMultipart } from './uploads-multipart.ts'
 import { describeUploadSingle } from './uploads-single.ts'
@@ -20,19 +20,14 @@ export function describeUploadApi(name: string, target: TargetThunk): void {
 
     test('an unknown method on an upload is 405 with Allow', async (context) => {
       needs(context, target(), 'any-method')
-      const path = uploadPath(freshRef(), OTHER_DIGEST)
-      const methods = {
-        [path]: ['DELETE', 'GET', 'PUT'],
-        [`${path}/parts`]: ['POST'],
-        [`${path}/commit`]: ['POST'],
-      }
-      for (const [of, allowed] of Object.entries(methods)) {
-        const response = await target().send({ method: 'PATCH', path: of })
+      const ref = freshRef()
+      for (const { path, methods } of UPLOAD_RESOURCES) {
+        const response = await target().send({ method: 'PATCH', path: path(ref, OTHER_DIGEST) })
         expectProblem(response, 'method_not_allowed')
         const listed = (header(response, 'Allow') ?? '')
           .split(/, ?/)
           .filter((one) => !['HEAD', 'OPTIONS'].includes(one))
-        expect(listed.sort()).toEqual(allowed)
+        expect(listed.sort()).toEqual(methods)
       }
     })
   })
