@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from .checks import check_all, check_count, check_flag, check_optional_path, check_path, check_progress
+from .description import Description
 from .download import Downloaded, download
 from .entries import EntryClient, PathLike
 from .errors import error, invalid_request, unexpected
@@ -32,7 +33,6 @@ from .source import Source
 from .stream import ArtifactStream
 from .target import naming_target, sync_folder
 from .timing import Cancel
-from .upload import Description
 
 
 class ArtifactClient(EntryClient):

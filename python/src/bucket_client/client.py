@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .artifacts import ArtifactClient, locked_reference
 from .checks import check_all, check_count, check_flag, check_optional_path, check_path, check_patterns, check_progress
+from .description import Description
 from .digest_cache import DigestCache, default_cache_path
 from .download import Downloaded, download
 from .entries import PathLike
@@ -23,7 +24,6 @@ from .refs import ArtifactReference, ReferenceLike, reference
 from .resume import resumable
 from .source import BytesSource, Digests, FileSource
 from .timing import Cancel
-from .upload import Description
 
 
 class BucketClient(ArtifactClient):

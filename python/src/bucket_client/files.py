@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractBufferedFile
 
+from .description import Description
 from .errors import ConflictError, InvalidRequestError, NotAuthorizedError, NotFoundError
 from .fetch import mismatch
 from .put import check_description
-from .upload import Description
 
 if TYPE_CHECKING:
     from .filesystem import BucketFileSystem

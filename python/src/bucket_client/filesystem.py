@@ -21,6 +21,7 @@ from fsspec.spec import AbstractFileSystem
 from .auth import secret_mark
 from .checks import check_all, check_type
 from .client import BucketClient
+from .description import DESCRIPTION_MEMBERS, Description
 from .errors import DigestError
 from .files import BucketFile, BucketWriter, as_os_errors, plain_path
 from .folder_tree import FolderTree
@@ -28,14 +29,13 @@ from .manifest import MEDIA_TYPE
 from .model import Entry
 from .put import check_description
 from .refs import ArtifactReference, artifact_name
-from .upload import Description
 
 _PARALLEL_RANGES = 8
 _KEPT_FOLDERS = 16
-_TEXTS = ("content_type", "uploaded_by", "provenance_source")
+_TEXTS = DESCRIPTION_MEMBERS
 #: Settings of the environment that are not secret.
 _SHOWN = {"BUCKET_URL", "BUCKET_AUTH", "BUCKET_CA_FILE"}
-_OPTIONS = ("url", "auth", "api_key", "ca_file", "client", "uploaded_by", "provenance_source")
+_OPTIONS = ("url", "auth", "api_key", "ca_file", "client", *DESCRIPTION_MEMBERS[1:])
 #: What fsspec's own classes take, for every file system.
 _FSSPEC_OPTIONS = {
     "asynchronous",
@@ -374,9 +374,7 @@ def _entry_info(path: str, entry: Entry) -> dict[str, Any]:
         "size": 0 if is_folder else entry.size,
         "type": "directory" if is_folder else "file",
         "digest": entry.digest,
-        "content_type": entry.content_type,
-        "uploaded_by": entry.uploaded_by,
-        "provenance_source": entry.provenance_source,
+        **{name: getattr(entry, name) for name in DESCRIPTION_MEMBERS},
         "created": entry.created_at,
     }
 

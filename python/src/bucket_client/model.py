@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, cast
 
+from .description import DESCRIPTION_MEMBERS
 from .errors import BucketError, error, unexpected
 from .refs import ArtifactReference, digest_fault
 
@@ -163,7 +164,8 @@ def decode_entry(value: Any, asked: ArtifactReference | None = None) -> Entry:
     ref = _reference(entry)
     if asked is not None and ref != (asked if asked.digest else asked.pinned(ref.digest or "")):
         raise unexpected(f"asked for {asked}, but the response is about {ref}")
-    optional = {name: entry.get(name) for name in ("uploaded_by", "provenance_source")}
+    # A member that the server does not know yet is null.
+    optional = {name: entry.get(name) for name in DESCRIPTION_MEMBERS if name != "content_type"}
     return Entry(
         ref=ref,
         size=_bytes(entry.get("size"), "size"),

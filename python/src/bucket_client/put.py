@@ -12,6 +12,7 @@ from typing import Any
 
 from .api import Api, ApiRequest, read_json, version_path
 from .checks import type_fault
+from .description import DESCRIPTION_MEMBERS, TEXT_LIMITS, Description, description_headers
 from .errors import BucketError, ConflictError, TooLargeError, error, invalid_request
 from .model import Entry, Limits, decode_entry
 from .presigned_put import Slice
@@ -27,16 +28,14 @@ from .refs import (
 )
 from .source import SINGLE_BYTES, Digests, Source, hash_source
 from .timing import Cancel, Patience, check_cancelled
-from .upload import Description, UploadCalls, upload
+from .upload import UploadCalls, upload
 
 #: Every front takes this much in one body, or says itself that it does not.
 _ALWAYS_INLINE_BYTES = 4 << 20
 #: Above this the entry is asked for before the body is sent: one cheap question against seconds of sending.
 _ASK_FIRST_BYTES = 1 << 20
-DEFAULT_CONTENT_TYPE = "application/octet-stream"
 
 _TEXT = re.compile(r"[!-~]+(?: [!-~]+)*")
-_TEXT_LIMITS = {"content_type": 255, "uploaded_by": 256, "provenance_source": 1024}
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def check_description(description: Description) -> None:
         InvalidRequestError: with all of them.
     """
     faults: list[tuple[str, str]] = []
-    for name, limit in _TEXT_LIMITS.items():
+    for name, limit in TEXT_LIMITS.items():
         text: Any = getattr(description, name)
         if text is None:
             continue
@@ -167,14 +166,7 @@ def _put_inline(
         if sent == size:
             report("verifying", 0, size)
 
-    headers = {
-        "content-type": description.content_type or DEFAULT_CONTENT_TYPE,
-        "x-artifact-digest": ref.digest or "",
-    }
-    if description.uploaded_by is not None:
-        headers["x-uploaded-by"] = description.uploaded_by
-    if description.provenance_source is not None:
-        headers["x-provenance-source"] = description.provenance_source
+    headers = {**description_headers(description), "x-artifact-digest": ref.digest or ""}
     request = ApiRequest(
         "PUT",
         version_path(ref),
@@ -240,9 +232,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "version": entry.ref.version,
         "digest": entry.digest,
         "size": entry.size,
-        "content_type": entry.content_type,
-        "uploaded_by": entry.uploaded_by,
-        "provenance_source": entry.provenance_source,
+        **{name: getattr(entry, name) for name in DESCRIPTION_MEMBERS},
         "created_at": entry.created_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
 

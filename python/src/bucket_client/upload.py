@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from .api import Api, ApiRequest, json_request, read_json, read_retry_after, version_path
+from .description import Description
 from .errors import BucketError, ConflictError, NotFoundError, error, unexpected
 from .model import (
     Entry,
@@ -33,15 +33,6 @@ from .workers import run_parallel
 _MOST_PER_REQUEST = 100
 #: A verification that does not advance is asked for again this often.
 _MOST_STALLS = 20
-
-
-@dataclass(frozen=True)
-class Description:
-    """The texts that describe an artifact (docs/http-api.md, section 1)."""
-
-    content_type: str | None = None
-    uploaded_by: str | None = None
-    provenance_source: str | None = None
 
 
 class _Restart(Exception):
