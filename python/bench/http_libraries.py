@@ -1,34 +1,32 @@
 """Compare HTTP libraries for the transport: 1 GiB both ways, 64 parallel small gets, import time.
 
-Every cell is the median of three rounds, the libraries in turn.
+The floors stand in the same table: curl, sha256sum, and the TypeScript client.
 
-Run with a server: python bench/http_libraries.py http://127.0.0.1:9470/v1
-The libraries are imported only if they are installed. Results stand in docs/benchmarks.md.
+Run: python bench/http_libraries.py [--folder DIR] [--rounds N] [--mib N], after pip install urllib3 httpx2
+It starts a server of its own. Every cell is the median of the rounds, in turn. Results stand in docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
 import hashlib
 import http.client
-import os
-import statistics
+import importlib.util
+import resource
 import subprocess
 import sys
-import tempfile
-import time
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-CHUNK = 1 << 20
-SIZE = 1 << 30
-ROOT = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:9470/v1"
-RUN = str(int(time.time()))
+from floors import MIB, Place, Table, command_seconds, measured_place, random_file, timed, typescript_seconds
 
-
-def version_url(name: str) -> str:
-    return f"{ROOT}/buckets/bench/artifacts/http/versions/{RUN}-{name}"
+CHUNK = MIB
+#: Fetches of 1 KiB in a round, 64 at once.
+SMALL = 1600
+AT_ONCE = 64
 
 
 def chunks(path: str) -> Iterator[bytes]:
@@ -41,24 +39,22 @@ class Standard:
     """http.client with one connection per thread."""
 
     def __init__(self) -> None:
-        import threading
-
         self.local = threading.local()
 
-    def connection(self) -> http.client.HTTPConnection:
+    def connection(self, url: str) -> http.client.HTTPConnection:
         if not hasattr(self.local, "connection"):
-            self.local.connection = http.client.HTTPConnection(urlsplit(ROOT).netloc)
+            self.local.connection = http.client.HTTPConnection(urlsplit(url).netloc)
         return self.local.connection
 
     def put(self, url: str, headers: dict[str, str], path: str) -> int:
-        connection = self.connection()
+        connection = self.connection(url)
         connection.request("PUT", urlsplit(url).path, body=chunks(path), headers=headers)
         response = connection.getresponse()
         response.read()
         return response.status
 
     def get(self, url: str, digest: Any) -> int:
-        connection = self.connection()
+        connection = self.connection(url)
         connection.request("GET", urlsplit(url).path)
         response = connection.getresponse()
         buffer = memoryview(bytearray(CHUNK))
@@ -137,72 +133,92 @@ class Own:
         return size
 
 
-def timed(action: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    action()
-    return time.perf_counter() - began
+def import_seconds(module: str) -> float:
+    """Return the processor seconds that an import takes, less those of an empty process."""
+
+    def run(code: str) -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", code], check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    return run(f"import {module}") - run("pass")
 
 
-def import_time(module: str) -> float:
-    """Median of five processes in milliseconds, less an empty process."""
-
-    def median(code: str) -> float:
-        return sorted(timed(lambda: subprocess.run([sys.executable, "-c", code], check=True)) for _ in range(5))[2]
-
-    return (median(f"import {module}") - median("pass")) * 1000
-
-
-ROUNDS = 3
-SMALL = 1600
+#: Row, module that is imported, and what makes the library.
+LIBRARIES: list[tuple[str, str, Callable[[], Any]]] = [
+    ("this client", "bucket_client", Own),
+    ("`http.client`", "http.client", Standard),
+    ("`urllib3`", "urllib3", Urllib3),
+    ("`httpx2`", "httpx2", Httpx2),
+]
 
 
-def measure(name: str, library: Any, path: str, digest: str) -> tuple[float, float, float]:
-    """Return the seconds of a store and a fetch of 1 GiB, and of many small fetches."""
-    headers = {"Content-Length": str(SIZE), "X-Artifact-Digest": digest}
-    put = timed(lambda: library.put(version_url(name), headers, path))
-    got = hashlib.sha256()
-    get = timed(lambda: library.get(version_url(name), got))
-    assert "sha256:" + got.hexdigest() == digest
-    small = version_url("small")
-    with ThreadPoolExecutor(64) as pool:
-        list(pool.map(lambda _: library.get(small, hashlib.sha256()), range(64)))
-        many = timed(lambda: list(pool.map(lambda _: library.get(small, hashlib.sha256()), range(SMALL))))
-    return put, get, many
+def measure(place: Place, table: Table, number: int, source: Path, digest: str) -> None:
+    """Store, fetch and import once with each library and floor."""
+    versions = f"{place.url}/buckets/bench/artifacts/http/versions"
+    target = place.folder / "copy"
+    header = f"X-Artifact-Digest: {digest}"
+    table.add("`sha256sum`", "store", command_seconds("sha256sum", source))
+    sent = command_seconds("curl", "-fsS", "-T", source, "-H", header, f"{versions}/curl-{number}")
+    table.add("`curl`, one process", "store", sent)
+    table.add(
+        "`curl`, one process", "fetch", command_seconds("curl", "-fsS", "-o", target, f"{versions}/curl-{number}")
+    )
+    # The fragment makes curl fetch the same address again and again; it is not sent.
+    many = ["curl", "-fsS", "-Z", "--parallel-max", AT_ONCE, "-o", "/dev/null", f"{versions}/small#[1-{SMALL}]"]
+    table.add("`curl`, one process", "small", command_seconds(*many))
+    artifact = "bench/http"
+    row = "the TypeScript client"
+    table.add(row, "store", typescript_seconds(place.url, "put", f"{artifact}/typescript-{number}", source))
+    table.add(row, "fetch", typescript_seconds(place.url, "get", f"{artifact}/typescript-{number}"))
+    table.add(row, "small", typescript_seconds(place.url, "small", f"{artifact}/small", SMALL))
+    for row, module, make in LIBRARIES:
+        if importlib.util.find_spec(module) is None:
+            continue
+        library = make()
+        url = f"{versions}/{module}-{number}"
+        headers = {"Content-Length": str(place.size), "X-Artifact-Digest": digest}
+        table.add(row, "store", timed(lambda to=library, at=url, h=headers: to.put(at, h, str(source))))
+        got = hashlib.sha256()
+        table.add(row, "fetch", timed(lambda to=library, at=url, d=got: to.get(at, d)))
+        assert f"sha256:{got.hexdigest()}" == digest, row
+
+        def get_small(_: int, to: Any = library) -> None:
+            to.get(f"{versions}/small", hashlib.sha256())
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(get_small, range(AT_ONCE)))
+            table.add(row, "small", timed(lambda g=get_small, p=pool: list(p.map(g, range(SMALL)))))
+        table.add(row, "import, processor", import_seconds(module))
 
 
 def main() -> None:
-    with tempfile.NamedTemporaryFile() as file, tempfile.NamedTemporaryFile() as small:
-        block = os.urandom(CHUNK)
-        whole = hashlib.sha256()
-        for _ in range(SIZE // CHUNK):
-            file.write(block)
-            whole.update(block)
-        file.flush()
-        small.write(b"x" * 1024)
-        small.flush()
-        headers = {
-            "Content-Length": "1024",
-            "X-Artifact-Digest": "sha256:" + hashlib.sha256(b"x" * 1024).hexdigest(),
-        }
-        Standard().put(version_url("small"), headers, small.name)
-        digest = "sha256:" + whole.hexdigest()
-        libraries: list[tuple[str, str, Callable[[], Any]]] = [
-            ("this client", "bucket_client", Own),
-            ("http.client", "http.client", Standard),
-            ("urllib3", "urllib3", Urllib3),
-            ("httpx2", "httpx2", Httpx2),
-        ]
-        rounds: dict[str, list[tuple[float, float, float]]] = {name: [] for name, _, _ in libraries}
-        for number in range(ROUNDS):
-            for name, _, library in libraries:
-                rounds[name].append(measure(f"{name.replace(' ', '-')}-{number}", library(), file.name, digest))
-        mib = SIZE / CHUNK
-        for name, module, _ in libraries:
-            put, get, many = (statistics.median(times) for times in zip(*rounds[name], strict=True))
-            print(
-                f"{name:12} put {mib / put:6.0f} MiB/s  get {mib / get:6.0f} MiB/s  "
-                f"small gets {SMALL / many:6.0f}/s  import {import_time(module):4.0f} ms"
-            )
+    table = Table()
+    with measured_place(__doc__ or "") as place:
+        source = place.folder / "source"
+        digest = random_file(source, place.size)
+        small = place.folder / "small"
+        small.write_bytes(b"x" * 1024)
+        small_digest = f"sha256:{hashlib.sha256(b'x' * 1024).hexdigest()}"
+        versions = f"{place.url}/buckets/bench/artifacts/http/versions"
+        headers = {"Content-Length": "1024", "X-Artifact-Digest": small_digest}
+        Standard().put(f"{versions}/small", headers, str(small))
+        for number in range(place.rounds):
+            measure(place, table, number, source, digest)
+
+        def rate(seconds: float) -> str:
+            return f"{place.size / MIB / seconds:,.0f} MiB/s"
+
+        print(f"{place.size // MIB} MiB, medians of {place.rounds} rounds in turn")
+        table.print(
+            {
+                "store": rate,
+                "fetch": rate,
+                "small": lambda seconds: f"{SMALL / seconds:,.0f}/s",
+                "import, processor": lambda seconds: f"{seconds * 1000:,.0f} ms",
+            }
+        )
 
 
 main()

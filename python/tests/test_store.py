@@ -92,6 +92,26 @@ def test_ensure_stores_once_and_refuses_other_bytes_before_it_reads_them(
     assert phases == []
 
 
+def test_ensure_with_a_digest_does_not_read_a_source_that_is_stored_already(
+    bucket: BucketClient, ref: str, server: Server, tmp_path: Path
+) -> None:
+    data = os.urandom(2 * MIB)
+    stored = bucket.put(ref, data).entry
+    path = tmp_path / "source"
+    path.write_bytes(bytes(2 * MIB))
+    # The file has other bytes by now, which nobody reads.
+    for named in ({"digest": stored.digest}, {}):
+        asked = ref if named else str(stored.ref)
+        assert bucket.ensure(asked, path, lock=tmp_path / "bucket.lock", **named) == "identical"
+    assert bucket.get(ref, locked=tmp_path / "bucket.lock").read() == data
+    with pytest.raises(ConflictError):
+        bucket.ensure(ref, path, digest=sha256(b"other"))
+    for blob in (server.folder / "blobs").rglob(f"*@{stored.digest.removeprefix('sha256:')}"):
+        blob.unlink()
+    assert bucket.ensure(ref, data, digest=stored.digest) == "identical"
+    assert bucket.get(ref).read() == data
+
+
 def test_every_kind_of_source_stores_its_bytes(bucket: BucketClient, ref: str, tmp_path: Path) -> None:
     data = os.urandom(3 * MIB + 17)
     path = tmp_path / "source.bin"

@@ -18,7 +18,7 @@ from .lock_file import LockFile
 from .open_source import SourceLike, check_source, known_size, open_source
 from .partial_file import remove_stale
 from .progress import ProgressLike, Report, reporting
-from .put import PutResult, check_description, find_entry, namer, put, version_exists
+from .put import PutResult, check_description, find_entry, namer, put, still_has_bytes, version_exists
 from .refs import (
     ArtifactReference,
     ReferenceLike,
@@ -82,18 +82,8 @@ class ArtifactClient(EntryClient):
             InvalidRequestError, TooLargeError, NotAuthorizedError, UnavailableError, NetworkError, OSError
         """
         description = Description(content_type, uploaded_by, provenance_source)
-        check_all(
-            lambda: namer(ref, None),
-            lambda: None if digest is None else check_digest(digest),
-            lambda: None if size is None else check_count("size", size, 0),
-            lambda: check_description(description),
-            lambda: check_optional_path("lock", lock),
-            lambda: check_progress(progress),
-        )
+        _check_put(ref, source, digest, size, description, lock, progress)
         name = namer(ref, digest)
-        check_source(source)
-        if lock is not None:
-            LockFile(lock).check()
         with (
             reporting(progress, str(ref)) as report,
             contextlib.closing(open_source(source, size, report)) as opened,
@@ -119,18 +109,29 @@ class ArtifactClient(EntryClient):
     ) -> Literal["created", "identical"]:
         """Make sure that a ref holds exactly these bytes: the call of schedulers and re-runs.
 
-        An existing version is compared before anything is sent. Options as for :meth:`put`.
+        An existing version is compared before anything is sent; with ``digest``, or a pinned ref, before the source is
+        read. Options as for :meth:`put`.
+
+        Returns:
+            ``"identical"`` if the same bytes were stored before, also if the service had lost them and this call
+            restored them.
 
         Raises:
             ConflictError: ``version_exists``: the version holds other bytes.
             BucketError: as :meth:`put`.
         """
-        if not is_artifact_name(ref):
+        description = Description(content_type, uploaded_by, provenance_source)
+        _check_put(ref, source, digest, size, description, lock, progress)
+        stored = None if is_artifact_name(ref) else find_entry(self._api, reference(ref, digest), None)
+        if stored is not None:
             asked = reference(ref, digest)
-            found = known_size(source)
-            stored = find_entry(self._api, asked, None)
-            if stored is not None and found is not None and found != stored.size:
+            differs = asked.digest not in (None, stored.digest) or known_size(source) not in (None, stored.size)
+            if differs:
                 raise version_exists(stored, asked)
+            if asked.digest is not None and still_has_bytes(self._api, stored):
+                if lock is not None:
+                    LockFile(lock).add(stored.ref, stored.size)
+                return "identical"
         result = self.put(
             ref,
             source,
@@ -272,6 +273,36 @@ class ArtifactClient(EntryClient):
         if folder not in self._swept:
             self._swept.add(folder)
             remove_stale(folder)
+
+
+def _check_put(
+    ref: ReferenceLike,
+    source: SourceLike,
+    digest: str | None,
+    size: int | None,
+    description: Description,
+    lock: PathLike | None,
+    progress: ProgressLike,
+) -> None:
+    """Check all arguments of a store before the service is asked.
+
+    Raises:
+        InvalidRequestError: with all faults.
+        SourceError: the source cannot be read as bytes.
+        LockFileError: the lock file cannot be extended.
+    """
+    check_all(
+        lambda: namer(ref, None),
+        lambda: None if digest is None else check_digest(digest),
+        lambda: None if size is None else check_count("size", size, 0),
+        lambda: check_description(description),
+        lambda: check_optional_path("lock", lock),
+        lambda: check_progress(progress),
+    )
+    namer(ref, digest)
+    check_source(source)
+    if lock is not None:
+        LockFile(lock).check()
 
 
 def locked_reference(ref: ReferenceLike, digest: str | None, lock: PathLike | None) -> ArtifactReference:

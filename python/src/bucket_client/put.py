@@ -215,6 +215,21 @@ def find_entry(api: Api, ref: ArtifactReference, cancel: Cancel | None) -> Entry
         raise
 
 
+def still_has_bytes(api: Api, stored: Entry) -> bool:
+    """Return whether the service still has the bytes of a stored version.
+
+    It refuses to begin an upload of them only then. If it has lost them, this begins the upload that restores them
+    (docs/http-api.md, section 7.1).
+    """
+    try:
+        UploadCalls(api, stored.ref, None).begin(stored.size, Description())
+    except ConflictError as refusal:
+        if refusal.code == "version_exists" and refusal.members.get("conflict") == "identical":
+            return True
+        raise
+    return False
+
+
 def version_exists(stored: Entry, ref: ArtifactReference) -> BucketError:
     """Return the refusal that the server would give, known from its entry before a byte is sent."""
     return error(
