@@ -17,7 +17,7 @@ export default defineConfig({
         test: {
           name: 'service',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/infra/**', ...PACKAGE],
+          exclude: ['test/integration/**', 'test/infra/**', 'test/browser/**', ...PACKAGE],
           // Tests mostly wait for a disk, a process or a timer, so two of them share two processors well.
           maxWorkers: Math.max(2, availableParallelism() - 1),
         },

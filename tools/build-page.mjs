@@ -4,22 +4,15 @@
  */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { build, transform } from 'esbuild'
 import { notices } from './notices.mjs'
 
 const SOURCE = 'lib/page'
 const COPIED = ['index.html', 'docs.html', 'config.json']
 
-/**
- * @param out the folder to make.
- * @param lib the compiled lib, which has the look and the OpenAPI document.
- */
-export async function buildPage(out, lib) {
-  const compiled = (path) => import(pathToFileURL(join(process.cwd(), lib, path)).href)
-  const { STYLE } = await compiled('look/style.js')
-  const { symbolSvg } = await compiled('look/symbol.js')
-  const { openApiDocument } = await compiled('http/openapi.js')
+/** @param out the folder to make. */
+export async function buildPage(out) {
+  const { STYLE, symbolSvg, openApiDocument } = await loadTexts()
   mkdirSync(out, { recursive: true })
   const { metafile } = await build({
     absWorkingDir: process.cwd(),
@@ -49,4 +42,20 @@ export async function buildPage(out, lib) {
   writeFileSync(join(out, 'icon.svg'), symbolSvg('stroke="#2f9e73"'))
   for (const name of COPIED) copyFileSync(join(SOURCE, name), join(out, name))
   writeFileSync(join(out, 'THIRD-PARTY-LICENSES.txt'), notices([metafile]))
+}
+
+/** The parts of the page that the server has, too. */
+async function loadTexts() {
+  const contents = `
+    export { STYLE } from './lib/look/style.ts'
+    export { symbolSvg } from './lib/look/symbol.ts'
+    export { openApiDocument } from './lib/http/openapi.ts'`
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: process.cwd(), loader: 'ts' },
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    write: false,
+  })
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`)
 }

@@ -15,7 +15,7 @@ try {
   compile('tsconfig.build.json', built)
   compileCommonJsTypes('tsconfig.commonjs.json', join(built, 'commonjs'))
   await buildCommand(join(built, 'bin'))
-  await buildPage(join(built, 'page'), join(built, 'lib'))
+  await buildPage(join(built, 'page'))
   // npm sets this bit only when it installs; npx runs the file directly.
   chmodSync(join(built, 'bin', 'bucket.js'), 0o755)
   rmSync('dist', { recursive: true, force: true })

@@ -25,7 +25,7 @@ async function start(): Promise<void> {
 start().catch((error: unknown) =>
   render(
     <main class="main">
-      <FailureCard failure={describeFailure(error)} />
+      <FailureCard failure={describeFailure(error)} isPage />
     </main>,
     document.body,
   ),

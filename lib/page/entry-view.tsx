@@ -27,50 +27,44 @@ interface Props {
 export function EntryView({ connection, artifact, digest, focus, onDownload }: Props) {
   const { entry, failure, retry } = useEntry(connection, artifact, digest)
   const { config } = connection
-  if (failure)
-    return (
-      <>
-        <FailureCard failure={failure} api={config.api} />
-        <p class="actions">
-          <button type="button" class="second" onClick={retry}>
-            Try again
-          </button>
-          <a href={formatPlace({ view: 'versions', key: artifact })}>
-            Versions of {formatArtifactKey(artifact)}
-          </a>
-        </p>
-      </>
-    )
-  if (!entry)
-    return (
-      <p class="card soft" role="status">
-        Looking up {formatRef(artifact)}
-      </p>
-    )
+  const versions = formatPlace({ view: 'versions', key: artifact })
   return (
     <>
       <section class="card">
         <Heading focus={focus}>
-          <a class="crumb" href={formatPlace({ view: 'versions', key: artifact })}>
+          <a class="crumb" href={versions}>
             {formatArtifactKey(artifact)}
           </a>
           <span class="crumb">/</span>
           {artifact.version}
         </Heading>
-        <Facts entry={entry} />
-        {digest && (
+        {!entry && !failure && (
+          <p class="soft" role="status">
+            Looking it up
+          </p>
+        )}
+        {entry && <Facts entry={entry} />}
+        {entry && digest && (
           <p class="small soft">
             The entry has the digest of your reference. The download verifies that the bytes have it, too.
           </p>
         )}
+        {failure && <FailureCard failure={failure} api={config.api} />}
         <p class="actions">
-          <button type="button" onClick={() => onDownload(entry)}>
-            Download and verify
-          </button>
-          <a href={formatPlace({ view: 'versions', key: artifact })}>All versions</a>
+          {entry && (
+            <button type="button" onClick={() => onDownload(entry)}>
+              Download and verify
+            </button>
+          )}
+          {failure && (
+            <button type="button" class="second" onClick={retry}>
+              Try again
+            </button>
+          )}
+          <a href={versions}>All versions</a>
         </p>
       </section>
-      <Commands entry={entry} config={config} />
+      {entry && <Commands entry={entry} config={config} />}
     </>
   )
 }
@@ -107,8 +101,10 @@ const stated = (text: string | null) => (text === null ? <span class="soft">not 
 const Fact = ({ name, copy, children }: { name: string; copy?: string; children: ComponentChildren }) => (
   <div>
     <dt>{name}</dt>
-    <dd>{children}</dd>
-    {copy !== undefined && <CopyButton text={copy} label={name} />}
+    <dd>
+      <span>{children}</span>
+      {copy !== undefined && <CopyButton text={copy} label={name} />}
+    </dd>
   </div>
 )
 

@@ -6,15 +6,19 @@ import { DigestText } from './parts.tsx'
 import { formatPlace } from './place.ts'
 import { formatTime, visible } from './text.ts'
 
-/**
- * @param api the root of the API, for the page of the code.
- * @param children further steps, such as a button.
- */
-export function FailureCard({ failure, api }: { failure: Failure; api?: string | undefined }) {
+interface Props {
+  readonly failure: Failure
+  /** The root of the API, for the page of the code. */
+  readonly api?: string | undefined
+  /** Whether it stands in the place of a whole page. */
+  readonly isPage?: boolean
+}
+
+export function FailureCard({ failure, api, isPage = false }: Props) {
   const { what, why, next, code, requestId, conflict } = failure
   return (
     <div class="failure" role="alert">
-      <h2>{visible(what)}</h2>
+      {isPage ? <h1>{visible(what)}</h1> : <h2>{visible(what)}</h2>}
       <dl>
         <dt>Why</dt>
         <dd>

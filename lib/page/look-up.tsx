@@ -34,7 +34,7 @@ export function LookUp({ place, focus }: { place: Place | Nowhere; focus: boolea
 
   return (
     <>
-      {isHome && (
+      {(isHome || place.view === 'nowhere') && (
         <div class="intro">
           <Heading focus={focus}>Look up an artifact</Heading>
           <p class="lead">

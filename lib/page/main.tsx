@@ -10,7 +10,7 @@ loadConfig(document.baseURI).then(
   (error: unknown) =>
     render(
       <main class="main">
-        <FailureCard failure={describeFailure(error)} />
+        <FailureCard failure={describeFailure(error)} isPage />
       </main>,
       document.body,
     ),

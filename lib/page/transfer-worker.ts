@@ -1,6 +1,6 @@
-/** Hashes, stores or fetches in a worker, so that the page stays responsive. One worker runs one transfer. */
+/** Hashes, stores or fetches in a worker, so that the page stays responsive. A worker runs one transfer at a time. */
 import { browserPlatform } from '../client/browser/platform.ts'
-import { type Progress, type Source, SourceChangedError } from '../client/index.ts'
+import { type Progress, type Source, SourceChangedError, type TransferOptions } from '../client/index.ts'
 import { type ArtifactDigests, hashSource } from '../client/transfer/artifact-hash.ts'
 import { blobSource } from '../client/transfer/source.ts'
 import { createClient } from './connection.ts'
@@ -13,35 +13,39 @@ const BLOB_BYTES = 8 * 1024 * 1024
 /** Milliseconds between two reports of the same phase. */
 const REPORT_MS = 100
 
-const stop = new AbortController()
+/** Of the running transfer. */
+let stop = new AbortController()
 const send = (message: FromWorker) => postMessage(message)
 
 addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
-  if (data.kind === 'cancel') stop.abort()
-  else void run(data)
+  if (data.kind === 'cancel') return stop.abort()
+  stop = new AbortController()
+  void run(data, stop.signal)
 })
 
-async function run(job: Job): Promise<void> {
+async function run(job: Job, signal: AbortSignal): Promise<void> {
   try {
-    send({ kind: 'done', result: await RUN[job.kind](job as never) })
+    send({ kind: 'done', result: await RUN[job.kind](job as never, optionsOf(signal)) })
   } catch (error) {
-    send(stop.signal.aborted ? { kind: 'canceled' } : { kind: 'failed', failure: describeFailure(error) })
+    send(signal.aborted ? { kind: 'canceled' } : { kind: 'failed', failure: describeFailure(error) })
   }
 }
 
-const RUN: { readonly [K in keyof Transfers]: (job: Job<K>) => Promise<Transfers[K]['result']> } = {
-  hash: async ({ file }) => await hashSource(blobSource(file), browserPlatform().sha256, options()),
+const RUN: {
+  readonly [K in keyof Transfers]: (job: Job<K>, options: TransferOptions) => Promise<Transfers[K]['result']>
+} = {
+  hash: async ({ file }, options) => await hashSource(blobSource(file), browserPlatform().sha256, options),
 
-  async put({ connection, ref, file, digests, description }) {
+  async put({ connection, ref, file, digests, description }, options) {
     const source = hashedSource(file, digests)
-    return await createClient(connection).put(ref, source, { ...description, ...options() })
+    return await createClient(connection).put(ref, source, { ...description, ...options })
   },
 
-  async get({ connection, ref, digest, file }) {
+  async get({ connection, ref, digest, file }, options) {
     // Opened first, so that a file that cannot be written is refused before anything is fetched.
     const target = await file?.createWritable()
     try {
-      const stream = await createClient(connection).get(ref, { digest, ...options() })
+      const stream = await createClient(connection).get(ref, { digest, ...options })
       if (target === undefined) return { blob: await collect(stream) }
       // The browser gives the file its new content only when the stream ends normally, which it does only if the digest is right.
       await stream.pipeTo(target)
@@ -93,12 +97,14 @@ async function removeIfEmpty(file: FileSystemFileHandle & { remove?(): Promise<v
   if (size === 0) await file.remove?.()
 }
 
-function options() {
+function optionsOf(signal: AbortSignal): TransferOptions {
   let phase: Progress['phase'] | undefined
   let reportedAt = 0
   return {
-    signal: stop.signal,
-    onProgress(progress: Progress) {
+    signal,
+    onProgress(progress) {
+      // The worker may have the next transfer already.
+      if (signal.aborted) return
       const now = performance.now()
       const isEnd = progress.bytes === progress.total
       if (progress.phase === phase && now - reportedAt < REPORT_MS && !isEnd) return

@@ -37,14 +37,15 @@ export function useTransfer<K extends TransferKind>(): Transfer<K> {
   useEffect(() => end, [])
 
   const settle = (settled: TransferState<K>) => {
-    end()
+    if (worker.current) idle.push(worker.current)
+    worker.current = undefined
     setState(settled)
   }
 
   function start(job: Job<K>): void {
     end()
     setState({ phase: 'running', progress: undefined, first: undefined })
-    const started = startWorker()
+    const started = idle.pop() ?? startWorker()
     worker.current = started
     started.onmessage = ({ data }: MessageEvent<FromWorker<K>>) => {
       switch (data.kind) {
@@ -58,7 +59,10 @@ export function useTransfer<K extends TransferKind>(): Transfer<K> {
           return settle({ phase: 'failed', failure: data.failure })
       }
     }
-    started.onerror = () => settle({ phase: 'failed', failure: NO_WORKER })
+    started.onerror = () => {
+      end()
+      setState({ phase: 'failed', failure: NO_WORKER })
+    }
     started.postMessage(job)
   }
 
@@ -66,9 +70,15 @@ export function useTransfer<K extends TransferKind>(): Transfer<K> {
     state,
     start,
     cancel: () => worker.current?.postMessage(CANCEL),
-    reset: () => settle({ phase: 'idle' }),
+    reset() {
+      end()
+      setState({ phase: 'idle' })
+    },
   }
 }
+
+/** Workers without a transfer. The next one then starts at once, also while the server of the page does not answer. */
+const idle: Worker[] = []
 
 const CANCEL: ToWorker = { kind: 'cancel' }
 
@@ -82,9 +92,9 @@ const advanced = <K extends TransferKind>(
 })
 
 const NO_WORKER: Failure = {
-  what: 'The transfer ended',
-  why: ['The browser could not run or load worker.js'],
-  next: 'Load the page again. If it fails again, use the command line.',
+  what: 'The transfer cannot start',
+  why: ['The browser could not load or run worker.js, which is a part of this page'],
+  next: 'Check that the server is running, then try again.',
 }
 
 /** The one way to turn text into a script that the page's policy allows: a fixed address. TypeScript lacks these types. */

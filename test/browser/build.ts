@@ -1,0 +1,19 @@
+/** Builds the page once, so that the tests see the sources of now and never an older build. */
+import { mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+// @ts-expect-error a script without types
+import { buildPage } from '../../tools/build-page.mjs'
+import { chromiumPath } from './chromium.ts'
+
+export async function setup(): Promise<void> {
+  if (chromiumPath === undefined) {
+    console.warn('No chromium, chromium-browser or google-chrome in PATH: the browser tests are skipped.')
+    return
+  }
+  const work = mkdtempSync('.build-')
+  await buildPage(join(work, 'page'))
+  // The rest of dist may be in use.
+  rmSync('dist/page', { recursive: true, force: true })
+  renameSync(join(work, 'page'), 'dist/page')
+  rmSync(work, { recursive: true })
+}
