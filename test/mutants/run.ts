@@ -12,7 +12,7 @@ import type { Mutant } from './mutant.ts'
 
 /** Ends the tests of a fault that makes them hang, in milliseconds. */
 const LIMIT_MS = 90_000
-/** What the tests do not need, or must not share. */
+/** Left out of the copies: the tests do not need these, or must not share them. */
 const LEFT_OUT = ['node_modules', '.git', '.cache', 'dist', 'cdk.out']
 
 /** The outcome of one run of tests. */

@@ -90,7 +90,7 @@ export class TransferPatience {
     this.#progressedAt = performance.now()
   }
 
-  /** An attempt failed. @returns milliseconds before the next attempt, or undefined if there must be none. */
+  /** An attempt failed. @returns milliseconds before the next attempt, or undefined to stop. */
   delayAfter(error: unknown): number | undefined {
     this.#failures += 1
     const random = Math.random()
