@@ -2,9 +2,9 @@
 import type { Command } from 'commander'
 import type { CheckResult } from '../client/node.ts'
 import { formatRef } from '../domain/identifiers.ts'
-import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
+import { entryDocument } from './documents.ts'
 import { EXIT } from './exit-codes.ts'
 import { ExitError, UsageError } from './failure.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
@@ -62,5 +62,5 @@ const document = ({ ref, digest, state, entry }: CheckResult) => ({
   ref: formatRef(ref),
   digest,
   state,
-  entry: entry && entryMessage(entry),
+  entry: entry && entryDocument(entry),
 })

@@ -1,9 +1,11 @@
 /** The commands by name. Their modules are light: each loads the client or a server's parts only when it runs. */
 import type { Command } from 'commander'
 import { addCheckCommand } from './check-command.ts'
+import { addCompletionCommand } from './completion-command.ts'
 import type { CliContext } from './context.ts'
 import { addDataFolderCommands } from './data-folder-commands.ts'
 import { addDigestCommand } from './digest-command.ts'
+import { addDoctorCommand } from './doctor-command.ts'
 import { addFolderCommands } from './folder-commands.ts'
 import { addFsckCommand } from './fsck-command.ts'
 import { addGetCommand } from './get-command.ts'
@@ -39,10 +41,16 @@ const COMMANDS: { readonly [name: string]: AddCommands } = {
   erase: addDataFolderCommands,
   mcp: addMcpCommand,
   skill: addSkillCommand,
+  doctor: addDoctorCommand,
+  completion: addCompletionCommand,
 }
 
-/** Adds the command that is asked for, or all of them if there is none of this name: for help, and for its suggestions. */
+/**
+ * Adds the command that is asked for. Adds all of them if there is none of this name, for help and for its suggestions, and for
+ * `completion`, which names them all.
+ */
 export function addCommands(program: Command, name: string | undefined, context: CliContext): void {
   const asked = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  for (const add of asked ? [asked] : new Set(Object.values(COMMANDS))) add(program, context)
+  const adders = asked && asked !== addCompletionCommand ? [asked] : new Set(Object.values(COMMANDS))
+  for (const add of adders) add(program, context)
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { Auth, BucketClient } from '../client/node.ts'
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
+import { type Chosen, type SettingsReader, settingsReader } from './config-file.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './failure.ts'
 import type { Output } from './output.ts'
@@ -13,6 +14,7 @@ export interface ConnectionOptions {
   readonly auth?: string
   readonly timeout?: string
   readonly caFile?: string
+  readonly profile?: string
 }
 
 export const withConnection = (command: Command): Command =>
@@ -24,51 +26,103 @@ export const withConnection = (command: Command): Command =>
     )
     .option(
       '--ca-file <file>',
-      'certificates (PEM) to trust in addition, for a private authority (env: BUCKET_CA_FILE)',
+      `certificates (PEM) to trust in addition, for a private authority (env: ${CLI_ENVIRONMENT.caFile})`,
     )
     .option(
       '--timeout <time>',
-      'how long to wait for a server that stopped answering: 30s, 5m (default: 10m)',
+      `how long to wait for a server that stopped answering: 30s, 5m (env: ${CLI_ENVIRONMENT.timeout}, default: 10m)`,
     )
+    .option('--profile <name>', `a profile of the configuration file (env: ${CLI_ENVIRONMENT.profile})`)
+
+/** The settings of a connection, each with its origin. */
+export interface ChosenConnection {
+  readonly reader: SettingsReader
+  readonly url: Chosen | undefined
+  readonly auth: Chosen | undefined
+  readonly caFile: Chosen | undefined
+  readonly timeout: Chosen | undefined
+  readonly region: Chosen | undefined
+}
+
+/** @throws UsageError for an unknown profile or an invalid configuration file. */
+export async function chooseConnection(
+  { url, auth, caFile, timeout, profile }: ConnectionOptions,
+  { environment }: CliContext,
+): Promise<ChosenConnection> {
+  const reader = await settingsReader(profile, environment)
+  return {
+    reader,
+    url: reader.choose('url', url, CLI_ENVIRONMENT.url),
+    auth: reader.choose('auth', auth, CLI_ENVIRONMENT.auth),
+    caFile: reader.choose('caFile', caFile, CLI_ENVIRONMENT.caFile),
+    timeout: reader.choose('timeout', timeout, CLI_ENVIRONMENT.timeout),
+    region: reader.choose('region', undefined, CLI_ENVIRONMENT.awsRegion, CLI_ENVIRONMENT.awsDefaultRegion),
+  }
+}
 
 /** Loads the client only now: a command that needs none starts without it. */
 export async function connect(
   options: ConnectionOptions,
+  context: CliContext,
+  output: Pick<Output, 'onEvent'>,
+): Promise<BucketClient> {
+  return await connectTo(await chooseConnection(options, context), context, output)
+}
+
+export async function connectTo(
+  { url, auth: kind, caFile, timeout, region }: ChosenConnection,
   { environment }: CliContext,
   { onEvent }: Pick<Output, 'onEvent'>,
 ): Promise<BucketClient> {
-  const url = options.url ?? (environment[CLI_ENVIRONMENT.url] || undefined)
-  if (url !== undefined && !(URL.canParse(url) && /^https?:\/\//i.test(url)))
+  if (url !== undefined && !(URL.canParse(url.value) && /^https?:\/\//i.test(url.value)))
     throw new UsageError(
-      `${JSON.stringify(url)} is not an http or https address`,
+      `${JSON.stringify(url.value)} is not an http or https address${origin(url)}`,
       'Give the root of the API, as in http://127.0.0.1:9470/v1.',
+      'Invalid address',
     )
-  const auth = readAuth(options.auth ?? (environment[CLI_ENVIRONMENT.auth] || undefined), environment)
+  const auth = readAuth(kind?.value, environment, region?.value, kind && origin(kind))
   const apiKey = environment[CLI_ENVIRONMENT.apiKey] || undefined
-  const patience = options.timeout === undefined ? undefined : parseDuration(options.timeout)
-  if (patience && !patience.ok) throw new UsageError(`--timeout: ${patience.error}`, 'Write --timeout 5m.')
-  const caFile = options.caFile ?? (environment.BUCKET_CA_FILE || undefined)
-  const ca = caFile === undefined ? undefined : await readFile(caFile)
+  const patienceMs = timeout && parsePatience(timeout)
+  const ca = caFile === undefined ? undefined : await readFile(caFile.value)
   const { BucketClient } = await import('../client/node.ts')
   try {
     return new BucketClient({
-      url,
+      url: url?.value,
       auth,
       apiKey,
       ca,
       onEvent,
-      ...(patience && { retry: { patienceMs: patience.value }, timeouts: timeoutsWithin(patience.value) }),
+      ...(patienceMs !== undefined && { retry: { patienceMs }, timeouts: timeoutsWithin(patienceMs) }),
     })
   } catch (error) {
     if (error instanceof TypeError && 'code' in error && error.code === 'region_missing')
-      throw new UsageError(error.message, `Set ${CLI_ENVIRONMENT.awsRegion} to the region of the API.`)
+      throw new UsageError(
+        error.message,
+        `Set ${CLI_ENVIRONMENT.awsRegion} to the region of the API.`,
+        'Missing region',
+      )
     if (error instanceof TypeError)
       throw new UsageError(
         error.message,
         `Check --url and --auth, and what ${CLI_ENVIRONMENT.token}, ${CLI_ENVIRONMENT.apiKey} and ${CLI_ENVIRONMENT.awsRegion} hold.`,
+        'Invalid connection',
       )
     throw error
   }
+}
+
+/** The origin of a wrong setting, unless the command line itself shows it. */
+const origin = ({ from }: Chosen): string => (from === 'option' ? '' : ` (from ${from})`)
+
+/** @returns milliseconds. */
+function parsePatience(timeout: Chosen): number {
+  const duration = parseDuration(timeout.value)
+  if (duration.ok) return duration.value
+  throw new UsageError(
+    `--timeout: ${duration.error}${origin(timeout)}`,
+    'Write --timeout 5m.',
+    'Invalid duration',
+  )
 }
 
 /** A single wait is never longer than the patience as a whole. */
@@ -77,13 +131,23 @@ const timeoutsWithin = (patienceMs: number) =>
 
 /**
  * @param kind none, iam, bearer or api-key; undefined leaves the choice to the client.
+ * @param from the origin of `kind`, as the end of a sentence.
  * @throws UsageError for another kind, or if the environment lacks its secret.
  */
-export function readAuth(kind: string | undefined, environment: CliContext['environment']): Auth | undefined {
+export function readAuth(
+  kind: string | undefined,
+  environment: CliContext['environment'],
+  region: string | undefined,
+  from = '',
+): Auth | undefined {
   const secret = (name: string) => {
     const value = environment[name]
     if (value) return value
-    throw new UsageError(`--auth ${kind} needs a secret, and ${name} is not set`, `Set ${name}.`)
+    throw new UsageError(
+      `--auth ${kind} needs a secret, and ${name} is not set`,
+      `Set ${name}.`,
+      'Missing secret',
+    )
   }
   switch (kind) {
     case undefined:
@@ -94,14 +158,13 @@ export function readAuth(kind: string | undefined, environment: CliContext['envi
       return { kind, token: secret(CLI_ENVIRONMENT.token) }
     case 'api-key':
       return { kind, key: secret(CLI_ENVIRONMENT.apiKey) }
-    case 'iam': {
-      const region = environment[CLI_ENVIRONMENT.awsRegion] || environment[CLI_ENVIRONMENT.awsDefaultRegion]
+    case 'iam':
       return { kind, ...(region && { region }) }
-    }
     default:
       throw new UsageError(
-        `${JSON.stringify(kind)} is not a kind of authorization`,
+        `${JSON.stringify(kind)} is not a kind of authorization${from}`,
         'Use none, iam, bearer or api-key.',
+        'Unknown kind of authorization',
       )
   }
 }

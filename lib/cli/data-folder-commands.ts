@@ -4,6 +4,7 @@ import { formatRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import type { CliContext } from './context.ts'
 import { type DataDirOptions, dataDirOf, existingDataDir, existingFolder, withDataDir } from './data-dir.ts'
+import { entryDocument } from './documents.ts'
 import { EXIT } from './exit-codes.ts'
 import { ExitError, UsageError } from './failure.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
@@ -69,7 +70,7 @@ Examples:
       context.signal.throwIfAborted()
       const lines = entries.map((entry) =>
         options.json
-          ? JSON.stringify(entryMessage(entry))
+          ? JSON.stringify(entryDocument(entry))
           : `${formatRef(entry.ref)}@${entry.digest}  ${formatSize(entry.size)}`,
       )
       if (lines.length > 0) await output.result(`${lines.join('\n')}\n`, undefined)

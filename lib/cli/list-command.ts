@@ -2,9 +2,9 @@
 import type { Command } from 'commander'
 import type { Entry } from '../domain/entry.ts'
 import { type ArtifactKey, formatArtifactKey } from '../domain/identifiers.ts'
-import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
+import { entryDocument } from './documents.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
 import { parseKeyArgument } from './refs.ts'
 import { formatSize } from './sizes.ts'
@@ -53,7 +53,7 @@ async function list(key: ArtifactKey, options: ListOptions, context: CliContext)
     if (page.length === PAGE) await print()
   }
   await print()
-  if (options.json) await output.result('', { versions: all.map(entryMessage) })
+  if (options.json) await output.result('', { versions: all.map(entryDocument) })
   if (count === 0) output.remark(`${formatArtifactKey(key)} has no versions`)
 }
 

@@ -2,7 +2,9 @@
 import type { Writable } from 'node:stream'
 import type { Command } from 'commander'
 import type { ClientEvent, OnProgress } from '../client/node.ts'
+import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
 import type { CliContext } from './context.ts'
+import { UsageError } from './failure.ts'
 import { type ProgressLine, progressLine } from './progress-line.ts'
 import { formatDuration } from './sizes.ts'
 
@@ -17,6 +19,28 @@ export const withOutput = (command: Command): Command =>
     .option('--json', 'print one JSON document on stdout')
     .option('-q, --quiet', 'print only results and errors')
     .option('-v, --verbose', 'print each request, its answer and its time on stderr (env: BUCKET_DEBUG)')
+
+/** `BUCKET_OUTPUT`: how a command answers when its options do not say it. */
+export type OutputKind = 'text' | 'json' | 'agent'
+
+/** @throws UsageError for another value of `BUCKET_OUTPUT`. */
+export function outputKind(environment: CliContext['environment']): OutputKind {
+  const kind = environment[CLI_ENVIRONMENT.output] || 'text'
+  if (kind === 'text' || kind === 'json' || kind === 'agent') return kind
+  throw new UsageError(
+    `${CLI_ENVIRONMENT.output} is ${JSON.stringify(kind)}`,
+    'Set it to text, json or agent.',
+    'Unknown form of output',
+  )
+}
+
+/** Sets the options of a command that `BUCKET_OUTPUT` implies. Bytes on stdout stay bytes. */
+export function applyOutputKind(command: Command, kind: OutputKind): void {
+  const has = (name: string) => command.options.some((option) => option.attributeName() === name)
+  if (kind !== 'text' && has('json') && command.getOptionValue('output') !== '-')
+    command.setOptionValue('json', true)
+  if (kind === 'agent' && has('quiet')) command.setOptionValue('quiet', true)
+}
 
 export interface Output {
   /** Prints either the text for people or the document. Resolves once it is written. */
@@ -39,7 +63,7 @@ export function createOutput(
   name?: string,
 ): Output {
   const line = quiet ? undefined : progressLine(stderr, { canRedraw: environment.TERM !== 'dumb' })
-  const isVerbose = verbose || Boolean(environment.BUCKET_DEBUG)
+  const isVerbose = verbose || Boolean(environment[CLI_ENVIRONMENT.debug])
   return {
     async result(text, document) {
       line?.clear()

@@ -4,13 +4,14 @@ import type { Command } from 'commander'
 import type { BucketClient, PutResult } from '../client/node.ts'
 import { type DescriptionInput, descriptionInput } from '../domain/description.ts'
 import type { Digest } from '../domain/digest.ts'
-import { type ArtifactKey, type ArtifactRef, formatRef } from '../domain/identifiers.ts'
+import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
 import { artifactRef } from '../domain/refs.ts'
 import { contentVersion, isMovingName } from '../domain/version-names.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { withDescription } from './description-options.ts'
+import { pinnedRef } from './documents.ts'
 import { UsageError } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parseDigestOption, parseTarget } from './refs.ts'
@@ -84,10 +85,8 @@ async function putFiles(
   await createOutput(options, context).result('', files.length === 1 ? documents[0] : { stored: documents })
 }
 
-const pinnedRef = ({ entry }: PutResult): string => `${formatRef(entry.ref)}@${entry.digest}`
-
 const document = (result: PutResult) => ({
-  ref: pinnedRef(result),
+  ref: pinnedRef(result.entry),
   created: result.created,
   entry: entryMessage(result.entry),
 })
@@ -117,7 +116,7 @@ async function putFile(
         throw markRerun(error, described)
       })
     const { entry, created } = result
-    if (!options.json) await output.result(`${pinnedRef(result)}\n`, undefined)
+    if (!options.json) await output.result(`${pinnedRef(result.entry)}\n`, undefined)
     output.remark(`${created ? 'stored' : 'already stored, identical'}, ${formatSize(entry.size)}`)
     if (isMovingName(entry.ref.version) && created)
       output.remark(

@@ -4,7 +4,7 @@ import { addCommands } from './commands.ts'
 import type { CliContext } from './context.ts'
 import { EXIT, SIGNAL_EXIT } from './exit-codes.ts'
 import { ExitError, Interrupted, UsageError } from './failure.ts'
-import { write } from './output.ts'
+import { applyOutputKind, outputKind, write } from './output.ts'
 
 /**
  * @param args the arguments after the name of the program.
@@ -31,8 +31,10 @@ export async function run(args: readonly string[], context: CliContext): Promise
       error instanceof CommanderError ? await usageError(error, asked, program) : error,
     )
     if (error instanceof Interrupted) return failure.exit
-    stderr.write(failureText(failure, hasColor(context)))
-    if (args.includes('--json'))
+    const { BUCKET_OUTPUT: kind } = context.environment
+    // An agent reads one stream: the document says all that the text does.
+    if (kind !== 'agent') stderr.write(failureText(failure, hasColor(context)))
+    if (args.includes('--json') || kind === 'agent' || kind === 'json')
       await write(stdout, `${JSON.stringify(failureJson(failure))}\n`).catch(() => undefined) // stdout is closed
     return failure.exit
   }
@@ -56,6 +58,7 @@ function createProgram(context: CliContext): Command {
     )
     .version(version, '-V, --version')
     .exitOverride()
+    .hook('preAction', (_, command) => applyOutputKind(command, outputKind(context.environment)))
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
       // The help if no command was given.

@@ -4,6 +4,7 @@ import type { ArtifactRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
+import { entryDocument } from './documents.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
 import { parseRefArgument } from './refs.ts'
 
@@ -28,7 +29,9 @@ Examples:
 async function show(ref: ArtifactRef, options: ShowOptions, context: CliContext): Promise<void> {
   const output = createOutput(options, context)
   const bucket = await connect(options, context, output)
-  const message = entryMessage(await bucket.entry(ref, context))
-  const lines = Object.entries(message).map(([name, value]) => `${name.padEnd(18)} ${value ?? '-'}\n`)
-  await output.result(lines.join(''), message)
+  const entry = await bucket.entry(ref, context)
+  const lines = Object.entries(entryMessage(entry)).map(
+    ([name, value]) => `${name.padEnd(18)} ${value ?? '-'}\n`,
+  )
+  await output.result(lines.join(''), entryDocument(entry))
 }

@@ -10,6 +10,7 @@ import { entryMessage } from '../protocol/entry-message.ts'
 import { ERROR_STATUS } from '../protocol/errors.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
+import { pinnedRef } from './documents.ts'
 import { UsageError } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parsePinnedRef } from './refs.ts'
@@ -57,7 +58,11 @@ async function uploads(
     const bucket = await connect(options, context, output)
     if (options.abort) {
       await bucket.abortUpload(ref, digest, context)
-      await output.result(`${formatRef(ref)}@${digest}\n`, { aborted: true, ref: formatRef(ref), digest })
+      await output.result(`${formatRef(ref)}@${digest}\n`, {
+        aborted: true,
+        ref: pinnedRef({ ref, digest }),
+        digest,
+      })
       output.remark('aborted: what was sent is dropped')
       return
     }
@@ -127,6 +132,7 @@ function received({ received, size }: Upload): string {
 function document(upload: Upload, next: string): Record<string, unknown> {
   const { ref, digest, size, mode, state, expiresAt, verifiedBytes, problem, entry } = upload
   return {
+    ref: pinnedRef(upload),
     bucket_id: ref.bucketId,
     artifact_id: ref.artifactId,
     version: ref.version,

@@ -36,7 +36,11 @@ function readSettings() {
   if (!bucketId.ok) throw new UsageError(`--bucket-id ${bucketId.error}`, 'Choose another.')
   return {
     url,
-    auth: readAuth(values.auth ?? (process.env[env.auth] || undefined), process.env),
+    auth: readAuth(
+      values.auth ?? (process.env[env.auth] || undefined),
+      process.env,
+      process.env[env.awsRegion] || process.env[env.awsDefaultRegion],
+    ),
     apiKey: process.env[env.apiKey] || undefined,
     bucketId: bucketId.value,
   }

@@ -104,7 +104,8 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
     try {
       const response = await platform.transport.send({ ...request, timeouts })
       const requestId = response.headers.get(HEADERS.requestId) ?? undefined
-      onEvent({ kind: 'answer', ...shared(), status: response.status, requestId })
+      const answeredAt = Date.parse(response.headers.get('date') ?? '')
+      onEvent({ kind: 'answer', ...shared(), status: response.status, requestId, serverTime: answeredAt })
       return response
     } catch (error) {
       onEvent({ kind: 'failure', ...shared(), error })
@@ -128,7 +129,8 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
       return true
     }
     const isElsewhere =
-      isBucketError(error, 'route_not_found') || (error instanceof NetworkError && error.status === 404)
+      isBucketError(error, 'route_not_found') ||
+      (error instanceof NetworkError && (error.status === 404 || error.status === 200))
     if (!isGuessed || !isElsewhere) return false
     versioned ??= tryVersioned(signal)
     return await versioned
@@ -163,7 +165,12 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
       signal,
     })
     serverTime = Date.parse(response.headers.get('date') ?? '')
-    if (request.accept.includes(response.status)) return response
+    if (request.accept.includes(response.status)) {
+      if (request.path !== API_ROOT || !isPage(response)) return response
+      response.discard()
+      const message = `${shownUrl(url)} answered with a web page. Is this a Bucket API?`
+      throw new NetworkError('unexpected_response', message, { status: response.status })
+    }
     throw await decodeProblem(response, shownUrl(url), timeouts)
   }
 
@@ -194,6 +201,10 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
     },
   }
 }
+
+/** A server has a page for people at its own address, which is not the root of its API. */
+const isPage = ({ headers }: IncomingResponse): boolean =>
+  /^text\/html\b/i.test(headers.get('content-type') ?? '')
 
 const isUnder = (root: string, path: string): boolean =>
   path.startsWith(root) && /^([/?#]|$)/.test(path.slice(root.length))

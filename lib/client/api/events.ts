@@ -10,6 +10,8 @@ export type ClientEvent =
       /** Milliseconds until the headers of the response arrived. */
       readonly ms: number
       readonly requestId: string | undefined
+      /** The clock of the server, in milliseconds since the epoch, to the second; NaN if the answer does not tell it. */
+      readonly serverTime: number
     }
   | {
       readonly kind: 'failure'

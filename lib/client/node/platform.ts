@@ -12,10 +12,15 @@ export function nodePlatform(options: NodeTransportOptions = {}): Platform {
     sha256: createSha256,
     spool,
     async awsCredentials() {
-      // Loaded late, because other kinds of authorization do not need it. The provider caches credentials until they expire.
-      const { defaultProvider } = await import('@aws-sdk/credential-provider-node')
-      credentials ??= defaultProvider()
+      // The provider caches credentials until they expire.
+      credentials ??= await awsCredentialSource()
       return await credentials()
     },
   }
+}
+
+/** The credentials that AWS tools find. Loaded late, because other kinds of authorization do not need them. */
+export async function awsCredentialSource(): Promise<() => Promise<AwsCredentials>> {
+  const { defaultProvider } = await import('@aws-sdk/credential-provider-node')
+  return defaultProvider()
 }

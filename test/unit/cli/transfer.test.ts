@@ -161,9 +161,10 @@ describe('bucket show, list and digest', () => {
     const entry = front.put('b/a/v', Buffer.from('x'))
     for (const version of ['w', 'x', 'y']) front.put(`b/a/${version}`, Buffer.from(version))
     expect((await on('show', 'b/a/v')).stdout).toContain(`digest             ${entry.digest}\n`)
-    expect(JSON.parse((await on('show', 'b/a/v', '--json')).stdout)).toEqual(
-      await (await fetch(`${front.url}/buckets/b/artifacts/a/versions/v/entry`)).json(),
-    )
+    expect(JSON.parse((await on('show', 'b/a/v', '--json')).stdout)).toEqual({
+      ref: `b/a/v@${entry.digest}`,
+      ...((await (await fetch(`${front.url}/buckets/b/artifacts/a/versions/v/entry`)).json()) as object),
+    })
     const lines = (await on('list', 'b/a')).stdout.trimEnd().split('\n')
     expect(lines.map((line) => line.split(/\s+/)[0])).toEqual(['v', 'w', 'x', 'y'])
     expect((await on('list', 'b/a', '-q')).stdout).toBe('v\nw\nx\ny\n')
