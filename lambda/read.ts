@@ -1,7 +1,7 @@
 /** The Lambda function for every route with `read` access. It has no S3 client (decision 010). */
 import { createDynamoDbClient } from '../lib/aws/clients.ts'
 import { createDynamoDbLedgerReader } from '../lib/aws/dynamodb-ledger.ts'
-import { createDynamoDbUploads } from '../lib/aws/dynamodb-uploads.ts'
+import { createDynamoDbUploadsReader } from '../lib/aws/dynamodb-uploads.ts'
 import { createPresignOnlyBlobStore, createStagingReader } from '../lib/aws/read-side.ts'
 import { readLambdaEnvironment } from '../lib/deployment/environment.ts'
 import { LAMBDA_MAX_INLINE_BYTES } from '../lib/domain/limits.ts'
@@ -17,7 +17,7 @@ const access = { endpoint: environment.s3Endpoint, signing: client.config }
 const stores: ReadStores = {
   blobs: createPresignOnlyBlobStore({ ...access, bucket: environment.blobBucket }),
   ledger,
-  uploads: createDynamoDbUploads({ client, table: environment.uploadsTable }),
+  uploads: createDynamoDbUploadsReader({ client, table: environment.uploadsTable }),
   staging: createStagingReader({ ...access, bucket: environment.stagingBucket }),
   health: { ledger },
   clock: Date.now,

@@ -10,9 +10,8 @@ import {
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb'
 import { UPLOADS_KEY } from '../deployment/tables.ts'
-import type { UploadId } from '../domain/upload.ts'
 import type { HealthCheck } from '../repository/ports.ts'
-import type { UploadRecord, Uploads } from '../repository/upload-ports.ts'
+import type { UploadRecord, Uploads, UploadsReader } from '../repository/upload-ports.ts'
 import { type ConditionFailure, conditionFailure, failed } from './dynamodb-errors.ts'
 import { ATTEMPT, REVISION, recordOf, rowKey, rowOf, WRITE_ID } from './upload-row.ts'
 
@@ -35,21 +34,27 @@ export interface UploadsTable {
 /** A key that no upload can have, because identifiers start with a letter or digit. */
 const UNUSED_KEY = { [UPLOADS_KEY.partition]: { S: '-' }, [UPLOADS_KEY.sort]: { S: '-' } }
 
-export function createDynamoDbUploads({ client, table: TableName }: UploadsTable): Uploads & HealthCheck {
-  return { find, write, remove, check }
-
-  async function check(): Promise<void> {
+/** The rows as a process sees them that only reads: the read function, which loads none of the writing commands. */
+export const createDynamoDbUploadsReader = ({
+  client,
+  table: TableName,
+}: UploadsTable): UploadsReader & HealthCheck => ({
+  async check() {
     await client
       .send(new GetItemCommand({ TableName, Key: UNUSED_KEY }))
       .catch(failed('the uploads do not answer'))
-  }
-
-  async function find(id: UploadId): Promise<UploadRecord | undefined> {
+  },
+  async find(id) {
     const { Item } = await client
       .send(new GetItemCommand({ TableName, Key: rowKey(id), ConsistentRead: true }))
       .catch(failed('the upload could not be read'))
     return Item && recordOf(id, Item)
-  }
+  },
+})
+
+export function createDynamoDbUploads(uploads: UploadsTable): Uploads & HealthCheck {
+  const { client, table: TableName } = uploads
+  return { ...createDynamoDbUploadsReader(uploads), write, remove }
 
   async function write(next: UploadRecord, previous: UploadRecord | undefined): Promise<boolean> {
     const writeId = randomUUID()
