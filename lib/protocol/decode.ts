@@ -2,6 +2,7 @@
  * Wire messages as domain values: the bodies of requests on a server, the responses in a client. A message is checked by its
  * schema first, so the functions here only rename and regroup.
  */
+import * as v from 'valibot'
 import type { Digest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import {
@@ -19,7 +20,7 @@ import { decodeDescription } from './description.ts'
 import { decodeId, entryFromMessage } from './entry-message.ts'
 import { DETAIL_MEMBERS, type DetailName } from './errors.ts'
 import type { InputError } from './input-error.ts'
-import { MESSAGES, type Message, type MessageName } from './messages.ts'
+import { DETAIL_SCHEMAS, MESSAGES, type Message, type MessageName } from './messages.ts'
 import { validate } from './validate.ts'
 import type { Download, MessageValues, Page, ServiceLimits } from './values.ts'
 
@@ -128,8 +129,7 @@ function toDetails(problem: JsonObject): ErrorDetails[ErrorCode] {
   for (const [name, member] of Object.entries(DETAIL_MEMBERS) as [DetailName, string][]) {
     const value = problem[member]
     if (value === undefined) continue
-    const decode = DETAIL_DECODERS[name]
-    const decoded = decode ? decode(value) : ok(value)
+    const decoded = decodeDetail(name, value)
     if (decoded.ok) details[name] = decoded.value
   }
   return details as ErrorDetails[ErrorCode]
@@ -141,12 +141,23 @@ export const decodeEntry: (json: unknown) => Result<Entry> = decoder('Entry', (m
 
 export const decodeUpload: (json: unknown) => Result<Upload> = decoder('Upload', toUpload)
 
-/** Every detail that has another form on the wire. */
-const DETAIL_DECODERS: { readonly [N in DetailName]?: (json: unknown) => Result<unknown> } = {
+type PlainDetail = keyof typeof DETAIL_SCHEMAS
+const isPlain = (name: DetailName): name is PlainDetail => Object.hasOwn(DETAIL_SCHEMAS, name)
+
+/** The details that have another form on the wire. */
+const DETAIL_DECODERS: {
+  readonly [N in Exclude<DetailName, PlainDetail>]: (json: unknown) => Result<unknown>
+} = {
   stored: decodeEntry,
   upload: decodeUpload,
   // On the wire it is a path, which a client does not need: it knows the upload that it would begin.
   uploadId: () => err('is a path'),
+}
+
+/** A proxy may answer in the place of Bucket, so each detail is checked before a client relies on it. */
+function decodeDetail(name: DetailName, json: unknown): Result<unknown> {
+  if (!isPlain(name)) return DETAIL_DECODERS[name](json)
+  return v.is(DETAIL_SCHEMAS[name], json) ? ok(json) : err('has another form')
 }
 
 export const decodePage: (json: unknown) => Result<Page> = decoder(

@@ -123,6 +123,24 @@ const problemMessage = v.looseObject({
   request_id: string,
 })
 
+const received = v.union([boolean, list(receivedPart)], 'is not a boolean or an array of parts')
+
+/** The details of a problem that have the same form on the wire as in the domain, by their names in the domain. */
+export const DETAIL_SCHEMAS = {
+  errors: list(v.looseObject({ in: string, name: string, detail: string })),
+  declaredDigest: digest,
+  computedDigest: digest,
+  storedDigest: digest,
+  expectedDigest: v.nullable(digest),
+  size: bytes,
+  maxArtifactBytes: bytes,
+  maxInlineBytes: bytes,
+  hint: string,
+  conflict: v.picklist(['identical', 'different']),
+  received,
+  missing: list(count),
+}
+
 const uploadMessage = message({
   ...ref,
   digest,
@@ -131,7 +149,7 @@ const uploadMessage = message({
   mode,
   state: v.picklist(['open', 'verifying', 'committed', 'failed'], 'is not a known state'),
   expires_at: time,
-  received: v.optional(v.union([boolean, list(receivedPart)], 'is not a boolean or an array of parts')),
+  received: v.optional(received),
   request: v.optional(presignedRequest),
   part_size: v.optional(bytes),
   part_count: v.optional(count),

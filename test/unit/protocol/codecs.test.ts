@@ -189,6 +189,28 @@ describe('an invalid response', () => {
   })
 })
 
+describe('the details of a problem', () => {
+  const digest = `sha256:${'0'.repeat(64)}`
+  const problem = { code: 'digest_mismatch', detail: 'other bytes', declared_digest: digest, size: 5 }
+
+  it.each([
+    ['computed_digest', 'md5:1'],
+    ['size', -1],
+    ['size', 'five'],
+    ['hint', { html: 'x' }],
+    ['conflict', 'maybe'],
+    ['missing', [0]],
+    ['received', [{ number: 1 }]],
+    ['errors', [{ name: 1 }]],
+    ['max_artifact_bytes', null],
+    ['stored', { digest }],
+  ])('have the form of the contract, or are left out: %s %j', (member, value) => {
+    const details = decodeProblem({ ...problem, [member]: value })?.details
+    const known = { declaredDigest: digest }
+    expect(details).toEqual(member === 'size' ? known : { ...known, size: 5 })
+  })
+})
+
 describe('a message of an older server', () => {
   const sent = {
     bucket_id: 'b',
