@@ -6,6 +6,7 @@ import type { RunningServer } from '../lib/cli/context.ts'
 import type { LocalStores, ServeSettings } from '../lib/cli/serve-settings.ts'
 import { PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
 import { createFullApi } from '../lib/http/full-api.ts'
+import { createHotPath } from '../lib/http/node/hot-path.ts'
 import { pageFiles } from '../lib/http/node/page-files.ts'
 import { startServer } from '../lib/http/node/server.ts'
 import { staticFiles } from '../lib/http/node/static-files.ts'
@@ -16,6 +17,8 @@ import { readPage } from './page.ts'
 import type { Stores } from './stores.ts'
 
 const log = jsonLines(process.stderr)
+// The command line ends the process when a server has stopped.
+process.once('exit', log.flush)
 
 /**
  * @param version of the program, for the log.
@@ -35,9 +38,12 @@ export async function startFront(settings: ServeSettings, version: string): Prom
     maxInlineBytes: maxArtifactBytes,
     presignedSeconds: PRESIGNED_SECONDS,
   }
+  const full = { ...ports, ...settled }
+  const { bytes } = ports
   try {
     const server = await startServer({
-      api: createFullApi({ stores: { ...ports, ...settled }, log }),
+      api: createFullApi({ stores: full, log }),
+      ...(bytes && { hotPath: createHotPath({ stores: { ...full, bytes }, log }) }),
       host,
       port,
       bodyPace: { bytesPerSecond: settings.minBodyRate, graceMs: settings.bodyGrace },

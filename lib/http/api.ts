@@ -3,16 +3,15 @@
  * request id, its timing and its line in the operation log, and every refusal is a problem.
  */
 import { BucketError } from '../domain/errors.ts'
-import { HEADERS } from '../protocol/headers.ts'
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
 import { type Method, ROUTES, type RouteDescriptor, type RouteName, type Routes } from '../protocol/routes.ts'
 import type { MessageValues } from '../protocol/values.ts'
 import { corsHeaders } from './cors.ts'
 import type { AnyHandler, Handlers } from './handlers.ts'
 import { logged } from './logged-body.ts'
-import { type OperationLog, RequestTrace, requestContext } from './request-context.ts'
+import { type OperationLog, RequestTrace, requestContexts } from './request-context.ts'
 import { type BodyDecoder, readInputs } from './request-reader.ts'
-import { ErrorWithHeaders, encodeRefusal, encodeReply } from './respond.ts'
+import { commonHeaders, ErrorWithHeaders, encodeRefusal, encodeReply } from './respond.ts'
 import { allow, matchPath, type PathMatch } from './router.ts'
 
 /** The JSON bodies of some routes. */
@@ -46,6 +45,7 @@ export function createApi<N extends RouteName, S extends object>(options: ApiOpt
   // Every handler takes the inputs of its own route, which `readInputs` returns for the same name.
   const handlers = options.handlers as Readonly<Record<string, AnyHandler<S> | undefined>>
   const bodies: Readonly<Record<string, BodyDecoder | undefined>> = options.bodies
+  const contextOf = requestContexts(stores)
   const redirects = !('bytes' in stores) || stores.bytes === undefined
 
   async function respond(request: HttpRequest, trace: RequestTrace): Promise<HttpResponse> {
@@ -67,7 +67,7 @@ export function createApi<N extends RouteName, S extends object>(options: ApiOpt
     const decodeBody = body === undefined ? undefined : bodies[body]
     const inputs = await readInputs(name, { request, match, query, redirects, decodeBody })
     trace.noteSubject(inputs)
-    const context = requestContext(request, stores, trace)
+    const context = contextOf(request, trace)
     return encodeReply(name, await handler(inputs as never, context), request, context)
   }
 
@@ -86,12 +86,7 @@ export function createApi<N extends RouteName, S extends object>(options: ApiOpt
   }
 
   function finish(request: HttpRequest, trace: RequestTrace, response: HttpResponse): HttpResponse {
-    const headers: Record<string, string> = {
-      ...response.headers,
-      [HEADERS.requestId]: request.requestId,
-      'X-Content-Type-Options': 'nosniff',
-      'Server-Timing': trace.serverTiming(),
-    }
+    const headers = { ...response.headers, ...commonHeaders(request.requestId, trace) }
     if (request.method !== 'OPTIONS')
       Object.assign(headers, joinVary(headers, corsHeaders(corsOrigins, request)))
     if (typeof response.body === 'string')

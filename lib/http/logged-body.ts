@@ -8,22 +8,31 @@ export function logged(
   trace: RequestTrace,
   log: OperationLog,
 ): HttpResponse {
-  const write = () =>
-    log({
-      time: new Date().toISOString(),
-      requestId: request.requestId,
-      operation: 'unknown',
-      method: request.method,
-      status: response.status,
-      durationMs: trace.elapsed,
-      ...trace.record,
-    })
+  const write = () => writeLine(log, request, response.status, trace)
   const { body } = response
   if (body === null || typeof body === 'string') {
     write()
     return response
   }
   return { ...response, body: counted(body, Number(response.headers['Content-Length']), trace, write) }
+}
+
+/** Writes the line of a request that is complete. */
+export function writeLine(
+  log: OperationLog,
+  { requestId, method }: Pick<HttpRequest, 'requestId' | 'method'>,
+  status: number,
+  trace: RequestTrace,
+): void {
+  log({
+    time: new Date().toISOString(),
+    requestId,
+    operation: 'unknown',
+    method,
+    status,
+    durationMs: trace.elapsed,
+    ...trace.record,
+  })
 }
 
 /** @param size of the body in bytes. A receiver that has all of them may disconnect before the front has seen the end. */

@@ -23,15 +23,30 @@ export function encodeRecord(record: object): Record<string, unknown> {
 const isMembers = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** Lines wait for others for at most so many milliseconds and bytes. */
+const BATCH_MS = 25
+const BATCH_BYTES = 64 * 1024
+
+export interface JsonLines {
+  (record: object): void
+  /** Writes the lines that wait. Call it before the process ends. */
+  flush(): void
+}
+
 /** @param stream where the lines go: stderr of a server, so that stdout stays free for its ready line. */
-export function jsonLines(stream: NodeJS.WritableStream): (record: object) => void {
+export function jsonLines(stream: NodeJS.WritableStream): JsonLines {
   let lines = ''
+  let timer: NodeJS.Timeout | undefined
   const flush = () => {
-    stream.write(lines)
+    clearTimeout(timer)
+    timer = undefined
+    if (lines !== '') stream.write(lines)
     lines = ''
   }
-  return (record) => {
-    if (lines === '') setImmediate(flush)
+  const log = (record: object) => {
     lines += `${JSON.stringify(encodeRecord(record))}\n`
+    if (lines.length >= BATCH_BYTES) flush()
+    else timer ??= setTimeout(flush, BATCH_MS)
   }
+  return Object.assign(log, { flush })
 }

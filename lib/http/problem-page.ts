@@ -7,7 +7,7 @@ import type { Message } from '../protocol/messages.ts'
 
 type Explanation = Message<'ProblemPage'>
 
-export const acceptsHtml = (request: HttpRequest): boolean =>
+export const acceptsHtml = (request: Pick<HttpRequest, 'headers'>): boolean =>
   /\btext\/html\b/.test(request.headers.get('Accept') ?? '')
 
 const styleHash = createHash('sha256').update(STYLE).digest('base64')

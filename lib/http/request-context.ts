@@ -62,8 +62,13 @@ export class RequestTrace {
     try {
       return await wait
     } finally {
-      this.#phases.set(phase, (this.#phases.get(phase) ?? 0) + performance.now() - from)
+      this.spent(phase, from)
     }
+  }
+
+  /** @param from when the phase began, by `performance.now()`. It ends now. */
+  spent(phase: string, from: number): void {
+    this.#phases.set(phase, (this.#phases.get(phase) ?? 0) + performance.now() - from)
   }
 
   /** Notes the subject of the request for the log. */
@@ -88,8 +93,9 @@ export class RequestTrace {
 
   /** `Server-Timing`: each phase and the total so far, in milliseconds. */
   serverTiming(): string {
-    const phases = [...this.#phases, ['total', this.elapsed] as const]
-    return phases.map(([name, duration]) => `${name};dur=${duration.toFixed(2)}`).join(', ')
+    let phases = ''
+    for (const [name, duration] of this.#phases) phases += `${name};dur=${duration.toFixed(2)}, `
+    return `${phases}total;dur=${this.elapsed.toFixed(2)}`
   }
 }
 
@@ -103,21 +109,39 @@ const PHASES: Readonly<Record<string, string>> = {
   queue: 'uploads',
 }
 
-/** @returns the context of a request whose stores report to `trace`. */
-export function requestContext<S extends object>(
-  { requestId, origin, signal }: HttpRequest,
+/**
+ * Makes the contexts of requests. What a handler does not use costs nothing: a port is observed, and the signal of a request made, when
+ * the handler takes it.
+ *
+ * @returns a function that makes the context of a request, whose stores report to `trace`.
+ */
+export function requestContexts<S extends object>(
   stores: S,
-  trace: RequestTrace,
-): RequestContext<S> {
-  const observed = Object.entries(stores).map(([name, store]) => {
-    const phase = PHASES[name]
-    return [name, phase === undefined || store === undefined ? store : observe(store, phase, trace.time)]
-  })
-  return {
-    requestId,
-    origin,
-    signal,
-    stores: Object.fromEntries(observed) as S,
-    note: (facts) => Object.assign(trace.record, facts),
+): (request: HttpRequest, trace: RequestTrace) => RequestContext<S> {
+  /** The stores of one request: a member for each store, observed when it is read. */
+  class ObservedStores {
+    readonly trace: RequestTrace
+
+    constructor(trace: RequestTrace) {
+      this.trace = trace
+    }
   }
+  for (const [name, store] of Object.entries(stores)) {
+    const phase = PHASES[name]
+    Object.defineProperty(ObservedStores.prototype, name, {
+      get(this: ObservedStores) {
+        return phase === undefined || store === undefined ? store : observe(store, phase, this.trace.time)
+      },
+    })
+  }
+  return (request, trace) => ({
+    requestId: request.requestId,
+    origin: request.origin,
+    get signal() {
+      return request.signal
+    },
+    // The loop above defines every member of S.
+    stores: new ObservedStores(trace) as unknown as S,
+    note: (facts) => Object.assign(trace.record, facts),
+  })
 }

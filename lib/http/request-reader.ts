@@ -190,7 +190,7 @@ class RequestReader {
     return describeWith((member) => {
       const { header } = DESCRIPTION_WIRE[member]
       const text = this.#header(header)
-      if (text === null || (member === 'contentType' && FORM_TYPE.test(text))) return null
+      if (text === null || (member === 'contentType' && isFormType(text))) return null
       return this.#take('header', header, parseText(text, DESCRIPTION[member].maxLength))
     })
   }
@@ -249,7 +249,8 @@ class RequestReader {
 }
 
 /** `curl --data-binary` and Python's `urllib` send it unasked, so it counts as absent (docs/http-api.md, section 1). */
-const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(;|$)/i
+export const isFormType = (contentType: string): boolean =>
+  /^application\/x-www-form-urlencoded\s*(;|$)/i.test(contentType)
 
 /** A store has one possible precondition. Any other, or a part of a representation, would promise a check that is not made. */
 const REFUSED_ON_STORE = [

@@ -20,7 +20,8 @@ export type WriteStores = StoreDependencies &
 /** Seconds that a client should wait before it polls a verification again. */
 const POLL_SECONDS = '1'
 
-const entryHeaders = (entry: Entry) => ({ Location: versionPath(entry.ref), ...digestHeaders(entry) })
+/** The headers of the response to a store. */
+export const entryHeaders = (entry: Entry) => ({ Location: versionPath(entry.ref), ...digestHeaders(entry) })
 
 export const WRITE_HANDLERS: Handlers<RouteNameOf<'write'>, WriteStores> = {
   async store({ ref, declaredDigest: digest, description, onlyIfAbsent, body }, context) {

@@ -8,6 +8,7 @@ import { type Digest, digestFromHex } from '../domain/digest.ts'
 import { BucketError } from '../domain/errors.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
 import { Allowance } from '../flow/allowance.ts'
+import { WholeBytes } from '../flow/whole-bytes.ts'
 import { closeFile, openFile, readAt, sizeAtPath, sizeOfFile } from './disk.ts'
 import { SMALL_BLOB_BYTES } from './ledger/record.ts'
 
@@ -52,7 +53,7 @@ async function readShort(
     const size = sizeOfFile(fd)
     if (range.last >= size) throw shortened(path, size)
     if (digest === undefined || size > SMALL_BLOB_BYTES)
-      return once(await readExactly(path, fd, range.first, lengthOf(range)))
+      return new WholeBytes(await readExactly(path, fd, range.first, lengthOf(range)))
     const whole = await readExactly(path, fd, 0, size)
     const found = digestFromHex(createHash('sha256').update(whole).digest('hex'))
     if (found !== digest)
@@ -60,14 +61,10 @@ async function readShort(
         'the bytes of a stored version are damaged on disk',
         `${path} has the digest ${found}`,
       )
-    return once(whole.subarray(range.first, range.last + 1))
+    return new WholeBytes(whole.subarray(range.first, range.last + 1))
   } finally {
     await closeFile(fd)
   }
-}
-
-async function* once(chunk: Uint8Array) {
-  if (chunk.byteLength > 0) yield chunk
 }
 
 /** Reads one chunk ahead, so that the disk works while the consumer does. */

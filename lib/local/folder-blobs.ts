@@ -8,6 +8,7 @@ import { BucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
 import { Pieces } from '../flow/pieces.ts'
+import { WholeBytes } from '../flow/whole-bytes.ts'
 import type { BlobStore, Clock } from '../repository/ports.ts'
 import type { BlobFiles } from './blob-files.ts'
 import { readFile } from './blob-reader.ts'
@@ -75,7 +76,7 @@ export function folderBlobs(options: FolderBlobsOptions): BlobStore {
       }
       const whole = await gather(bytes, signal)
       // Durable with its entry. Callers that append none call `inspect`, which writes a file.
-      if (!held.hold(blob, whole)) await writeFile(blob, once(whole), signal)
+      if (!held.hold(blob, whole)) await writeFile(blob, new WholeBytes(whole), signal)
       return 'written'
     },
 
@@ -84,7 +85,7 @@ export function folderBlobs(options: FolderBlobsOptions): BlobStore {
       if (stored && stored !== 'damaged') return { found: true, size: stored.byteLength, attested: true }
       const waiting = held.get(blob)
       if (waiting) {
-        await writeFile(blob, once(waiting), undefined)
+        await writeFile(blob, new WholeBytes(waiting), undefined)
         held.forget(blob)
       }
       return files.inspect(blob)
@@ -116,21 +117,14 @@ async function gather(
   bytes: AsyncIterable<Uint8Array>,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
+  if (bytes instanceof WholeBytes) return bytes.bytes
   const pieces = new Pieces()
   for await (const chunk of abortableIterable(bytes, signal)) pieces.add(chunk)
   return pieces.whole()
 }
 
-async function* readSmall(bytes: Uint8Array, range: ByteRange | undefined) {
-  const part = range ? bytes.subarray(range.first, range.last + 1) : bytes
-  if (part.byteLength > 0) yield part
-}
-
-async function* once(bytes: Uint8Array) {
-  yield bytes
-}
+const readSmall = (bytes: Uint8Array, range: ByteRange | undefined) =>
+  new WholeBytes(range ? bytes.subarray(range.first, range.last + 1) : bytes)
 
 /** One byte: a full disk may still take an empty file. */
-async function* probe() {
-  yield new Uint8Array(1)
-}
+const probe = () => new WholeBytes(new Uint8Array(1))

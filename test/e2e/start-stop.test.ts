@@ -64,6 +64,16 @@ describe('a server', { timeout: 60_000 }, () => {
     await again.stop()
   })
 
+  it('writes the log line of every request before it ends', async () => {
+    const server = await serveFolder(dataDir)
+    const count = 200
+    await Promise.all(
+      Array.from({ length: count }, () => fetch(`${server.url}/health`).then((r) => r.text())),
+    )
+    expect(await server.stop()).toBe(0)
+    expect(server.log().split('"operation":"health"')).toHaveLength(count + 1)
+  })
+
   it('whose port is in use leaves no folder behind', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')

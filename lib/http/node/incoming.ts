@@ -1,6 +1,6 @@
 /** Turns a Node request into one of the API, and checks its sizes and framing first. */
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BucketError } from '../../domain/errors.ts'
 import { KIB } from '../../domain/limits.ts'
 import type { HttpRequest } from '../../protocol/http-message.ts'
@@ -10,28 +10,48 @@ import { invalidInputs } from '../../protocol/input-error.ts'
 export const MAX_TARGET_BYTES = 8 * KIB
 export const MAX_HEADER_BYTES = 16 * KIB
 
-/** @param body returns the bytes; called when the API requests them. */
+/**
+ * @param body returns the bytes; called when the API requests them.
+ * @param requestId of a request that has one already.
+ */
 export function apiRequest(
   incoming: IncomingMessage,
-  signal: AbortSignal,
+  outgoing: ServerResponse,
   publicUrl: URL | undefined,
   body: () => AsyncIterable<Uint8Array>,
+  requestId: string = randomUUID(),
 ): HttpRequest {
   const { headers } = incoming
   const length = headers['content-length']
   const chunked = headers['transfer-encoding'] !== undefined
   const [host = ''] = hostsOf(incoming)
+  let signal: AbortSignal | undefined
   return {
     method: incoming.method ?? 'GET',
     target: targetOf(incoming),
     headers: { get: (name) => headerValue(incoming, name) },
     size: length === undefined ? (chunked ? undefined : 0) : Number(length),
     body,
-    requestId: randomUUID(),
+    requestId,
     // A proxy may send its own Host: with a public address, every URL starts with that address.
     origin: publicUrl?.origin ?? `http://${host}`,
-    signal,
+    // Made on demand: most requests are complete before a client can disconnect.
+    get signal() {
+      signal ??= disconnection(outgoing)
+      return signal
+    },
   }
+}
+
+/** Aborts when the connection closes before the response was sent. */
+function disconnection(outgoing: ServerResponse): AbortSignal {
+  const aborted = new AbortController()
+  const abortUnlessSent = () => {
+    if (!outgoing.writableFinished) aborted.abort()
+  }
+  if (outgoing.destroyed) abortUnlessSent()
+  else outgoing.once('close', abortUnlessSent)
+  return aborted.signal
 }
 
 /** Stands in for input that Node's parser refused, as far as it was parsed. */

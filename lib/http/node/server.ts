@@ -15,6 +15,7 @@ import type { Api } from '../api.ts'
 import { inBytes, type ParserError, refuseBroken } from './broken-request.ts'
 import { Connection } from './connection.ts'
 import { type AllowedHosts, allowedHosts, checkHost } from './host-check.ts'
+import type { BegunRequest, HotPath } from './hot-path.ts'
 import {
   apiRequest,
   brokenRequest,
@@ -37,6 +38,8 @@ export interface ServerOptions {
   readonly publicUrl?: URL
   /** The page, and the presigned requests of the local store. */
   readonly extraRoutes?: ExtraRoutes
+  /** Answers plain requests faster, with the same responses as `api`. */
+  readonly hotPath?: HotPath
   readonly timeouts?: Partial<ServerTimeouts>
   /** How slowly the bytes of a request may arrive. */
   readonly bodyPace?: BodyPace
@@ -98,27 +101,30 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   server.maxHeadersCount = 0
   server.maxConnections = maxConnections + REFUSED_CONNECTIONS
 
-  const serve = async (incoming: IncomingMessage, outgoing: ServerResponse, awaitsContinue: boolean) => {
-    const aborted = new AbortController()
-    outgoing.once('close', () => {
-      if (!outgoing.writableFinished) aborted.abort()
-    })
+  /** @param begun a request that the hot path began: its id, and what it read of the body. */
+  const serve = async (
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    awaitsContinue: boolean,
+    begun?: BegunRequest,
+  ) => {
     let asked = false
-    const request = apiRequest(incoming, aborted.signal, publicUrl, () => {
+    const body = () => {
       asked = true
       if (awaitsContinue) outgoing.writeContinue()
-      return requestBody(incoming, bodyPace)
-    })
+      return begun?.body ?? requestBody(incoming, bodyPace)
+    }
+    const request = apiRequest(incoming, outgoing, publicUrl, body, begun?.requestId)
     const response = await answer(request, incoming)
     if (outgoing.destroyed) return cancelBody(response)
     // A sender that waits for 100-continue and gets a final response may send its body or not. Only a new connection is unambiguous.
     const isAmbiguous = awaitsContinue && !asked
     const isUnwanted = stopping || connections.get(incoming.socket)?.isSurplus === true
     if (isUnwanted || isAmbiguous || response.status === STALLED) outgoing.setHeader('Connection', 'close')
-    const { body } = response
+    const { body: content } = response
     const isEarly = !incoming.complete && !isAmbiguous && response.status !== STALLED
-    if (isEarly && (body === null || typeof body === 'string'))
-      return sendEarly({ ...response, body }, incoming, outgoing, {
+    if (isEarly && (content === null || typeof content === 'string'))
+      return sendEarly({ ...response, body: content }, incoming, outgoing, {
         ms: timeouts.linger,
         bytes: DROPPED_BYTES,
       })
@@ -152,10 +158,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     for (const connection of connections.values()) connection.stop()
   }
 
-  const inTurn = (awaitsContinue: boolean) => (incoming: IncomingMessage, outgoing: ServerResponse) =>
-    connections
-      .get(incoming.socket)
-      ?.turn(incoming, outgoing, () => void serve(incoming, outgoing, awaitsContinue))
+  const inTurn = (awaitsContinue: boolean) => (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const connection = connections.get(incoming.socket)
+    const general = (begun?: BegunRequest) => void serve(incoming, outgoing, awaitsContinue, begun)
+    const isPlain = !awaitsContinue && !connection?.isSurplus
+    connection?.turn(incoming, outgoing, () => {
+      if (isPlain && !stopping && options.hotPath !== undefined)
+        options.hotPath({ incoming, outgoing, hosts: allowed.hosts, bodyPace, general })
+      else general()
+    })
+  }
 
   server.on('request', inTurn(false))
   server.on('checkContinue', inTurn(true))
