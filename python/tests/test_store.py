@@ -99,7 +99,7 @@ def test_ensure_with_a_digest_does_not_read_a_source_that_is_stored_already(
     stored = bucket.put(ref, data).entry
     path = tmp_path / "source"
     path.write_bytes(bytes(2 * MIB))
-    # The file has other bytes by now, which nobody reads.
+    # The file has other bytes by now. The client does not read them.
     for named in ({"digest": stored.digest}, {}):
         asked = ref if named else str(stored.ref)
         assert bucket.ensure(asked, path, lock=tmp_path / "bucket.lock", **named) == "identical"

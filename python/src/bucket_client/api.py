@@ -26,7 +26,7 @@ from .transport import Request, Transport, shown_url
 T = TypeVar("T")
 #: The largest JSON answer: a page of 1,000 entries has at most about 3 MiB.
 _MAX_JSON_BYTES = 16 << 20
-#: What a status means where nothing of Bucket's own says more: answers of gateways and proxies.
+#: Meanings of statuses without a problem document of Bucket: responses of gateways and proxies.
 _MEANINGS = {
     401: "unauthorized",
     403: "forbidden",
@@ -49,7 +49,7 @@ class JsonBody:
         return len(self.data)
 
     def open(self, start: int, end: int) -> Iterator[bytes]:
-        """Give the bytes."""
+        """Yield the bytes."""
         yield self.data[start:end]
 
 
@@ -102,12 +102,12 @@ class Api:
         self, root: str, transport: Transport, authorize: Authorize, retry: RetryPolicy, *, authorizes: bool
     ) -> None:
         self.root = root.rstrip("/")
-        #: An address without ``/v1`` may be that of the server instead of its API. Then that is tried too, once.
+        #: A root without ``/v1`` may be the server's address instead of the API's. Then ``/v1`` below it is tried.
         self._may_be_above = not self.root.endswith("/v1")
         self.transport = transport
         self.retry = retry
         self.timeouts = transport.timeouts
-        #: Whether authorization adds something to a request.
+        #: Whether requests carry credentials.
         self.authorizes = authorizes
         self._authorize = authorize
         self._origin = urlsplit(self.root)[:2]
@@ -121,7 +121,7 @@ class Api:
         return self._at_root(lambda: self._attempt(request))
 
     def _at_root(self, call: Callable[[], T]) -> T:
-        """Return what ``call`` returns, called again if the root was wrong and could be corrected."""
+        """Run ``call``. If the root was wrong and could be corrected, run it again."""
         try:
             return call()
         except BucketError as problem:
@@ -134,7 +134,7 @@ class Api:
     def _finds_api_below(self) -> bool:
         """Return whether the API is at ``/v1`` below the address that the caller gave, and use it from now on."""
         if self.root.endswith("/v1"):
-            # Another thread has found it, or the caller gave it.
+            # Another thread found it, or the caller gave it.
             return self._may_be_above
         if not self._may_be_above:
             return False
@@ -223,7 +223,7 @@ def read_problem(response: Response, where: str) -> BucketError:
         value = {}
     told = decode_problem(value, request_id=request_id, retry_after=retry_after)
     if told is not None and told.code == "route_not_found":
-        # This client makes all paths itself, so the root that its caller gave is wrong.
+        # The client builds every path itself, so the root that the caller gave is wrong.
         return error(told.code, f"{where} is not a resource of this API", status=status, request_id=request_id)
     if told is not None:
         return told

@@ -64,10 +64,10 @@ class ArtifactClient(EntryClient):
         missing.
 
         Args:
-            ref: ``bucket_id/artifact_id/version``; or ``bucket_id/artifact_id``, for a version that is made from the
+            ref: ``bucket_id/artifact_id/version``; or ``bucket_id/artifact_id``, to derive the version from the
                 content.
             source: a path, bytes, a binary file object (from its current position), or an iterable of bytes.
-            digest: what the bytes must be (``sha256:…``); a pinned ref says the same. Other bytes are not sent.
+            digest: expected digest (``sha256:…``), as in a pinned ref. Other bytes are not sent.
             size: bytes of the source, if known; checked.
             content_type: media type, at most 255 visible ASCII characters; ``application/octet-stream`` if left out.
             uploaded_by: who stores it, at most 256 characters.
@@ -167,12 +167,12 @@ class ArtifactClient(EntryClient):
     ) -> ArtifactStream:
         """Fetch bytes as a verified stream. Use it in a ``with`` block.
 
-        The last MiB is given only after the digest matched: smaller artifacts come whole or not at all.
+        The stream returns the last MiB only after the digest matched, so smaller artifacts arrive whole or not at all.
 
         Args:
             ref: may be pinned.
-            digest: what the bytes must be, else they are not fetched.
-            locked: lock file that must name the ref; its digest must be the stored one.
+            digest: expected digest. Other bytes are not fetched.
+            locked: lock file that must list the ref. The stored digest must be the locked one.
             progress: a callback, or ``True`` for a bar of ``tqdm``.
 
         Raises:
@@ -188,10 +188,10 @@ class ArtifactClient(EntryClient):
             return ArtifactStream(artifact, artifact.open(), report, ends.pop_all())
 
     def read_range(self, ref: ReferenceLike, size: int, start: int, end: int) -> Iterator[memoryview]:
-        """Give the bytes from ``start`` up to ``end`` of an artifact of ``size`` bytes, over broken connections.
+        """Yield the bytes from ``start`` up to, not including, ``end``. Continues over broken connections.
 
-        A digest covers the whole artifact, so these bytes are not verified by themselves. Each piece is valid until the
-        next is asked for.
+        A digest covers the whole artifact, so a range cannot be verified. Each piece is valid until the next one is
+        requested.
 
         Args:
             ref: pinned.
@@ -228,7 +228,7 @@ class ArtifactClient(EntryClient):
         locked: PathLike | None = None,
         progress: ProgressLike = None,
     ) -> Downloaded:
-        """Fetch into a file, which has its name only after all bytes came and matched.
+        """Fetch into a file. The file gets its name only after all bytes arrived and the digest matched.
 
         An interrupted download continues where it stopped, also in another process, from the partial file
         ``.<hex digits of the digest>.bucket-part`` in the target's folder. A target that has these bytes already is
@@ -237,14 +237,14 @@ class ArtifactClient(EntryClient):
         Args:
             ref: may be pinned.
             target: path of the file, or a folder, in which the file is called ``artifact_id-version``.
-            digest: what the bytes must be, else they are not fetched.
+            digest: expected digest. Other bytes are not fetched.
             overwrite: whether a file with other bytes is replaced. Its permissions stay.
-            locked: lock file that must name the ref; its digest must be the stored one.
+            locked: lock file that must list the ref. The stored digest must be the locked one.
             progress: a callback, or ``True`` for a bar of ``tqdm``.
 
         Raises:
-            TargetError: the target has other bytes, is not a file, cannot be written, or another process fetches the
-                same bytes and does not advance.
+            TargetError: the target has other bytes, is not a file, cannot be written, or is locked by another process
+                that makes no progress.
             NotFoundError, DigestError, LockFileError, InvalidRequestError
             NotAuthorizedError, UnavailableError, NetworkError
             OSError: the disk is full or fails.
@@ -306,7 +306,7 @@ def _check_put(
 
 
 def locked_reference(ref: ReferenceLike, digest: str | None, lock: PathLike | None) -> ArtifactReference:
-    """Return a reference, pinned to the digest that the lock file has, if there is one.
+    """Return a reference, pinned to the digest in the lock file if one is given.
 
     Raises:
         LockFileError: as :meth:`LockFile.pin`.

@@ -1,4 +1,4 @@
-"""How a request proves who sends it.
+"""Credentials of requests.
 
 Only requests to the API are authorized. Presigned requests and targets of redirects get nothing of this: stores
 refuse such headers, and other hosts must not learn them.
@@ -27,9 +27,9 @@ _MARK_KEY = secrets.token_bytes(16)
 
 
 def secret_mark(secret: object) -> str:
-    """Return what stands for a secret where it is shown: in one process, different secrets have different marks.
+    """Return a placeholder to show instead of a secret. Within one process, different secrets get different ones.
 
-    fsspec tells clients apart by what they show.
+    fsspec compares clients by their ``repr``.
     """
     return f"<secret {hashlib.blake2b(str(secret).encode(), key=_MARK_KEY, digest_size=6).hexdigest()}>"
 
@@ -81,7 +81,7 @@ Authorize: TypeAlias = Callable[[str, str, Mapping[str, str], str | None], dict[
 
 
 def auth_from_environment(kind: str | None, url: str) -> Auth:
-    """Return what ``BUCKET_AUTH`` and its companions say; by default IAM for an ``execute-api`` address, else nothing.
+    """Return the credentials that the environment names. The default is IAM for an ``execute-api`` URL, else none.
 
     Args:
         kind: ``none``, ``iam``, ``bearer`` or ``api-key``; ``BUCKET_AUTH`` if ``None``.
@@ -116,7 +116,7 @@ def region_of(url: str) -> str | None:
 
 
 def authorizer(auth: Auth, url: str, api_key: str | None) -> Authorize:
-    """Return a function that adds what proves the caller.
+    """Return a function that adds the credentials to a request.
 
     Args:
         auth: who calls.
@@ -186,7 +186,7 @@ def _signer(auth: IamAuth, url: str) -> Authorize:
 
 
 def _no_credentials(detail: str) -> BucketError:
-    """Return the refusal that needs no request: a gateway would give the same."""
+    """Return the same refusal as a gateway, without a request."""
     return error(
         "unauthorized",
         f"{detail}; nothing was sent",

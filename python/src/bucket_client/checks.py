@@ -1,7 +1,7 @@
-"""Arguments of calls, checked before anything is read, sent or written. A wrong one is ``invalid_request``.
+"""Checks of arguments, before anything is read, sent or written. A wrong argument is ``invalid_request``.
 
-Type hints do not stop anyone in a notebook, and a value that only happens to work can store or replace the wrong thing:
-``overwrite="no"`` is true, ``include="*.py"`` is four patterns.
+Notebooks do not check type hints, and Python would accept some wrong values with another meaning: ``overwrite="no"`` is
+true, and ``include="*.py"`` is four patterns.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def check_optional_path(name: str, given: object) -> Path | None:
 
 
 def check_flag(name: str, given: object) -> None:
-    """Refuse anything but true and false: every text that is not empty would count as true."""
+    """Refuse other values than true and false: Python treats every non-empty text as true."""
     check_type(name, given, bool, "True or False")
 
 
@@ -74,7 +74,7 @@ def check_count(name: str, given: object, least: int, most: int | None = None) -
 
 
 def check_patterns(name: str, given: object) -> Sequence[str]:
-    """Return patterns of file names. One text is not a list of them: its characters would be."""
+    """Return patterns of file names. A single text is refused, because Python would iterate over its characters."""
     if isinstance(given, str):
         raise invalid_request([(name, f"is a single str; give a list: [{given!r}]")])
     patterns = cast("list[Any]", list(cast(Any, given)) if hasattr(given, "__iter__") else [given])

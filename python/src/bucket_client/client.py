@@ -71,7 +71,7 @@ class BucketClient(ArtifactClient):
             progress: a callback, or ``True`` for a bar of ``tqdm``.
 
         Raises:
-            ManifestError: ``folder_invalid``: something that no manifest can describe.
+            ManifestError: ``folder_invalid``: the folder holds something that a manifest cannot describe.
             ConflictError: ``version_exists``: the ref holds another folder.
             SourceError: a file changed while it was sent.
             BucketError: as :meth:`put`.
@@ -128,7 +128,7 @@ class BucketClient(ArtifactClient):
         locked: PathLike | None = None,
         progress: ProgressLike = None,
     ) -> PullResult:
-        """Fetch a folder that was pushed. It has its name only when every file is there and verified.
+        """Fetch a folder that was pushed. The folder gets its name only after every file arrived and was verified.
 
         An interrupted pull continues where it stopped, from ``.<hex digits of the manifest's digest>.bucket-pull`` next
         to the target. A target that is the same folder already is not fetched again.
@@ -189,7 +189,7 @@ class BucketClient(ArtifactClient):
     def _put_file(self, ref: ArtifactReference, location: Path, report: Report, cancel: Cancel) -> PutResult:
         with contextlib.closing(open_source(location, None, report)) as source:
             if isinstance(source, FileSource):
-                # Hashed a moment ago. If it has changed since, the server finds that it has another digest.
+                # The scan has just hashed it. If it has changed since, the server finds another digest.
                 source.digests = Digests(ref.digest or "")
             return self._put_open(source, namer(ref, None), Description(), report, cancel)
 

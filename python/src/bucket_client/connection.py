@@ -13,7 +13,7 @@ from typing import Any
 
 from .timing import Cancel, Timeouts, check_cancelled, stalled
 
-#: What a socket that is not ready raises. TLS may have to read before it can write, and the other way round.
+#: Exceptions of a socket that is not ready. TLS may need to read before it can write, or write before it can read.
 NOT_READY = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -24,7 +24,7 @@ class Connection:
         sock: socket.socket | None = opened.sock
         if sock is None:
             raise OSError("not connected")
-        # Everything below waits by itself, for both directions at once.
+        # The methods below wait for both directions at once.
         sock.setblocking(False)
         self._sock = sock
         self.timeouts = timeouts
@@ -56,7 +56,7 @@ class Connection:
                 poll.register(self._sock, select.POLLIN | (select.POLLOUT if write else 0))
                 events = poll.poll(slice_ * 1000)
                 mask = events[0][1] if events else 0
-                # A connection that has failed is both: the next call says how.
+                # A failed connection counts as readable and writable: the next call raises its error.
                 failed = bool(mask & (select.POLLERR | select.POLLHUP | select.POLLNVAL))
                 ready = (bool(mask & select.POLLIN) or failed, bool(mask & select.POLLOUT) or (failed and write))
             else:  # Windows

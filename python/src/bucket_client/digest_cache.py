@@ -1,4 +1,4 @@
-"""Digests of local files that have not changed since they were hashed, so that a second push reads nothing again.
+"""Digests of unchanged local files, so that a second push does not read them again.
 
 A file counts as unchanged if device, inode, size, modification time and change time are the same. A file that was
 changed within the last seconds is not remembered: a later change could leave all of these as they are.

@@ -1,4 +1,4 @@
-"""A download as a file. It has its name only after all bytes came, matched the digest, and are on disk.
+"""A download as a file. The file gets its name only after all bytes arrived, matched the digest, and are on disk.
 
 An interrupted download leaves a partial file, from which the next one continues, in this process or another.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: From this many missing bytes on, several ranges are fetched at once.
 PARALLEL_BYTES = 64 << 20
-#: One range. So many of them are in memory at once as are fetched at once, and two more.
+#: Size of one range. Memory holds two more ranges than are fetched at once.
 RANGE_BYTES = 8 << 20
 _READ_BYTES = 1 << 20
 
@@ -41,7 +41,7 @@ class Downloaded:
     ref: ArtifactReference
     #: Bytes.
     size: int
-    #: Bytes that came over the network; 0 if the file was there already.
+    #: Bytes that came over the network; 0 if the file had them already.
     fetched: int
 
 
@@ -158,7 +158,7 @@ def _fill(
             if have == 0:
                 partial.unlink(missing_ok=True)
                 raise
-            # The fault may be in what an earlier run left: fetch all of it once.
+            # An earlier run may have left wrong bytes: fetch everything once more.
             have = 0
         digest = hashlib.sha256()
         file.seek(0)
@@ -197,7 +197,7 @@ def _by_ranges(
     artifact: Artifact, opened: OpenedBytes, have: int, parallel: int, cancel: Cancel | None
 ) -> Iterator[memoryview]:
     """Fetch several ranges at once, and give them in order."""
-    # It was opened to learn digest and size, and would be read to its end only in order.
+    # This response was only needed for digest and size.
     opened.response.close()
     stop = Cancel(cancel)
     spans = [(at, min(artifact.size, at + RANGE_BYTES)) for at in range(have, artifact.size, RANGE_BYTES)]
@@ -207,7 +207,7 @@ def _by_ranges(
         view = memoryview(buffer)
         filled = 0
         for chunk in artifact.chunks(start, end, stop):
-            # The last range is asked for without an end, so that bytes after it are noticed.
+            # The last range has no end, so that extra bytes after it are noticed.
             if filled + len(chunk) > end - start:
                 raise mismatch(artifact.ref, None, f"more than its {artifact.size} bytes came")
             view[filled : filled + len(chunk)] = chunk

@@ -83,7 +83,7 @@ class EntryClient:
 
     def __repr__(self) -> str:
         """Name the API, and no secret."""
-        # With its identity: fsspec tells clients apart by what they show.
+        # With its identity, because fsspec compares clients by their repr.
         return f"<{type(self).__name__} {self.url} auth={type(self._settings.auth).__name__} at {id(self):#x}>"
 
     def __getstate__(self) -> Settings:
@@ -119,16 +119,16 @@ class EntryClient:
         """Return whether a version is stored; of a pinned ref, whether it is stored with that digest.
 
         Raises:
-            BucketError: the service did not say: a failure is never ``False``.
+            BucketError: the service did not answer. A failure is never ``False``.
         """
         asked = reference(ref)
         stored = find_entry(self._api, asked, None)
         return stored is not None and asked.digest in (None, stored.digest)
 
     def list_versions(self, artifact: str, *, page: int = _MOST_PER_PAGE) -> Iterator[Entry]:
-        """Give all versions of an artifact in the byte order of their names, page after page as they are asked for.
+        """Yield all versions of an artifact in the byte order of their names. Pages are requested as needed.
 
-        The order is not that of time: which version is current is a decision for your own registry.
+        The order is not by time. Keep the current version in a registry of your own.
 
         Args:
             artifact: ``bucket_id/artifact_id``.
@@ -158,7 +158,7 @@ class EntryClient:
     # Unfinished uploads
 
     def upload(self, ref: ReferenceLike, digest: str | None = None) -> Upload:
-        """Return an unfinished upload, which belongs to a ref and a digest.
+        """Return the unfinished upload of a ref and a digest.
 
         Raises:
             NotFoundError: ``upload_not_found``.
@@ -167,7 +167,7 @@ class EntryClient:
         return UploadCalls(self._api, pinned_reference(ref, digest), None).state()
 
     def abort_upload(self, ref: ReferenceLike, digest: str | None = None) -> None:
-        """Drop what was sent of an unfinished upload.
+        """Abort an unfinished upload, and remove the received parts.
 
         Raises:
             NotFoundError: ``upload_not_found``.

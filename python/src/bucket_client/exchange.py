@@ -1,7 +1,7 @@
-"""One HTTP/1.1 exchange on a connection: an early response is read as what it is.
+"""One HTTP/1.1 exchange on a connection.
 
-The sending half is written here, because that of ``http.client`` can neither wait for ``100 Continue`` nor see a
-response that arrives while it sends.
+``http.client`` can neither wait for ``100 Continue`` nor see a response that arrives while it sends, so the sending
+half is written here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .timing import Cancel, stalled
 EXPECT_BYTES = 1 << 20
 #: One write. Small enough that progress is seen on a slow line, large enough that calls cost little.
 _WRITE_BYTES = 256 << 10
-#: The first bytes of a response do not tell yet whether it is an interim one: ``HTTP/1.1 100``.
+#: Length of ``HTTP/1.1 100``: shorter beginnings do not show yet whether a response is an interim one.
 _STATUS_BYTES = 12
 
 OnSent = Callable[[int], None]
@@ -34,12 +34,12 @@ class Body(Protocol):
         ...
 
     def open(self, start: int, end: int) -> Iterator[bytes | memoryview]:
-        """Give the bytes from ``start`` up to, not including, ``end``."""
+        """Yield the bytes from ``start`` up to, not including, ``end``."""
         ...
 
 
 class SourceFailure(Exception):
-    """Keeps a failure of the source apart from those of the network: no retry helps if a file cannot be read."""
+    """A failure of the source, which no retry helps, as opposed to one of the network."""
 
     def __init__(self, problem: OSError) -> None:
         super().__init__(str(problem))
@@ -85,7 +85,7 @@ def exchange(
         else:
             is_sent = sender.send_body(head, body)
     except (BrokenPipeError, ConnectionResetError, ConnectionAbortedError):
-        # The server may have answered and closed without reading: its response says more than the break.
+        # The server may have responded and closed without reading the body. Its response explains the break.
         if not sender.take_early():
             raise
     size = 0 if body is None else body.size
@@ -99,7 +99,7 @@ def exchange(
 
 @dataclass
 class _Sender:
-    """Sends, and stops as soon as a response arrives: the rest is not wanted."""
+    """Sends, and stops as soon as a response arrives."""
 
     connection: Connection
     incoming: Incoming

@@ -1,4 +1,4 @@
-"""Opens the bytes of an artifact at any position, wherever they are: at the API, or where it points.
+"""Opens the bytes of an artifact at any position, at the API or at the URL that the API returns.
 
 The digest is pinned with ``?digest=`` on every request, also on those that continue: a front that redirects refuses
 ``If-Range`` (docs/http-api.md, section 5).
@@ -69,7 +69,7 @@ class Artifact:
         if target is None:
             response = self._ask(ranges, cancel)
         else:
-            # An address is good for many ranges, until it expires.
+            # One presigned URL serves many ranges until it expires.
             response = self._api.follow(target[0], {**target[1], **ranges}, cancel)
         try:
             return OpenedBytes(response, self._position(response, start))
@@ -86,7 +86,7 @@ class Artifact:
         opened: OpenedBytes | None = None,
         buffer_bytes: int = 256 << 10,
     ) -> Iterator[memoryview]:
-        """Give the bytes from ``start`` up to ``end``, over as many connections as it takes. They are not verified.
+        """Yield the bytes from ``start`` up to ``end``, over as many connections as it takes. They are not verified.
 
         Each chunk is valid until the next is asked for.
 
@@ -96,7 +96,7 @@ class Artifact:
         """
         patience = Patience(self._api.retry, begun=True)
         buffer = memoryview(bytearray(min(buffer_bytes, max(1, end - start))))
-        # An end at the artifact's own is left open: what comes after it is noticed, not cut off.
+        # A range up to the artifact's end is requested without an end, so that extra bytes are noticed.
         asked_end = None if end == self.size else end
         at = start
         current = opened
@@ -123,7 +123,7 @@ class Artifact:
                     raise error("interrupted", f"the bytes end after {at} of {end}")
                 return
             except BucketError as problem:
-                # All bytes are there; only the word that they are all was lost.
+                # All bytes have arrived; only the end of the response was lost.
                 if at >= end and problem.retryable:
                     return
                 if at - since >= PROGRESS_BYTES:
@@ -139,7 +139,7 @@ class Artifact:
         query = {} if self.ref.digest is None else {"digest": self.ref.digest}
         path = version_path(self.ref)
         if self._api.authorizes:
-            # Headers that authorize must not reach the target of a redirect, so the target is asked for by name.
+            # Credentials must not reach the target of a redirect, so its URL is requested first.
             request = ApiRequest("GET", f"{path}/download", (200,), query, cancel=cancel)
             where = self._api.json_once(request)
             presigned = decode_presigned(where)
@@ -186,7 +186,7 @@ class Artifact:
         if response.status == 404:
             raise error("blob_lost", f"the store that holds the bytes of {self.ref.name} has lost them")
         if response.status != 206:
-            # The store's own words are not read: an expired address and a failing store are both asked again.
+            # An expired URL and a failing store are both retried; the text of the store's response is not read.
             raise error("unavailable", f"the store that holds the bytes answered {response.status}", retry_after=0)
         match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range") or "")
         if not match or int(match[1]) != start or match[3] not in ("*", str(self.size)):

@@ -22,15 +22,15 @@ from .put import check_description
 if TYPE_CHECKING:
     from .filesystem import BucketFileSystem
 
-#: Up to this size a file is fetched whole when it is opened, and so verified however it is read.
+#: Up to this size a file is fetched whole and verified when it is opened.
 WHOLE_BYTES = 8 << 20
 
 
 class BucketFile(AbstractBufferedFile):
     """A stored file that can be read at any position.
 
-    Up to ``WHOLE_BYTES`` it is verified when it is opened. A larger one is verified when it has been read from its
-    first byte to its last; single ranges of it cannot be verified by themselves.
+    A file of up to ``WHOLE_BYTES`` is verified when it is opened. A larger one is verified once it has been read from
+    its first byte to its last; single ranges cannot be verified.
     """
 
     def __init__(self, fs: BucketFileSystem, path: str, **options: Any) -> None:

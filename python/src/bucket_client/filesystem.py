@@ -49,7 +49,7 @@ _FSSPEC_OPTIONS = {
 
 
 class _Environment:
-    """Shows the settings of the environment, so that fsspec sees when they have changed."""
+    """Its ``repr`` changes with the settings of the environment."""
 
     def __repr__(self) -> str:
         found = sorted((name, text) for name, text in os.environ.items() if name.startswith("BUCKET_"))
@@ -65,9 +65,9 @@ class BucketFileSystem(AbstractFileSystem):
 
     protocol = "bucket"
     root_marker = ""
-    # What is listed never changes, but versions are added: nothing is cached here.
+    # Lists are not cached, because versions are added.
     cachable = True
-    #: Instances that were made under other settings of the environment are not used again.
+    #: Part of fsspec's cache key: instances made under other settings of the environment are not reused.
     _extra_tokenize_attributes = ("_environment",)
     _environment = _Environment()
 
@@ -100,7 +100,7 @@ class BucketFileSystem(AbstractFileSystem):
         """
         unknown = sorted(options.keys() - _FSSPEC_OPTIONS)
         if unknown:
-            # fsspec would ignore it: a misspelt url would lead to another server.
+            # fsspec would ignore it, and a misspelt url would lead to another server.
             raise TypeError(f"bucket:// has no option {unknown[0]!r}; give {', '.join(_OPTIONS)}")
         super().__init__(**options)
         if client is not None and not isinstance(client, BucketClient):
@@ -109,13 +109,13 @@ class BucketFileSystem(AbstractFileSystem):
         self._description = {"uploaded_by": uploaded_by, "provenance_source": provenance_source}
         with as_os_errors(""):
             check_description(Description(**self._description))
-        # A folder never changes once it is stored. No lock, which another thread could hold at the moment of a fork.
+        # A stored folder never changes. lru_cache needs no lock that another thread could hold during a fork.
         self._tree = lru_cache(_KEPT_FOLDERS)(self._read_tree)
 
     # Looking
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
-        """Return what is known of a path; ``digest`` of a file is the one that was verified when it was stored."""
+        """Return size, type and digest of a path, and of a version what its entry records."""
         path, segments = _split(path)
         if len(segments) < 2:
             return _folder_info(path)
@@ -157,9 +157,9 @@ class BucketFileSystem(AbstractFileSystem):
         return self._tree(ref).children(path, "/".join(segments[3:]))
 
     def exists(self, path: str, **options: Any) -> bool:
-        """Return whether a path exists; of a pinned one, whether it is stored with that digest.
+        """Return whether a path exists. A pinned path exists only with that digest.
 
-        A service that fails is not an answer: its error is raised.
+        A failure of the service is raised, and never ``False``.
         """
         try:
             self.info(path, **options)
@@ -184,7 +184,7 @@ class BucketFileSystem(AbstractFileSystem):
         return self._recorded(path, "digest")
 
     def ukey(self, path: str) -> str:
-        """Return what names these bytes for a cache: their digest."""
+        """Return the digest, which identifies these bytes in a cache."""
         return self.checksum(path)
 
     def created(self, path: str) -> datetime:
@@ -244,7 +244,7 @@ class BucketFileSystem(AbstractFileSystem):
         raise ValueError(f"mode {mode!r}: what is stored never changes, so files open as rb, wb or xb")
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
-        """Return the verified bytes of a file; of a range, bytes that are not verified by themselves."""
+        """Return the verified bytes of a file, or a range, which cannot be verified."""
         with as_os_errors(path):
             ref, size = self._locate(path)
             if start is None and end is None:
@@ -275,7 +275,7 @@ class BucketFileSystem(AbstractFileSystem):
             return list(pool.map(fetch, paths, firsts, lasts))
 
     def get_file(self, rpath: str, lpath: Any, callback: Any = None, outfile: Any = None, **_: Any) -> None:
-        """Fetch a file, which has its local name only after all bytes came and matched."""
+        """Fetch a file. It gets its local name only after all bytes arrived and matched."""
         if outfile is not None:
             outfile.write(self.cat_file(rpath))
             return
@@ -309,7 +309,7 @@ class BucketFileSystem(AbstractFileSystem):
         self._store(path, value, self._describe(options))
 
     def _describe(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Return the texts of a new file. Options that other file systems know are not for Bucket."""
+        """Return the description of a new file. Options for other file systems are ignored."""
         return self._description | {name: options[name] for name in _TEXTS if options.get(name) is not None}
 
     def _store(self, path: str, source: Any, description: dict[str, Any]) -> None:
@@ -327,7 +327,7 @@ class BucketFileSystem(AbstractFileSystem):
         return ArtifactReference.parse(path)
 
     def touch(self, path: str, truncate: bool = True, **_: Any) -> None:
-        """Refuse: an empty version could never be filled, and a stored one has no time that changes."""
+        """Refuse, because an empty version can never be filled."""
         raise NotImplementedError(
             f"{path!r}: touch would store zero bytes, which can never be replaced. Write the bytes with "
             "open(path, 'wb'); to store zero bytes, use pipe(path, b'')."

@@ -10,7 +10,7 @@ from typing import Any
 from .manifest import FileEntry, FolderEntry, FolderManifest, ManifestEntry, SymlinkEntry, file_ref
 from .refs import ArtifactReference
 
-#: As the kernel's limit: a chain of symlinks that is longer is a loop.
+#: A longer chain of symlinks counts as a loop, as in the Linux kernel.
 _MOST_LINKS = 40
 
 
@@ -68,7 +68,7 @@ class FolderTree:
         return file_ref(self._ref, entry), entry.size
 
     def info(self, name: str, path: str) -> dict[str, Any]:
-        """Return what is known of a path; ``name`` is what the caller calls it."""
+        """Return size, type and digest of a path. ``name`` is its full path for the caller."""
         entry = self._entries.get(self._resolve(path))
         if not isinstance(entry, FileEntry):
             return {"name": name, "size": 0, "type": "directory", "created": self._created_at}
@@ -82,7 +82,7 @@ class FolderTree:
         }
 
     def children(self, name: str, path: str) -> list[dict[str, Any]]:
-        """Return what a folder holds, sorted; a symlink that leads to nothing is left out."""
+        """Return the sorted contents of a folder, without broken symlinks."""
         found: list[dict[str, Any]] = []
         for child in sorted(self._children[self._resolve(path)]):
             try:

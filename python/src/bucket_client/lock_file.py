@@ -19,7 +19,7 @@ _WRITER_SECONDS = 30.0
 
 
 class LockFile:
-    """A lock file by its path. A file that does not exist locks nothing."""
+    """A lock file by its path. A missing file locks nothing."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Read nothing yet.
@@ -62,7 +62,7 @@ class LockFile:
         return found
 
     def pin(self, ref: ArtifactReference) -> ArtifactReference:
-        """Return ``ref`` with the digest that is locked.
+        """Return ``ref``, pinned to the locked digest.
 
         Raises:
             LockFileError: ``not_locked``; ``lock_differs`` if ``ref`` is pinned to another digest; ``lock_invalid``.
@@ -76,7 +76,7 @@ class LockFile:
         return locked[0]
 
     def check(self) -> None:
-        """Find before anything is stored that :meth:`add` could not succeed.
+        """Check before a store that :meth:`add` can succeed.
 
         Raises:
             LockFileError: ``lock_invalid``: its lines, or a folder in which it cannot be written.

@@ -1,4 +1,4 @@
-"""The folder manifest, format 1: what stands in one, its rules, and its only written form (docs/manifest.md)."""
+"""The folder manifest, format 1: its entries, its rules, and its written form (docs/manifest.md)."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ _TYPES: Mapping[str, type] = {"path": str, "size": int, "digest": str, "executab
 
 
 def _type_faults(entry: object) -> list[str]:
-    """Find members of wrong types, which type hints alone do not stop."""
+    """Return members of wrong types, because Python does not enforce type hints."""
     if not isinstance(entry, FileEntry | FolderEntry | SymlinkEntry):
         return [f"{entry!r:.80} is not a FileEntry, FolderEntry or SymlinkEntry"]
     return [
@@ -251,7 +251,7 @@ def path_fault(path: str) -> str | None:
 
 
 def target_fault(path: str, target: str) -> str | None:
-    """Return why the symlink at ``path`` does not certainly stay inside the folder, or ``None``."""
+    """Return why the symlink at ``path`` may lead outside of the folder, or ``None``."""
     if target == "" or "\0" in target or _SURROGATE.search(target) or len(target.encode()) > _MAX_PATH_BYTES:
         return f"the symlink {path!r} has no valid target"
     segments = target.split("/")

@@ -1,4 +1,4 @@
-"""What the service says, as values: entries, uploads, limits. Decoded from JSON that is checked, not trusted.
+"""Entries, uploads and limits, decoded from JSON of the service. Every member is checked.
 
 Members that this client does not know are ignored: a newer server may say more.
 """
@@ -81,11 +81,11 @@ class Upload:
     expires_at: datetime
     #: In single mode whether the bytes have arrived, in multipart mode the parts that have.
     received: bool | tuple[ReceivedPart, ...]
-    #: How far the verification has got.
+    #: Bytes that the service has verified.
     verified_bytes: int = 0
-    #: Once it is committed.
+    #: Set once it is committed.
     entry: Entry | None = None
-    #: Why it failed.
+    #: Set if it failed.
     problem: BucketError | None = None
     request: Presigned | None = field(default=None, repr=False)
 

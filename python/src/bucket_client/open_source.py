@@ -1,4 +1,4 @@
-"""What a caller gives to be stored becomes a :class:`Source`, or is refused with what to give instead.
+"""Turns what a caller stores into a :class:`Source`, or refuses it and says what to give instead.
 
 A path, bytes and a file on disk can be read again as they are. Every other source is copied to a temporary file first.
 """
@@ -24,7 +24,7 @@ SourceLike: TypeAlias = (
 )
 
 _READ_BYTES = 1 << 20
-#: What people give by mistake. Most of these can be iterated or copied, but do not give the bytes that are meant.
+#: Types that people pass by mistake. Most can be iterated, but do not yield the intended bytes.
 _HINTS = {
     "ndarray": "Give memoryview(array) of a contiguous array, or numpy.save it to a file.",
     "Tensor": "Save it with torch.save or safetensors, and give the file.",
@@ -38,7 +38,7 @@ _HINTS = {
 
 
 def check_source(given: object) -> None:
-    """Refuse what certainly gives no bytes, or not those that are meant, before anything is asked or read.
+    """Refuse a source that does not yield the intended bytes, before anything is sent or read.
 
     Raises:
         SourceError: ``source_invalid``.
@@ -80,7 +80,7 @@ def _check_file(file: object) -> None:
 
 
 def known_size(given: object) -> int | None:
-    """Return the bytes of a source where that can be told without reading it."""
+    """Return the size of a source in bytes if it is known without reading it."""
     if isinstance(given, bytes | bytearray | memoryview):
         return memoryview(cast(bytes, given)).nbytes
     if isinstance(given, str | os.PathLike):
@@ -109,7 +109,7 @@ def open_source(given: SourceLike, size: int | None, report: Report) -> Source:
         if size is not None and source.size != size:
             raise error("source_changed", f"the source has {source.size} bytes; {size} were promised")
         if source.size == 0 and position > 0:
-            # Almost certainly a file that was written and not rewound, and what is stored can never be corrected.
+            # Most likely the file was written and not rewound. A stored version could never be corrected.
             raise error(
                 "source_invalid",
                 f"the file object is at its end (position {position}), so it has zero bytes",
@@ -122,7 +122,7 @@ def open_source(given: SourceLike, size: int | None, report: Report) -> Source:
 
 
 def _position(given: object) -> int:
-    """Return where a file object is; 0 for everything that has no position."""
+    """Return the position of a file object, 0 for other sources."""
     tell = getattr(given, "tell", None)
     if not hasattr(given, "read") or not callable(tell):
         return 0
@@ -156,7 +156,7 @@ def _open_path(path: str | os.PathLike[str], size: int | None, report: Report) -
 
 
 def _is_plain_file(file: IO[bytes]) -> bool:
-    """Whether the bytes on disk are those that ``read`` would give: not so for ``gzip`` and the like."""
+    """Whether ``read`` returns the bytes on disk. ``gzip`` and similar files do not."""
     if not isinstance(file, io.FileIO | io.BufferedReader | io.BufferedRandom):
         return False
     if isinstance(file, io.BufferedRandom):

@@ -1,4 +1,4 @@
-"""The file that a download grows before it has its name: found again by the digest, used by one process at a time.
+"""The partial file of a download. Its name contains the digest, and one process uses it at a time.
 
 Its bytes are always a prefix of the artifact, so its size says where to continue.
 """
@@ -39,7 +39,7 @@ def partial_file(
 ) -> Generator[tuple[BinaryIO, Path] | None]:
     """Take the partial file of ``digest`` in ``folder``, waiting for another process that has it.
 
-    Gives the open file (for reading and writing) and its path, or ``None`` if ``is_done`` became true while another
+    Yields the open file (for reading and writing) and its path, or ``None`` if ``is_done`` became true while another
     process had it. The file stays where it is until the caller renames or removes it.
 
     Args:
@@ -108,7 +108,7 @@ def try_lock(file: int) -> bool | None:
 
 
 def _is_at(file: BinaryIO, path: Path) -> bool:
-    """Whether the file still has its name: the process that had it before may have renamed or removed it."""
+    """Whether the file still has its name. The process that held it before may have renamed or removed it."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
@@ -120,7 +120,7 @@ def remove_stale(folder: Path) -> None:
     try:
         found = [entry for entry in os.scandir(folder) if entry.name.endswith(SUFFIX)]
     except OSError:
-        # A folder that may be written but not read, or one that is missing, which the download itself reports.
+        # The folder cannot be read, or is missing, which the download itself reports.
         return
     for entry in found:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Brings bytes into the store with requests that the server hands out.
+"""Sends bytes to the store with presigned requests from the server.
 
 docs/http-api.md, section 7.1, says what the statuses of the store mean; its texts are not read.
 """
@@ -38,7 +38,7 @@ class Slice:
         return self.end - self.start
 
     def open(self, start: int, end: int) -> Iterator[bytes | memoryview]:
-        """Give the bytes from ``start`` up to ``end`` of the slice."""
+        """Yield the bytes from ``start`` up to ``end`` of the slice."""
         return self.source.open(self.start + start, self.start + end)
 
 
@@ -56,8 +56,8 @@ def presigned_put(
         api: the API that signed.
         body: the bytes.
         sha256: of the body, 64 hex digits.
-        request: gives the request to send; its argument says whether the one before was refused, so that a fresh one
-            is needed. Gives ``None`` if the store has the bytes by now.
+        request: returns the request to send; its argument says whether the one before was refused, so that a fresh one
+            is needed. Returns ``None`` if the store has the bytes by now.
         on_sent: told how many bytes have left.
         cancel: ends the call.
 
@@ -114,7 +114,7 @@ def _check_length(presigned: Presigned, size: int) -> None:
 
 
 def _check_unchanged(body: Slice, sha256: str) -> None:
-    """The store says that these are other bytes: they have changed here, or were damaged on the way."""
+    """Find out whether bytes that the store refused changed here, or were damaged on the way."""
     computed = hashlib.sha256()
     for chunk in body.source.open(body.start, body.end):
         computed.update(chunk)

@@ -1,4 +1,4 @@
-"""What a call reports while it works, and a progress bar made of it."""
+"""Progress reports of a call, and a progress bar for them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ProgressLike: TypeAlias = OnProgress | bool | None
 
 
 class Report(Protocol):
-    """How the client's own code reports."""
+    """The type of report functions inside the client."""
 
     def __call__(self, phase: Phase, done: int, total: int | None, sent: int | None = None, /) -> None:
         """Report."""
@@ -47,7 +47,7 @@ def no_report(phase: Phase, done: int, total: int | None, sent: int | None = Non
 
 @contextlib.contextmanager
 def reporting(progress: ProgressLike, what: str) -> Generator[Report, None, None]:
-    """Give how to report to what a caller gave as ``progress``. A bar ends with the block, also when a call fails.
+    """Yield a report function for the caller's ``progress``. A bar ends with the block, also when a call fails.
 
     Raises:
         ImportError: ``True`` without ``tqdm``.
@@ -84,7 +84,7 @@ class Total:
             self._report(self.done)
 
     def piece(self) -> Callable[[int], None]:
-        """Return what takes the bytes of one piece so far, and adds what is new."""
+        """Return a function that takes the bytes of one piece so far and adds the difference."""
         counted = 0
 
         def reach(done: int) -> None:
@@ -152,7 +152,7 @@ class TqdmProgress:
                 self.close()
 
     def close(self) -> None:
-        """Leave the bar as it stands. A later report begins another one."""
+        """End the bar. A later report begins another one."""
         self._phase = None
         if self._bar is not None:
             self._bar.close()

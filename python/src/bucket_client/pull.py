@@ -105,7 +105,7 @@ def pull(
 def _taken(staging: Path, is_done: Callable[[], bool], patience: float) -> Generator[bool]:
     """Take the staging folder, which one process uses at a time, waiting for another that has it.
 
-    Gives false if the other process completed the target meanwhile.
+    Yields false if the other process completed the target meanwhile.
 
     Raises:
         TargetError: ``target_busy``: the other process has not advanced for ``patience`` seconds.
@@ -139,7 +139,7 @@ def _taken(staging: Path, is_done: Callable[[], bool], patience: float) -> Gener
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Give the files of a folder that other processes may change at the same time."""
+    """Yield the files of a folder that other processes may change at the same time."""
     for at, _, names in os.walk(folder):
         for name in names:
             with contextlib.suppress(FileNotFoundError):
@@ -197,7 +197,7 @@ def check_names(manifest: FolderManifest, folder: Path) -> None:
 
 
 def _remove_others(staging: Path, manifest: FolderManifest) -> None:
-    """Remove what an earlier pull left and this manifest does not name."""
+    """Remove files of an earlier pull that this manifest does not list."""
     files = {entry.path for entry in manifest.files}
     for folder, folders, names in os.walk(staging):
         # A symlink to a folder is a name here, not a place to look into.

@@ -32,13 +32,13 @@ from .source import FileSource, Hasher
 from .timing import Cancel, check_cancelled
 from .workers import run_parallel
 
-#: Reads the list of stored files before it sends, as long as a page of 1,000 saves this many questions.
+#: A page of the list of stored files is read only if it may save this many single requests.
 _LIST_WORTH = 20
 
 
 @dataclass(frozen=True)
 class PushResult:
-    """What a push gives, or would give (``dry_run``)."""
+    """Result of a push, or of a ``dry_run``."""
 
     #: Of the manifest, pinned. Of a dry run, the ref that a push would store.
     ref: ArtifactReference
@@ -140,7 +140,7 @@ def _scan_file(found: _Scan, item: os.DirEntry[str], path: str) -> None:
 
 
 def _matches(path: str, patterns: Sequence[str]) -> bool:
-    """Whether a pattern is for the whole path, or for one of its names."""
+    """Whether a pattern matches the whole path or its last name."""
     names = [path, path.rsplit("/", 1)[-1]]
     return any(fnmatch.fnmatchcase(name, pattern.rstrip("/")) for pattern in patterns for name in names)
 
@@ -261,7 +261,7 @@ def _send(
 def _stored_digests(
     ref: ArtifactReference, wanted: dict[str, FileEntry], list_files: Callable[[str], Iterator[Entry]]
 ) -> set[str]:
-    """Return which of the files are stored already, as far as a list tells that faster than single questions."""
+    """Return which files are stored already, if one list is faster than many single requests."""
     if len(wanted) < _LIST_WORTH:
         return set()
     artifact = default_ref(ref, next(iter(wanted))).artifact

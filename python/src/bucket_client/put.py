@@ -30,9 +30,9 @@ from .source import SINGLE_BYTES, Digests, Source, hash_source
 from .timing import Cancel, Patience, check_cancelled
 from .upload import UploadCalls, upload
 
-#: Every front takes this much in one body, or says itself that it does not.
+#: Every front takes this much in one body, or refuses with ``inline_too_large``.
 _ALWAYS_INLINE_BYTES = 4 << 20
-#: Above this the entry is asked for before the body is sent: one cheap question against seconds of sending.
+#: Above this the entry is requested before the body is sent.
 _ASK_FIRST_BYTES = 1 << 20
 
 _TEXT = re.compile(r"[!-~]+(?: [!-~]+)*")
@@ -40,7 +40,7 @@ _TEXT = re.compile(r"[!-~]+(?: [!-~]+)*")
 
 @dataclass(frozen=True)
 class PutResult:
-    """What a store gives."""
+    """Result of a store."""
 
     entry: Entry
     #: False if the same bytes were stored there before.
@@ -48,12 +48,12 @@ class PutResult:
 
     @property
     def ref(self) -> ArtifactReference:
-        """The pinned reference: what a registry should keep."""
+        """The pinned reference, for your registry."""
         return self.entry.ref
 
 
 def check_description(description: Description) -> None:
-    """Find all faults before gigabytes are read.
+    """Check all texts before gigabytes are read.
 
     Raises:
         InvalidRequestError: with all of them.
@@ -139,7 +139,7 @@ def put(
             try:
                 return _put_inline(api, ref, source, description, report, cancel)
             except TooLargeError as refusal:
-                # A front may take less in one body than any that we know.
+                # A front may take less in one body than expected.
                 if refusal.code != "inline_too_large":
                     raise
         entry, created = upload(UploadCalls(api, ref, cancel), source, digests, description, report, parallel)
@@ -177,7 +177,7 @@ def _put_inline(
         on_sent=on_sent,
         cancel=cancel,
     )
-    # Megabytes that are lost in an outage are worth minutes; a small body is as cheap as any other request.
+    # A large body that an outage cut off is retried for minutes, a small one like any other request.
     patience = Patience(api.retry, begun=size > _ASK_FIRST_BYTES)
     while True:
         check_cancelled(cancel)
@@ -196,7 +196,7 @@ def _put_inline(
 
 
 def _is_stored(api: Api, ref: ArtifactReference, size: int, cancel: Cancel | None) -> bool:
-    """Return whether the ref has these bytes; raise if it has others. Small bodies are sent without the question."""
+    """Return whether the ref has these bytes; raise if it has others. Small bodies are sent without a check."""
     if size <= _ASK_FIRST_BYTES or (stored := find_entry(api, ref, cancel)) is None:
         return False
     if stored.digest != ref.digest:
@@ -231,7 +231,7 @@ def still_has_bytes(api: Api, stored: Entry) -> bool:
 
 
 def version_exists(stored: Entry, ref: ArtifactReference) -> BucketError:
-    """Return the refusal that the server would give, known from its entry before a byte is sent."""
+    """Return the server's refusal, made from the stored entry before a byte is sent."""
     return error(
         "version_exists",
         f"{ref.name} is stored already, with other bytes ({stored.digest}, {stored.size} bytes)",
@@ -240,7 +240,7 @@ def version_exists(stored: Entry, ref: ArtifactReference) -> BucketError:
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:
-    """Return an entry as the wire writes it (docs/http-api.md, section 3)."""
+    """Return an entry as JSON (docs/http-api.md, section 3)."""
     return {
         "bucket_id": entry.ref.bucket_id,
         "artifact_id": entry.ref.artifact_id,
@@ -253,7 +253,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
 
 
 def _explain_mismatch(problem: BucketError, source: Source, ref: ArtifactReference) -> BucketError:
-    """The server got other bytes than those that were hashed: they changed here, or on the way."""
+    """Find out whether bytes with another digest changed here, or on the way."""
     if hash_source(_Unhashed(source), no_report, with_parts=False).digest != ref.digest:
         return error("source_changed", "the bytes changed after they were hashed")
     return error(
@@ -266,7 +266,7 @@ def _explain_mismatch(problem: BucketError, source: Source, ref: ArtifactReferen
 
 
 class _Unhashed:
-    """A source without what was computed of it before."""
+    """A source without its known digests."""
 
     digests: Digests | None = None
 

@@ -1,6 +1,6 @@
 """Names: the three identifiers, the digest, and the reference that they form (docs/http-api.md, section 1).
 
-A value of :class:`ArtifactReference` has been checked: it can stand in a path or a file without another look.
+An :class:`ArtifactReference` is always valid, so it can be part of a path or a file name.
 """
 
 from __future__ import annotations

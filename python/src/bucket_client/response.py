@@ -1,4 +1,4 @@
-"""A response as it arrives: parsed by ``http.client``, read with bounded waits, and never shorter than announced."""
+"""A response: parsed by ``http.client``, read with bounded waits, and never shorter than announced."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .connection import Connection
 from .errors import BucketError, error, unexpected
 from .timing import Cancel, Cancelled, stalled
 
-#: No line that carries an artifact is slower, in bytes a second, measured over ``Timeouts.idle``.
+#: A slower connection is given up. Bytes a second, measured over ``Timeouts.idle``.
 _FLOOR_RATE = 512
 #: A rest of a body up to this size is read, so that the connection can be kept.
 _DRAIN_BYTES = 64 << 10
 
 
 class Incoming(io.RawIOBase):
-    """What arrives for one exchange: first what came while the body was sent, then the socket."""
+    """Bytes of one exchange: first those that arrived while the body was sent, then those of the socket."""
 
     def __init__(self, connection: Connection, where: str, cancel: Cancel | None) -> None:
         self._connection = connection
@@ -50,7 +50,7 @@ class Incoming(io.RawIOBase):
         return count
 
     def _waited(self, seconds: float) -> None:
-        """Refuse a trickle: bytes that come, but so slowly that the transfer would take days."""
+        """Refuse a connection that is so slow that the transfer would take days."""
         idle = self._connection.timeouts.idle
         self._window_waited += seconds
         if self._window_waited < idle:
@@ -62,9 +62,9 @@ class Incoming(io.RawIOBase):
 
 
 class _Reader(io.BufferedReader):
-    """Survives the ``close`` of ``HTTPResponse``, so that what it read too much can be seen afterwards.
+    """Survives the ``close`` of ``HTTPResponse``, so that extra bytes can be seen afterwards.
 
-    ``http.client`` takes the end of a connection for the end of the headers, and would lose some; here it is a break.
+    ``http.client`` takes the end of a connection for the end of the headers. Here it is an error.
     """
 
     def readline(self, size: int | None = -1, /) -> bytes:
@@ -78,7 +78,7 @@ class _Reader(io.BufferedReader):
 
 
 class _Socket:
-    """What ``HTTPResponse`` wants of a socket."""
+    """The part of a socket that ``HTTPResponse`` needs."""
 
     def __init__(self, reader: _Reader) -> None:
         self._reader = reader
@@ -184,7 +184,7 @@ class Response:
         return self._left == 0 or self._response.isclosed()
 
     def _drain(self) -> None:
-        """Read what is left if it is little: a kept connection is worth that."""
+        """Read a short rest of the body, so that the connection can be kept."""
         if not self._is_read() and (self._left is None or self._left <= _DRAIN_BYTES):
             self._incoming.patience = min(1.0, self._incoming.patience)
             self.read(_DRAIN_BYTES)

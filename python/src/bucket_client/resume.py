@@ -1,4 +1,4 @@
-"""Says of a transfer that ended early what is kept, and that the same call continues from it."""
+"""Adds to the error of an interrupted transfer how much is kept, and that the same call continues."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class _Watched:
 
 @contextlib.contextmanager
 def resumable(report: Report, where: str) -> Generator[Report]:
-    """Give what the transfer reports to. If it ends early, its error says that the same call continues.
+    """Yield the report function of a transfer. If the transfer ends early, its error says that the same call continues.
 
-    Failures of the network and the service get that in ``next``. Others, such as Ctrl-C or a full disk, get a note
+    Failures of the network and the service say so in ``next``. Others, such as Ctrl-C or a full disk, get a note
     (``BaseException.add_note``, Python 3.11 and later), which a traceback shows.
 
     Args:
         report: gets all reports.
-        where: place of the bytes that need not move again: ``"in the folder 'data'"``.
+        where: place of the kept bytes: ``"in the folder 'data'"``.
     """
     watched = _Watched(report)
     try:

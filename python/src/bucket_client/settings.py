@@ -1,4 +1,4 @@
-"""What a client is made of: what its caller gives, else the environment says, checked before anything is sent."""
+"""Settings of a client, from its caller or the environment. All are checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def resolve_settings(
     retry: RetryPolicy | None,
     timeouts: Timeouts | None,
 ) -> Settings:
-    """Return the settings of a client. See :class:`BucketClient`.
+    """Return the settings of a client. :class:`BucketClient` describes them.
 
     Raises:
         ValueError: a wrong one, with what to give instead.

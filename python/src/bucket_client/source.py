@@ -23,7 +23,7 @@ SINGLE_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Digests:
-    """What reading a source once gives."""
+    """Digests of a source, from reading it once."""
 
     #: ``sha256:`` and 64 hex digits.
     digest: str
@@ -41,11 +41,11 @@ class Source(Protocol):
 
     @property
     def digests(self) -> Digests | None:
-        """Where they were computed when the source was made."""
+        """Digests that were computed when the source was made."""
         ...
 
     def open(self, start: int, end: int) -> Iterator[bytes | memoryview]:
-        """Give the bytes from ``start`` up to, not including, ``end``.
+        """Yield the bytes from ``start`` up to, not including, ``end``.
 
         Raises:
             SourceError: before the last byte is given, if the bytes are not those of the beginning.
@@ -82,7 +82,7 @@ class Hasher:
                 self._end_part()
 
     def digests(self) -> Digests:
-        """End the computation. Digests of parts in another size than the artifact's own are left out."""
+        """End the computation. Digests of parts of the wrong size are left out."""
         if self._in_part:
             self._end_part()
         is_useful = self._part_bytes == part_size(self.size)
@@ -95,7 +95,7 @@ class Hasher:
 
 
 def hash_source(source: Source, report: Report, *, with_parts: bool) -> Digests:
-    """Return the digests of a source: those that are known, else what reading it gives."""
+    """Return the digests of a source. Reads it if they are not known."""
     known = source.digests
     if known is not None and (known.parts is not None or not with_parts):
         return known
@@ -118,7 +118,7 @@ class BytesSource:
         self.size = len(self._view)
 
     def open(self, start: int, end: int) -> Iterator[memoryview]:
-        """Give the bytes."""
+        """Yield the bytes."""
         for at in range(start, end, _READ_BYTES):
             yield self._view[at : min(end, at + _READ_BYTES)]
 
@@ -145,12 +145,12 @@ class FileSource:
         return (now.st_size, now.st_mtime_ns, now.st_ino)
 
     def open(self, start: int, end: int) -> Iterator[bytes]:
-        """Give the bytes; each chunk only after a look that the file is still what it was."""
+        """Yield the bytes. The last chunk follows only if the file has not changed."""
         at = start
         while at < end:
             chunk = os.pread(self._file.fileno(), min(_READ_BYTES, end - at), self._start + at)
             at += len(chunk)
-            # A receiver never gets as many bytes as it was promised of a file that has changed.
+            # The receiver of a changed file never gets all bytes, so it stores nothing.
             if not chunk or (at >= end and self._look() != self._seen):
                 raise error("source_changed", f"{self._name} changed while it was read")
             yield chunk
@@ -162,7 +162,7 @@ class FileSource:
 
 
 class SpooledSource(FileSource):
-    """A copy of what could be read only once, hashed while it was copied."""
+    """A copy of a source that can be read only once, hashed while it is copied."""
 
     def __init__(self, chunks: Iterable[bytes | bytearray | memoryview], size: int | None, report: Report) -> None:
         """Copy all chunks.
@@ -189,7 +189,7 @@ class SpooledSource(FileSource):
 
 
 def _spool(file: IO[bytes], view: memoryview | None) -> None:
-    """Write to the copy, or end it. A full disk is not that of the caller's own files, so the error names it."""
+    """Write to the copy, or flush it. The error of a full disk names the temporary folder."""
     try:
         if view is None:
             file.flush()

@@ -18,14 +18,14 @@ from .refs import ArtifactReference
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-#: This much of the end is given only after the digest matched. Smaller artifacts come whole or not at all.
+#: The stream returns this last part only after the digest matched. Smaller artifacts arrive whole or not at all.
 HELD_BACK_BYTES = 1 << 20
 
 
 class ArtifactStream(io.BufferedIOBase):
     """The verified bytes of one artifact, in order. Close it, or use it in a ``with`` block.
 
-    It continues over broken connections, and ends normally only if the digest is right.
+    The stream continues over broken connections, and ends normally only if the digest is right.
 
     Attributes:
         ref: pinned to the digest of the bytes.
@@ -67,7 +67,7 @@ class ArtifactStream(io.BufferedIOBase):
         return b"".join(pieces)
 
     def read1(self, size: int = -1, /) -> bytes:
-        """Return what is ready, at most ``size`` bytes; empty only at the end. Raises as :meth:`read`."""
+        """Return at least one byte and at most ``size``; empty only at the end. Raises as :meth:`read`."""
         return bytes(self._take(self.size if size < 0 else size))
 
     def readinto(self, buffer: Any, /) -> int:
@@ -88,7 +88,7 @@ class ArtifactStream(io.BufferedIOBase):
         return piece
 
     def close(self) -> None:
-        """Drop the rest of the bytes, and let go of the connection."""
+        """Drop the rest of the bytes, and release the connection."""
         if not self.closed:
             self._pieces.close()
             self._opened.response.close()

@@ -1,4 +1,4 @@
-"""The place that a fetch gives a name to: looked at before anything is fetched, and written in one step at the end."""
+"""The target of a fetch: checked before anything is fetched, and named in one step at the end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _IMPOSSIBLE = {
 
 @contextlib.contextmanager
 def naming_target(target: Path, folder: Path) -> Generator[None]:
-    """Raise what the caller named instead of the internal files next to it.
+    """Raise errors about the caller's target instead of internal files next to it.
 
     Args:
         target: as the caller gave it.
@@ -103,7 +103,7 @@ def give_name(partial: Path, path: Path, overwrite: bool, target: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a new name durable. Windows cannot open a folder, and does not need it."""
+    """Sync a new name to disk. Windows cannot open a folder, and does not need this."""
     if os.name == "nt":
         return
     with contextlib.suppress(PermissionError):

@@ -1,6 +1,6 @@
-"""How long the client waits, and how often it repeats. Seconds throughout.
+"""Waits and retries. All times are in seconds.
 
-Every request of the API is safe to repeat (docs/http-api.md, section 8), so only the kind of failure decides.
+Every request of the API may be repeated (docs/http-api.md, section 8), so only the kind of failure decides.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MOST_SECONDS = 30 * 24 * 3600
 
 
 def _check_seconds(kind: object, least: str, names: tuple[str, ...]) -> None:
-    """Refuse what is not a number of seconds that a clock can count.
+    """Check members that are seconds.
 
     Raises:
         ValueError: the first wrong member.
@@ -87,7 +87,7 @@ class RetryPolicy:
 
 
 class Cancelled(Exception):
-    """Ends the threads of a call that has failed in another thread. Callers of the package never see it."""
+    """Ends the threads of a call that failed in another thread. It never leaves the package."""
 
 
 class Cancel:
@@ -134,7 +134,7 @@ def pause(seconds: float, cancel: Cancel | None) -> None:
 
 
 def backoff(policy: RetryPolicy, failures: int) -> float:
-    """Return a delay that doubles with each failure, spread so that clients do not return in step."""
+    """Return a delay that doubles with each failure, with jitter."""
     return min(policy.max_delay, policy.base * 2 ** min(failures - 1, 30)) * random.uniform(0.5, 1)
 
 
@@ -153,7 +153,7 @@ def retry_delay(policy: RetryPolicy, failures: int, problem: BucketError) -> flo
 class Patience:
     """Counts failures of one operation, and says how long to wait after each.
 
-    An operation that has moved bytes is worth minutes; one that has not begun gets ``policy.attempts``.
+    An operation that has moved bytes is retried for ``policy.patience``; one that has not, ``policy.attempts`` times.
     """
 
     def __init__(self, policy: RetryPolicy, *, begun: bool = False) -> None:
@@ -163,7 +163,7 @@ class Patience:
         self._moved_at = time.monotonic()
 
     def moved(self) -> None:
-        """Bytes have arrived where they should: later failures count from here."""
+        """Note progress: failures are counted again from here."""
         self._begun = True
         self._failures = 0
         self._moved_at = time.monotonic()

@@ -1,6 +1,6 @@
 """Connections by origin, kept open and shared by threads. A transport never follows a redirect.
 
-Proxies come from the environment (``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY``), as other programs read them.
+Proxies come from the environment (``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY``).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Request:
 
 
 def shown_url(url: str) -> str:
-    """Return a URL as it may be shown: without its query, which may be a secret."""
+    """Return a URL without its query, which may be a secret."""
     return url.partition("?")[0]
 
 
@@ -136,7 +136,7 @@ class Transport:
             except OSError as problem:
                 if connection is not None:
                     connection.close()
-                # A kept connection may have been closed at the moment of its use: that says nothing about the server.
+                # The server may have closed a kept connection at this moment: try again with another one.
                 if is_reused:
                     continue
                 raise _network_error(problem, where) from problem
@@ -150,7 +150,7 @@ class Transport:
     @property
     def _pool(self) -> _Pool:
         if self._own_pool.pid != os.getpid():
-            # Without a lock: of two pools that threads make at once, one is dropped, and its connections with it.
+            # Without a lock: if two threads each make a pool, one pool is dropped with its connections.
             self._own_pool = _Pool()
         return self._own_pool
 
@@ -183,12 +183,12 @@ class Transport:
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:
-            # Without a lock: threads that make two at once use either.
+            # Without a lock: two threads may each make one, and either works.
             self._tls = ssl.create_default_context()
         return self._tls
 
     def _proxy(self, url: SplitResult) -> SplitResult | None:
-        """Return the proxy of an origin, looked up once: reading the environment costs as much as a small request."""
+        """Return the proxy of an origin. Cached, because reading the environment costs as much as a small request."""
         origin = (url.scheme, url.netloc)
         if origin not in self._proxies:
             self._proxies[origin] = _proxy(url)
@@ -231,7 +231,7 @@ class Transport:
         return "\r\n".join([*lines, "", ""]).encode("ascii")
 
     def __getstate__(self) -> dict[str, object]:
-        """Pickle the settings alone: a worker process opens its own connections."""
+        """Pickle only the settings: a worker process opens its own connections."""
         return {"timeouts": self.timeouts, "ca_file": self._ca_file}
 
     def __setstate__(self, state: dict[str, object]) -> None:
@@ -239,7 +239,7 @@ class Transport:
 
 
 def _proxy(url: SplitResult) -> SplitResult | None:
-    # Loaded late: not every program that imports this package makes a request.
+    # Imported here, because it is slow and not every program makes a request.
     import urllib.request
 
     address = urllib.request.getproxies().get(url.scheme)
@@ -264,7 +264,7 @@ _UNREACHABLE = {
     errno.ENETUNREACH: "there is no route to it",
     errno.ETIMEDOUT: "it does not accept the connection",
 }
-#: The machine's own limits: no fault of the network, and no retry helps.
+#: Limits of this machine, which no retry helps.
 _OWN = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM}
 
 

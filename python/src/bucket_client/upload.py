@@ -1,7 +1,7 @@
 """An upload from begin to commit (docs/http-api.md, section 7).
 
-Nothing is remembered here: the same ref and the same bytes lead back to the same upload, from any process on any host,
-and only what the store lacks is sent.
+The client keeps no state: the same ref and bytes find the same upload again, from any process on any host, and only
+missing parts are sent.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MOST_STALLS = 20
 
 
 class _Restart(Exception):
-    """The upload has ended, or is open again, in a way that a new begin may mend."""
+    """The upload ended or was reopened, and beginning it again may help."""
 
     def __init__(self, problem: BucketError) -> None:
         super().__init__(str(problem))
@@ -67,7 +67,7 @@ class UploadCalls:
         return decode_upload(self.api.json(ApiRequest("GET", self._path, (200,), cancel=self.cancel)), self.ref)
 
     def abort(self) -> None:
-        """Drop what was sent."""
+        """Abort the upload."""
         request = ApiRequest("DELETE", self._path, (204,), cancel=self.cancel)
         retrying(self.api.retry, self.cancel, lambda: self.api.attempt(request).close())
 
@@ -92,12 +92,12 @@ class UploadCalls:
                     if response.status == 202:
                         return read_retry_after(response.headers.get("retry-after")) or self.api.timeouts.poll
                     entry = decode_entry(read_json(response, "commit"), self.ref)
-                    # A commit whose answer was lost may have been the one.
+                    # A commit whose response was lost may have created the entry.
                     return entry, response.status == 201 or is_repeated
             except BucketError as problem:
                 is_repeated = is_repeated or problem.retryable
                 if problem.code == "unavailable":
-                    # An upload that failed for want of a store answers like a service that is down. Its state differs.
+                    # A failed upload and a failing service both respond with unavailable; the upload's state differs.
                     self._raise_failure()
                 raise
 
@@ -148,7 +148,7 @@ def upload(
         except _Restart as restart:
             problem = restart.problem
         except (NotFoundError, ConflictError) as refusal:
-            # The upload is not as it was thought to be: aborted, expired, opened again by another commit.
+            # The upload was aborted, expired, or reopened by another commit.
             if refusal.code not in ("upload_not_found", "upload_incomplete", "upload_conflict"):
                 raise
             problem = refusal
@@ -181,7 +181,7 @@ def _send_whole(
 
 
 class _Parts:
-    """The parts that are still to be sent; threads take from it and report to it."""
+    """The parts that are left to send, shared by threads."""
 
     def __init__(
         self, calls: UploadCalls, size: int, missing: list[tuple[int, str]], report: Report, ahead: int
@@ -201,7 +201,7 @@ class _Parts:
         return end - start
 
     def take(self, number: int) -> Presigned:
-        """Return a request for a part. Requests are made for several parts at once, shortly before their use."""
+        """Return a request for a part. Requests are presigned for several parts at once, shortly before their use."""
         with self._lock:
             while number not in self._ready and self._waiting:
                 batch = [self._waiting.pop() for _ in range(min(self._ahead, len(self._waiting)))]
@@ -242,7 +242,7 @@ def _send_parts(
         if there.get(number) != (sha256, part_span(size, number)[1] - part_span(size, number)[0])
     ]
     parts = _Parts(calls, size, missing, report, min(_MOST_PER_REQUEST, parallel * 4))
-    # Threads take the parts in their order, so that requests are made in that order, too.
+    # Threads take the parts in order, so that requests are presigned in order.
     order = iter(missing)
 
     def send(part: tuple[int, str], stop: Cancel) -> None:

@@ -1,4 +1,4 @@
-"""Several pieces of one call at once, in threads that end with the call."""
+"""Runs several pieces of one call in threads that end with the call."""
 
 from __future__ import annotations
 
