@@ -27,7 +27,7 @@ def test_pandas_reads_and_writes_csv_and_parquet(ref: str) -> None:
     frame = pandas.DataFrame({"step": range(1000), "loss": [1 / (step + 1) for step in range(1000)]})
     artifact = ref.rsplit("/", 1)[0]
     frame.to_csv(f"bucket://{artifact}/losses.csv", index=False)
-    assert pandas.read_csv(f"bucket://{artifact}/losses.csv").equals(frame)
+    assert pandas.read_csv(f"bucket://{artifact}/losses.csv", float_precision="round_trip").equals(frame)
     frame.to_parquet(f"bucket://{artifact}/losses.parquet")
     assert pandas.read_parquet(f"bucket://{artifact}/losses.parquet", columns=["loss"]).equals(frame[["loss"]])
 
@@ -61,7 +61,7 @@ def test_numpy_and_safetensors_pass_through(fs: BucketFileSystem, bucket: Bucket
 def test_zarr_reads_a_pushed_array(bucket: BucketClient, ref: str, tmp_path: Path) -> None:
     zarr = pytest.importorskip("zarr")
     numpy = pytest.importorskip("numpy")
-    array = zarr.create_array(store=str(tmp_path / "array"), shape=(100, 100), chunks=(10, 100), dtype="float32")
+    array = zarr.open_array(str(tmp_path / "array"), mode="w", shape=(100, 100), chunks=(10, 100), dtype="float32")
     array[:] = numpy.arange(10_000, dtype="float32").reshape(100, 100)
     bucket.push(ref, tmp_path / "array", digest_cache=False)
     read = zarr.open_array(f"bucket://{ref}", mode="r")
