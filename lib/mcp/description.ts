@@ -16,7 +16,7 @@ type EntrySchemas = { readonly [M in keyof Wire as Wire[M]['member']]: z.ZodType
 const ADVICE: { readonly [M in keyof Description]?: string } = {
   contentType: `default ${DESCRIPTION.contentType.absent}`,
   uploadedBy: 'leave out what you do not know',
-  provenanceSource: 'for example run=47;step=summary;git=3f2a91c',
+  provenanceSource: 'as a URL query, for example run=47&step=summary&git=3f2a91c',
 }
 
 const byWireName = <T>(schemaOf: (member: keyof Description) => T): Record<string, T> =>

@@ -88,7 +88,7 @@ export function addEntryTools(server: McpServer, surroundings: Surroundings): vo
           ref: z.string(),
           state: z.enum(['absent', 'stored', 'identical', 'different']),
           stored_digest: z.string().nullable(),
-          size: z.int().nullable().describe('bytes'),
+          size: z.int().min(0).nullable().describe('bytes'),
         }),
       ),
     }),
@@ -113,7 +113,7 @@ export function addEntryTools(server: McpServer, surroundings: Surroundings): vo
     input: z.strictObject({ path: z.string().describe('the file, absolute or relative to the first root') }),
     output: z.object({
       digest: z.string(),
-      size: z.int().describe('bytes'),
+      size: z.int().min(0).describe('bytes'),
       content_version: z.string().describe('the version that store_file makes from this content'),
     }),
     annotations: READS,

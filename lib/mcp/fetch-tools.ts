@@ -36,9 +36,9 @@ export function addFetchTools(server: McpServer, surroundings: Surroundings): vo
     output: z.object({
       path: z.string(),
       pinned_ref: z.string(),
-      size: z.int().describe('bytes'),
+      size: z.int().min(0).describe('bytes'),
       fetched: z.boolean().describe('false: the file had these bytes already'),
-      resumed_bytes: z.int().describe('bytes that an earlier, unfinished call had fetched'),
+      resumed_bytes: z.int().min(0).describe('bytes that an earlier, unfinished call had fetched'),
     }),
     annotations: { ...ADDS, openWorldHint: true },
     async run({ ref, path }, { bucket, roots, signal, onProgress, keep }) {
@@ -78,7 +78,7 @@ export function addFetchTools(server: McpServer, surroundings: Surroundings): vo
       ref: PINNED,
       max_bytes: z.int().min(0).max(MAX_TEXT_BYTES).optional(),
     }),
-    output: z.object({ pinned_ref: z.string(), size: z.int().describe('bytes'), text: z.string() }),
+    output: z.object({ pinned_ref: z.string(), size: z.int().min(0).describe('bytes'), text: z.string() }),
     annotations: { ...READS, openWorldHint: true },
     async run({ ref, max_bytes = DEFAULT_TEXT_BYTES }, { bucket, signal }) {
       return await fetchText(bucket, ref, max_bytes, signal)
@@ -98,9 +98,9 @@ export function addFetchTools(server: McpServer, surroundings: Surroundings): vo
     output: z.object({
       path: z.string(),
       pinned_ref: z.string().describe('of the manifest'),
-      files: z.int(),
-      size: z.int().describe('bytes of all files'),
-      fetched_bytes: z.int().describe('0: the folder was there already'),
+      files: z.int().min(0),
+      size: z.int().min(0).describe('bytes of all files'),
+      fetched_bytes: z.int().min(0).describe('0: the folder was there already'),
     }),
     annotations: { ...ADDS, openWorldHint: true },
     async run({ ref, path }, { bucket, roots, signal, onProgress, keep }) {

@@ -98,12 +98,12 @@ export function addStoreTools(server: McpServer, surroundings: Surroundings): vo
     output: z.object({
       pinned_ref: z.string().describe('of the manifest: the one line to keep'),
       created: z.boolean().describe('false: the same folder was stored before, which is a success'),
-      files: z.int(),
-      size: z.int().describe('bytes of all files'),
-      sent_files: z.int().describe('files that were not stored before'),
+      files: z.int().min(0),
+      size: z.int().min(0).describe('bytes of all files'),
+      sent_files: z.int().min(0).describe('files that were not stored before'),
     }),
     annotations: ADDS,
-    async run({ ref, path, include, exclude, ...described }, { bucket, roots, signal, onProgress }) {
+    async run({ ref, path, include, exclude, ...described }, { bucket, roots, signal, onProgress, keep }) {
       const { ref: parsed, digest } = parsePinned(ref)
       const pushed = await bucket.push(parsed, await roots.readableFolder(path), {
         include,
@@ -111,7 +111,12 @@ export function addStoreTools(server: McpServer, surroundings: Surroundings): vo
         digest,
         ...descriptionArguments(described),
         openFile: async (file, options) => await fileSource(await roots.openFile(file), options),
-        onProgress,
+        onProgress(progress) {
+          onProgress(progress)
+          const { phase, files } = progress
+          if (phase === 'uploading' && files && files.done > 0)
+            keep(`${files.done} of ${files.total} files have arrived; the same call sends only the others.`)
+        },
         signal,
       })
       return {

@@ -153,7 +153,7 @@ export const ENTRY = z.object({
   artifact_id: z.string(),
   version: z.string(),
   digest: z.string().describe('sha256:<64 hex digits> of the exact bytes'),
-  size: z.int().describe('bytes'),
+  size: z.int().min(0).describe('bytes'),
   ...DESCRIPTION_SCHEMAS,
   created_at: z.string().describe('RFC 3339, UTC'),
 })

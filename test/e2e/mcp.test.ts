@@ -105,7 +105,7 @@ describe('an assistant', { timeout: 60_000 }, () => {
         fetched: true,
       })
       expect(await call('fetch_file', { ref: pinned, path: 'copy' })).toMatchObject({ fetched: false })
-      const origin = { uploaded_by: 'assistant', provenance_source: 'run=47;step=copy' }
+      const origin = { uploaded_by: 'assistant', provenance_source: 'run=47&step=copy' }
       expect(await call('store_file', { ref: `${id}/v2`, path: 'copy', ...origin })).toMatchObject({
         entry: { ...origin, digest: HELLO },
       })
@@ -182,43 +182,6 @@ describe('an assistant', { timeout: 60_000 }, () => {
     )
   })
 
-  it.each([
-    [
-      'store_text',
-      { ref: 'one/two three/-', text: 'x' },
-      /artifact_id contains " ".*\nwhy: version begins with "-"/,
-    ],
-    [
-      'store_text',
-      { ref: 'a/b/c', text: 'x', overwrite: true },
-      /"overwrite"[\s\S]*next: .*arguments are ref, text/,
-    ],
-    ['store_text', { ref: 'a/b/c' }, /text: .*\nnext: /],
-    ['store_text', { ref: 'a/b/c', text: 'x'.repeat(MIB + 1) }, /next: .*store_file/],
-    ['store_text', { ref: 'a/b/c', text: 'half \ud83d' }, /surrogate/],
-    ['store_text', { ref: 'a/b/c@md5:1', text: 'x' }, /digest .*\nnext: Correct/],
-    ['store_text', { ref: `a/b/c@${HELLO}`, text: 'x' }, /digest_mismatch/],
-    ['store_file', { ref: 'a/b/c', path: 'none' }, /ENOENT[\s\S]*next: Check the path/],
-    ['store_file', { ref: 'a/b/c', path: '.' }, /next: Store a folder with push_folder/],
-    ['store_file', { ref: 'a/b/c', path: '/etc/passwd' }, /leads outside[\s\S]*next: Use a path inside of/],
-    ['fetch_file', { ref: 'mcp/known/v1', path: '../x' }, /leads outside/],
-    ['fetch_file', { ref: 'mcp/known/v1', path: 'none/x' }, /next: .*folder that exists/],
-    ['fetch_file', { ref: 'mcp/known/v1', path: 'other' }, /next: Choose another path/],
-    ['fetch_text', { ref: 'mcp/known/v1', max_bytes: 2 }, /next: .*max_bytes: 5/],
-    ['fetch_text', { ref: 'mcp/bytes/v1' }, /not UTF-8[\s\S]*next: .*fetch_file/],
-    ['fetch_text', { ref: `mcp/known/v1@sha256:${'0'.repeat(64)}` }, /digest_differs[\s\S]*next: Do not use/],
-    ['show_entry', { ref: `mcp/known/v1@sha256:${'0'.repeat(64)}` }, /next: Do not use/],
-    ['pull_folder', { ref: 'mcp/known/v1', path: 'y' }, /next: .*fetch_file/],
-    ['check_refs', { refs: [] }, /refs: /],
-  ])('that calls %s with %j is told what is wrong and what to do', async (name, args, expected) => {
-    await bucket.put('mcp/known/v1', Buffer.from('hello'))
-    await bucket.put('mcp/bytes/v1', Buffer.from([0xff, 0xfe]))
-    await writeFile(at('other'), 'other')
-    const { refused } = await start()
-    expect(await refused(name, args)).toMatch(expected)
-    expect(await readdir(work)).toEqual(['other'])
-  })
-
   it('cannot leave its roots through symlinks', async () => {
     await mkdir(join(folder, 'outside'), { recursive: true })
     await writeFile(join(folder, 'outside', 'secret'), 'secret')
@@ -283,6 +246,53 @@ describe('an assistant', { timeout: 60_000 }, () => {
     await expect(client.readResource({ uri: 'bucket://mcp/none/v1' })).rejects.toThrow(
       'ask your own registry',
     )
+  })
+})
+
+describe('an assistant that calls', { timeout: 60_000 }, () => {
+  let root: string
+  let shared: McpSession
+  beforeAll(async () => {
+    root = join(folder, 'wrong-calls')
+    await mkdir(root)
+    await writeFile(join(root, 'other'), 'other')
+    await bucket.put('mcp/known/v1', Buffer.from('hello'))
+    await bucket.put('mcp/bytes/v1', Buffer.from([0xff, 0xfe]))
+    shared = await startMcp(['--url', server.url, '--root', root])
+  }, 60_000)
+  afterAll(() => shared.close())
+
+  it.each([
+    [
+      'store_text',
+      { ref: 'one/two three/-', text: 'x' },
+      /artifact_id contains " ".*\nwhy: version begins with "-"/,
+    ],
+    [
+      'store_text',
+      { ref: 'a/b/c', text: 'x', overwrite: true },
+      /"overwrite"[\s\S]*next: .*arguments are ref, text/,
+    ],
+    ['store_text', { ref: 'a/b/c' }, /text: .*\nnext: /],
+    ['store_text', { ref: 'a/b/c', text: 'x'.repeat(MIB + 1) }, /next: .*store_file/],
+    ['store_text', { ref: 'a/b/c', text: 'half \ud83d' }, /surrogate/],
+    ['store_text', { ref: 'a/b/c@md5:1', text: 'x' }, /digest .*\nnext: Correct/],
+    ['store_text', { ref: `a/b/c@${HELLO}`, text: 'x' }, /digest_mismatch/],
+    ['store_file', { ref: 'a/b/c', path: 'none' }, /ENOENT[\s\S]*next: Check the path/],
+    ['store_file', { ref: 'a/b/c', path: '.' }, /next: Store a folder with push_folder/],
+    ['store_file', { ref: 'a/b/c', path: '/etc/passwd' }, /leads outside[\s\S]*next: Use a path inside of/],
+    ['fetch_file', { ref: 'mcp/known/v1', path: '../x' }, /leads outside/],
+    ['fetch_file', { ref: 'mcp/known/v1', path: 'none/x' }, /next: .*folder that exists/],
+    ['fetch_file', { ref: 'mcp/known/v1', path: 'other' }, /next: Choose another path/],
+    ['fetch_text', { ref: 'mcp/known/v1', max_bytes: 2 }, /next: .*max_bytes: 5/],
+    ['fetch_text', { ref: 'mcp/bytes/v1' }, /not UTF-8[\s\S]*next: .*fetch_file/],
+    ['fetch_text', { ref: `mcp/known/v1@sha256:${'0'.repeat(64)}` }, /digest_differs[\s\S]*next: Do not use/],
+    ['show_entry', { ref: `mcp/known/v1@sha256:${'0'.repeat(64)}` }, /next: Do not use/],
+    ['pull_folder', { ref: 'mcp/known/v1', path: 'y' }, /next: .*fetch_file/],
+    ['check_refs', { refs: [] }, /refs: /],
+  ])('%s with %j is told what is wrong and what to do', async (name, args, expected) => {
+    expect(await shared.refused(name, args)).toMatch(expected)
+    expect(await readdir(root)).toEqual(['other'])
   })
 })
 
