@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { CountingReporter } from './test/integration/counting-reporter.ts'
 
-const LAST = ['redeploy.test.ts', 'destroy.test.ts']
+const LAST = ['redeploy.test.ts', 'restore.test.ts', 'destroy.test.ts']
 const rank = ({ moduleId }: TestSpecification) => LAST.findIndex((name) => moduleId.endsWith(`/${name}`))
 
 class ChangesLast extends BaseSequencer {

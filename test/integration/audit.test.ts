@@ -1,7 +1,6 @@
 /**
  * `npm run audit` as a real process on the S3 and DynamoDB of an emulator, with damage that the service itself cannot cause.
  */
-import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
@@ -13,6 +12,7 @@ import { LEDGER_KEY } from '../../lib/deployment/tables.ts'
 import { digestFromHex } from '../../lib/domain/digest.ts'
 import { parseRef } from '../../lib/domain/refs.ts'
 import { described } from '../support/described.ts'
+import { audit } from './audit-command.ts'
 import { emulatedStores } from './emulated-stores.ts'
 
 const stores = emulatedStores()
@@ -22,16 +22,6 @@ const digest = digestFromHex('ab'.repeat(32))
 const key = (version: string) => blobKey({ ref: parseRef(`b/a+x:y/${version}`), digest })
 let names: string[]
 let Bucket: string
-
-function audit(...options: string[]): Promise<{ exit: number; lines: unknown[] }> {
-  const args = ['--import', 'tsx', 'bin/audit.ts', '--json', ...options]
-  return new Promise((resolve) => {
-    execFile(process.execPath, args, { timeout: 60_000 }, (error, stdout) => {
-      const lines = stdout.split('\n').filter(Boolean)
-      resolve({ exit: Number(error?.code ?? 0), lines: lines.map((line) => JSON.parse(line)) })
-    })
-  })
-}
 
 beforeAll(async () => {
   Bucket = await stores.makeBucket()

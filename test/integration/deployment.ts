@@ -17,6 +17,8 @@ export interface CdkOptions {
   /** A folder of this run, for the log and the outputs. */
   readonly work: string
   readonly env: NodeJS.ProcessEnv
+  /** Further settings, as `name=value`. */
+  readonly settings?: readonly string[]
 }
 
 async function cdk({ project, work, env }: CdkOptions, args: readonly string[]): Promise<void> {
@@ -33,17 +35,16 @@ export const bootstrap = (options: CdkOptions): Promise<void> =>
 
 const stack = ({ work }: CdkOptions) => [STACK, '--output', join(work, 'cdk.out')]
 /** Without termination protection, so that the suite of `cdk destroy` can delete the stack. */
-const settings = ({ env }: CdkOptions) =>
-  ['access=none', 'terminationProtection=false', `emulatorUrl=${env.AWS_ENDPOINT_URL}`].flatMap((setting) => [
-    '--context',
-    setting,
-  ])
+const context = ({ env, settings = [] }: CdkOptions) =>
+  ['access=none', 'terminationProtection=false', `emulatorUrl=${env.AWS_ENDPOINT_URL}`, ...settings].flatMap(
+    (setting) => ['--context', setting],
+  )
 
 /** Deploys, or deploys again. */
 export async function deploy(options: CdkOptions): Promise<Deployment> {
   const outputsFile = join(options.work, 'outputs.json')
   const quietly = ['--require-approval', 'never', '--progress', 'events', '--outputs-file', outputsFile]
-  await cdk(options, ['deploy', ...stack(options), ...settings(options), ...quietly])
+  await cdk(options, ['deploy', ...stack(options), ...context(options), ...quietly])
   const outputs: Record<string, string> = JSON.parse(readFileSync(outputsFile, 'utf8'))[STACK] ?? {}
   const output = (name: string): string => {
     const value = outputs[name]
@@ -62,7 +63,7 @@ export async function deploy(options: CdkOptions): Promise<Deployment> {
 }
 
 export const destroy = (options: CdkOptions): Promise<void> =>
-  cdk(options, ['destroy', ...stack(options), ...settings(options), '--force'])
+  cdk(options, ['destroy', ...stack(options), ...context(options), '--force'])
 
 /** A title that occurs only in the functions: in the sources, and in the changed sources. */
 export const TITLE = {

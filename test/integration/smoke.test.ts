@@ -7,7 +7,7 @@ import { given } from './given.ts'
 
 function smoke(url: string, bucketId: string): Promise<{ exit: number; lines: string[] }> {
   const run = ['--import', 'tsx', 'test/smoke/run.ts']
-  const args = [...run, '--url', url, '--auth', 'none', '--bucket-id', bucketId]
+  const args = [...run, '--url', url, '--auth', 'none', '--bucket-id', bucketId, '--stack', 'Bucket']
   return new Promise((resolve) => {
     execFile(process.execPath, args, { timeout: 120_000 }, (error, stdout) =>
       resolve({ exit: Number(error?.code ?? 0), lines: stdout.trimEnd().split('\n') }),

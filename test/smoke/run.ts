@@ -8,6 +8,7 @@ import { readAuth } from '../../lib/cli/connection.ts'
 import { UsageError } from '../../lib/cli/failure.ts'
 import { CLI_ENVIRONMENT } from '../../lib/deployment/environment.ts'
 import { parseBucketId } from '../../lib/domain/identifiers.ts'
+import { checkAccount } from './account.ts'
 import { openDeployment } from './deployment.ts'
 import { checkBodies, checkStrangers } from './gateway.ts'
 import { checkIdentifiers } from './identifiers.ts'
@@ -22,12 +23,13 @@ const USAGE = `npm run smoke -- --url https://…/v1 [options]
   --auth KIND        none, iam, bearer or api-key (env: ${env.auth}; default: iam for an execute-api address, else none);
                      the token comes from ${env.token}, the region of iam from the address or ${env.awsRegion};
                      the key in ${env.apiKey}, where that is set, is sent with each of them
+  --stack NAME       also checks the policies of this stack's S3 buckets, with the AWS credentials of an administrator
   --bucket-id NAME   for its artifacts, about 20 MiB per run, which are permanent (default: smoke)`
 
 function readSettings() {
   const text = { type: 'string' } as const
   const { values } = parseArgs({
-    options: { url: text, auth: text, 'bucket-id': { ...text, default: 'smoke' } },
+    options: { url: text, auth: text, stack: text, 'bucket-id': { ...text, default: 'smoke' } },
   })
   const url = values.url ?? process.env[env.url]
   if (!url || !URL.canParse(url))
@@ -43,11 +45,12 @@ function readSettings() {
     ),
     apiKey: process.env[env.apiKey] || undefined,
     bucketId: bucketId.value,
+    stack: values.stack,
   }
 }
 
 async function run(): Promise<boolean> {
-  const { url, auth, apiKey, bucketId } = readSettings()
+  const { url, auth, apiKey, bucketId, stack } = readSettings()
   console.log(
     `Checking ${url}. This stores about 20 MiB permanently, under the bucket_id ${bucketId} (--bucket-id chooses another).`,
   )
@@ -63,6 +66,7 @@ async function run(): Promise<boolean> {
     await checkDownload(at, report)
     await checkSingleUpload(at, report)
     await checkMultipartUpload(at, report)
+    await checkAccount(at, report, stack)
     await checkMemory(at, report)
   }
   console.log(report.summary)
