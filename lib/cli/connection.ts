@@ -111,6 +111,10 @@ export async function connectTo(
   }
 }
 
+/** The kind of authorization that the client uses at an address: the chosen one, or that of the kind of address. */
+export const authKind = (url: string, chosen: Chosen | undefined): string =>
+  chosen?.value ?? (/\.execute-api\./.test(url) ? 'iam' : 'none')
+
 /** The origin of a wrong setting, unless the command line itself shows it. */
 const origin = ({ from }: Chosen): string => (from === 'option' ? '' : ` (from ${from})`)
 

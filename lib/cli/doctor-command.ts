@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { BucketClient } from '../client/node.ts'
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
 import {
+  authKind,
   type ChosenConnection,
   type ConnectionOptions,
   chooseConnection,
@@ -142,8 +143,7 @@ async function credentials(
 ): Promise<Finding> {
   const apiKey = environment[CLI_ENVIRONMENT.apiKey] ? `, and ${CLI_ENVIRONMENT.apiKey} is set` : ''
   const check = 'credentials'
-  const isGateway = /\.execute-api\./.test(url)
-  const kind = auth?.value ?? (isGateway ? 'iam' : 'none')
+  const kind = authKind(url, auth)
   if (kind !== 'iam') {
     const secrets: Readonly<Record<string, string>> = {
       none: 'none are sent',

@@ -22,6 +22,7 @@ import { stdinStream } from './stdin-stream.ts'
 interface PutFlags extends ConnectionOptions, OutputOptions, DescriptionInput {
   readonly digest?: string
   readonly allowEmpty?: boolean
+  readonly explain?: boolean
   readonly lock?: string
 }
 
@@ -36,6 +37,7 @@ export function addPutCommand(program: Command, context: CliContext): void {
     .argument('<file...>', 'the file, or - for stdin; several files need a reference without a version')
     .option('--digest <digest>', 'pin the bytes, as REF@sha256:… does: other bytes are not sent (exit 5)')
     .option('--allow-empty', 'store zero bytes from stdin instead of refusing them')
+    .option('--explain', 'print the store as a shell script for a host that has only curl; store nothing')
     .option('--lock <file>', 'add the pinned reference to a lock file, such as bucket.lock')
     .addHelpText(
       'after',
@@ -70,6 +72,10 @@ async function putFiles(
       `${files.length} files cannot all be ${text}`,
       'Give BUCKET_ID/ARTIFACT_ID to name each by its content, or `bucket push` for a folder.',
     )
+  if (options.explain) {
+    const { explainPut } = await import('./explain-put.ts')
+    return await explainPut(target, digest, files, options, context)
+  }
   const results: PutResult[] = []
   for (const file of files) {
     const output = createOutput(options, context, file === '-' ? 'stdin' : basename(file))
