@@ -65,19 +65,29 @@ export const operationsOf = ({ paths }: ApiDocument, tag: string): PlacedOperati
 /** The last segment of a reference: the name of what it refers to. */
 export const referredName = (reference: string): string => reference.slice(reference.lastIndexOf('/') + 1)
 
-/** The responses of an operation, with the codes of refusals where the description lists them. */
-export function responsesOf(document: ApiDocument, { responses }: Operation) {
+const PROBLEM = 'application/problem+json'
+
+function responsesOf(document: ApiDocument, { responses }: Operation) {
   return Object.entries(responses).map(([status, given]) => {
     const response =
       given.$ref === undefined ? given : document.components.responses[referredName(given.$ref)]
-    const types = Object.entries(response?.content ?? {})
-    const isProblem = types.some(([type]) => type === 'application/problem+json')
-    const codes = isProblem
-      ? (response?.description ?? '').split('; ').map((text) => text.split(':', 1)[0] ?? '')
-      : []
-    return { status, codes, schema: isProblem ? undefined : types[0]?.[1].schema }
+    return { status, description: response?.description ?? '', content: response?.content ?? {} }
   })
 }
+
+/** The responses that are not refusals; those without a body have no schema. */
+export const successes = (document: ApiDocument, operation: Operation) =>
+  responsesOf(document, operation)
+    .filter(({ content }) => !(PROBLEM in content))
+    .map(({ status, content }) => ({ status, schema: Object.values(content)[0]?.schema }))
+
+/** The refusals, one for each code: descriptions have the form `code: title; code: title`. */
+export const refusals = (document: ApiDocument, operation: Operation) =>
+  responsesOf(document, operation)
+    .filter(({ content }) => PROBLEM in content)
+    .flatMap(({ status, description }) =>
+      description.split('; ').map((text) => ({ status, code: text.split(':', 1)[0] ?? '' })),
+    )
 
 /** @returns the type in a few words, such as `integer, 1 to 1000`; names of schemas are given by `$ref`. */
 export function typeText(schema: Schema): string {

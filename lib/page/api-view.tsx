@@ -3,8 +3,9 @@ import {
   type ApiDocument,
   operationsOf,
   type PlacedOperation,
-  responsesOf,
+  refusals,
   type Schema,
+  successes,
   typeText,
 } from './api-document.ts'
 import { Heading } from './parts.tsx'
@@ -91,24 +92,23 @@ const OperationCard = ({ document, operation, api }: CardProps) => {
       )}
       <h4>Responses</h4>
       <dl class="members">
-        {responsesOf(document, operation).map(({ status, codes, schema }) => (
+        {successes(document, operation).map(({ status, schema }) => (
           <div key={status}>
             <dt>
               <code>{status}</code>
             </dt>
-            <dd>
-              {schema && <Form schema={schema} />}
-              {!schema && codes.length === 0 && <span class="soft">no body</span>}
-              {codes.map((code, at) => (
-                <span key={code}>
-                  {at > 0 && ', '}
-                  <a href={`${api}/problems/${code}`}>{code}</a>
-                </span>
-              ))}
-            </dd>
+            <dd>{schema ? <Form schema={schema} /> : <span class="soft">no body</span>}</dd>
           </div>
         ))}
       </dl>
+      <h4>Refusals</h4>
+      <ul class="refusals">
+        {refusals(document, operation).map(({ status, code }) => (
+          <li key={code}>
+            <span class="soft">{status}</span> <a href={`${api}/problems/${code}`}>{code}</a>
+          </li>
+        ))}
+      </ul>
     </section>
   )
 }
