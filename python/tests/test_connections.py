@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -24,6 +25,7 @@ from bucket_client import (
     Timeouts,
     UnavailableError,
 )
+from bucket_client.proxies import proxy_for
 from conftest import QUICK
 from stand_ins import RedirectingFront, answer, is_signed, read_head, scripted
 
@@ -334,8 +336,9 @@ def test_settings_come_from_the_environment_by_the_names_of_the_command_line(
         BucketClient(auth=BearerAuth("token\n"))
 
 
-def test_a_proxy_of_the_environment_is_used_unless_it_is_excluded(
-    url: str, ref: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
+def test_a_proxy_of_the_environment_is_used_except_for_this_machine(
+    url: str, ref: str, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     heads: list[str] = []
 
@@ -344,9 +347,35 @@ def test_a_proxy_of_the_environment_is_used_unless_it_is_excluded(
         sock.sendall(answer("404 Not Found", NOT_FOUND))
 
     with scripted(forward) as proxy:
-        monkeypatch.setenv("http_proxy", proxy.removesuffix("/v1").replace("//", "//user:pass@"))
+        monkeypatch.setenv(name, proxy.removesuffix("/v1").replace("//", "//user:pass@"))
         assert not BucketClient("http://bucket.example/v1").exists(ref)
         assert heads[0].startswith(f"GET http://bucket.example/v1/buckets/{ref.split('/')[0]}/")
         assert "Proxy-Authorization: Basic dXNlcjpwYXNz" in heads[0]
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
         assert not BucketClient(url).exists(ref)
+        assert len(heads) == 1
+
+
+def test_a_host_of_no_proxy_is_reached_directly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "bucket.example")
+    for address, is_exempt in (("http://bucket.example/v1", True), ("http://other.example/v1", False)):
+        assert (proxy_for(urlsplit(address)) is None) == is_exempt
+
+
+def test_a_proxy_that_fails_is_named_with_what_to_check(monkeypatch: pytest.MonkeyPatch, ref: str) -> None:
+    def refuses(sock: socket.socket) -> None:
+        read_head(sock)
+        sock.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+    for scheme in ("http", "https"):
+        monkeypatch.setenv(f"{scheme.upper()}_PROXY", "http://user:secret@127.0.0.1:1")
+        with pytest.raises(NetworkError, match=r"the proxy 127\.0\.0\.1:1 does not connect.*NO_PROXY") as caught:
+            BucketClient(f"{scheme}://bucket.example/v1", retry=QUICK).exists(ref)
+        assert "secret" not in str(caught.value)
+    with scripted(refuses) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.removesuffix("/v1"))
+        with pytest.raises(NetworkError, match="does not connect: Tunnel connection failed: 407"):
+            BucketClient("https://bucket.example/v1", retry=RetryPolicy(attempts=1)).exists(ref)
+    monkeypatch.setenv("HTTP_PROXY", "socks5://127.0.0.1:1")
+    with pytest.raises(NetworkError, match="is not an http:// address"):
+        BucketClient("http://bucket.example/v1").exists(ref)

@@ -236,3 +236,40 @@ def test_ctrl_c_leaves_what_was_moved_and_says_that_the_same_call_continues(
         result: Any = getattr(bucket, what)(ref, target)
         assert result.fetched < 6 * size
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+FULL = """
+import resource, sys
+from bucket_client import BucketClient
+bucket = BucketClient(sys.argv[1])
+# No file may grow beyond this: writing fails as on a full disk.
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+try:
+    if sys.argv[3] == "download":
+        bucket.download(sys.argv[4], sys.argv[5])
+    else:
+        bucket.put(sys.argv[4], (bytes(1 << 20) for _ in range(20)))
+except OSError as problem:
+    print(problem, *getattr(problem, "__notes__", []), sep="\\n")
+"""
+
+
+def test_a_disk_without_room_names_the_callers_file_and_what_to_do(
+    bucket: BucketClient, url: str, ref: str, tmp_path: Path
+) -> None:
+    def run(what: str, *arguments: object) -> str:
+        command = [sys.executable, "-c", FULL, url, str(3 * MIB), what, *map(str, arguments)]
+        environment = {**os.environ, "TMPDIR": str(tmp_path)}
+        return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    stored = bucket.put(ref, os.urandom(6 * MIB)).ref
+    said = run("download", stored, tmp_path / "copy")
+    assert f"'{tmp_path / 'copy'}'" in said
+    assert "bucket-part" not in said
+    if sys.version_info >= (3, 11):
+        assert f"of {6 * MIB} bytes are kept" in said
+    assert bucket.download(stored, tmp_path / "copy").fetched <= 3 * MIB
+    said = run("put", f"{ref}-2")
+    assert f"set TMPDIR to a larger disk, or give a path: '{tmp_path}'" in said
+    assert not bucket.exists(f"{ref}-2")
+    assert [path.name for path in tmp_path.iterdir()] == ["copy"]

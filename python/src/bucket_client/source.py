@@ -196,7 +196,7 @@ def _spool(file: IO[bytes], view: memoryview | None) -> None:
         else:
             file.write(view)
     except OSError as problem:
-        if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if problem.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         hint = "no space left for a copy of the source; set TMPDIR to a larger disk, or give a path"
         raise OSError(problem.errno, hint, tempfile.gettempdir()) from problem

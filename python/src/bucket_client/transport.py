@@ -1,11 +1,7 @@
-"""Connections by origin, kept open and shared by threads. A transport never follows a redirect.
-
-Proxies come from the environment (``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY``).
-"""
+"""Connections by origin, kept open and shared by threads. A transport never follows a redirect."""
 
 from __future__ import annotations
 
-import base64
 import errno
 import http.client
 import os
@@ -18,11 +14,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .connection import Connection
 from .errors import BucketError, error, invalid_request, unexpected
 from .exchange import EXPECT_BYTES, Body, OnSent, SourceFailure, exchange
+from .proxies import proxy_authorization, proxy_error, proxy_for
 from .response import Response
 from .timing import Cancel, Timeouts
 
@@ -191,7 +188,7 @@ class Transport:
         """Return the proxy of an origin. Cached, because reading the environment costs as much as a small request."""
         origin = (url.scheme, url.netloc)
         if origin not in self._proxies:
-            self._proxies[origin] = _proxy(url)
+            self._proxies[origin] = proxy_for(url)
         return self._proxies[origin]
 
     def _connect(self, url: SplitResult) -> Connection:
@@ -201,10 +198,17 @@ class Transport:
         if url.scheme == "https":
             opened = http.client.HTTPSConnection(host, port, timeout=self.timeouts.connect, context=self._context())
             if proxy is not None:
-                opened.set_tunnel(url.hostname or "", url.port or 443, headers=_proxy_authorization(proxy))
+                opened.set_tunnel(url.hostname or "", url.port or 443, headers=proxy_authorization(proxy))
         else:
             opened = http.client.HTTPConnection(host, port, timeout=self.timeouts.connect)
-        opened.connect()
+        try:
+            opened.connect()
+        except ssl.SSLError:
+            raise
+        except OSError as problem:
+            if proxy is None:
+                raise
+            raise proxy_error(proxy, problem) from problem
         return Connection(opened, self.timeouts)
 
     def _head(self, request: Request, url: SplitResult, expects: bool) -> bytes:
@@ -215,7 +219,7 @@ class Transport:
         proxy = self._proxy(url) if url.scheme == "http" else None
         if proxy is not None:
             target = f"http://{headers['Host']}{target}"
-            headers.update(_proxy_authorization(proxy))
+            headers.update(proxy_authorization(proxy))
         if request.body is not None:
             headers = {name: text for name, text in headers.items() if name.lower() != "content-length"}
             headers["Content-Length"] = str(request.body.size)
@@ -236,26 +240,6 @@ class Transport:
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__init__(state["timeouts"], state["ca_file"])  # pyright: ignore[reportArgumentType]
-
-
-def _proxy(url: SplitResult) -> SplitResult | None:
-    # Imported here, because it is slow and not every program makes a request.
-    import urllib.request
-
-    address = urllib.request.getproxies().get(url.scheme)
-    if not address or urllib.request.proxy_bypass(url.netloc.rpartition("@")[2]):
-        return None
-    proxy = urlsplit(address if "://" in address else f"http://{address}")
-    if proxy.scheme != "http" or not proxy.hostname:
-        raise error("unreachable", f"the proxy of {url.scheme.upper()}_PROXY is not an http:// address")
-    return proxy
-
-
-def _proxy_authorization(proxy: SplitResult) -> dict[str, str]:
-    if proxy.username is None:
-        return {}
-    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return {"Proxy-Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
 _UNREACHABLE = {
@@ -293,6 +277,4 @@ def _network_error(problem: OSError, where: str) -> BucketError | OSError:
         return error("unreachable", f"{where} cannot be reached: {_UNREACHABLE[problem.errno]}")
     if problem.errno in _OWN:
         return problem
-    if "Tunnel connection failed" in str(problem):
-        return error("unreachable", f"{where} cannot be reached: the proxy refuses ({problem})")
     return error("interrupted", f"{where} closed the connection without a response")
