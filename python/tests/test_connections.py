@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
+from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -236,6 +237,22 @@ def test_a_gateway_that_speaks_its_own_language_is_understood() -> None:
     with scripted(script) as url, pytest.raises(NotAuthorizedError) as caught:
         BucketClient(url).entry("b/a/v")
     assert caught.value.code == "forbidden"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"), [(-30, "is 30 minutes ahead of"), (15, "is 15 minutes behind"), (1, None)]
+)
+def test_a_refusal_of_credentials_tells_that_this_machines_clock_is_wrong(minutes: int, said: str | None) -> None:
+    date = formatdate(time.time() + minutes * 60, usegmt=True)
+
+    def script(sock: socket.socket) -> None:
+        read_head(sock)
+        sock.sendall(answer("403 Forbidden", {"message": "Signature expired"}, f"Date: {date}"))
+
+    with scripted(script) as url, pytest.raises(NotAuthorizedError, match="Signature expired") as caught:
+        BucketClient(url).entry("b/a/v")
+    assert ("clock" in caught.value.next) == (said is not None)
+    assert said is None or said in caught.value.next
 
 
 # Redirects and credentials

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from .auth import Authorize
-from .errors import BucketError, error, unexpected
+from .errors import BucketError, NotAuthorizedError, error, unexpected
 from .exchange import Body, OnSent
 from .model import JsonObject, Presigned, decode_problem, json_object
 from .refs import ArtifactReference
@@ -26,6 +26,8 @@ from .transport import Request, Transport, shown_url
 T = TypeVar("T")
 #: The largest JSON answer: a page of 1,000 entries has at most about 3 MiB.
 _MAX_JSON_BYTES = 16 << 20
+#: A signature of version 4 is valid for 5 minutes around the time of the service.
+_CLOCK_SECONDS = 240
 #: Meanings of statuses without a problem document of Bucket: responses of gateways and proxies.
 _MEANINGS = {
     401: "unauthorized",
@@ -204,6 +206,25 @@ def read_json(response: Response, where: str) -> JsonObject:
 
 def read_problem(response: Response, where: str) -> BucketError:
     """Read the body of a refusal and return the error to raise."""
+    problem = _read_problem(response, where)
+    if isinstance(problem, NotAuthorizedError) and (hint := _clock_hint(response.headers.get("date"))):
+        problem.add_next(hint)
+    return problem
+
+
+def _clock_hint(date: str | None) -> str | None:
+    """Return what to say if this machine's clock differs from the service's: signatures and tokens expire by it."""
+    try:
+        ahead = 0.0 if date is None else time.time() - parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return None
+    if abs(ahead) < _CLOCK_SECONDS:
+        return None
+    way = "ahead of" if ahead > 0 else "behind"
+    return f"This machine's clock is {abs(ahead) / 60:.0f} minutes {way} the service's: correct it first."
+
+
+def _read_problem(response: Response, where: str) -> BucketError:
     status = response.status
     if 300 <= status < 400:
         location = shown_url(response.headers.get("location") or "")
