@@ -2,14 +2,15 @@
 import { spawnSync } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { EXIT } from '../../lib/cli/exit-codes.ts'
 import { ERRORS, type ErrorCode } from '../../lib/domain/errors.ts'
 import { REMEDIES } from '../../lib/mcp/remedies.ts'
 import { ERROR_STATUS } from '../../lib/protocol/errors.ts'
 import { type BlockPlace, blocksOf, patternOf, printedBy, runBlock } from '../support/document-blocks.ts'
 import { type Served, serveFolder } from '../support/served-folder.ts'
+import { type Consumer, createConsumer } from './consumer.ts'
 
 /** A limit for hangs. */
 const BLOCK_MS = 120_000
@@ -20,6 +21,7 @@ const runs = blocks.filter(({ role }) => role === 'run')
 
 let folder: string
 let server: Served
+let consumer: Consumer
 
 /** A folder with the built command on its path, as `bucket`. */
 async function placeIn(name: string, script: string): Promise<BlockPlace> {
@@ -32,14 +34,18 @@ async function placeIn(name: string, script: string): Promise<BlockPlace> {
   return { folder: work, environment, limit: BLOCK_MS }
 }
 
-const COMMAND = `exec '${process.execPath}' '${resolve('dist/bin/bucket.js')}' "$@"`
+/** The command of the packed archive: `npx bucket` in another test may build `dist/` again meanwhile. */
+const command = () =>
+  `exec '${process.execPath}' '${join(consumer.folder, 'node_modules/bucket-v1/dist/bin/bucket.js')}' "$@"`
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bucket-guide-'))
+  consumer = createConsumer([inject('packed').service], [], {})
   server = await serveFolder(join(folder, 'data'))
 }, 60_000)
 afterAll(async () => {
   await server.kill()
+  consumer.remove()
   await rm(folder, { recursive: true })
 })
 
@@ -51,7 +57,7 @@ const missing = (language: string) =>
 describe('docs/for-assistants.md', () => {
   let place: BlockPlace
   beforeAll(async () => {
-    place = await placeIn('work', COMMAND)
+    place = await placeIn('work', command())
   })
 
   it.for(runs.map((block) => ({ block, name: `line ${block.line}, ${block.language}` })))(
@@ -115,7 +121,7 @@ describe('the experiment of the guide', { timeout: 300_000 }, () => {
     const script = `calls=$(cat calls 2>/dev/null || echo 0)
 [ "$calls" -ge "$(cat allowed)" ] && kill -9 $PPID && exit 9
 echo $((calls + 1)) > calls
-${COMMAND}`
+${command()}`
     const place = await placeIn('crashes', script)
     const exits: unknown[] = []
     for (let allowed = 0; exits.at(-1) !== 0 && allowed < 10; allowed++) {
