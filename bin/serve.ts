@@ -48,6 +48,7 @@ export async function startFront(settings: ServeSettings, version: string): Prom
       port,
       bodyPace: { bytesPerSecond: settings.minBodyRate, graceMs: settings.bodyGrace },
       maxConnections,
+      allowedHosts: settings.allowedHosts,
       ...(publicUrl && { publicUrl }),
       extraRoutes: firstOf(page, ...(presigned ? [presigned] : [])),
     })

@@ -21,6 +21,11 @@ export function addServeCommand(program: Command, context: CliContext): void {
     )
     .option('--public-url <url>', `the address that a proxy in front has (env: ${env.publicUrl})`)
     .option(
+      '--allowed-host <host>',
+      `a further Host to answer, with a port or for any; repeatable (env: ${env.allowedHosts}, with commas)`,
+      (host: string, others: readonly string[] = []) => [...others, host],
+    )
+    .option(
       '--drain-limit <time>',
       `how long a stop waits for running requests (env: ${env.drainLimit}, default: 30s)`,
     )

@@ -18,6 +18,8 @@ interface FrontSettings {
   readonly maxArtifactBytes: number
   /** The address under which a proxy serves this server. */
   readonly publicUrl: URL | undefined
+  /** Further values of `Host` that the server accepts, each with or without a port. */
+  readonly allowedHosts: readonly string[]
   /** How long a stop waits for running requests, in milliseconds. */
   readonly drainLimit: number
   /** The least rate at which a body may arrive, in bytes per second, on average over each period of `bodyGrace`. */
@@ -57,6 +59,8 @@ export interface ServeOptions {
   readonly dataDir?: string
   readonly maxArtifactBytes?: string
   readonly publicUrl?: string
+  /** Given several times, it is a list. */
+  readonly allowedHost?: readonly string[]
   readonly drainLimit?: string
   readonly minBodyRate?: string
   readonly bodyGrace?: string
@@ -70,8 +74,8 @@ export interface ServeOptions {
   readonly s3PublicEndpoint?: string
 }
 
-/** `--region` is not among them: its environment name is the AWS SDK's own, which reads it. */
-type Setting = Exclude<keyof ServeOptions, 'region'>
+/** `--region` is not among them, because the AWS SDK reads its environment name; `--allowed-host` is a list. */
+type Setting = Exclude<keyof ServeOptions, 'region' | 'allowedHost'>
 
 const FLAGS: { readonly [K in Setting]: string } = {
   store: '--store',
@@ -112,6 +116,15 @@ export function readServeSettings(
     if (value === undefined) faults.push(`--store aws needs ${FLAGS[name]} or ${CLI_ENVIRONMENT[name]}`)
     return value ?? ''
   }
+  function readHosts(): readonly string[] {
+    const fromEnvironment = (environment[CLI_ENVIRONMENT.allowedHosts] || undefined)?.split(',')
+    const name = options.allowedHost ? '--allowed-host' : CLI_ENVIRONMENT.allowedHosts
+    return (options.allowedHost ?? fromEnvironment ?? []).flatMap((text) => {
+      const host = parseHost(text.trim())
+      if (!host.ok) faults.push(`${name}: ${host.error}`)
+      return host.ok ? [host.value] : []
+    })
+  }
   const readStores = (): LocalStores | AwsStores => {
     const store = read<'local' | 'aws'>('store', 'local', parseStore)
     if (store === 'local') return { store, dataDir: read('dataDir', '.bucket', filled) }
@@ -132,6 +145,7 @@ export function readServeSettings(
     port: read('port', 9470, parsePort),
     maxArtifactBytes: read('maxArtifactBytes', DEFAULT_MAX_ARTIFACT_BYTES, parseSize),
     publicUrl: read<URL | undefined>('publicUrl', undefined, parsePublicUrl),
+    allowedHosts: readHosts(),
     drainLimit: read('drainLimit', DEFAULT_DRAIN_MS, parseDuration),
     minBodyRate: read('minBodyRate', DEFAULT_BODY_PACE.bytesPerSecond, parseSize),
     bodyGrace: read('bodyGrace', DEFAULT_BODY_PACE.graceMs, parseDuration),
@@ -145,6 +159,12 @@ export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 
 const filled = (text: string): Result<string> => (text === '' ? err('is empty') : ok(text))
+
+/** A name or address as a `Host` header has it. */
+const parseHost = (text: string): Result<string> =>
+  /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?$/i.test(text)
+    ? ok(text)
+    : err(`${JSON.stringify(text)} is not a host: write a name or an address, with a port or without`)
 
 const parseStore = (text: string): Result<'local' | 'aws'> =>
   text === 'local' || text === 'aws' ? ok(text) : err(`${JSON.stringify(text)} is not a store: local or aws`)

@@ -52,6 +52,7 @@ export const CLI_ENVIRONMENT = {
   host: 'BUCKET_HOST',
   port: 'BUCKET_PORT',
   publicUrl: 'BUCKET_PUBLIC_URL',
+  allowedHosts: 'BUCKET_ALLOWED_HOSTS',
   drainLimit: 'BUCKET_DRAIN_LIMIT',
   minBodyRate: 'BUCKET_MIN_BODY_RATE',
   bodyGrace: 'BUCKET_BODY_GRACE',

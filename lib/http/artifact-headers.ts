@@ -12,6 +12,13 @@ export const digestHeaders = ({ digest }: Entry) => ({
 
 export const refHeader = ({ ref }: Entry) => ({ [HEADERS.artifactRef]: formatRef(ref) })
 
+/**
+ * When a version was stored, in whole seconds: milliseconds since the epoch. Never later than `now`, also if the clock was set back since
+ * (RFC 9110, section 8.8.2.1).
+ */
+export const lastModified = ({ createdAt }: Entry, now: number): number =>
+  Math.floor(Math.min(Date.parse(createdAt), now) / 1000) * 1000
+
 /** Every response about the bytes has these, 304 included. */
 export const artifactHeaders = (entry: Entry) => ({
   ...digestHeaders(entry),
@@ -19,7 +26,7 @@ export const artifactHeaders = (entry: Entry) => ({
   [HEADERS.reprDigest]: formatReprDigest(entry.digest),
   [HEADERS.artifactSize]: String(entry.size),
   'Accept-Ranges': 'bytes',
-  'Last-Modified': new Date(entry.createdAt).toUTCString(),
+  'Last-Modified': new Date(lastModified(entry, Date.now())).toUTCString(),
   'Cache-Control': ARTIFACT_CACHE_CONTROL,
   'Content-Disposition': contentDisposition(entry.ref),
   'Content-Type': entry.contentType,

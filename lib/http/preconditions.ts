@@ -7,6 +7,7 @@ import type { Entry } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { digestDiffers } from '../repository/fetch.ts'
+import { lastModified } from './artifact-headers.ts'
 import { type EntityTag, entityTag, parseEntityTags } from './entity-tag.ts'
 import { parseHttpDate } from './http-date.ts'
 
@@ -47,9 +48,6 @@ export function readPreconditions(
 const parseDate = (field: string | null): number | undefined =>
   field === null ? undefined : parseHttpDate(field, Date.now())
 
-/** `Last-Modified` has whole seconds, so dates are compared in whole seconds. */
-const lastModified = (entry: Entry): number => Math.floor(Date.parse(entry.createdAt) / 1000) * 1000
-
 /** The digest that a precondition names, if it names exactly one. A weak tag names none, because it promises no bytes. */
 function digestOf([tag, ...more]: readonly EntityTag[]): Digest | undefined {
   const digest = tag && !tag.weak && more.length === 0 ? parseDigest(tag.opaque) : undefined
@@ -65,7 +63,7 @@ export function isNotModified(entry: Entry, conditions: Preconditions): boolean 
   if (ifMatch !== undefined) {
     const matches = ifMatch === '*' || ifMatch.some(({ weak, opaque }) => !weak && opaque === entry.digest)
     if (!matches) throw digestDiffers(entry, digestOf(ifMatch))
-  } else if (ifUnmodifiedSince !== undefined && lastModified(entry) > ifUnmodifiedSince) {
+  } else if (ifUnmodifiedSince !== undefined && lastModified(entry, Date.now()) > ifUnmodifiedSince) {
     throw new BucketError(
       'precondition_failed',
       `${formatRef(entry.ref)} was stored after the time in If-Unmodified-Since`,
@@ -75,11 +73,11 @@ export function isNotModified(entry: Entry, conditions: Preconditions): boolean 
   }
   if (ifNoneMatch !== undefined)
     return ifNoneMatch === '*' || ifNoneMatch.some(({ opaque }) => opaque === entry.digest)
-  return ifModifiedSince !== undefined && lastModified(entry) <= ifModifiedSince
+  return ifModifiedSince !== undefined && lastModified(entry, Date.now()) <= ifModifiedSince
 }
 
 /** Whether `If-Range` lets the range apply: only the very same representation does (RFC 9110, section 13.1.5). */
 export function rangeApplies(entry: Entry, ifRange: string | null): boolean {
   if (ifRange === null || ifRange.trim() === entityTag(entry.digest)) return true
-  return parseDate(ifRange) === lastModified(entry)
+  return parseDate(ifRange) === lastModified(entry, Date.now())
 }

@@ -4,6 +4,7 @@
  */
 import { createHash, type Hash } from 'node:crypto'
 import fs from 'node:fs'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { BucketError } from '../domain/errors.ts'
 
@@ -24,10 +25,14 @@ const DIRECT_BYTES = 64 * 1024
 const errorCode = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 
-/** @returns what a failure of the file system means to the caller of a port. */
-export function diskError(error: unknown): BucketError {
+/**
+ * @param folder in which a new name was to be made: a disk without free inodes is told from a full one.
+ * @returns what a failure of the file system means to the caller of a port.
+ */
+export function diskError(error: unknown, folder?: string): BucketError {
   if (error instanceof BucketError) return error
   const code = errorCode(error)
+  if (code === 'ENOSPC' && folder !== undefined && hasNoInodes(folder)) return noInodes(error)
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new BucketError(
       'insufficient_storage',
@@ -38,12 +43,36 @@ export function diskError(error: unknown): BucketError {
   return BucketError.unavailable(`the data folder failed (${code ?? 'unknown cause'})`, error)
 }
 
+/** File systems without a fixed number of inodes say 0. */
+function hasNoInodes(folder: string): boolean {
+  try {
+    const { files, ffree } = fs.statfsSync(folder)
+    return files > 0 && ffree === 0
+  } catch {
+    return false
+  }
+}
+
+export const noInodes = (cause?: unknown): BucketError<'insufficient_storage'> =>
+  new BucketError(
+    'insufficient_storage',
+    'the disk of the data folder has no free inodes',
+    {},
+    {
+      cause,
+      next: 'Remove files from the disk of the data folder, or move the folder to a file system with more inodes; then send the request again.',
+    },
+  )
+
 const translate = (error: unknown): never => {
   throw diskError(error)
 }
 
 /** Opens a new file for writing. Its mode permits no further writes after this descriptor is closed. */
-export const createFile = (path: string): Promise<number> => open(path, 'wx', 0o444).catch(translate)
+export const createFile = (path: string): Promise<number> =>
+  open(path, 'wx', 0o444).catch((error: unknown) => {
+    throw diskError(error, dirname(path))
+  })
 
 /** Creates a sparse file of `size` bytes, durably except for its name; its owner may write into it. */
 export async function createSparseFile(path: string, size: number): Promise<void> {
@@ -56,7 +85,7 @@ export async function createSparseFile(path: string, size: number): Promise<void
       await close(fd)
     }
   } catch (error) {
-    throw diskError(error)
+    throw diskError(error, dirname(path))
   }
 }
 
@@ -246,7 +275,7 @@ export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path)
   } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw diskError(error)
+    if (errorCode(error) !== 'EEXIST') throw diskError(error, dirname(path))
   }
 }
 

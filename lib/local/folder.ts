@@ -4,7 +4,7 @@
  * removed or resumed.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { PRESIGNED_SECONDS, UPLOAD_SECONDS } from '../domain/limits.ts'
@@ -103,11 +103,12 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
   const format = await readFormat(root)
   let storeId = format?.version === 2 ? format.storeId : undefined
   if (!format) storeId = await initializeFolder(root, createLog)
+  for (const name of [LAYOUT.temporaries, LAYOUT.blobs, LAYOUT.staging])
+    await mkdir(inside(name), { recursive: true })
+  for (const from of [LAYOUT.temporaries, LAYOUT.staging]) assertOneFileSystem(root, from, LAYOUT.blobs)
   // The lock keeps every other server out, so existing temporary files were left by a dead process.
   await rm(inside(LAYOUT.temporaries), { recursive: true, force: true })
   await mkdir(inside(LAYOUT.temporaries))
-  await mkdir(inside(LAYOUT.blobs), { recursive: true })
-  await mkdir(inside(LAYOUT.staging), { recursive: true })
   const files = blobFiles(inside(LAYOUT.blobs))
   if (storeId === undefined) {
     const moved = await moveFromFormat1(root, files, () => inside(`${LAYOUT.temporaries}/moved`))
@@ -179,6 +180,26 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
       lock.release()
     },
   }
+}
+
+/** A blob gets its final name by a rename, which is possible only within one mounted file system. */
+function assertOneFileSystem(root: string, from: string, to: string): void {
+  const [probe, target] = [join(root, from, '.probe'), join(root, to, '.probe')]
+  try {
+    writeFileSync(probe, '')
+    renameSync(probe, target)
+  } catch (error) {
+    rmSync(probe, { force: true })
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    // A full disk can still be read from.
+    if (code === 'ENOSPC' || code === 'EDQUOT') return
+    if (code !== 'EXDEV') throw error
+    throw new FolderRefused(
+      `${join(root, to)} is on another file system than ${join(root, from)}, and no file can be renamed from one to the other`,
+      'Put the whole data folder on one file system: mount it at the folder itself, not at a folder in it.',
+    )
+  }
+  rmSync(target)
 }
 
 const describeMove = ({ entries, seconds }: MoveReport) =>

@@ -2,7 +2,7 @@
 import { statfs } from 'node:fs/promises'
 import { BucketError } from '../domain/errors.ts'
 import { MIB } from '../domain/limits.ts'
-import { diskError } from './disk.ts'
+import { diskError, noInodes } from './disk.ts'
 
 /** The reserve for stores in progress and for the ledger: this many bytes, but at most a hundredth of the disk. */
 const RESERVE_BYTES = 64 * MIB
@@ -26,15 +26,7 @@ export const freeSpace = (folder: string): FreeSpace => ({
   async require(size) {
     const { bavail, blocks, bsize, files, ffree } = await look(folder)
     // File systems without a fixed number of inodes say 0.
-    if (files > 0 && ffree < RESERVE_INODES)
-      throw new BucketError(
-        'insufficient_storage',
-        'the disk of the data folder has no free inodes',
-        {},
-        {
-          next: 'Remove files from the disk of the data folder, or move the folder to a file system with more inodes; then send the request again.',
-        },
-      )
+    if (files > 0 && ffree < RESERVE_INODES) throw noInodes()
     const free = bavail * bsize
     const reserve = Math.min(RESERVE_BYTES, Math.floor((blocks * bsize) / 100))
     if (size > free - reserve)

@@ -8,21 +8,25 @@ import { invalidInputs } from '../../protocol/input-error.ts'
 export interface AllowedHosts {
   /** `host:port` as in a `Host` header, lower case. */
   readonly hosts: ReadonlySet<string>
+  /** Names that are accepted with any port, lower case. */
+  readonly names: ReadonlySet<string>
   readonly origins: ReadonlySet<string>
 }
 
 /**
  * @param address that the server listens on.
  * @param publicUrl the address of the server behind a proxy.
+ * @param others further values of `Host`, with a port or for any port.
  */
 export function allowedHosts(
   address: { host: string; port: number },
   publicUrl: URL | undefined,
+  others: readonly string[] = [],
 ): AllowedHosts {
-  const names = ['127.0.0.1', 'localhost', '[::1]']
+  const own = ['127.0.0.1', 'localhost', '[::1]']
   if (!['0.0.0.0', '::'].includes(address.host))
-    names.push(address.host.includes(':') ? `[${address.host}]` : address.host)
-  const hosts = names.flatMap((name) =>
+    own.push(address.host.includes(':') ? `[${address.host}]` : address.host)
+  const hosts = own.flatMap((name) =>
     address.port === 80
       ? [name.toLowerCase(), `${name.toLowerCase()}:80`]
       : [`${name.toLowerCase()}:${address.port}`],
@@ -32,8 +36,13 @@ export function allowedHosts(
     hosts.push(publicUrl.host)
     origins.push(publicUrl.origin)
   }
-  return { hosts: new Set(hosts), origins: new Set(origins) }
+  const names = new Set(others.map((host) => host.toLowerCase()))
+  return { hosts: new Set(hosts), names, origins: new Set(origins) }
 }
+
+/** A name that was allowed without a port is accepted with any. */
+const isNamed = ({ names }: AllowedHosts, host: string): boolean =>
+  names.has(host) || names.has(host.replace(/:\d+$/, ''))
 
 /**
  * @param acceptsAnyHost for a resource without confidential content: probes of containers and load balancers send their own names.
@@ -50,13 +59,15 @@ export function checkHost(
     throw invalidInputs([{ in: 'header', name: 'Host', detail: 'is missing' }])
   if (hosts.length > 1)
     throw invalidInputs([{ in: 'header', name: 'Host', detail: 'is given more than once' }])
-  if (!acceptsAnyHost && !allowed.hosts.has(host.toLowerCase()))
+  const name = host.toLowerCase()
+  if (!acceptsAnyHost && !allowed.hosts.has(name) && !isNamed(allowed, name))
     throw new BucketError(
       'host_not_allowed',
       `this server does not accept the Host ${JSON.stringify(host)}`,
       {},
     )
-  if (origin !== undefined && !allowed.origins.has(origin.toLowerCase()))
+  const page = origin?.toLowerCase()
+  if (page !== undefined && !allowed.origins.has(page) && !isNamed(allowed, page.replace(/^https?:\/\//, '')))
     throw new BucketError(
       'host_not_allowed',
       `this server does not accept pages of the Origin ${JSON.stringify(origin)}`,

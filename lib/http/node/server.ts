@@ -36,6 +36,8 @@ export interface ServerOptions {
   readonly port: number
   /** The address of this server behind a proxy. */
   readonly publicUrl?: URL
+  /** Further values of `Host` to accept, with a port or for any port. */
+  readonly allowedHosts?: readonly string[]
   /** The page, and the presigned requests of the local store. */
   readonly extraRoutes?: ExtraRoutes
   /** Answers plain requests faster, with the same responses as `api`. */
@@ -85,7 +87,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { api, publicUrl, bodyPace = DEFAULT_BODY_PACE, maxConnections = DEFAULT_MAX_CONNECTIONS } = options
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
   const connections = new Map<Socket, Connection>()
-  let allowed: AllowedHosts = { hosts: new Set(), origins: new Set() }
+  let allowed: AllowedHosts = { hosts: new Set(), names: new Set(), origins: new Set() }
   let stopping = false
 
   const server = createServer({
@@ -188,7 +190,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   server.listen(options.port, options.host)
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  allowed = allowedHosts({ host: options.host, port }, publicUrl)
+  allowed = allowedHosts({ host: options.host, port }, publicUrl, options.allowedHosts)
 
   return {
     port,

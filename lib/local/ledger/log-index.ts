@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Database, open } from 'lmdb'
+import { type Database, open, type RootDatabase } from 'lmdb'
 import { BucketError } from '../../domain/errors.ts'
 import { hashFile } from '../disk.ts'
 import { writeDurably } from '../folder-format.ts'
@@ -70,8 +70,29 @@ const decodePosition = (value: Buffer): RecordPosition => ({
 /** References are ASCII, and at most 386 bytes of LMDB's 1,978 for a key. */
 const keyOf = (text: string): Buffer => Buffer.from(text, 'latin1')
 
-const unreadable = (cause: unknown): BucketError =>
-  BucketError.unavailable('the index of the ledger cannot be read: a restart builds it again', cause)
+interface IndexTable {
+  readonly environment: RootDatabase
+  readonly table: Database<Buffer, Buffer>
+  readonly isEmptied: boolean
+}
+
+/** A file that matches its proof may have been damaged before the proof was written. Such an index starts empty, too. */
+function openTable(path: string, isEmptied = false): IndexTable {
+  const environment = open({ path, noSync: true, overlappingSync: false, eventTurnBatching: false })
+  try {
+    const table: Database<Buffer, Buffer> = environment.openDB({
+      name: 'positions',
+      keyEncoding: 'binary',
+      encoding: 'binary',
+    })
+    return { environment, table, isEmptied }
+  } catch (error) {
+    if (isEmptied) throw error
+    void environment.close()
+    rmSync(path)
+    return openTable(path, true)
+  }
+}
 
 /**
  * Opens the index of a data folder.
@@ -89,33 +110,36 @@ export async function openLogIndex(
   const isProven = proof !== undefined && (await isFile(path, proof.index))
   rmSync(inside(INDEX_FILES.lock), { force: true })
   if (!isProven) rmSync(path, { force: true })
-  const environment = open({ path, noSync: true, overlappingSync: false, eventTurnBatching: false })
-  const table: Database<Buffer, Buffer> = environment.openDB({
-    name: 'positions',
-    keyEncoding: 'binary',
-    encoding: 'binary',
-  })
+  const { environment, table, isEmptied } = openTable(path)
+  /** The first failure to read. After it, a reference that is not found may be one that cannot be read, so nothing is answered. */
+  let failure: BucketError | undefined
+  const read = <T>(look: () => T): T => {
+    if (failure) throw failure
+    try {
+      return look()
+    } catch (error) {
+      failure = BucketError.unavailable(
+        'the index of the ledger cannot be read: a restart builds it again',
+        error,
+      )
+      throw failure
+    }
+  }
   const index: LogIndex = {
     get entries() {
       const { entryCount } = table.getStats() as { entryCount: number }
       return entryCount
     },
-    get(ref) {
-      try {
+    get: (ref) =>
+      read(() => {
         const value = table.getBinary(keyOf(ref))
         return value && decodePosition(value)
-      } catch (error) {
-        throw unreadable(error)
-      }
-    },
-    range(start, end, limit) {
-      try {
+      }),
+    range: (start, end, limit) =>
+      read(() => {
         const found = table.getRange({ start: keyOf(start), end: keyOf(end), limit })
         return Array.from(found, ({ key, value }) => [key.toString('latin1'), decodePosition(value)] as const)
-      } catch (error) {
-        throw unreadable(error)
-      }
-    },
+      }),
     async add(positions) {
       const sorted = [...positions].sort(([a], [b]) => (a < b ? -1 : 1))
       try {
@@ -129,14 +153,15 @@ export async function openLogIndex(
     },
     async close(end) {
       await environment.close()
-      if (end === undefined) return
+      // A proof would let the next start trust an index that could not be read.
+      if (end === undefined || failure) return
       // A full disk has no room for the proof. Without it, the next start rebuilds the index.
       await writeProof(dataDir, { storeId, index: await identify(path), covered: end }).catch(() =>
         rmSync(`${inside(INDEX_FILES.proof)}.new`, { force: true, recursive: true }),
       )
     },
   }
-  return { index, covered: isProven ? proof.covered : undefined }
+  return { index, covered: isProven && !isEmptied ? proof.covered : undefined }
 }
 
 /**

@@ -14,6 +14,7 @@ describe('the settings of serve', () => {
       dataDir: '.bucket',
       maxArtifactBytes: 5 * 1024 ** 3,
       publicUrl: undefined,
+      allowedHosts: [],
       drainLimit: 30_000,
       ...BODY_AND_CONNECTIONS,
     })
@@ -39,6 +40,7 @@ describe('the settings of serve', () => {
       dataDir: 'd',
       maxArtifactBytes: 5_000_000,
       publicUrl: new URL('https://artifacts.example'),
+      allowedHosts: [],
       drainLimit: 90_000,
       minBodyRate: 2048,
       bodyGrace: 5_000,
@@ -60,6 +62,7 @@ describe('the settings of serve', () => {
       port: 9470,
       maxArtifactBytes: 5 * 1024 ** 3,
       publicUrl: undefined,
+      allowedHosts: [],
       drainLimit: 30_000,
       ...BODY_AND_CONNECTIONS,
       blobBucket: 'b',
@@ -69,6 +72,15 @@ describe('the settings of serve', () => {
       verificationQueueUrl: undefined,
       region: 'eu-west-1',
     })
+  })
+
+  it('take further hosts from options that are repeated, or from a list in the environment', () => {
+    const listed = { BUCKET_ALLOWED_HOSTS: 'bucket, bucket.local:8080' }
+    expect(readServeSettings({}, listed).allowedHosts).toEqual(['bucket', 'bucket.local:8080'])
+    const given = { allowedHost: ['one', '[::1]:80'] }
+    expect(readServeSettings(given, listed).allowedHosts).toEqual(['one', '[::1]:80'])
+    for (const wrong of ['http://bucket', 'a b', '', 'x:port'])
+      expect(() => readServeSettings({ allowedHost: [wrong] }, {})).toThrow('--allowed-host')
   })
 
   it('report every missing AWS store', () => {
@@ -116,6 +128,11 @@ describe('bucket serve', () => {
     })
     return { ran, asked, stopped }
   }
+
+  it('accepts --allowed-host several times', async () => {
+    const { asked } = await serve(['--allowed-host', 'one', '--allowed-host', 'two:80'])
+    expect(asked[0]?.allowedHosts).toEqual(['one', 'two:80'])
+  })
 
   it('prints one line with its address, stops on a signal, and exits 0', async () => {
     const { ran, stopped } = await serve([])

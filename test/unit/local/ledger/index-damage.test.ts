@@ -1,0 +1,66 @@
+/** The index of the ledger is damaged while a server runs: reads say so, nothing is called absent, and a restart builds it again. */
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+
+let dataDir: string
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'bucket-index-'))
+})
+afterEach(() => rm(dataDir, { recursive: true }))
+
+/** In a process of its own, because LMDB maps the file into memory. */
+const PROGRAM = `
+  import { fstatSync, openSync, writeSync } from 'node:fs'
+  import { createFullApi } from './lib/http/full-api.ts'
+  import { openFolder } from './lib/local/folder.ts'
+  import { entryOf, someBytes } from './test/support/fake-artifacts.ts'
+  import { webHandler } from './test/support/web-handler.ts'
+  const [dataDir] = process.argv.slice(1)
+  let folder = await openFolder(dataDir)
+  const entries = Array.from({ length: 2_000 }, (_, at) => entryOf('b/a' + (at % 50) + '/v' + at, someBytes(1, at)))
+  await Promise.all(entries.map((entry) => folder.ledger.append(entry, 'commit of ' + entry.ref.version)))
+  await folder.close()
+  folder = await openFolder(dataDir)
+  const fd = openSync(dataDir + '/index.mdb', 'r+')
+  const page = Buffer.alloc(4096)
+  // The first two pages describe the file, and are checked before it is opened.
+  for (let at = 8192; at < fstatSync(fd).size; at += 4096) {
+    writeSync(fd, page, 0, 4096, at)
+  }
+  const lines = []
+  const { blobs, ledger, uploads, staging, queue } = folder
+  const ports = { blobs, bytes: blobs, ledger, uploads, staging, queue, health: [ledger, blobs] }
+  const limits = { maxInlineBytes: 1e9, maxArtifactBytes: 1e9, presignedSeconds: 600, clock: Date.now }
+  const handle = webHandler(createFullApi({ stores: { ...ports, ...limits }, log: (line) => lines.push(line) }))
+  const root = 'http://bucket.test/v1'
+  const version = root + '/buckets/b/artifacts/a7/versions/'
+  const paths = { stored: version + 'v7', absent: version + 'none', list: root + '/buckets/b/artifacts/a7/versions', health: root + '/health' }
+  const seen = {}
+  for (const [name, path] of Object.entries(paths)) {
+    const response = await handle(new Request(path))
+    seen[name] = [response.status, (await response.json()).code, lines.at(-1).error !== undefined]
+  }
+  await folder.close().catch(() => undefined)
+  folder = await openFolder(dataDir)
+  seen.rebuilt = (await folder.ledger.find(entries[7].ref))?.digest === entries[7].digest
+  console.log(JSON.stringify(seen))
+  process.exit(0)`
+
+// With random bytes in place of zeros, LMDB itself may end the process; the next start builds the index, too.
+it('gives 503 with a cause in the log, and is built again by a restart', { timeout: 60_000 }, async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    ...['--import', 'tsx', '--input-type=module', '--eval', PROGRAM, dataDir],
+  ])
+  const unavailable = [503, 'unavailable', true]
+  expect(JSON.parse(stdout)).toEqual({
+    stored: unavailable,
+    absent: unavailable,
+    list: unavailable,
+    health: unavailable,
+    rebuilt: true,
+  })
+})
