@@ -24,10 +24,10 @@ def fs() -> BucketFileSystem:
 
 def test_pandas_reads_and_writes_csv_and_parquet(ref: str) -> None:
     pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame({"step": range(1000), "loss": [1 / (step + 1) for step in range(1000)]})
+    frame = pandas.DataFrame({"step": range(1000), "loss": [step / 8 for step in range(1000)]})
     artifact = ref.rsplit("/", 1)[0]
     frame.to_csv(f"bucket://{artifact}/losses.csv", index=False)
-    assert pandas.read_csv(f"bucket://{artifact}/losses.csv", float_precision="round_trip").equals(frame)
+    assert pandas.read_csv(f"bucket://{artifact}/losses.csv").equals(frame)
     frame.to_parquet(f"bucket://{artifact}/losses.parquet")
     assert pandas.read_parquet(f"bucket://{artifact}/losses.parquet", columns=["loss"]).equals(frame[["loss"]])
 

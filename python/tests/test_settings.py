@@ -50,7 +50,7 @@ def test_a_wrong_setting_is_a_value_error_that_names_it(settings: dict[str, Any]
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["connect", "idle", "verification_idle"])
+@pytest.mark.parametrize("name", ["connect", "idle", "poll", "verification_idle"])
 @pytest.mark.parametrize("wrong", [-1, 0, float("nan"), float("inf"), "5", None, True])
 def test_a_wait_must_be_a_number_of_seconds_above_zero(name: str, wrong: Any) -> None:
     with pytest.raises(ValueError, match=rf"Timeouts\({name}=.*\): give seconds above 0"):

@@ -56,8 +56,8 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         """Check all members."""
-        _check_seconds(self, "above 0", ("connect", "idle", "verification_idle"))
-        _check_seconds(self, "from 0 on", ("continue_", "poll"))
+        _check_seconds(self, "above 0", ("connect", "idle", "poll", "verification_idle"))
+        _check_seconds(self, "from 0 on", ("continue_",))
 
 
 @dataclass(frozen=True)
