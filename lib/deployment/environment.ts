@@ -36,6 +36,9 @@ export const LAMBDA_VARIABLES = {
 
 export type LambdaSide = keyof typeof LAMBDA_VARIABLES
 
+/** The root of the API, for the function that asks for its health. */
+export const PROBE_URL_VARIABLE = 'BUCKET_PROBE_URL'
+
 /** The variables that the command line reads in addition to its options. */
 export const CLI_ENVIRONMENT = {
   url: 'BUCKET_URL',

@@ -64,6 +64,7 @@ export const ALARM_KINDS = [
   'verification-abandoned',
   'lost-blobs',
   'dead-letters',
+  'health-probe',
 ] as const
 export type AlarmKind = (typeof ALARM_KINDS)[number]
 
@@ -94,6 +95,8 @@ export interface AlarmsProps {
   readonly ledger: Table
   readonly uploads: Table
   readonly queue: VerificationQueue
+  /** With the setting `healthProbe`. */
+  readonly probe: IFunction | undefined
   /** The log of the verifier. */
   readonly verifyLog: LogGroup
 }
@@ -117,6 +120,7 @@ export class Alarms extends Construct {
       ...tableRules(props),
       ...this.verificationRules(props),
       this.lostBlobs(),
+      ...probeRules(props),
     ]
     this.alarms = rules.map((rule) => {
       const alarm = new Alarm(this, rule.id, {
@@ -263,6 +267,20 @@ export class Alarms extends Construct {
     ]
   }
 }
+
+const probeRules = ({ probe }: AlarmsProps): AlarmRule[] =>
+  probe === undefined
+    ? []
+    : [
+        {
+          id: 'HealthProbe',
+          kind: 'health-probe',
+          description: 'Two of the last four requests for the health of the API failed, from outside.',
+          metric: probe.metricErrors({ statistic: Stats.SUM, period: PERIOD }),
+          above: 0,
+          sustained: TEN_MINUTES,
+        },
+      ]
 
 function functionRules({ functions }: AlarmsProps): AlarmRule[] {
   return (Object.entries(functions) as [LambdaSide, IFunction][]).flatMap(([side, handler]) => {

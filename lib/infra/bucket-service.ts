@@ -10,6 +10,7 @@ import { Alarms } from './alarms.ts'
 import { BlobStorage } from './blob-storage.ts'
 import { CanaryRelease } from './canary-release.ts'
 import { addDashboard } from './dashboard.ts'
+import { HealthProbe } from './health-probe.ts'
 import { LedgerTable } from './ledger-table.ts'
 import { readSettings, SettingsError } from './read-settings.ts'
 import { BucketApi } from './rest-api.ts'
@@ -76,9 +77,13 @@ export class BucketService extends Construct {
       verify: this.verifyFunction.function,
     }
     const watched = { restApi, functions, ledger: ledger.table, uploads: uploads.table, queue }
+    const probe = settings.healthProbe
+      ? new HealthProbe(this, 'Probe', { settings, key, api: this.api }).function
+      : undefined
     const { alarms, endingReleases } = new Alarms(this, 'Alarms', {
       ...watched,
       settings,
+      probe,
       accessLog,
       verifyLog: this.verifyFunction.logGroup,
     })

@@ -37,6 +37,6 @@ export const BUNDLE = {
   ] as string[],
 } as const
 
-/** The absolute path of a handler's source file: `lambda/read`, `lambda/write` or `lambda/verify`. */
-export const handlerEntry = (side: LambdaSide): string =>
-  fileURLToPath(new URL(`../../lambda/${side}.${extension}`, import.meta.url))
+/** The absolute path of a handler's source file, such as `lambda/read`. */
+export const handlerEntry = (name: LambdaSide | 'probe'): string =>
+  fileURLToPath(new URL(`../../lambda/${name}.${extension}`, import.meta.url))

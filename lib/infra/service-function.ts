@@ -13,7 +13,12 @@ import {
   Runtime,
   Tracing,
 } from 'aws-cdk-lib/aws-lambda'
-import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
+import {
+  LogLevel,
+  NodejsFunction,
+  type NodejsFunctionProps,
+  OutputFormat,
+} from 'aws-cdk-lib/aws-lambda-nodejs'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { LAMBDA_ENVIRONMENT, LAMBDA_VARIABLES, type LambdaSide } from '../deployment/environment.ts'
@@ -33,6 +38,23 @@ import type { VerificationQueue } from './verification-queue.ts'
 
 /** The memory at which Lambda gives one full vCPU. @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html */
 const MEMORY_MIB = 1769
+
+/** What all functions share: runtime, log format and bundling. */
+export const NODE_FUNCTION = {
+  handler: 'handler',
+  runtime: Runtime.NODEJS_24_X,
+  architecture: Architecture.ARM_64,
+  loggingFormat: LoggingFormat.JSON,
+  bundling: {
+    format: OutputFormat.CJS,
+    target: BUNDLE.target,
+    minify: BUNDLE.minify,
+    mainFields: [...BUNDLE.mainFields],
+    bundleAwsSDK: true,
+    logLevel: LogLevel.WARNING,
+    externalModules: [...BUNDLE.external],
+  },
+} satisfies NodejsFunctionProps
 
 /** The resources that the functions use. */
 export interface ServiceParts {
@@ -79,28 +101,16 @@ export class ServiceFunction extends Construct {
     this.function = new NodejsFunction(this, 'Function', {
       description: `Bucket: ${side}`,
       entry: handlerEntry(side),
-      handler: 'handler',
-      runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
+      ...NODE_FUNCTION,
       memorySize: MEMORY_MIB,
       timeout: Duration.seconds(TIMEOUT_SECONDS[side]),
       role: this.role,
       logGroup: this.logGroup,
-      loggingFormat: LoggingFormat.JSON,
       ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
       ...(settings.tracing ? { tracing: Tracing.ACTIVE } : {}),
       // A rollback, also a manual one, needs the earlier versions. They are deleted with the function.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
       environment: environment(serviceName(this), props),
-      bundling: {
-        format: OutputFormat.CJS,
-        target: BUNDLE.target,
-        minify: BUNDLE.minify,
-        mainFields: [...BUNDLE.mainFields],
-        bundleAwsSDK: true,
-        logLevel: LogLevel.WARNING,
-        externalModules: [...BUNDLE.external],
-      },
     })
     if (settings.tracing)
       Validations.of(this.role).acknowledge({

@@ -58,6 +58,16 @@ export function contradictions(settings: Settings, values: Readonly<Record<strin
       requires: settings.apiKey,
       error: 'apiKeyMonthlyQuota: has no effect without apiKey=true',
     },
+    {
+      when: settings.healthProbe,
+      requires:
+        (access === 'iam' || access === 'none') &&
+        !settings.apiKey &&
+        !given('vpcEndpointIds') &&
+        !given('truststoreUri'),
+      error:
+        'healthProbe: has no credentials for access=cognito, access=lambda, apiKey, mutual TLS (truststoreUri) or a private API (vpcEndpointIds)',
+    },
     together('domainName', 'certificateArn'),
     {
       when: given('truststoreUri'),

@@ -113,6 +113,8 @@ export const VALIDATORS = {
    * so CodeDeploy's shorter canaries would be over before it fires.
    */
   canaryMinutes: numberOf([15, 30]),
+  /** A function that asks the API for its health every five minutes, and an alarm on its failures. */
+  healthProbe: flag,
   /** AWS X-Ray traces of the API's stage and the functions. */
   tracing: flag,
   alarmTopicArn: arn('sns', '[A-Za-z0-9_-]+', 'arn:aws:sns:eu-west-1:123456789012:name'),
@@ -139,6 +141,7 @@ export const DEFAULTS = {
   writerRoleArns: [],
   storageClass: 'standard',
   readOnly: false,
+  healthProbe: false,
   tracing: false,
   logRetentionDays: RetentionDays.THREE_MONTHS,
   // An unbounded backlog would use up the account's concurrency, of which the API's functions need a share.

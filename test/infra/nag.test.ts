@@ -30,6 +30,7 @@ const CONFIGURATIONS: Record<string, BucketServiceProps> = {
     tracing: true,
     canaryMinutes: 15,
   },
+  'with access by IAM and a health probe': { healthProbe: true },
   'with trusted accounts': {
     trustedReaders: ['210987654321', 'o-a1b2c3d4e5'],
     trustedWriters: ['arn:aws:iam::210987654321:role/trainer'],

@@ -20,7 +20,7 @@ const IGNORED_BY_CFN_LINT = ['W3005']
 
 const ACCOUNT = '123456789012'
 const CONFIGURATIONS: Readonly<Record<string, readonly string[]>> = {
-  default: [],
+  probed: ['healthProbe=true'],
   full: [
     `kmsKeyArn=arn:aws:kms:eu-west-1:${ACCOUNT}:key/1b2c3d4e-0000-4000-8000-000000000000`,
     `breakGlassRoleArn=arn:aws:iam::${ACCOUNT}:role/break-glass`,
