@@ -126,11 +126,14 @@ export function requestContexts<S extends object>(
       this.trace = trace
     }
   }
-  for (const [name, store] of Object.entries(stores)) {
+  for (const name of Object.keys(stores) as (keyof S & string)[]) {
     const phase = PHASES[name]
     Object.defineProperty(ObservedStores.prototype, name, {
       get(this: ObservedStores) {
-        return phase === undefined || store === undefined ? store : observe(store, phase, this.trace.time)
+        const store: unknown = stores[name]
+        return phase === undefined || typeof store !== 'object' || store === null
+          ? store
+          : observe(store, phase, this.trace.time)
       },
     })
   }

@@ -125,7 +125,7 @@ export function createHotPath({ stores, log, keptBytes = 16 * MIB }: HotPathOpti
     writeLine(log, { requestId, method: 'PUT' }, status, trace)
   }
 
-  const maxBytes = Math.min(MAX_BYTES, stores.maxArtifactBytes, stores.maxInlineBytes)
+  const maxBytes = () => Math.min(MAX_BYTES, stores.maxArtifactBytes, stores.maxInlineBytes)
   return (request) => {
     const { incoming, outgoing, hosts, general } = request
     const { method, url = '' } = incoming
@@ -136,7 +136,7 @@ export function createHotPath({ stores, log, keptBytes = 16 * MIB }: HotPathOpti
       if (ref !== undefined) return void fetch(request, ref)
     } else if (method === 'PUT') {
       const ref = plainRef(url)
-      const declared = ref && plainStore(incoming, hosts, maxBytes)
+      const declared = ref && plainStore(incoming, hosts, maxBytes())
       if (ref && declared) return void store(request, ref, declared)
     }
     general()
