@@ -10,5 +10,6 @@ export function parseParallel(text: string): number {
   throw new UsageError(
     `--parallel: ${JSON.stringify(text)} is not a number from 1 to ${MOST_PARALLEL}`,
     'Write --parallel 8.',
+    'Invalid number of files at once',
   )
 }

@@ -36,7 +36,8 @@ async function check(texts: readonly string[], options: CheckOptions, context: C
   const given = texts.includes('-')
     ? [...texts.filter((text) => text !== '-'), ...(await lines(context))]
     : texts
-  if (given.length === 0) throw new UsageError('stdin names no references', 'Write one reference per line.')
+  if (given.length === 0)
+    throw new UsageError('stdin names no references', 'Write one reference per line.', 'Nothing to check')
   const refs = given.map(parsePinnedRef)
   const output = createOutput(options, context)
   const bucket = await connect(options, context, output)

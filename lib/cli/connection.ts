@@ -98,7 +98,7 @@ export async function connectTo(
     if (error instanceof TypeError && 'code' in error && error.code === 'region_missing')
       throw new UsageError(
         error.message,
-        `Set ${CLI_ENVIRONMENT.awsRegion} to the region of the API.`,
+        `Set ${CLI_ENVIRONMENT.awsRegion}, or region in the configuration file, to the region of the API.`,
         'Missing region',
       )
     if (error instanceof TypeError)

@@ -55,7 +55,7 @@ api() {
   : > "$work/answer"
   curl -sS --fail-with-body --retry 5${authorization} -o "$work/answer" "$@" || refused
 }
-# Says why. It is no failure if these bytes are stored already.
+# Says why. These bytes being stored already is a success.
 refused() {
   cat "$work/answer" && echo
   grep -q '"conflict":"identical"' "$work/answer" && exit 0

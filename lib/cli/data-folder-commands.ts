@@ -103,7 +103,12 @@ copies in backups, in ledger.format-1.mdb, and at readers are not. The reference
 }
 
 async function copy(from: string, to: string, options: FolderOptions, context: CliContext): Promise<void> {
-  if (to === '') throw new UsageError('the name of the copy is empty', 'Name a folder for the copy.')
+  if (to === '')
+    throw new UsageError(
+      'the name of the copy is empty',
+      'Name a folder for the copy.',
+      'The copy has no name',
+    )
   const output = createOutput(options, context)
   const { backupFolder } = await context.dataFolder()
   const report = await backupFolder(from, to, context.signal)

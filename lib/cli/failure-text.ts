@@ -26,7 +26,7 @@ export function describeFailure(error: unknown): Failure {
   switch (error.name) {
     case 'UsageError':
       return {
-        what: 'title' in error ? String(error.title) : 'Invalid command',
+        what: 'title' in error ? String(error.title) : UNEXPECTED.what,
         why: [error.message],
         next: nextOf(error),
         exit,
@@ -109,9 +109,14 @@ const SYSTEM: { readonly [code: string]: readonly [what: string, next: string] }
   ENOTFOUND: ['The server cannot start', 'Name an address of this machine with --host.'],
 }
 
+/** The message of a system error: `ENOENT: no such file or directory, open 'x'`. */
+const SYSTEM_MESSAGE = /^[A-Z0-9]+: (.+?), \w+(?: '(.*?)')?(?: -> '.*')?$/s
+
 function describeSystemError(error: Error, code: string): Omit<Failure, 'exit'> {
   const [what, next] = SYSTEM[code] ?? [UNEXPECTED.what, UNEXPECTED.next]
-  return { what, why: [error.message], next }
+  const [, reason, path] = SYSTEM_MESSAGE.exec(error.message) ?? []
+  if (reason === undefined) return { what, why: [error.message], next }
+  return { what, why: [path === undefined ? reason : `${JSON.stringify(path)}: ${reason}`], next }
 }
 
 const nextOf = (error: Error): string =>

@@ -7,7 +7,7 @@ export class UsageError extends Error {
   readonly title: string
 
   /** @param title what is wrong, such as `Unknown option --x`. */
-  constructor(message: string, next: string, title = 'Invalid command') {
+  constructor(message: string, next: string, title: string) {
     super(message)
     this.next = next
     this.title = title

@@ -176,7 +176,11 @@ const shownPath = (path: string): string => (/\p{Cc}/u.test(path) ? JSON.stringi
 /** The remedy in the words of the command line. */
 function withForceOption(error: unknown): never {
   if (error instanceof Error && 'code' in error && error.code === 'target_exists')
-    throw new UsageError(error.message, 'Choose another folder, or replace the whole folder with --force.')
+    throw new UsageError(
+      error.message,
+      'Choose another folder, or replace the whole folder with --force.',
+      'The folder has other content',
+    )
   throw error
 }
 

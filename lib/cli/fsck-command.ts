@@ -60,7 +60,11 @@ async function fsck(options: FsckOptions, context: CliContext): Promise<void> {
   const output = createOutput(options, context)
   const { verify = false, quarantine = false } = options
   if (quarantine && !verify)
-    throw new UsageError('--quarantine needs --verify, which finds the wrong bytes', 'Add --verify.')
+    throw new UsageError(
+      'only --verify finds the wrong bytes that --quarantine moves aside',
+      'Add --verify.',
+      '--quarantine needs --verify',
+    )
   const dataDir = await existingDataDir(options, context)
   const discarded = options.discardDamage ? await (await context.dataFolder()).discardDamage(dataDir) : []
   const damaged: FolderDamage[] = []

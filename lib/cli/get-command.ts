@@ -63,6 +63,7 @@ async function getAll(texts: readonly string[], options: GetOptions, context: Cl
     throw new UsageError(
       `${refs.length} artifacts cannot all be ${options.output}`,
       'Name a folder: -o FOLDER/.',
+      'Several artifacts need a folder',
     )
   const results: Got[] = []
   for (const { ref, digest } of refs) {
@@ -85,6 +86,7 @@ async function get(
     throw new UsageError(
       'stdout cannot carry both the bytes and a JSON document',
       'Leave out --json, or -o -.',
+      '--json does not go with -o -',
     )
   const output = createOutput(options, context, formatRef(ref))
   const bucket = await connect(options, context, output)
@@ -130,6 +132,7 @@ function asUsage(error: unknown): never {
       'code' in error && error.code === 'EEXIST'
         ? 'Name another file with -o FILE, or replace this one with --force.'
         : 'Use -o FILE or -o FOLDER, or -o - to write the bytes to stdout.',
+      'code' in error && error.code === 'EEXIST' ? 'The file has other bytes' : 'This path cannot be a file',
     )
   throw error
 }
@@ -149,6 +152,7 @@ function ownName({ artifactId, version }: ArtifactRef): string {
     throw new UsageError(
       `the name artifact_id-version would have ${name.length} bytes, a file's can have ${MOST_NAME_BYTES}`,
       'Name the file: -o FILE.',
+      'The name of the file would be too long',
     )
   return name
 }

@@ -48,7 +48,7 @@ Examples:
 async function mcp(options: McpOptions, context: CliContext): Promise<void> {
   const { root, readOnly = false, http = false, host } = options
   const port = parsePort(options.port)
-  if (!port.ok) throw new UsageError(`--port: ${port.error}`, 'Write --port 9471.')
+  if (!port.ok) throw new UsageError(`--port: ${port.error}`, 'Write --port 9471.', 'Invalid port')
   const output = createOutput({ quiet: true }, context)
   const bucket = await connect(options, context, output)
   if (http && !isLoopback(host))

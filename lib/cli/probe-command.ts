@@ -31,7 +31,11 @@ async function probe(options: ServeOptions & OutputOptions, context: CliContext)
   const output = createOutput(options, context)
   const settings = readServeSettings(options, context.environment)
   if (settings.store !== 'aws')
-    throw new UsageError('only --store aws can be probed', 'Use `bucket fsck` for a data folder.')
+    throw new UsageError(
+      'only --store aws can be probed',
+      'Use `bucket fsck` for a data folder.',
+      'Nothing to probe',
+    )
   const results = await context.probeStores(settings)
   const lines = results.map(({ need, problem }) =>
     problem === null ? `ok      ${need}` : `FAILED  ${need}: ${problem}`,

@@ -65,12 +65,13 @@ async function putFiles(
 ): Promise<void> {
   const { ref: target, digest: inRef } = parseTarget(text)
   if (inRef !== undefined && options.digest !== undefined)
-    throw new UsageError('the digest is given twice, after @ and by --digest', 'Give it once.')
+    throw new UsageError('the digest is given twice, after @ and by --digest', 'Give it once.', 'Two digests')
   const digest = inRef ?? (options.digest === undefined ? undefined : parseDigestOption(options.digest))
   if (files.length > 1 && ('version' in target || digest !== undefined))
     throw new UsageError(
       `${files.length} files cannot all be ${text}`,
       'Give BUCKET_ID/ARTIFACT_ID to name each by its content, or `bucket push` for a folder.',
+      'One version holds one file',
     )
   if (options.explain) {
     const { explainPut } = await import('./explain-put.ts')
@@ -112,7 +113,11 @@ async function putFile(
   const source = await openSource(file, output, context)
   try {
     if (file === '-' && source.size === 0 && !allowEmpty)
-      throw new UsageError('stdin has no bytes', 'Check what writes to it; --allow-empty stores zero bytes.')
+      throw new UsageError(
+        'stdin has no bytes',
+        'Check what writes to it; --allow-empty stores zero bytes.',
+        'Nothing to store',
+      )
     const named =
       'version' in target ? { ref: target, source } : await nameByContent(target, source, output, signal)
     const described = { ...descriptionInput(options), digest }

@@ -128,6 +128,8 @@ export function whyRefused(error: BucketError): string[] {
     const lines = Array.isArray(errors) ? errors.flatMap(inputLine) : []
     return lines.length > 0 ? lines : [error.message]
   }
+  if (error.code === 'route_not_found')
+    return ['the server answers, but this is not the root of a Bucket API']
   if (isBucketError(error, 'digest_mismatch') && error.details.hint !== undefined)
     return [error.message, error.details.hint]
   return [error.message]

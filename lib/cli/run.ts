@@ -94,19 +94,30 @@ async function usageError(
     return new UsageError(`the commands are ${names}`, `${hint}See \`bucket --help\`.`, title)
   }
   const command = commands.find((each) => each.name() === name)
-  const next = `${hint}See \`bucket ${command ? `${name} ` : ''}--help\`.`
-  const title = TITLES[code]
+  const [, subject = ''] = /'([^' ]+)[^']*'/.exec(problem) ?? []
+  const title = (TITLES[code] ?? (() => 'Invalid command line'))(subject)
+  if (!command)
+    return new UsageError(problem, `${hint}Write options after the command. See \`bucket --help\`.`, title)
   // The title says what is wrong, so the reason says what is expected.
-  return title !== undefined && command
-    ? new UsageError(`${problem.replace(/\.$/, '')}; usage: bucket ${name} ${command.usage()}`, next, title)
-    : new UsageError(problem, next, title)
+  const usage = `usage: bucket ${name} ${command.usage()}`
+  const isSaid = code !== 'commander.excessArguments' && code !== 'commander.invalidArgument'
+  const next =
+    EXCESS[name] && code === 'commander.excessArguments' ? EXCESS[name] : `See \`bucket ${name} --help\`.`
+  return new UsageError(isSaid ? usage : `${problem.replace(/\.$/, '')}; ${usage}`, hint + next, title)
 }
 
-const TITLES: { readonly [code: string]: string } = {
-  'commander.unknownOption': 'Unknown option',
-  'commander.missingArgument': 'Missing argument',
-  'commander.optionMissingArgument': 'Missing value of an option',
-  'commander.excessArguments': 'Too many arguments',
+/** By the code of Commander; each takes the option or argument that the message names. */
+const TITLES: { readonly [code: string]: (subject: string) => string } = {
+  'commander.unknownOption': (option) => `Unknown option ${option}`,
+  'commander.missingArgument': (argument) => `Missing argument <${argument}>`,
+  'commander.optionMissingArgument': (option) => `Missing value of ${option.replace(/,$/, '')}`,
+  'commander.excessArguments': () => 'Too many arguments',
+  'commander.invalidArgument': (value) => `Invalid value ${value}`,
+}
+
+/** Commands whose name means something else in other tools. */
+const EXCESS: { readonly [name: string]: string } = {
+  ls: 'To list the versions of an artifact, use `bucket list BUCKET_ID/ARTIFACT_ID`. `ls` lists a data folder (--data-dir).',
 }
 
 /** The reader of stdout closed it (`bucket list … | head`), which is not a failure. */

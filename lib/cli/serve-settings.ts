@@ -151,7 +151,8 @@ export function readServeSettings(
     bodyGrace: read('bodyGrace', DEFAULT_BODY_PACE.graceMs, parseDuration),
     maxConnections: read('maxConnections', DEFAULT_MAX_CONNECTIONS, parseCount),
   }
-  if (faults.length > 0) throw new UsageError(faults.join('; '), 'See `bucket serve --help`.')
+  if (faults.length > 0)
+    throw new UsageError(faults.join('; '), 'See `bucket serve --help`.', 'Invalid settings of the server')
   return settings
 }
 

@@ -89,6 +89,7 @@ async function digestOf(
         ? `${formatRef(ref)} is not enough: there can be one upload for each digest`
         : 'the digest is given twice, after @ and by --file',
       'Write REF@sha256:<64 hex digits>, or REF --file FILE.',
+      given === undefined ? 'Which upload?' : 'Two digests',
     )
   const { digestSource, fileSource } = await import('../client/node.ts')
   const source = await fileSource(file, { onProgress, signal })

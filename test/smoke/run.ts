@@ -33,9 +33,9 @@ function readSettings() {
   })
   const url = values.url ?? process.env[env.url]
   if (!url || !URL.canParse(url))
-    throw new UsageError('--url is missing or invalid', 'Give the root of the API.')
+    throw new UsageError('--url is missing or invalid', 'Give the root of the API.', 'Invalid address')
   const bucketId = parseBucketId(values['bucket-id'])
-  if (!bucketId.ok) throw new UsageError(`--bucket-id ${bucketId.error}`, 'Choose another.')
+  if (!bucketId.ok) throw new UsageError(`--bucket-id ${bucketId.error}`, 'Choose another.', 'Invalid bucket_id')
   return {
     url,
     auth: readAuth(

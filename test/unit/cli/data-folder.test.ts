@@ -43,7 +43,7 @@ describe('a command of the owner of a folder', () => {
     ["backup '' --data-dir *data", 2, 'the name of the copy is empty', 'Name a folder'],
     ['backup *data/copy --data-dir *data', 1, 'lie within one another', 'somewhere else'],
     ['backup *link/copy --data-dir *data', 1, 'lie within one another', 'somewhere else'],
-    ['backup *file/x --data-dir *data', 2, 'ENOTDIR', 'Check the path'],
+    ['backup *file/x --data-dir *data', 2, 'not a directory', 'Check the path'],
     ['ls --data-dir *empty', 1, "isn't a Bucket folder", 'of a server or a backup'],
     ['erase b/a --data-dir *data', 2, 'has 2 parts', 'bucket_id/artifact_id/version'],
     ['erase b/a/v --data-dir *absent', 2, 'does not exist', '--data-dir'],

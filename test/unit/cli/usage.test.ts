@@ -131,3 +131,45 @@ describe('the command line', () => {
     expect(loaded).toContain('lib/cli/digest-command.ts')
   })
 })
+
+describe('a wrong command line', () => {
+  const DIGEST = `sha256:${'0'.repeat(64)}`
+  it.each([
+    ['Unknown command "pit"', ['pit', 'a/b/c']],
+    ['Unknown option --bogus', ['put', 'a/b/c', 'x', '--bogus']],
+    ['Missing argument <folder>', ['push', 'a/b/c']],
+    ['Missing value of --content-type', ['put', 'a/b/c', 'x', '--content-type']],
+    ['Too many arguments', ['show', 'a/b/c', 'd']],
+    ['Invalid value tcsh', ['completion', 'tcsh']],
+    ['Invalid reference', ['show', 'a/b']],
+    ['Invalid digest', ['get', 'a/b/c@sha256:12']],
+    ['Two digests', ['put', `a/b/c@${DIGEST}`, 'x', '--digest', DIGEST]],
+    ['One version holds one file', ['put', 'a/b/c', 'x', 'y']],
+    ['Nothing to store', ['put', 'a/b/c', '-']],
+    ['Nothing to check', ['check', '-']],
+    ['Several artifacts need a folder', ['get', 'a/b/c', 'a/b/d', '-o', 'package.json']],
+    ['--json does not go with -o -', ['get', 'a/b/c', '-o', '-', '--json']],
+    ['Invalid address', ['show', 'a/b/c', '--url', 'localhost:9470']],
+    ['Invalid duration', ['show', 'a/b/c', '--timeout', 'soon']],
+    ['Unknown kind of authorization', ['show', 'a/b/c', '--auth', 'kerberos']],
+    ['Missing secret', ['show', 'a/b/c', '--auth', 'bearer']],
+    ['Missing region', ['show', 'a/b/c', '--auth', 'iam']],
+    ['Invalid number of files at once', ['push', 'a/b/c', '.', '--parallel', '0']],
+    ['Which upload?', ['uploads', 'a/b/c']],
+    ['Invalid settings of the server', ['serve', '--port', 'x']],
+    ['No such file or folder', ['put', 'a/b/c', 'missing']],
+    ['This is a folder, not a file', ['put', 'a/b/c', '.']],
+  ] as const)('has a title of its own, in the words of people: %s', async (title, args) => {
+    const ran = await bucket(args)
+    expect(ran.exit).toBe(2)
+    expect(ran.stderr.split('\n', 1)).toEqual([`error: ${title}`])
+    expect(ran.stderr).toMatch(/\n {2}why: {2}.+\n {2}next: .+\n$/)
+    expect(ran.stderr).not.toMatch(/\b(ENOENT|EISDIR|HTTP|PUT|GET|header)\b/)
+  })
+
+  it('answers words of other tools with what Bucket has instead', async () => {
+    for (const word of ['search', 'latest', 'delete', 'rm', 'login', 'sync', 'cp', 'tag'])
+      expect((await bucket([word])).stderr).toMatch(/why: {2}Bucket [\s\S]*next: /)
+    expect((await bucket(['ls', 'a/b'])).stderr).toContain('use `bucket list BUCKET_ID/ARTIFACT_ID`')
+  })
+})
