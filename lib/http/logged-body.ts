@@ -1,4 +1,5 @@
 /** Writes a request's line in the operation log when its response is complete: at once, or after the last byte of the body. */
+import { isPourable, type Pourable } from '../flow/pourable.ts'
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
 import type { OperationLog, RequestTrace } from './request-context.ts'
 
@@ -36,24 +37,44 @@ export function writeLine(
 }
 
 /** @param size of the body in bytes. A receiver that has all of them may disconnect before the front has seen the end. */
-async function* counted(
+function counted(
   bytes: AsyncIterable<Uint8Array>,
   size: number,
   trace: RequestTrace,
   write: () => void,
-) {
+): AsyncIterable<Uint8Array> | Pourable {
   let sent = 0
-  try {
-    for await (const chunk of bytes) {
-      yield chunk
-      sent += chunk.byteLength
-    }
-  } catch (error) {
+  const fail = (error: unknown): never => {
     if (sent !== size) trace.record.error = error instanceof Error ? error.message : String(error)
     throw error
-  } finally {
+  }
+  const finish = () => {
     trace.record.bytesSent = sent
     if (sent !== size) trace.record.aborted = true
     write()
+  }
+  async function* iterate() {
+    try {
+      for await (const chunk of bytes) {
+        yield chunk
+        sent += chunk.byteLength
+      }
+    } catch (error) {
+      fail(error)
+    } finally {
+      finish()
+    }
+  }
+  if (!isPourable(bytes)) return iterate()
+  return {
+    [Symbol.asyncIterator]: iterate,
+    pour: (writeChunk: (chunk: Uint8Array) => Promise<void>) =>
+      bytes
+        .pour(async (chunk) => {
+          await writeChunk(chunk)
+          sent += chunk.byteLength
+        })
+        .catch(fail)
+        .finally(finish),
   }
 }

@@ -8,8 +8,9 @@ import { type Digest, digestFromHex } from '../domain/digest.ts'
 import { BucketError } from '../domain/errors.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
 import { Allowance } from '../flow/allowance.ts'
+import type { Pourable } from '../flow/pourable.ts'
 import { WholeBytes } from '../flow/whole-bytes.ts'
-import { closeFile, openFile, readAt, sizeAtPath, sizeOfFile } from './disk.ts'
+import { closeFile, openFile, readAt, readInto, sizeAtPath, sizeOfFile } from './disk.ts'
 import { SMALL_BLOB_BYTES } from './ledger/record.ts'
 
 /** Bytes of one read; a blob up to this size is read at once. */
@@ -37,8 +38,7 @@ export async function readFile(
   if (size === undefined) throw missing(path)
   const { first, last } = range ?? { first: 0, last: size - 1 }
   if (last >= size) throw shortened(path, size)
-  // A stream that is never read holds no open descriptor.
-  return abortableIterable(readLong(path, first, last + 1), signal)
+  return long(path, first, last + 1, signal)
 }
 
 const lengthOf = ({ first, last }: ByteRange) => last + 1 - first
@@ -63,6 +63,64 @@ async function readShort(
       )
     return new WholeBytes(whole.subarray(range.first, range.last + 1))
   } finally {
+    await closeFile(fd)
+  }
+}
+
+/** A stream that is never read holds no open descriptor. */
+const long = (path: string, first: number, end: number, signal: AbortSignal | undefined): Pourable => ({
+  [Symbol.asyncIterator]: () => abortableIterable(readLong(path, first, end), signal),
+  pour: (write) => pourLong(path, first, end, write, signal),
+})
+
+/** Buffers of `CHUNK_BYTES` that no stream uses. */
+const spareBuffers: Buffer[] = []
+const MAX_SPARE_BUFFERS = 16
+
+/** Reads one buffer while the other is written. */
+async function pourLong(
+  path: string,
+  first: number,
+  end: number,
+  write: (chunk: Uint8Array) => Promise<void>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const fd = await mustOpen(path)
+  const size = MEMORY.share
+  const newBuffer = () =>
+    (size === CHUNK_BYTES ? spareBuffers.pop() : undefined) ?? Buffer.allocUnsafeSlow(size)
+  const buffers = [newBuffer(), newBuffer()] as const
+  MEMORY.take(2 * size)
+  const read = async (buffer: Buffer, position: number) => {
+    const length = Math.min(size, end - position)
+    const count = await readInto(fd, buffer, 0, length, position)
+    if (count < length) throw shortened(path, position + count)
+    return buffer.subarray(0, length)
+  }
+  let reading: Promise<Uint8Array> | undefined
+  let writing: Promise<void> = Promise.resolve()
+  try {
+    reading = read(buffers[0], first)
+    for (let position = first, turn = 0; position < end; turn = 1 - turn) {
+      const chunk = await reading
+      // The buffer that is read next was written before.
+      await writing
+      signal?.throwIfAborted()
+      writing = write(chunk)
+      writing.catch(() => undefined) // it is awaited in the next turn
+      position += chunk.byteLength
+      if (position < end) {
+        reading = read(buffers[1 - turn] ?? buffers[0], position)
+        reading.catch(() => undefined)
+      }
+    }
+    await writing
+    // After a failure, a write may still need its buffer.
+    if (size === CHUNK_BYTES && spareBuffers.length < MAX_SPARE_BUFFERS) spareBuffers.push(...buffers)
+  } finally {
+    MEMORY.give(2 * size)
+    // No read may use a descriptor after it was closed, because another file may have its number.
+    await reading?.catch(() => undefined)
     await closeFile(fd)
   }
 }

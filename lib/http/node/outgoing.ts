@@ -1,5 +1,6 @@
 /** Sends a response no faster than the receiver reads it. A body that fails midway never looks complete. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isPourable } from '../../flow/pourable.ts'
 import type { HttpResponse } from '../../protocol/http-message.ts'
 
 export async function send(response: HttpResponse, outgoing: ServerResponse): Promise<void> {
@@ -9,6 +10,11 @@ export async function send(response: HttpResponse, outgoing: ServerResponse): Pr
     return
   }
   try {
+    if (isPourable(response.body)) {
+      await response.body.pour((chunk) => written(outgoing, chunk))
+      outgoing.end()
+      return
+    }
     for await (const chunk of response.body) {
       if (outgoing.destroyed) return
       if (!outgoing.write(chunk)) await drained(outgoing)
@@ -18,6 +24,24 @@ export async function send(response: HttpResponse, outgoing: ServerResponse): Pr
     // The connection closes before Content-Length is reached, so the receiver knows that bytes are missing.
     outgoing.destroy()
   }
+}
+
+/** Writes a chunk. Resolves when the system has all of it, so that its memory can be used again. */
+function written(outgoing: ServerResponse, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: Error | null) => {
+      outgoing.off('close', disconnect)
+      if (error) reject(error)
+      else resolve()
+    }
+    const disconnect = () => settle(new Error('the receiver disconnected'))
+    if (outgoing.destroyed) {
+      disconnect()
+      return
+    }
+    outgoing.once('close', disconnect)
+    outgoing.write(chunk, settle)
+  })
 }
 
 /** Resolves when the receiver can take more bytes, or has disconnected. */
