@@ -31,7 +31,8 @@ export async function runMcp(
     guide: await readDocument('docs/for-assistants.md'),
     version,
   }
-  log({ operation: 'start', version, url: bucket.url, roots: folders.folders, readOnly })
+  const note = folders.folders.length === 0 ? 'tools may use no files: name a folder with --root' : undefined
+  log({ operation: 'start', version, url: bucket.url, roots: folders.folders, readOnly, note })
   if (!http) {
     const { serveOnStdio } = await import('../lib/mcp/serve-stdio.ts')
     return await serveOnStdio(content, { stdin: process.stdin, stdout: process.stdout, signal })
