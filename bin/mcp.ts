@@ -49,7 +49,7 @@ function hostCheck(host: string, port: number) {
   const allowed = allowedHosts({ host, port }, undefined)
   return (incoming: IncomingMessage): string | undefined => {
     try {
-      checkHost(allowed, hostsOf(incoming), incoming.headers.origin, false)
+      checkHost(allowed, hostsOf(incoming), incoming.headers, false)
       return undefined
     } catch (error) {
       if (error instanceof BucketError) return error.message

@@ -133,7 +133,7 @@ describeInBrowser('security', () => {
     }
   })
 
-  it('another origin can neither read the API, nor store, nor put the page into a frame', async () => {
+  it('another origin can neither read the API, nor store, nor run a stored script, nor put the page into a frame', async () => {
     const { browser, url, api, client } = served()
     const foreign = createServer((_, response) =>
       response
@@ -141,6 +141,9 @@ describeInBrowser('security', () => {
         .end(`<!doctype html><iframe src="${url}"></iframe>`),
     ).listen(0, '127.0.0.1')
     await once(foreign, 'listening')
+    await client.put('demo/script/v1', new TextEncoder().encode('globalThis.attacked = 1'), {
+      contentType: 'text/javascript',
+    })
     const { port } = foreign.address() as AddressInfo
     const context = await browser.createBrowserContext()
     const page = await context.newPage()
@@ -149,22 +152,24 @@ describeInBrowser('security', () => {
       async (root, digest) => {
         const outcome = (promise: Promise<unknown>) => promise.then(() => 'done').catch(() => 'refused')
         const put = { method: 'PUT', body: '', headers: { 'X-Artifact-Digest': digest } }
-        const script = document.createElement('script')
-        script.src = `${new URL('/page.js', root)}`
-        const loaded = new Promise((resolve, reject) =>
-          Object.assign(script, { onload: resolve, onerror: reject }),
-        )
-        document.head.append(script)
+        const load = (src: string) => {
+          const script = Object.assign(document.createElement('script'), { src })
+          document.head.append(script)
+          return new Promise((resolve, reject) => Object.assign(script, { onload: resolve, onerror: reject }))
+        }
+        const versions = (artifact: string) => `${root}/buckets/demo/artifacts/${artifact}/versions/v1`
         return [
           await outcome(fetch(root)),
-          await outcome(fetch(`${root}/buckets/demo/artifacts/foreign/versions/v1`, put)),
-          await outcome(loaded),
+          await outcome(fetch(versions('foreign'), put)),
+          await outcome(load(`${new URL('/page.js', root)}`)),
+          await outcome(load(versions('script'))),
         ]
       },
       api,
       'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
     )
-    expect(results).toEqual(['refused', 'refused', 'refused'])
+    expect(results).toEqual(['refused', 'refused', 'refused', 'refused'])
+    expect(await isAttacked(page)).toBe(false)
     const frame = page.frames().find((found) => found !== page.mainFrame())
     expect(await frame?.evaluate(() => document.body?.innerText ?? '')).not.toContain('Look up')
     await expect(client.entry('demo/foreign/v1')).rejects.toMatchObject({ code: 'version_not_found' })

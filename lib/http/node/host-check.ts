@@ -1,7 +1,9 @@
 /**
  * The `Host` and `Origin` values that a local server accepts. A page that rebinds its own name to a loopback address keeps its name
- * in both headers, so refusing every foreign name keeps it out (DNS rebinding).
+ * in both headers, so refusing every foreign name keeps it out (DNS rebinding). A page may also embed a response as a script, a style
+ * or an image without sending its origin; browsers mark such requests with `Sec-Fetch-Site`.
  */
+import type { IncomingHttpHeaders } from 'node:http'
 import { BucketError } from '../../domain/errors.ts'
 import { invalidInputs } from '../../protocol/input-error.ts'
 
@@ -46,14 +48,16 @@ const isNamed = ({ names }: AllowedHosts, host: string): boolean =>
 
 /**
  * @param acceptsAnyHost for a resource without confidential content: probes of containers and load balancers send their own names.
+ * @param headers of the request, of which `Origin` and the fetch metadata count.
  * @throws BucketError `invalid_request` without a host or with several, `host_not_allowed` for a foreign host or origin.
  */
 export function checkHost(
   allowed: AllowedHosts,
   hosts: readonly string[],
-  origin: string | undefined,
+  headers: IncomingHttpHeaders,
   acceptsAnyHost: boolean,
 ): void {
+  const { origin } = headers
   const [host] = hosts
   if (host === undefined || host === '')
     throw invalidInputs([{ in: 'header', name: 'Host', detail: 'is missing' }])
@@ -73,4 +77,20 @@ export function checkHost(
       `this server does not accept pages of the Origin ${JSON.stringify(origin)}`,
       {},
     )
+  if (origin === undefined && isEmbedded(headers))
+    throw new BucketError(
+      'host_not_allowed',
+      'this server does not send parts of the pages of other servers',
+      {},
+    )
 }
+
+/**
+ * Whether a page of another origin loads the response as a part of itself, for which browsers send no `Origin`. A link that a person follows (`navigate`) is not such a
+ * request, and programs send none of these headers.
+ *
+ * @see https://www.w3.org/TR/fetch-metadata/
+ */
+const isEmbedded = (headers: IncomingHttpHeaders): boolean =>
+  ['cross-site', 'same-site'].includes(String(headers['sec-fetch-site'])) &&
+  (headers['sec-fetch-mode'] !== 'navigate' || headers['sec-fetch-dest'] !== 'document')

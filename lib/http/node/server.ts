@@ -139,7 +139,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       if (connections.get(incoming.socket)?.isSurplus && !isHealth(request))
         throw tooManyConnections(maxConnections)
       checkSizes(incoming)
-      checkHost(allowed, hostsOf(incoming), incoming.headers.origin, isHealth(request))
+      checkHost(allowed, hostsOf(incoming), incoming.headers, isHealth(request))
       checkFraming(incoming)
     } catch (error) {
       if (error instanceof BucketError) return api.refuse(request, error)

@@ -67,6 +67,27 @@ export function describeNodeHosts(target: TargetThunk): void {
         expect((await get(target(), '/v1/health', [['Origin', `http://${host}`]])).status, host).toBe(200)
     })
 
+    test('a page of another origin can embed nothing, but may link to a resource', async () => {
+      const from = (site: string, mode: string, dest: string): [string, string][] => [
+        ['Sec-Fetch-Site', site],
+        ['Sec-Fetch-Mode', mode],
+        ['Sec-Fetch-Dest', dest],
+      ]
+      for (const site of ['cross-site', 'same-site'])
+        for (const [mode, dest] of [
+          ['no-cors', 'script'],
+          ['no-cors', 'image'],
+          ['navigate', 'iframe'],
+        ] as const)
+          expectProblem(await get(target(), '/v1', from(site, mode, dest)), 'host_not_allowed')
+      for (const headers of [
+        from('cross-site', 'navigate', 'document'),
+        from('same-origin', 'cors', 'empty'),
+        from('none', 'navigate', 'document'),
+      ])
+        expect((await get(target(), '/v1', headers)).status).toBe(200)
+    })
+
     test('any other Origin is 421, for reading and for writing', async () => {
       for (const origin of ['https://evil.example', 'http://127.0.0.1:1', 'null', `https://${own()[0]}`])
         expectProblem(await get(target(), '/v1/health', [['Origin', origin]]), 'host_not_allowed')

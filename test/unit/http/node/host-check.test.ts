@@ -13,7 +13,7 @@ it.each([
   ['BUCKET:1', 'https://bucket'],
   ['artifacts.example:8080', 'http://artifacts.example:8080'],
 ])('accepts %s with the origin %s', (host, origin) => {
-  expect(() => checkHost(allowed, [host], origin, false)).not.toThrow()
+  expect(() => checkHost(allowed, [host], origin === undefined ? {} : { origin }, false)).not.toThrow()
 })
 
 it.each([
@@ -25,5 +25,7 @@ it.each([
   ['bucket', 'http://bucket.evil.example'],
   ['bucket', 'null'],
 ])('refuses %s with the origin %s', (host, origin) => {
-  expect(() => checkHost(allowed, [host], origin, false)).toThrow(/does not accept/)
+  expect(() => checkHost(allowed, [host], origin === undefined ? {} : { origin }, false)).toThrow(
+    /does not accept/,
+  )
 })
