@@ -27,7 +27,9 @@ process.once('exit', log.flush)
 export async function startFront(settings: ServeSettings, version: string): Promise<RunningServer> {
   const { host, port, maxArtifactBytes, publicUrl, drainLimit, maxConnections } = settings
   const guide = { text: await readDocument('docs/for-assistants.md'), type: 'text/plain; charset=utf-8' }
-  const files = new Map([...pageFiles(readPage()), ['/llms.txt', guide]])
+  // The browser exchanges bytes with S3 itself, whose addresses differ between regions and engines.
+  const byteSources = settings.store === 'aws' ? ['https:', 'http:'] : []
+  const files = new Map([...pageFiles(readPage(), byteSources), ['/llms.txt', guide]])
   const page = withLogging('page', staticFiles(files), log)
   await assertCanListen(host, port)
   const stores = await openStores(settings, version)

@@ -58,7 +58,7 @@ describeInBrowser('the page', () => {
     await finish(opened)
   })
 
-  it('a text that is no ref is refused where it was typed, and can be corrected', async () => {
+  it("a text that isn't a ref is refused where it was typed, and can be corrected", async () => {
     const opened = await open()
     const { page } = opened
     await page.type('#ref', 'demo/-bad/v1\n')

@@ -20,13 +20,13 @@ const ALIASES = { '/': '/index.html', '/docs': '/docs.html' } as const
  *
  * @see https://www.w3.org/TR/CSP3/
  */
-const PAGE_HEADERS = {
+const pageHeaders = (stores: readonly string[]) => ({
   'Content-Security-Policy': [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
     "img-src 'self'",
-    "connect-src 'self'",
+    ["connect-src 'self'", ...stores].join(' '),
     "worker-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",
@@ -36,7 +36,7 @@ const PAGE_HEADERS = {
   ].join('; '),
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Referrer-Policy': 'same-origin',
-}
+})
 
 const NOT_BUILT = {
   type: TYPES['.txt'] as string,
@@ -50,12 +50,14 @@ To build the page, run \`npm run build\` in the checkout and restart the server.
  *
  * @param built the text of each file that `npm run build` makes, by its name. Without any, as in a source checkout, `/` says so
  * in plain text.
+ * @param stores the sources, as in a Content-Security-Policy, of the bytes that clients exchange with a store directly.
  */
-export function pageFiles(built: ReadonlyMap<string, string>): StaticFiles {
+export function pageFiles(built: ReadonlyMap<string, string>, stores: readonly string[] = []): StaticFiles {
+  const headers = pageHeaders(stores)
   const files = new Map<string, StaticFile>()
   for (const [name, text] of built) {
     const type = TYPES[extname(name)]
-    if (type !== undefined) files.set(`/${name}`, { text, type, headers: PAGE_HEADERS })
+    if (type !== undefined) files.set(`/${name}`, { text, type, headers })
   }
   for (const [alias, path] of Object.entries(ALIASES)) files.set(alias, files.get(path) ?? NOT_BUILT)
   return files

@@ -1,4 +1,4 @@
-/** What the API page reads out of the document that the server makes. */
+/** The API page finds every operation, response and refusal in the document that the server makes. */
 import { expect, it } from 'vitest'
 import { openApiDocument } from '../../../lib/http/openapi.ts'
 import {

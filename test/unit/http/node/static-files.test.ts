@@ -87,6 +87,12 @@ describe('the page', () => {
     expect(policy).not.toContain('unsafe')
   })
 
+  test('a page of a server over S3 may also reach the store, and no script may come from there', () => {
+    const policy = pageFiles(built, ['https:']).get('/')?.headers?.['Content-Security-Policy']
+    expect(policy).toContain("connect-src 'self' https:;")
+    expect(policy).toContain("script-src 'self';")
+  })
+
   test('only files of known types are served', () => {
     expect([...pageFiles(built).keys()].sort()).toEqual(['/', '/docs', '/index.html', '/page.js'])
   })
