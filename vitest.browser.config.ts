@@ -6,6 +6,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
+    setupFiles: 'test/support/byte-equality.ts',
     include: ['test/browser/**/*.test.ts'],
     globalSetup: 'test/browser/build.ts',
     // One browser at a time keeps both cores of a small machine busy.

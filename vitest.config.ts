@@ -7,6 +7,7 @@ const PACKAGE = ['test/package/**/*.test.ts', 'test/e2e/readme.test.ts']
 
 export default defineConfig({
   test: {
+    setupFiles: 'test/support/byte-equality.ts',
     // These limits end hung tests, not slow ones: one sync of a busy disk may take seconds.
     testTimeout: 30_000,
     hookTimeout: 30_000,

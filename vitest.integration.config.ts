@@ -17,6 +17,7 @@ class ChangesLast extends BaseSequencer {
 
 export default defineConfig({
   test: {
+    setupFiles: 'test/support/byte-equality.ts',
     include: ['test/integration/**/*.test.ts'],
     fileParallelism: false,
     sequence: { sequencer: ChangesLast },
