@@ -124,8 +124,6 @@ export function plainStore(
 const textOf = (value: string | string[] | undefined) => (typeof value === 'string' ? value : undefined)
 
 /** The headers of a description, in lower case. */
-const WIRE_NAMES: { readonly [M in keyof Description]: string } = {
-  contentType: DESCRIPTION_WIRE.contentType.header.toLowerCase(),
-  uploadedBy: DESCRIPTION_WIRE.uploadedBy.header.toLowerCase(),
-  provenanceSource: DESCRIPTION_WIRE.provenanceSource.header.toLowerCase(),
-}
+const WIRE_NAMES = Object.fromEntries(
+  DESCRIPTION_MEMBERS.map((member) => [member, DESCRIPTION_WIRE[member].header.toLowerCase()]),
+) as { readonly [M in keyof Description]: string }

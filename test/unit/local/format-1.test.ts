@@ -10,6 +10,7 @@ import { partSize } from '../../../lib/domain/limits.ts'
 import { parseRef } from '../../../lib/domain/refs.ts'
 import { type Folder, type FolderRecord, openFolder } from '../../../lib/local/folder.ts'
 import { checkFolder } from '../../../lib/local/folder-check.ts'
+import { described } from '../../support/described.ts'
 import { sendTo } from '../../support/endpoint-request.ts'
 import { collect, digestOf } from '../../support/fake-artifacts.ts'
 import { type KilledProgram, killedProgram } from '../../support/killed-program.ts'
@@ -27,7 +28,7 @@ const SMALL = {
   createdAt: '2026-11-28T17:36:05.676Z',
 }
 const LARGE_DIGEST = digestFromHex('549913536d3b0b80cab3bdee564c87a16c9191e0f943d462cd5e46456407ee6c')
-const plain = { contentType: 'application/octet-stream', uploadedBy: null, provenanceSource: null }
+const plain = described()
 const ENTRIES = [
   SMALL,
   {
