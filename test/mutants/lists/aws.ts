@@ -100,4 +100,18 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'void record',
     tests: ['test/unit/aws/sqs-messages.test.ts'],
   },
+  {
+    fault: 'a PUT forgets what a rebuilt ledger needs',
+    file: 'lib/aws/s3-write.ts',
+    from: '  Metadata: metadataAt(description, clock()),\n',
+    to: '  Metadata: {},\n',
+    tests: ['test/unit/lambda/rebuild.test.ts'],
+  },
+  {
+    fault: 'a presigned PUT forgets what a rebuilt ledger needs',
+    file: 'lib/aws/s3-blob-requests.ts',
+    from: '      ...metadataHeaders(description),\n',
+    to: '',
+    tests: ['test/unit/lambda/rebuild.test.ts'],
+  },
 ]
