@@ -1,4 +1,4 @@
-"""What a caller was promised about the wire: early refusals, waits that end, redirects, credentials, processes."""
+"""Promises about the wire: early refusals, waits that end, redirects, credentials, processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a caller was promised about get and download, also over connections that break."""
+"""Promises about get and download, also over connections that break."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a caller was promised about ``bucket://``, shown with the libraries that people use it from."""
+"""Promises about ``bucket://``, shown with the libraries that people use it from."""
 
 from __future__ import annotations
 

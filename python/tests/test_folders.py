@@ -1,4 +1,4 @@
-"""What a caller was promised about push and pull."""
+"""Promises about push and pull."""
 
 from __future__ import annotations
 

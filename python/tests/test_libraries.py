@@ -1,4 +1,4 @@
-"""What a caller was promised about libraries that open ``bucket://`` paths. Tests of missing libraries skip."""
+"""Promises about libraries that open ``bucket://`` paths. Tests of missing libraries skip."""
 
 from __future__ import annotations
 

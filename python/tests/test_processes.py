@@ -1,4 +1,4 @@
-"""What a caller was promised about threads, processes and Ctrl-C: a client works wherever it is taken to."""
+"""Promises about threads, processes and Ctrl-C: a client works wherever it is taken to."""
 
 from __future__ import annotations
 

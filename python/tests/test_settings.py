@@ -1,4 +1,4 @@
-"""What a caller was promised about settings: wrong ones are named, secrets are not shown, addresses find their API."""
+"""Promises about settings: wrong ones are named, secrets are not shown, addresses find their API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a caller was promised about put and ensure, against a real server."""
+"""Promises about put and ensure, against a real server."""
 
 from __future__ import annotations
 

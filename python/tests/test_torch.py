@@ -1,4 +1,4 @@
-"""What a caller was promised about PyTorch.
+"""Promises about PyTorch.
 
 Its wheel for Linux has 540 MB and needs 5 GB of libraries for GPUs, also on a machine without one. So CI skips these
 tests; run them where PyTorch is installed.

@@ -1,4 +1,4 @@
-"""What a caller was promised about large stores: parts, resume from any process, bytes that change on the way."""
+"""Promises about large stores: parts, resume from any process, bytes that change on the way."""
 
 from __future__ import annotations
 
