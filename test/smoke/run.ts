@@ -35,7 +35,8 @@ function readSettings() {
   if (!url || !URL.canParse(url))
     throw new UsageError('--url is missing or invalid', 'Give the root of the API.', 'Invalid address')
   const bucketId = parseBucketId(values['bucket-id'])
-  if (!bucketId.ok) throw new UsageError(`--bucket-id ${bucketId.error}`, 'Choose another.', 'Invalid bucket_id')
+  if (!bucketId.ok)
+    throw new UsageError(`--bucket-id ${bucketId.error}`, 'Choose another.', 'Invalid bucket_id')
   return {
     url,
     auth: readAuth(
