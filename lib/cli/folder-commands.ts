@@ -8,7 +8,7 @@ import { type ConnectionOptions, connect, withConnection } from './connection.ts
 import type { CliContext } from './context.ts'
 import { withDescription } from './description-options.ts'
 import { UsageError } from './failure.ts'
-import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
+import { createOutput, KEPT_BY_SERVER, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parsePinnedRef } from './refs.ts'
 import { formatSize } from './sizes.ts'
 
@@ -125,6 +125,9 @@ async function pushFolder(
     output.remark(
       `${state}: ${files} files, ${formatSize(size)}; ${sent.length} ${dryRun ? 'to send' : 'sent'}`,
     )
+  } catch (error) {
+    if (context.signal.aborted && !dryRun) output.remark(KEPT_BY_SERVER)
+    throw error
   } finally {
     output.close()
   }

@@ -42,6 +42,10 @@ export function applyOutputKind(command: Command, kind: OutputKind): void {
   if (kind === 'agent' && has('quiet')) command.setOptionValue('quiet', true)
 }
 
+/** Said after Ctrl-C, once bytes of a store that can be continued may have been sent. */
+export const KEPT_BY_SERVER =
+  'stopped: the server keeps what has arrived, and the same command sends only the rest'
+
 export interface Output {
   /** Prints either the text for people or the document. Resolves once it is written. */
   result(text: string, document: unknown): Promise<void>

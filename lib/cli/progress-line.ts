@@ -37,6 +37,8 @@ const LINE_MS = 5_000
 /** After this long without progress, the live line counts the seconds. */
 const SILENCE_MS = 3_000
 const BAR_CELLS = 20
+/** A rate over a shorter time says nothing about the time left. */
+const MEASURED_SECONDS = 1
 
 export function progressLine(
   stream: ProgressStream,
@@ -129,7 +131,10 @@ function describe(
       : [
           { text: `${formatSize(Math.round(rate))}/s`, keep: 6 },
           {
-            text: total === undefined ? undefined : `${formatDuration((total - bytes) / rate)} left`,
+            text:
+              total === undefined || seconds < MEASURED_SECONDS
+                ? undefined
+                : `${formatDuration((total - bytes) / rate)} left`,
             keep: 7,
           },
         ]),

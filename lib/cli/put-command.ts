@@ -5,6 +5,7 @@ import type { BucketClient, PutResult } from '../client/node.ts'
 import { type DescriptionInput, descriptionInput } from '../domain/description.ts'
 import type { Digest } from '../domain/digest.ts'
 import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
+import { SINGLE_BY_DEFAULT_BYTES } from '../domain/limits.ts'
 import { artifactRef } from '../domain/refs.ts'
 import { contentVersion, isMovingName } from '../domain/version-names.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
@@ -13,7 +14,7 @@ import type { CliContext } from './context.ts'
 import { withDescription } from './description-options.ts'
 import { pinnedRef } from './documents.ts'
 import { UsageError } from './failure.ts'
-import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
+import { createOutput, KEPT_BY_SERVER, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parseDigestOption, parseTarget } from './refs.ts'
 import { markRerun } from './refusal-texts.ts'
 import { formatSize } from './sizes.ts'
@@ -124,6 +125,7 @@ async function putFile(
     const result = await bucket
       .put(named.ref, named.source, { ...described, onProgress, signal })
       .catch((error) => {
+        if (signal.aborted && source.size > SINGLE_BY_DEFAULT_BYTES) output.remark(KEPT_BY_SERVER)
         throw markRerun(error, described)
       })
     const { entry, created } = result
