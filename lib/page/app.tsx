@@ -22,6 +22,7 @@ export function App({ config }: { config: PageConfig }) {
     apiKey: undefined,
   })
   const downloads = useDownloads(connection)
+  useEffect(keepPageOnDrop, [])
   useEffect(() => {
     document.title = titleOf(place)
   }, [place])
@@ -55,6 +56,16 @@ export function App({ config }: { config: PageConfig }) {
       <Downloads {...downloads} api={config.api} />
     </Frame>
   )
+}
+
+/** A file that is dropped next to the field for files would replace the page, and end its transfers. */
+function keepPageOnDrop(): () => void {
+  const ignore = (event: Event) => event.preventDefault()
+  const types = ['dragover', 'drop'] as const
+  for (const type of types) addEventListener(type, ignore)
+  return () => {
+    for (const type of types) removeEventListener(type, ignore)
+  }
 }
 
 /** @returns the place that the address names, and whether the person moved there from another place of the page. */

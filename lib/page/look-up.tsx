@@ -73,7 +73,7 @@ export function LookUp({ place, focus }: { place: Place | Nowhere; focus: boolea
           <section class="card">
             <h2>Store a file</h2>
             <p class="soft">
-              Choose or drop a file to see its digest. Nothing is sent before you choose a reference for it.
+              Choose a file to see its digest. Nothing is sent before you choose a reference for it.
             </p>
             <p>
               <a class="button" href="#/store">
