@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -34,6 +35,13 @@ def _options(call: Callable[..., Any]) -> set[str]:
     return set(inspect.signature(call).parameters)
 
 
+def _stores(call: Callable[..., Any]) -> bool:
+    try:
+        return "uploaded_by" in _options(call)
+    except (TypeError, ValueError):
+        return False
+
+
 def test_the_table_has_the_texts_of_the_contract(members: set[str]) -> None:
     assert {field.name for field in fields(Description)} == members
     assert set(TEXT_LIMITS) == members
@@ -44,9 +52,13 @@ def test_every_text_is_a_member_of_an_entry(members: set[str]) -> None:
 
 
 def test_every_text_is_an_option_of_what_stores(members: set[str]) -> None:
-    assert members <= _options(BucketClient.put)
+    storing = [call for _, call in inspect.getmembers(BucketClient) if callable(call) and _stores(call)]
+    assert BucketClient.put in storing
+    assert BucketClient.push in storing
     # A folder's files and its manifest have media types of their own.
-    assert members - {"content_type"} <= _options(BucketClient.push)
+    for call in storing:
+        assert members - {"content_type"} <= _options(call), call
+    assert members <= _options(BucketClient.put)
 
 
 def test_every_text_is_an_option_of_the_file_system(members: set[str]) -> None:
@@ -65,3 +77,26 @@ def test_every_text_comes_back_in_the_entry(bucket: BucketClient, ref: str, memb
     texts = {name: f"text/of-{name.replace('_', '-')}" for name in members}
     entry = bucket.put(ref, b"bytes", **texts).entry
     assert {name: getattr(entry, name) for name in members} == texts
+
+
+def test_every_text_comes_back_from_ensure(bucket: BucketClient, ref: str, members: set[str]) -> None:
+    texts = {name: f"text/of-{name.replace('_', '-')}" for name in members}
+    bucket.ensure(ref, b"bytes", **texts)
+    assert {name: getattr(bucket.entry(ref), name) for name in members} == texts
+
+
+def test_every_text_comes_back_from_a_folder(bucket: BucketClient, ref: str, members: set[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"bytes")
+    texts = {name: f"text of {name}" for name in members - {"content_type"}}
+    bucket.push(ref, tmp_path, **texts)
+    assert {name: getattr(bucket.entry(ref), name) for name in texts} == texts
+
+
+def test_every_text_comes_back_from_the_file_system(
+    bucket: BucketClient, url: str, ref: str, members: set[str]
+) -> None:
+    texts = {name: f"text of {name}" for name in members - {"content_type"}}
+    files = BucketFileSystem(url=url, skip_instance_cache=True, **texts)
+    with files.open(f"bucket://{ref}", "wb") as file:
+        file.write(b"bytes")
+    assert {name: getattr(bucket.entry(ref), name) for name in texts} == texts
