@@ -148,3 +148,33 @@ ${command()}`
     ])
   })
 })
+
+describe('docs/skill/SKILL.md', { timeout: 120_000 }, () => {
+  it('has commands that work', async () => {
+    const place = await placeIn('skill', command())
+    const sh = (text: string) =>
+      runBlock({ language: 'sh', role: 'run', file: undefined, text, line: 0 }, place)
+    const prepared = await sh(`printf '{"accuracy":0.9}' > metrics.json && printf 'id\\n1\\n' > data.csv
+      mkdir checkpoint && printf 'weights' > checkpoint/model.bin
+      printf 'text' | bucket put skill/notes/v1 -
+      bucket put skill/metrics/run-48 metrics.json`)
+    expect(prepared.exit, prepared.stderr).toBe(0)
+    const skill = await readFile('docs/skill/SKILL.md', 'utf8')
+    const commands = [...skill.matchAll(/^```sh\n(.*?)^```$/gms)]
+      .flatMap(([, text = '']) => text.split('\n'))
+      .map((line) => line.replace(/\s+#.*$/, ''))
+      .filter(Boolean)
+      // The guide's blocks use the same refs.
+      .map((line) => line.replaceAll('demo/', 'skill/'))
+    for (const text of commands) {
+      const lock = 'bucket put skill/metrics/run-47 metrics.json --lock bucket.lock; '
+      const pinned = text.replace(
+        /(skill\/\S+)@sha256:<hex>/,
+        '"$1@$(bucket show $1 --json | sed -E "s/.*(sha256:[0-9a-f]{64}).*/\\1/")"',
+      )
+      const { exit, stderr } = await sh(text.includes('--locked') ? lock + text : pinned)
+      expect(exit, `${text}\n${stderr}`).toBe(0)
+    }
+    expect(commands.length).toBeGreaterThan(8)
+  })
+})
