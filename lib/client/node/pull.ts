@@ -2,19 +2,7 @@
  * A manifest becomes a local folder. Files are fetched and verified into a hidden staging folder next to the target, which is renamed when
  * it is complete. A pull that ends early leaves the staging folder, and the next one continues it.
  */
-import {
-  chmod,
-  copyFile,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  readlink,
-  rename,
-  rm,
-  stat,
-  symlink,
-} from 'node:fs/promises'
+import { chmod, copyFile, lstat, mkdir, open, readdir, rename, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type Digest, digestHex } from '../../domain/digest.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
@@ -35,9 +23,10 @@ import { openDownload } from '../transfer/download.ts'
 import type { TransferOptions } from '../transfer/progress.ts'
 import { claim, claimedPath, freePath, removeStale } from './claim.ts'
 import { type DownloadOptions, downloadFile, syncFolder } from './download-file.ts'
-import { aboutPath, hasBytesOf } from './download-target.ts'
+import { hasBytesOf } from './download-target.ts'
 import { checkNames } from './name-check.ts'
 import type { KeptPartial } from './partial-file.ts'
+import { contentOf, isComplete, replaceFolder } from './pull-target.ts'
 import { DEFAULT_PARALLEL } from './push.ts'
 
 export interface PullOptions extends TransferOptions {
@@ -100,7 +89,7 @@ export async function pull(
     await removeOthers(tree, manifest)
     const fetched = await fetchFiles(api, ref, files, staging, kept, size, options)
     await finish(manifest, tree)
-    await replace(path, tree, staging, existing)
+    await replaceFolder(path, tree, staging, existing)
     isPublished = true
     await syncFolder(parent)
     return { ...result, fetched }
@@ -114,27 +103,6 @@ export async function pull(
     }
     await removeStale(parent, SUFFIX)
   }
-}
-
-async function contentOf(path: string, shown: string): Promise<'none' | 'empty' | 'filled'> {
-  const parent = await stat(dirname(path)).catch((error) => {
-    throw aboutPath(error, shown)
-  })
-  if (!parent.isDirectory())
-    throw new FolderError(
-      'target_invalid',
-      `${JSON.stringify(dirname(path))} is not a folder`,
-      'Name another path.',
-    )
-  const found = await stat(path).catch(() => undefined)
-  if (!found) return 'none'
-  if (!found.isDirectory())
-    throw new FolderError(
-      'target_invalid',
-      `${JSON.stringify(shown)} is not a folder`,
-      'Name a folder, or a path that does not exist yet.',
-    )
-  return (await readdir(path)).length === 0 ? 'empty' : 'filled'
 }
 
 async function fetchManifest(
@@ -301,75 +269,4 @@ async function finish({ entries }: FolderManifest, tree: string): Promise<void> 
     if (entry.type === 'symlink') await symlink(entry.target, join(tree, entry.path))
   const folders = new Set(entries.map(({ path }) => dirname(path)))
   for (const folder of ['.', ...folders]) await syncFolder(join(tree, folder))
-}
-
-/** A replaced folder is moved away first, because no system renames over a non-empty folder. */
-async function replace(
-  path: string,
-  tree: string,
-  staging: string,
-  existing: 'none' | 'empty' | 'filled',
-): Promise<void> {
-  if (existing !== 'filled') return await rename(tree, path)
-  const old = join(staging, 'old')
-  await rename(path, old)
-  await rename(tree, path).catch(async (error) => {
-    await rename(old, path)
-    throw error
-  })
-}
-
-/** Whether a folder is exactly what the manifest describes. */
-async function isComplete(
-  folder: string,
-  { entries }: FolderManifest,
-  options: PullOptions,
-): Promise<boolean> {
-  const expected = new Map(entries.map((entry) => [entry.path, entry]))
-  const parents = new Set(entries.flatMap(({ path }) => foldersOf(path)))
-  const seen = new Set<string>()
-  for (const item of await readdir(folder, { withFileTypes: true, recursive: true })) {
-    const location = join(item.parentPath, item.name)
-    const path = location.slice(folder.length + 1).replaceAll('\\', '/')
-    const entry = expected.get(path)
-    if (item.isDirectory() && (parents.has(path) || entry?.type === 'folder')) {
-      if (entry) seen.add(path)
-      continue
-    }
-    if (!entry || !(await isSame(location, entry, item))) return false
-    seen.add(path)
-  }
-  if (seen.size !== expected.size) return false
-  let isSameBytes = true
-  const files = entries.filter((entry) => entry.type === 'file')
-  const { parallel = DEFAULT_PARALLEL, signal } = options
-  await runAtOnce(files, { limit: parallel }, signal, async ({ path, size, digest }, stop) => {
-    const file = join(folder, path)
-    const target = { path, file, existing: { size, mode: 0 } }
-    if (isSameBytes && !(await hasBytesOf(target, { digest, size }, { signal: stop }))) isSameBytes = false
-  })
-  return isSameBytes
-}
-
-const foldersOf = (path: string): string[] => {
-  const segments = path.split('/').slice(0, -1)
-  return segments.map((_, at) => segments.slice(0, at + 1).join('/'))
-}
-
-async function isSame(
-  location: string,
-  entry: FolderManifest['entries'][number],
-  item: { isFile(): boolean; isSymbolicLink(): boolean; isDirectory(): boolean },
-): Promise<boolean> {
-  switch (entry.type) {
-    case 'folder':
-      return item.isDirectory()
-    case 'symlink':
-      return item.isSymbolicLink() && (await readlink(location)) === entry.target
-    case 'file': {
-      if (!item.isFile()) return false
-      const { size, mode } = await stat(location)
-      return size === entry.size && ((mode & 0o100) !== 0) === (entry.executable === true)
-    }
-  }
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -138,6 +138,23 @@ describe('bucket get', () => {
     expect(ran).toMatchObject({ exit: 2, stdout: '' })
     expect(ran.stderr).toContain(join(at('absent'), 'model'))
     expect(ran.stderr).not.toContain('bucket-part')
+  })
+
+  it('says after an interrupt of a push that the server keeps what has arrived', async () => {
+    await mkdir(at('tree'))
+    await writeFile(at('tree/model'), 'x')
+    const given = new AbortController()
+    front.misbehave = ({ method }) => {
+      if (method !== 'PUT') return false
+      given.abort(new Interrupted('SIGINT'))
+      return true
+    }
+    const args = ['push', 'b/pushed/v', at('tree'), '--no-cache']
+    const ran = await bucket(args, { url: front.url, signal: given.signal })
+    expect(ran).toMatchObject({ exit: 130, stdout: '' })
+    expect(ran.stderr).toBe(
+      'stopped: the server keeps what has arrived, and the same command sends only the rest\n',
+    )
   })
 
   it('leaves no file of that name and exits 130 on an interrupt', async () => {
