@@ -69,7 +69,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** What differs from the page. */
+/** The page names a folder and ports that this machine may not have. */
 const here = (code: string) =>
   code
     .replaceAll('/backup/bucket', `${root}/backup`)
