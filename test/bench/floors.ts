@@ -1,5 +1,6 @@
 /** The limits of the machine without a server: hashing alone, and writing bytes durably to the disk. */
 import { createHash, randomBytes } from 'node:crypto'
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs'
 import { link, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -31,6 +32,20 @@ export async function syncedFileRate(folder: string): Promise<number> {
     await unlink(name)
   }
   return files / ((performance.now() - from) / 1000)
+}
+
+/** Records a second of 1.3 KiB (a small artifact in the ledger): appended to one file and synced, one after the other. */
+export function syncedAppendRate(folder: string, records: number): number {
+  const data = randomBytes(1300)
+  const fd = openSync(join(folder, `floor-append-${Date.now()}`), 'wx')
+  const from = performance.now()
+  for (let index = 0; index < records; index += 1) {
+    writeSync(fd, data)
+    fdatasyncSync(fd)
+  }
+  const rate = records / ((performance.now() - from) / 1000)
+  closeSync(fd)
+  return rate
 }
 
 /** MiB a second of one large file, synced at its end. */

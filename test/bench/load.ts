@@ -65,15 +65,23 @@ export async function measure(
   return { rate: cell.operations / seconds, p50: at(0.5), p99: at(0.99) }
 }
 
-export function put(agent: Agent, url: string, { size, digest, chunks }: Payload): Promise<void> {
+/** @param headers that declare the digest. */
+export function put(
+  agent: Agent,
+  url: string,
+  { size, digest, chunks }: Payload,
+  headers: Readonly<Record<string, string>> = { 'X-Artifact-Digest': digest },
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const outgoing = request(
       url,
-      { agent, method: 'PUT', headers: { 'Content-Length': size, 'X-Artifact-Digest': digest } },
+      { agent, method: 'PUT', headers: { ...headers, 'Content-Length': size } },
       (response) => {
         response.resume()
         response.on('end', () =>
-          response.statusCode === 201 ? resolve() : reject(new Error(`${url}: ${response.statusCode}`)),
+          response.statusCode === 201 || response.statusCode === 200
+            ? resolve()
+            : reject(new Error(`${url}: ${response.statusCode}`)),
         )
       },
     ).on('error', reject)
@@ -88,9 +96,14 @@ export function put(agent: Agent, url: string, { size, digest, chunks }: Payload
 }
 
 /** @param size the expected number of bytes; any number if omitted. */
-export function get(agent: Agent, url: string, size?: number): Promise<void> {
+export function get(
+  agent: Agent,
+  url: string,
+  size?: number,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    request(url, { agent }, (response) => {
+    request(url, { agent, headers }, (response) => {
       let received = 0
       response.on('data', (chunk: Buffer) => {
         received += chunk.length

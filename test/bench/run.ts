@@ -3,7 +3,7 @@
  * in turn and in one run, so that the two columns saw the same machine. Nothing here passes or fails: it is read.
  *
  * Options: `--quick` (smaller cells), `--folder DIR` (a disk to measure; default: under the checkout, not a tmpfs),
- * `--only floors,cells,ledger,rebuild,cold-start,start-up`, `--cell '1 KiB/4'` (size and clients; may stand several times, and is measured each time).
+ * `--only targets,floors,cells,ledger,rebuild,cold-start,start-up`, `--cell '1 KiB/4'` (size and clients; may stand several times, and is measured each time).
  */
 import { mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -17,6 +17,7 @@ import { ledgerRebuild } from './ledger-rebuild.ts'
 import { type Cell, get, measure, payload, put } from './load.ts'
 import { type MeasuredServer, startMeasured } from './server-process.ts'
 import { startUps } from './start-up.ts'
+import { targets } from './targets.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -145,6 +146,8 @@ if (wants('floors'))
     console.log(`floor: 1 KiB synced and named ${(await syncedFileRate(folder)).toFixed(0)} files/s`)
     console.log(`floor: 1 GiB written, synced  ${(await syncedWriteRate(folder)).toFixed(0)} MiB/s\n`)
   })
+
+if (wants('targets')) await inFolder((folder) => targets(folder, values.quick === true))
 
 if (wants('cells')) {
   console.log('| what | size | clients | bare | bucket | ratio | p50 ms | p99 ms | peak MiB | CPU s (bare) |')

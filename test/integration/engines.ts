@@ -12,29 +12,14 @@ import { awsEnvironment, freePort, PROJECT } from './emulator.ts'
 import { stopOnSignals } from './emulators.ts'
 import { Missing } from './find-python.ts'
 import { installed, keyOf } from './install-cache.ts'
-import { ask, run, serve, stopEverything } from './processes.ts'
+import { gatewayArguments, installVersityGateway, need } from './install-versitygw.ts'
+import { run, serve, stopEverything } from './processes.ts'
 
-const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0'
 const LOCALSTACK = join(PROJECT, 'test', 'localstack')
 const INSTALL_MS = 600_000
 const START_MS = 60_000
 const SUITES_MS = 600_000
 const SUITES = ['serve-aws.test.ts', 'audit.test.ts']
-
-async function need(tool: string, ...version: string[]): Promise<void> {
-  if ((await ask(tool, version, 30_000)) === undefined) throw new Missing(`${tool} is not on the PATH`)
-}
-
-async function installVersityGateway(work: string): Promise<string> {
-  return installed(`versitygw-${await keyOf([], VERSITYGW)}`, async (folder) => {
-    await need('go', 'version')
-    console.log(`installing ${VERSITYGW} (a few minutes, once)`)
-    await run('go', ['install', VERSITYGW], INSTALL_MS, {
-      env: { ...process.env, GOBIN: folder },
-      output: { file: join(work, 'go.log') },
-    })
-  })
-}
 
 async function installDynamoDbLocal(work: string): Promise<string> {
   const sources = [join(LOCALSTACK, 'pom.xml'), join(LOCALSTACK, 'LoopbackDynamoDB.java')]
@@ -64,10 +49,9 @@ async function startEngines(work: string): Promise<NodeJS.ProcessEnv> {
   const dynamoDb = `http://127.0.0.1:${dynamoPort}`
   const objects = join(work, 'objects')
   await mkdir(objects)
-  const root = ['--access', 'test', '--secret', 'test', '--port', `127.0.0.1:${s3Port}`, '--quiet']
   await serve(
-    join(gateway, 'versitygw'),
-    [...root, '--keep-alive', 'posix', objects],
+    gateway,
+    gatewayArguments(s3Port, objects),
     START_MS,
     { output: { file: join(work, 'versitygw.log') } },
     () => responds(s3),
