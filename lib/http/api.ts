@@ -4,8 +4,8 @@
  */
 import { BucketError } from '../domain/errors.ts'
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
+import type { MessageValues } from '../protocol/messages.ts'
 import { type Method, ROUTES, type RouteDescriptor, type RouteName, type Routes } from '../protocol/routes.ts'
-import type { MessageValues } from '../protocol/values.ts'
 import { corsHeaders } from './cors.ts'
 import type { AnyHandler, Handlers } from './handlers.ts'
 import { logged } from './logged-body.ts'

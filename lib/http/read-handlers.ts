@@ -1,7 +1,7 @@
 /** The handlers of every route with read access. */
 import { BucketError, ERRORS, type ErrorCode, isErrorCode } from '../domain/errors.ts'
+import type { ServiceLimits } from '../protocol/messages.ts'
 import { type RouteNameOf, versionsPath } from '../protocol/routes.ts'
-import type { ServiceLimits } from '../protocol/values.ts'
 import { findEntry, presignFetch } from '../repository/fetch.ts'
 import type { HealthCheck } from '../repository/ports.ts'
 import { type UploadStateDependencies, uploadState } from '../repository/upload-state.ts'

@@ -20,9 +20,17 @@ import { decodeDescription } from './description.ts'
 import { decodeId, entryFromMessage } from './entry-message.ts'
 import { DETAIL_MEMBERS, type DetailName } from './errors.ts'
 import type { InputError } from './input-error.ts'
-import { DETAIL_SCHEMAS, MESSAGES, type Message, type MessageName } from './messages.ts'
+import {
+  DETAIL_SCHEMAS,
+  type Download,
+  MESSAGES,
+  type Message,
+  type MessageName,
+  type MessageValues,
+  type Page,
+  type ServiceLimits,
+} from './messages.ts'
 import { validate } from './validate.ts'
-import type { Download, MessageValues, Page, ServiceLimits } from './values.ts'
 
 /** The value of a request body, or every error in it. */
 export type DecodedBody<T> = Result<T, readonly InputError[]>

@@ -12,10 +12,9 @@ import { encodeDescription } from './description.ts'
 import { encodeId, entryMessage } from './entry-message.ts'
 import { DETAIL_MEMBERS, type DetailName, ERROR_STATUS } from './errors.ts'
 import { placedError } from './input-error.ts'
-import type { Message } from './messages.ts'
+import type { Message, MessageValues } from './messages.ts'
 import { PROBLEM_TEXTS } from './problem-texts.ts'
 import { API_ROOT, problemPath, ROUTES, uploadPath } from './routes.ts'
-import type { MessageValues } from './values.ts'
 
 /** The request that a message answers. */
 export interface WireContext {

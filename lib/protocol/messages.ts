@@ -1,12 +1,15 @@
 /**
  * The JSON of the API as schemas: requests and responses are validated with them, and the OpenAPI document is made from them.
- * Nothing that a fetch loads imports this module, because it brings the schema library (docs/decisions/013).
+ * Nothing that a fetch loads imports more than types of this module, because it brings the schema library (docs/decisions/013).
  */
 import * as v from 'valibot'
 import { DESCRIPTION, DESCRIPTION_MEMBERS, parseText, TEXT_PATTERN } from '../domain/description.ts'
 import { DIGEST_PATTERN, HEX_PATTERN } from '../domain/digest.ts'
+import type { Entry } from '../domain/entry.ts'
+import type { BucketError, ErrorCode } from '../domain/errors.ts'
 import { IDENTIFIER_PATTERN } from '../domain/identifiers.ts'
 import { MAX_PARTS_PER_REQUEST } from '../domain/limits.ts'
+import type { PartDigest, PresignedPart, PresignedRequest, Upload, UploadTerms } from '../domain/upload.ts'
 import { DESCRIPTION_WIRE } from './description.ts'
 
 const string = v.string('is not a string')
@@ -219,3 +222,38 @@ export type UploadPartsMessage = Message<'PartRequests'>
 export type DownloadMessage = Message<'Download'>
 export type ServiceMessage = Message<'Service'>
 export type ProblemMessage = Message<'Problem'>
+
+/** One page of a list. `next` continues the list; null on the last page. */
+export interface Page {
+  readonly entries: readonly Entry[]
+  readonly next: string | null
+}
+
+/** A request that returns the bytes, and their description. */
+export interface Download {
+  readonly request: PresignedRequest
+  readonly entry: Pick<Entry, 'digest' | 'size'>
+}
+
+/** Bytes, throughout. */
+export interface ServiceLimits {
+  readonly maxArtifactBytes: number
+  /** The largest body of one request. */
+  readonly maxInlineBytes: number
+}
+
+/** The domain value of every message, which handlers return and clients get. Encoders and decoders are typed by it. */
+export interface MessageValues {
+  Entry: Entry
+  VersionsPage: Page
+  Download: Download
+  Upload: Upload
+  BeginUpload: UploadTerms
+  PresignParts: readonly PartDigest[]
+  PartRequests: readonly PresignedPart[]
+  Service: ServiceLimits
+  Health: 'ok'
+  Problem: BucketError
+  ProblemPage: ErrorCode
+  ProblemPages: readonly ErrorCode[]
+}
