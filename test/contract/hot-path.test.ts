@@ -131,6 +131,7 @@ const OTHER_LINES = [
   'If-None-Match: *',
   'If-Match: "sha256:x"',
   'Origin: http://elsewhere.example',
+  'Sec-Fetch-Site: cross-site',
   'Content-Encoding: gzip',
   'X-Unknown: 1',
   `X-Uploaded-By: ${'x'.repeat(300)}`,
