@@ -45,7 +45,7 @@ export async function fillFile(
       arrived = Math.min(size, arrived + bytes)
       onProgress?.({ phase: 'downloading', bytes: arrived, total: size })
     }
-    for await (const { granule, bytes } of granules(
+    for await (const { granule, chunks } of granules(
       download.read(start, end, options),
       start,
       size,
@@ -55,8 +55,8 @@ export async function fillFile(
       if (granule * GRANULE_BYTES >= size)
         throw digestMismatch(ref, digest, undefined, `more than its ${size} bytes arrived`)
       if (file.isWritten(granule)) continue
-      await writeAll(file.handle, bytes, granule * GRANULE_BYTES)
-      hash.offer(bytes, granule * GRANULE_BYTES)
+      await writeAll(file.handle, chunks, granule * GRANULE_BYTES)
+      hash.offer(chunks, granule * GRANULE_BYTES)
       await file.mark(granule)
       hash.advance()
     }
@@ -86,7 +86,7 @@ async function* granules(
   start: number,
   size: number,
   onBytes: (count: number) => void,
-): AsyncGenerator<{ granule: number; bytes: Uint8Array }, void> {
+): AsyncGenerator<{ granule: number; chunks: readonly Uint8Array[] }, void> {
   let chunks: Uint8Array[] = []
   let at = start
   for await (const chunk of source) {
@@ -98,7 +98,7 @@ async function* granules(
       at += piece.byteLength
       from += piece.byteLength
       if (at < end && end !== Number.POSITIVE_INFINITY) continue
-      yield { granule: end > size ? Math.ceil(size / GRANULE_BYTES) : granule, bytes: Buffer.concat(chunks) }
+      yield { granule: end > size ? Math.ceil(size / GRANULE_BYTES) : granule, chunks }
       chunks = []
     }
     onBytes(chunk.byteLength)
@@ -127,10 +127,12 @@ class OrderedHash {
   }
 
   /** A granule that was just written at a position. */
-  offer(bytes: Uint8Array, position: number): void {
+  offer(chunks: readonly Uint8Array[], position: number): void {
     if (this.#reading || position !== this.#hashed) return
-    this.#hash.update(bytes)
-    this.#hashed += bytes.byteLength
+    for (const chunk of chunks) {
+      this.#hash.update(chunk)
+      this.#hashed += chunk.byteLength
+    }
   }
 
   /** Reads on from the file as far as it was written. */
@@ -169,9 +171,18 @@ class OrderedHash {
   }
 }
 
-async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let at = 0; at < bytes.byteLength; ) {
-    const { bytesWritten } = await handle.write(bytes, at, bytes.byteLength - at, position + at)
+/** A write takes at most this many buffers (IOV_MAX of Linux); more come only from a server that sends a few bytes at a time. */
+const MOST_BUFFERS = 1024
+
+/** Writes the chunks one after the other, as they arrived, without copying them together. */
+async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], position: number): Promise<void> {
+  const size = chunks.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  const { bytesWritten: first } =
+    chunks.length <= MOST_BUFFERS ? await handle.writev(chunks, position) : { bytesWritten: 0 }
+  if (first === size) return
+  const bytes = Buffer.concat(chunks)
+  for (let at = first; at < size; ) {
+    const { bytesWritten } = await handle.write(bytes, at, size - at, position + at)
     at += bytesWritten
   }
 }
