@@ -8,6 +8,7 @@ import {
   entryPath,
   problemPath,
   ROUTES,
+  type RouteDescriptor,
   servicePath,
   uploadPartsPath,
   uploadPath,
@@ -44,6 +45,14 @@ describe('the table of routes', () => {
   it('declares every reading route as read, and every writing route as write', () => {
     for (const { method, access } of Object.values(ROUTES))
       expect(access).toBe(method === 'GET' || method === 'HEAD' ? 'read' : 'write')
+  })
+
+  it('says of every route that reads a version or an upload that it may be missing', () => {
+    const reads: readonly RouteDescriptor[] = Object.values(ROUTES).filter(({ access }) => access === 'read')
+    for (const { path, errors = [] } of reads) {
+      if (path.includes('{digest}')) expect(errors, path).toContain('upload_not_found')
+      else if (path.includes('{version}')) expect(errors, path).toContain('version_not_found')
+    }
   })
 
   it('has no way to change or delete what is stored', () => {
