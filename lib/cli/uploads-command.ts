@@ -3,11 +3,12 @@
 import type { Command } from 'commander'
 import type { Upload } from '../client/node.ts'
 import type { Digest } from '../domain/digest.ts'
+import { type BucketError, isBucketError, toFailure } from '../domain/errors.ts'
+import type { UploadFailure } from '../domain/failure.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
-import { partCount, partSize } from '../domain/limits.ts'
-import { encodeDetails } from '../protocol/encode.ts'
-import { entryMessage } from '../protocol/entry-message.ts'
-import { ERROR_STATUS } from '../protocol/errors.ts'
+import { partCount } from '../domain/limits.ts'
+import type { Upload as DomainUpload } from '../domain/upload.ts'
+import { encodeUpload } from '../protocol/encode.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { pinnedRef } from './documents.ts'
@@ -129,32 +130,30 @@ function received({ received, size }: Upload): string {
   return `${received.length} of ${partCount(size)} parts, ${formatSize(bytes)}`
 }
 
-/** For programs, with the members of the API (docs/http-api.md, section 7). */
+/** For programs: the upload as the API writes it (docs/http-api.md, section 7), with the command line's own next step. */
 function document(upload: Upload, next: string): Record<string, unknown> {
-  const { ref, digest, size, mode, state, expiresAt, verifiedBytes, problem, entry } = upload
-  return {
-    ref: pinnedRef(upload),
-    bucket_id: ref.bucketId,
-    artifact_id: ref.artifactId,
-    version: ref.version,
-    digest,
-    size,
-    mode,
-    state,
-    expires_at: expiresAt,
-    ...(mode === 'multipart' && { part_size: partSize(size), part_count: partCount(size) }),
-    ...(state === 'open' && { received: upload.received }),
-    ...(state === 'verifying' && { verified_bytes: verifiedBytes }),
-    ...(problem && {
-      problem: {
-        code: problem.code,
-        status: ERROR_STATUS[problem.code],
-        retryable: problem.retryable,
-        detail: problem.message,
-        next,
-        ...encodeDetails(problem, { requestId: '' }),
-      },
-    }),
-    ...(entry && { entry: entryMessage(entry) }),
-  }
+  const message = encodeUpload(domainUpload(upload), NO_REQUEST)
+  if (message.problem === undefined) return { ref: pinnedRef(upload), ...message }
+  const { request_id: _, ...problem } = message.problem
+  return { ref: pinnedRef(upload), ...message, problem: { ...problem, next } }
+}
+
+/** A command answers no request. */
+const NO_REQUEST = { requestId: '' }
+
+function domainUpload(upload: Upload): DomainUpload {
+  const { ref, digest, size, description, mode, expiresAt, state, received, problem, entry } = upload
+  const facts = { id: { ref, digest }, size, description, expiresAt, mode }
+  if (problem) return { ...facts, state: 'failed', failure: failureOf(problem) }
+  if (entry) return { ...facts, state: 'committed', entry }
+  if (state === 'verifying') return { ...facts, state, verifiedBytes: upload.verifiedBytes }
+  return typeof received === 'boolean'
+    ? { ...facts, state: 'open', mode: 'single', received }
+    : { ...facts, state: 'open', mode: 'multipart', received }
+}
+
+function failureOf(error: BucketError): UploadFailure {
+  if (isBucketError(error, 'digest_mismatch')) return toFailure(error)
+  if (isBucketError(error, 'version_exists')) return toFailure(error)
+  return { code: 'unavailable', detail: error.message, details: {} }
 }

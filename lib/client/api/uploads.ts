@@ -1,4 +1,5 @@
 /** The requests about uploads (docs/http-api.md, section 7). Responses are checked before they are used. */
+import type { Description } from '../../domain/description.ts'
 import type { Digest } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
 import { type BucketError, isBucketError, toError } from '../../domain/errors.ts'
@@ -29,6 +30,8 @@ export interface Upload {
   readonly digest: Digest
   /** Bytes. */
   readonly size: number
+  /** As the upload began. */
+  readonly description: Description
   readonly mode: UploadMode
   readonly state: 'open' | 'verifying' | 'committed' | 'failed'
   /** RFC 3339. */
@@ -52,13 +55,14 @@ export interface BegunUpload extends Upload {
 /** @throws NetworkError `unexpected_response` when it is not an upload, or one of another reference or digest. */
 function uploadOf(value: JsonObject, { ref, digest }: UploadId): BegunUpload {
   const upload = decoded(decodeUpload(value), 'upload')
-  const { id, size, mode, expiresAt, state } = upload
+  const { id, size, description, mode, expiresAt, state } = upload
   if (formatRef(id.ref) !== formatRef(ref) || id.digest !== digest)
     throw aboutAnother(`${formatRef(ref)}@${digest}`, `${formatRef(id.ref)}@${id.digest}`)
   return {
     ref,
     digest,
     size,
+    description,
     mode,
     state,
     expiresAt,
