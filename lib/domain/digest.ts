@@ -95,5 +95,5 @@ function describeMalformed(text: string): string {
   }
   const hex = looseBase64ToHex(body.replace(/^:|:$/g, ''))
   if (hex !== undefined) return looks(`is base64: in hex it is ${PREFIX}${hex}`)
-  return looks('is no digest')
+  return looks('is not a digest')
 }

@@ -56,9 +56,9 @@ describe('a digest', () => {
     [BASE64.slice(0, -1), `is base64: in hex it is sha256:${HEX}; ${EXPECTED}`],
     [`sha256:${BASE64}`, `is base64: in hex it is sha256:${HEX}; ${EXPECTED}`],
     [`sha-256=:${BASE64}:`, `is base64: in hex it is sha256:${HEX}; ${EXPECTED}`],
-    ['latest', `is no digest; ${EXPECTED}`],
-    [`sha256:${HEX}\n`, `is no digest; ${EXPECTED}`],
-    [`sha256:${'g'.repeat(64)}`, `is no digest; ${EXPECTED}`],
+    ['latest', `is not a digest; ${EXPECTED}`],
+    [`sha256:${HEX}\n`, `is not a digest; ${EXPECTED}`],
+    [`sha256:${'g'.repeat(64)}`, `is not a digest; ${EXPECTED}`],
   ])('%j is told what it looks like', (text, detail) => {
     expect(detailOf(text)).toBe(detail)
   })
