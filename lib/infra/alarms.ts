@@ -29,7 +29,7 @@ import { STAGE } from './rest-api.ts'
 import { serviceName } from './service-name.ts'
 import type { Settings } from './settings.ts'
 import { TIMEOUT_SECONDS } from './timeouts.ts'
-import type { VerificationQueue } from './verification-queue.ts'
+import type { VerificationQueues } from './verification-queue.ts'
 
 const PERIOD = Duration.minutes(5)
 /**
@@ -94,7 +94,7 @@ export interface AlarmsProps {
   readonly functions: { readonly [S in LambdaSide]: IFunction }
   readonly ledger: Table
   readonly uploads: Table
-  readonly queue: VerificationQueue
+  readonly queue: VerificationQueues
   /** With the setting `healthProbe`. */
   readonly probe: IFunction | undefined
   /** The log of the verifier. */

@@ -20,7 +20,7 @@ import type { BucketServiceProps, Settings } from './settings.ts'
 import { StagingStorage } from './staging-storage.ts'
 import { UploadsTable } from './uploads-table.ts'
 import { PARTITIONS } from './validators.ts'
-import { VerificationQueue } from './verification-queue.ts'
+import { VerificationQueues } from './verification-queue.ts'
 
 /**
  * @example
@@ -37,7 +37,7 @@ export class BucketService extends Construct {
   readonly staging: StagingStorage
   readonly uploads: UploadsTable
   /** Committed uploads that wait for `verifyFunction`, and the dead-letter queue of those that kept failing. */
-  readonly queue: VerificationQueue
+  readonly queue: VerificationQueues
   readonly readFunction: ServiceFunction
   readonly writeFunction: ServiceFunction
   readonly verifyFunction: ServiceFunction
@@ -54,7 +54,7 @@ export class BucketService extends Construct {
     const ledger = new LedgerTable(this, 'Ledger', { settings, key })
     const staging = new StagingStorage(this, 'Staging', { settings, key })
     const uploads = new UploadsTable(this, 'Uploads', { key })
-    const queue = new VerificationQueue(this, 'Verification', { key })
+    const queue = new VerificationQueues(this, 'Verification', { key })
     const parts = { settings, blobs, staging, ledger, uploads, queue, key }
     this.readFunction = new ServiceFunction(this, 'Read', { ...parts, side: 'read' })
     this.writeFunction = new ServiceFunction(this, 'Write', { ...parts, side: 'write' })

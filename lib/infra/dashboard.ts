@@ -14,7 +14,7 @@ import type { Construct } from 'constructs'
 import type { LambdaSide } from '../deployment/environment.ts'
 import { METRIC_DIMENSION, METRIC_NAMESPACE, type MetricName } from '../deployment/metrics.ts'
 import type { Table } from './ledger-table.ts'
-import type { VerificationQueue } from './verification-queue.ts'
+import type { VerificationQueues } from './verification-queue.ts'
 
 export interface DashboardProps {
   /** The dimension of the business metrics. */
@@ -23,7 +23,7 @@ export interface DashboardProps {
   readonly functions: { readonly [S in LambdaSide]: IFunction }
   readonly ledger: Table
   readonly uploads: Table
-  readonly queue: VerificationQueue
+  readonly queue: VerificationQueues
   readonly alarms: readonly Alarm[]
 }
 

@@ -34,7 +34,7 @@ import type { Settings } from './settings.ts'
 import type { StagingStorage } from './staging-storage.ts'
 import { TIMEOUT_SECONDS } from './timeouts.ts'
 import type { UploadsTable } from './uploads-table.ts'
-import type { VerificationQueue } from './verification-queue.ts'
+import type { VerificationQueues } from './verification-queue.ts'
 
 /** The memory at which Lambda gives one full vCPU. @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html */
 const MEMORY_MIB = 1769
@@ -63,7 +63,7 @@ export interface ServiceParts {
   readonly staging: StagingStorage
   readonly ledger: LedgerTable
   readonly uploads: UploadsTable
-  readonly queue: VerificationQueue
+  readonly queue: VerificationQueues
   readonly key: IKey | undefined
 }
 

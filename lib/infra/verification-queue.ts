@@ -28,7 +28,7 @@ export interface VerificationQueueProps {
 }
 
 /** Both queues, encrypted and TLS only. They are deleted with their stack; clients restart lost uploads. */
-export class VerificationQueue extends Construct {
+export class VerificationQueues extends Construct {
   readonly queue: Queue
   readonly deadLetters: Queue
 

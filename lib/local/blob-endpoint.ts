@@ -11,7 +11,7 @@ import { ARTIFACT_CACHE_CONTROL, contentDisposition } from '../protocol/headers.
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
 import { parseRange } from '../protocol/range.ts'
 import type { BlobStore, Clock } from '../repository/ports.ts'
-import { verifiedStream } from '../repository/verified-stream.ts'
+import { verifyingStream } from '../repository/verifying-stream.ts'
 import type { FolderStaging } from './folder-staging.ts'
 import {
   BLOB_ROOT,
@@ -185,7 +185,7 @@ async function take(
   notes.size = size
   const state = await blobs.inspect(blob)
   if (state.found && state.attested && state.size === size) return failure('precondition_failed')
-  const bytes = verifiedStream(request.body(), {
+  const bytes = verifyingStream(request.body(), {
     digest: digestFromHex(sha256),
     size,
     maxBytes: size,

@@ -12,7 +12,7 @@ import type { UploadId } from '../domain/upload.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
 import type { Clock } from '../repository/ports.ts'
 import type { StagedBytes, StagedUpload, Staging } from '../repository/upload-ports.ts'
-import { verifiedStream } from '../repository/verified-stream.ts'
+import { verifyingStream } from '../repository/verifying-stream.ts'
 import type { BlobFiles } from './blob-files.ts'
 import { readFile } from './blob-reader.ts'
 import {
@@ -75,7 +75,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     const stagingFile = table.find(stagingId)
     if (stagingFile?.isComplete !== false) return 'gone'
     const bytes = () =>
-      verifiedStream(body(), {
+      verifyingStream(body(), {
         digest: digestFromHex(sha256),
         size,
         maxBytes: size,

@@ -14,7 +14,7 @@ import { WholeBytes } from '../flow/whole-bytes.ts'
 import { ensureBlobIntact, isBlobIntact } from './ensure-blob-intact.ts'
 import { isRestorable } from './lost-blob.ts'
 import type { BlobInspector, BlobReader, BlobWriter, Clock, LedgerReader, LedgerWriter } from './ports.ts'
-import { verifiedStream } from './verified-stream.ts'
+import { verifyingStream } from './verifying-stream.ts'
 
 export interface StoreRequest {
   readonly ref: ArtifactRef
@@ -62,7 +62,7 @@ export async function store(deps: StoreDependencies, request: StoreRequest): Pro
   if (stored && !(await isRestorable(blobs, stored, digest))) throw taken(request, stored)
 
   const blob = { ref, digest }
-  const bytes = verifiedStream(onDemand(request.body), {
+  const bytes = verifyingStream(onDemand(request.body), {
     digest,
     size,
     maxBytes: limit,

@@ -6,7 +6,7 @@ import { BucketError } from '../../lib/domain/errors.ts'
 import { formatRef } from '../../lib/domain/identifiers.ts'
 import type { PresignedRequest } from '../../lib/domain/upload.ts'
 import type { BlobStore } from '../../lib/repository/ports.ts'
-import { verifiedStream } from '../../lib/repository/verified-stream.ts'
+import { verifyingStream } from '../../lib/repository/verifying-stream.ts'
 import { described } from '../support/described.ts'
 import { collect, digestOf, inChunks } from '../support/fake-artifacts.ts'
 
@@ -72,7 +72,7 @@ export function blobStoreSteps(
 
 /** Bytes as the rules pass them to a store: the stream fails at its end if the digest differs. */
 export const verified = (source: AsyncIterable<Uint8Array>, digest: Digest, size: number | undefined) =>
-  verifiedStream(source, {
+  verifyingStream(source, {
     digest,
     size,
     maxBytes: Number.MAX_SAFE_INTEGER,

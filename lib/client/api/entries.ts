@@ -20,7 +20,7 @@ export async function getEntry(
 }
 
 /** @returns undefined only if the version is absent. */
-export async function findEntry(
+export async function entryIfStored(
   api: ApiClient,
   ref: ArtifactRef,
   signal: AbortSignal | undefined,

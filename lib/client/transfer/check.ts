@@ -6,7 +6,7 @@ import { isBucketError } from '../../domain/errors.ts'
 import type { ArtifactRef } from '../../domain/identifiers.ts'
 import { runAtOnce } from '../../flow/run-at-once.ts'
 import type { ApiClient } from '../api/api-client.ts'
-import { findEntry } from '../api/entries.ts'
+import { entryIfStored } from '../api/entries.ts'
 import { beginUpload } from '../api/uploads.ts'
 
 export interface CheckResult {
@@ -39,7 +39,7 @@ export async function check(
     { limit: QUESTIONS_AT_ONCE },
     signal,
     async ([at, { ref, digest }], stop) => {
-      const entry = await findEntry(api, ref, stop)
+      const entry = await entryIfStored(api, ref, stop)
       results[at] = { ref, digest, state: stateOf(entry, digest), entry }
     },
   )

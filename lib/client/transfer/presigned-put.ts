@@ -14,7 +14,7 @@ import { backoffDelay, isRetryable, retrying, TransferPatience } from '../api/re
 import type { IncomingResponse } from '../api/transport.ts'
 import { type Source, SourceChangedError } from './source.ts'
 
-export interface Delivery {
+export interface PresignedPut {
   readonly body: Source
   /** Of the body, 64 hex digits. */
   readonly sha256: string
@@ -41,7 +41,7 @@ const MOST_FRESH = 3
  */
 export async function deliver(
   api: ApiClient,
-  { body, sha256, request, onSent, onBusy }: Delivery,
+  { body, sha256, request, onSent, onBusy }: PresignedPut,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   // The server has just handed out the request, so an outage of minutes must not end the transfer.

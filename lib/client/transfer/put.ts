@@ -13,7 +13,7 @@ import { HEADERS } from '../../protocol/headers.ts'
 import { versionPath } from '../../protocol/routes.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { decodeEntryOf, ensureEntryOf, readJson, type Service } from '../api/decode.ts'
-import { findEntry } from '../api/entries.ts'
+import { entryIfStored } from '../api/entries.ts'
 import { digestOf } from '../api/open-range.ts'
 import { retrying, TransferPatience } from '../api/retry.ts'
 import { hashSource } from './artifact-hash.ts'
@@ -47,7 +47,7 @@ export async function put(
   if (pinned !== undefined && digest !== pinned) throw otherBytes(ref, pinned, digest, source.size)
   try {
     if (!isInline) return await upload(api, ref, source, digests, options)
-    const stored = source.size > ASK_FIRST_BYTES ? await findEntry(api, ref, signal) : undefined
+    const stored = source.size > ASK_FIRST_BYTES ? await entryIfStored(api, ref, signal) : undefined
     if (stored !== undefined) {
       if (stored.digest !== digest) throw versionExists(digest, stored)
       // The server looks whether it still has the bytes: if it has lost them, this upload restores them.

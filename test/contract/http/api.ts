@@ -23,14 +23,14 @@ import { describeStore } from './store.ts'
 import { describeStoreDescription } from './store-description.ts'
 import { describeStoreDigest } from './store-digest.ts'
 import { describeStoreRefusals } from './store-refusals.ts'
-import type { Delivery, TargetThunk } from './target.ts'
+import type { FetchMode, TargetThunk } from './target.ts'
 
 /**
  * Registers the suite for sections 1 to 6, 8 and 9 of the contract.
  *
  * @param target is called only inside of hooks and tests, because the front may start in a `beforeAll` of the caller.
  */
-export function describeHttpApi(name: string, delivery: Delivery, target: TargetThunk): void {
+export function describeHttpApi(name: string, delivery: FetchMode, target: TargetThunk): void {
   describe(`HTTP API: ${name}`, () => {
     describeEveryResponse(target)
     describeIdentifiers(target)

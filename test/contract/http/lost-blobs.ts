@@ -14,7 +14,7 @@ import {
   stored,
   versionPath,
 } from './requests.ts'
-import type { Delivery, Target, TargetThunk } from './target.ts'
+import type { FetchMode, Target, TargetThunk } from './target.ts'
 import { begun, commit, partRequest, sendPresigned, settled, state, uploadPath } from './upload-requests.ts'
 
 /** More than a front may keep within its ledger. */
@@ -29,7 +29,7 @@ async function lost(target: Target, context: TestContext) {
   return { ref, entry }
 }
 
-export function describeLostBlobs(delivery: Delivery, target: TargetThunk): void {
+export function describeLostBlobs(delivery: FetchMode, target: TargetThunk): void {
   describe('a lost blob', () => {
     if (delivery === 'direct')
       test('a fetch says that the bytes are lost and that a retry does not help; the entry stays', async (context) => {

@@ -9,13 +9,13 @@ import { fakeStaging } from '../../support/fake-staging.ts'
 import { fakeUploads } from '../../support/fake-uploads.ts'
 import { framingHeaders, headerMap, type RawRequest, type RawResponse } from '../../support/raw-http.ts'
 import { webHandler } from '../../support/web-handler.ts'
-import { type Delivery, pathBelow, type Target } from './target.ts'
+import { type FetchMode, pathBelow, type Target } from './target.ts'
 
 const ROOT = 'http://bucket.test/v1'
 
 /** @param options limits in bytes. */
 export function memoryTarget(
-  delivery: Delivery,
+  delivery: FetchMode,
   options: Pick<Target, 'maxInlineBytes' | 'maxArtifactBytes'>,
 ): Target {
   const clock = Date.now

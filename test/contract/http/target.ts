@@ -67,7 +67,7 @@ export interface Target {
 }
 
 /** Whether a front sends the bytes itself or redirects to them. */
-export type Delivery = 'direct' | 'redirect'
+export type FetchMode = 'direct' | 'redirect'
 
 export type TargetThunk = () => Target
 

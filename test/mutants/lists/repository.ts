@@ -35,14 +35,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     fault: 'wrong bytes reach the end of a verified stream',
-    file: 'lib/repository/verified-stream.ts',
+    file: 'lib/repository/verifying-stream.ts',
     from: 'if (computed === declared.digest) return',
     to: 'return',
-    tests: ['test/unit/repository/verified-stream.test.ts'],
+    tests: ['test/unit/repository/verifying-stream.test.ts'],
   },
   {
     fault: 'a body without announced size may exceed the limit',
-    file: 'lib/repository/verified-stream.ts',
+    file: 'lib/repository/verifying-stream.ts',
     from: 'if (size > declared.maxBytes) throw declared.tooLarge()',
     to: '',
     tests: ['test/unit/repository/store.test.ts'],

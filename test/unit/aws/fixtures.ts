@@ -2,7 +2,7 @@
 import type { Digest } from '../../../lib/domain/digest.ts'
 import type { BlobId, Entry } from '../../../lib/domain/entry.ts'
 import { parseRef } from '../../../lib/domain/refs.ts'
-import { type VerifiedStream, verifiedStream } from '../../../lib/repository/verified-stream.ts'
+import { type VerifyingStream, verifyingStream } from '../../../lib/repository/verifying-stream.ts'
 import * as artifacts from '../../support/fake-artifacts.ts'
 
 export const { digestOf } = artifacts
@@ -17,8 +17,8 @@ export const entryOf = (bytes: Uint8Array, over: Partial<Entry> = {}): Entry =>
   artifacts.entryOf(TEXT, bytes, over)
 
 /** The bytes in chunks of 64 KiB, as a socket would bring them, checked against `digest`. */
-export function verified(bytes: Uint8Array, digest: Digest = digestOf(bytes)): VerifiedStream {
-  return verifiedStream(chunked(bytes), {
+export function verified(bytes: Uint8Array, digest: Digest = digestOf(bytes)): VerifyingStream {
+  return verifyingStream(chunked(bytes), {
     digest,
     size: undefined,
     maxBytes: Number.POSITIVE_INFINITY,

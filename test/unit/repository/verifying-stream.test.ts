@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EMPTY_DIGEST } from '../../../lib/domain/digest.ts'
 import { BucketError } from '../../../lib/domain/errors.ts'
-import { verifiedStream } from '../../../lib/repository/verified-stream.ts'
+import { verifyingStream } from '../../../lib/repository/verifying-stream.ts'
 import { collect, digestOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
 const BYTES = someBytes(1000)
@@ -15,7 +15,7 @@ const verified = (
   digest = digestOf(BYTES),
   size: number | undefined = undefined,
   maxBytes = LIMIT,
-) => verifiedStream(source, { digest, size, maxBytes, tooLarge })
+) => verifyingStream(source, { digest, size, maxBytes, tooLarge })
 
 /** A reader's view: the bytes, and how they ended. */
 async function readToEnd(stream: AsyncIterable<Uint8Array>) {

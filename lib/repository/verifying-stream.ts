@@ -21,7 +21,7 @@ export interface Declared {
  * It can be read once: a second reader, such as a retry of a failed write, would see its end at once and mistake zero bytes for
  * all of them.
  */
-export interface VerifiedStream extends AsyncIterable<Uint8Array> {
+export interface VerifyingStream extends AsyncIterable<Uint8Array> {
   readonly size: number
 }
 
@@ -31,7 +31,7 @@ export interface VerifiedStream extends AsyncIterable<Uint8Array> {
  * @throws BucketError (into the reader) `digest_mismatch`; the error of `tooLarge`; `invalid_request` for `size` when another
  * number of bytes arrived than announced; errors of the source.
  */
-export function verifiedStream(source: AsyncIterable<Uint8Array>, declared: Declared): VerifiedStream {
+export function verifyingStream(source: AsyncIterable<Uint8Array>, declared: Declared): VerifyingStream {
   let size = 0
   const kept = new KeptBody()
   if ((declared.size ?? 0) > DIAGNOSABLE_BYTES) kept.release()
