@@ -22,7 +22,7 @@ export const withConnection = (command: Command): Command =>
     .option('--url <url>', `root of the API (env: ${CLI_ENVIRONMENT.url}, default: http://127.0.0.1:9470/v1)`)
     .option(
       '--auth <kind>',
-      `none, iam, bearer or api-key (env: ${CLI_ENVIRONMENT.auth}); the token of bearer comes from ${CLI_ENVIRONMENT.token}; the key in ${CLI_ENVIRONMENT.apiKey}, where that is set, is sent with each of them`,
+      `none, iam, bearer or api-key (env: ${CLI_ENVIRONMENT.auth}); the token of bearer comes from ${CLI_ENVIRONMENT.token}; ${CLI_ENVIRONMENT.apiKey}, if set, is always sent as well`,
     )
     .option(
       '--ca-file <file>',

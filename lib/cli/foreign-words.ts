@@ -7,7 +7,7 @@ interface Foreign {
 
 const NO_DELETE: Foreign = {
   why: 'Bucket never deletes or replaces what is stored: everything that refers to it may rely on that',
-  next: 'Drop the reference from your own registry. `bucket uploads REF --abort` drops an unfinished upload.',
+  next: 'Drop the reference from your own registry. `bucket uploads REF@sha256:… --abort` drops an unfinished upload.',
 }
 const NO_LATEST: Foreign = {
   why: 'Bucket has no "latest": a name that changes its meaning is not an exact reference',
@@ -18,7 +18,7 @@ const NO_SEARCH: Foreign = {
   next: 'Use `bucket list BUCKET_ID/ARTIFACT_ID`. Your own registry knows which artifacts there are.',
 }
 const NO_LOGIN: Foreign = {
-  why: 'Bucket knows no users: the gateway in front of it decides who may do what',
+  why: 'Bucket has no user accounts: the gateway in front of it decides who may do what',
   next: 'Set BUCKET_AUTH to iam (credentials of AWS tools), bearer (BUCKET_TOKEN) or api-key (BUCKET_API_KEY).',
 }
 const USE = (command: string): Foreign => ({

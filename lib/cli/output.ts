@@ -106,7 +106,7 @@ function waitLine({ attempt, delayMs, error }: Retry): string {
 
 function clockLine({ aheadMs }: Extract<ClientEvent, { kind: 'clock' }>): string {
   const off = formatDuration(Math.abs(aheadMs) / 1000)
-  return `note: the clock of this machine is ${off} ${aheadMs > 0 ? 'ahead' : 'behind'}; requests are signed with the time of the server`
+  return `note: the clock of this machine is ${off} ${aheadMs > 0 ? 'ahead' : 'behind'}, so requests are signed with the server's time`
 }
 
 function eventLine(event: ClientEvent): string {

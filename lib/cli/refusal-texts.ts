@@ -46,7 +46,7 @@ export const REFUSALS: { readonly [C in ErrorCode]: RefusalText } = {
   },
   method_not_allowed: {
     what: 'This server does not know the operation',
-    next: 'Check that --url is the root of a Bucket API, and that server and command have about the same age.',
+    next: 'Check that --url is the root of a Bucket API, and that the server and this command have similar versions.',
   },
   request_timeout: {
     what: 'The connection was too slow',
@@ -90,7 +90,7 @@ export const REFUSALS: { readonly [C in ErrorCode]: RefusalText } = {
     next: `Repeat the command. If it fails again, ${OPERATOR}`,
   },
   host_not_allowed: {
-    what: 'The server does not answer under this address',
+    what: 'The server does not accept requests for this address',
     next: 'Use the address that the server printed, or start the server with --public-url for another one.',
   },
   throttled: { what: 'The server asks for fewer requests', next: 'Repeat the command later.' },
@@ -162,7 +162,7 @@ export function conflictText(error: BucketError<'version_exists'>): RefusalText 
     return {
       what: 'This content-derived name holds other bytes',
       why,
-      next: 'Someone stored other bytes under a name that stands for yours. Use another artifact_id, and tell the operator.',
+      next: 'Someone stored other bytes under the name that is derived from your bytes. Use another artifact_id, and tell the operator.',
     }
   if (error.cause === RERUN)
     return {

@@ -22,7 +22,7 @@ export function addServeCommand(program: Command, context: CliContext): void {
     .option('--public-url <url>', `the address that a proxy in front has (env: ${env.publicUrl})`)
     .option(
       '--allowed-host <host>',
-      `a further Host to answer, with a port or for any; repeatable (env: ${env.allowedHosts}, with commas)`,
+      `an additional Host to accept, with a port or for any; repeatable (env: ${env.allowedHosts}, with commas)`,
       (host: string, others: readonly string[] = []) => [...others, host],
     )
     .option(
@@ -31,7 +31,7 @@ export function addServeCommand(program: Command, context: CliContext): void {
     )
     .option(
       '--min-body-rate <size>',
-      `the least bytes per second of an arriving body (env: ${env.minBodyRate}, default: 1KiB)`,
+      `minimum bytes per second of a request body (env: ${env.minBodyRate}, default: 1KiB)`,
     )
     .option(
       '--body-grace <time>',
@@ -82,7 +82,7 @@ async function serve(options: ServeOptions & OutputOptions, context: CliContext)
   const settings = readServeSettings(options, environment)
   if (!isLoopback(settings.host))
     output.remark(
-      `warning: ${settings.host} is reachable from other machines, and this server knows no users and no TLS: put a proxy that does in front of it`,
+      `warning: ${settings.host} is reachable from other machines, and this server has neither authentication nor TLS: put a proxy that has both in front of it`,
     )
   const server = await startServer(settings)
   const { url } = server

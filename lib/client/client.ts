@@ -96,7 +96,7 @@ export class BucketClient {
    * file in Node, to a Blob in a browser.
    *
    * @returns the entry, and `created: false` when the same bytes were there already.
-   * @throws BucketError `version_exists` (with `members.stored`) when other bytes are there, `artifact_too_large`,
+   * @throws BucketError `version_exists` (with `details.stored`) when other bytes are there, `artifact_too_large`,
    * `invalid_request`, …; NetworkError when no answer came; SourceChangedError when the bytes change while they are sent.
    */
   async put(ref: RefInput, source: PutSource, options: PutOptions = {}): Promise<PutResult> {

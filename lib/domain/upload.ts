@@ -6,7 +6,7 @@ import type { UploadMode } from './limits.ts'
 
 export type UploadId = BlobId
 
-/** A part that the store has acknowledged: its bytes arrived whole and have this SHA-256. */
+/** A part that the store has acknowledged: its bytes are complete, durable, and have this SHA-256. */
 export interface ReceivedPart {
   /** From 1. */
   readonly number: number

@@ -47,8 +47,8 @@ export function CredentialsCard({ config, onGiven }: Props) {
     <form class="card" onSubmit={use}>
       <Heading focus={false}>Credentials</Heading>
       <p class="lead">
-        This deployment asks who calls. The page sends the credentials to the API only, and forgets them when
-        you close it.
+        This deployment requires credentials. The page sends the credentials to the API only, and forgets them
+        when you close it.
       </p>
       {fieldsOf(config).map((name) => (
         <SecretField

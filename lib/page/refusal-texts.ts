@@ -19,7 +19,7 @@ export const REFUSALS: { readonly [C in ErrorCode]: RefusalText } = {
     next: 'Try again. If it fails again, a proxy or a network device changes the bytes, or the file changed.',
   },
   unauthorized: {
-    what: 'The API does not know who calls',
+    what: 'You are not signed in',
     next: 'Load the page again and give valid credentials.',
   },
   forbidden: {
@@ -75,7 +75,7 @@ export const REFUSALS: { readonly [C in ErrorCode]: RefusalText } = {
     next: `Try again. ${REPORT}`,
   },
   host_not_allowed: {
-    what: 'The server does not answer under this address',
+    what: 'The server does not accept requests for this address',
     next: 'Open the address that the server printed, or start it with --public-url for another one.',
   },
   throttled: { what: 'Too many requests', next: 'Wait a moment, then try again.' },

@@ -22,7 +22,7 @@ export const PROBLEM_TEXTS: { readonly [C in ErrorCode]: ProblemText } = {
     title: 'The bytes do not have the declared digest',
     meaning:
       'Bucket computed the SHA-256 of the received bytes, and it is not the declared one. Nothing was stored.',
-    next: 'Compute the digest of exactly the bytes that you send, then store again. If the digest is right, the bytes changed in transit.',
+    next: 'Compute the digest of exactly the bytes that you send, then store again. With curl, send them with -T or --data-binary, because -d strips newlines. If the digest is right, the bytes changed in transit.',
   },
   unauthorized: {
     title: 'The caller is not authenticated',

@@ -69,9 +69,9 @@ export async function diagnoseMismatch(
   if (body === undefined) return undefined
   if (size === 0) return 'no bytes arrived'
   if (sha256(body, newline) === declared)
-    return 'the declared digest is that of these bytes with a newline at their end: the newline was lost (curl -d @file strips it; use --data-binary or -T)'
+    return 'the declared digest is that of these bytes with a newline at their end: the newline was lost'
   if (body.at(-1) === newline[0] && sha256(body.subarray(0, -1)) === declared)
-    return 'the declared digest is that of these bytes without their last newline: it was computed over other bytes than were sent (echo adds a newline, printf does not)'
+    return 'the declared digest is that of these bytes without their last newline: it was computed over other bytes than were sent'
   if (body[0] === 0x1f && body[1] === 0x8b && (await digestOfGunzipped(body)) === declared)
     return 'the declared digest is that of the gunzipped bytes: compute it over the compressed bytes, or send them uncompressed'
   return undefined

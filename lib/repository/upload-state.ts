@@ -110,7 +110,7 @@ export async function viewRecord(
   }
 }
 
-/** A blob of another size is what is left of a lost one. */
+/** A blob of another size is the remnant of a lost one. */
 async function hasArrived({ blobs }: ArrivalPorts, { id, size }: UploadRecord): Promise<boolean> {
   const blob = await blobs.inspect(id)
   return blob.found && blob.size === size
@@ -139,7 +139,7 @@ const factsOf = ({ id, size, description, mode, expiresAt }: UploadRecord) => ({
   expiresAt: new Date(expiresAt).toISOString(),
 })
 
-/** An upload whose entry is in the ledger: described by its row if there is one, otherwise by the entry. */
+/** An upload whose entry is in the ledger. Its mode and expiry come from its row, if there is one; the rest comes from the entry. */
 export const committedUpload = (entry: Entry, record: UploadRecord | undefined): Upload => ({
   id: { ref: entry.ref, digest: entry.digest },
   size: entry.size,

@@ -57,7 +57,7 @@ describeInBrowser('a deployment', () => {
   it('asks for the token before it sends anything, and stores with it', async () => {
     const opened = await openPage(served().browser, `${root}#/store`)
     const { page } = opened
-    await waitForText(page, 'This deployment asks who calls')
+    await waitForText(page, 'This deployment requires credentials')
     expect(authorized).toEqual([])
     await page.locator('input[type=password]').fill(TOKEN)
     await press(page, 'Use these')
@@ -76,9 +76,7 @@ describeInBrowser('a deployment', () => {
     const opened = await openPage(served().browser, `${root}#demo/token/v1`)
     await opened.page.locator('input[type=password]').fill('wrong')
     await press(opened.page, 'Use these')
-    expect(await waitForText(opened.page, 'The API does not know who calls')).toContain(
-      'give valid credentials',
-    )
+    expect(await waitForText(opened.page, 'You are not signed in')).toContain('give valid credentials')
     await closePage(opened)
   })
 

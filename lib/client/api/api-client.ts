@@ -223,7 +223,8 @@ export function apiRoot(url: string | URL): URL {
   const root = new URL(String(url))
   const refuse = (what: string) =>
     new TypeError(`the address of the API ${what}: give its root alone, as in https://artifacts.example/v1`)
-  if (root.protocol !== 'http:' && root.protocol !== 'https:') throw refuse('is not one of http or https')
+  if (root.protocol !== 'http:' && root.protocol !== 'https:')
+    throw refuse('must start with http:// or https://')
   if (root.username !== '' || root.password !== '')
     throw refuse('holds credentials, which belong to the authorization')
   if (root.search !== '') throw refuse('has a query, which no request would repeat')

@@ -291,7 +291,7 @@ function networkError(error: NodeJS.ErrnoException, where: string, brokeOff: str
   if (NOT_TLS.test(`${code} ${error.message}`))
     return because(
       'unreachable',
-      'cannot be reached: the port speaks no TLS',
+      'cannot be reached: the port does not use TLS',
       'Give the address with http:// if that is meant, else the port that speaks TLS.',
     )
   if (code === 'EPROTO' || /CERT|TLS|SSL|SIGNED/.test(code))

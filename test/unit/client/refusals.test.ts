@@ -211,7 +211,7 @@ describe('an unexpected response', () => {
     const bucket = new BucketClient({ url: plain.url.replace('http:', 'https:'), retry: { attempts: 1 } })
     const failure = await bucket.entry('b/a/v').catch((error) => error)
     expect(failure).toMatchObject({ name: 'NetworkError', kind: 'unreachable' })
-    expect(failure.message).toContain('speaks no TLS')
+    expect(failure.message).toContain('does not use TLS')
     expect(failure.message).not.toContain('\n')
     expect(failure.next).toContain('http://')
   })
