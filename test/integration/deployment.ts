@@ -67,6 +67,7 @@ export const destroy = (options: CdkOptions): Promise<void> =>
 
 /** A title that occurs only in the functions: in the sources, and in the changed sources. */
 export const TITLE = {
+  file: 'lib/protocol/problem-texts.ts',
   before: 'This version is not stored',
   after: 'This version is not stored here',
 } as const
@@ -86,10 +87,10 @@ export function changedProject(work: string): string {
   ])
     cpSync(join(PROJECT, part), join(copy, part), { recursive: true })
   symlinkSync(join(PROJECT, 'node_modules'), join(copy, 'node_modules'))
-  const file = join(copy, 'lib', 'domain', 'errors.ts')
+  const file = join(copy, TITLE.file)
   const before = readFileSync(file, 'utf8')
   const after = before.replace(`'${TITLE.before}'`, `'${TITLE.after}'`)
-  if (after === before) throw new Error(`lib/domain/errors.ts has no title '${TITLE.before}' any more`)
+  if (after === before) throw new Error(`${TITLE.file} has no title '${TITLE.before}' any more`)
   writeFileSync(file, after)
   return copy
 }

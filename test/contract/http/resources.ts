@@ -89,8 +89,16 @@ export function describeResources(target: TargetThunk): void {
 
     test('paths outside the root are 404', async (context) => {
       if (target().front === 'gateway') context.skip('the gateway answers for what is outside its stage')
-      for (const path of ['/', '/v2', '/v10/health', '/buckets'])
+      for (const path of ['/v2', '/v10/health', '/buckets'])
         expectProblem(await get(target(), path), 'route_not_found')
+    })
+
+    test('the path / is 404, or the page of a local server', async (context) => {
+      if (target().front === 'gateway') context.skip('the gateway answers for what is outside its stage')
+      const response = await get(target(), '/')
+      if (target().front === 'node-server' && response.status === 200)
+        expect(header(response, 'Content-Type')).toMatch(/^text\/html/)
+      else expectProblem(response, 'route_not_found')
     })
   })
 }
