@@ -7,7 +7,7 @@ import type { ErrorCode } from '../client/node.ts'
 export const REMEDIES: { readonly [C in ErrorCode]: string } = {
   invalid_request: 'Correct every input that is named, then repeat the call.',
   digest_mismatch:
-    'Nothing was stored. Compute the digest of exactly the bytes that you send, and repeat. If the digest is right, the bytes changed on the way: repeat once, then tell the user.',
+    'If you stored: nothing was stored. Compute the digest of exactly the bytes that you send, and repeat; if the digest is right, the bytes changed on the way: repeat once, then tell the user. If you fetched: do not use the bytes, and tell the user that the stored bytes may be damaged.',
   unauthorized:
     'Tell the user that this Bucket needs credentials. They belong into the environment of the client, never into the conversation.',
   forbidden: 'Tell the user that these credentials do not allow the call. Do not try other refs instead.',
