@@ -1,6 +1,7 @@
 /**
  * Copies a data folder to another one while a server may run on it: blobs first, then the part of the ledger that names them, so that the
- * copy is complete at any time. The next run copies only new data. Uploads that are not committed are not copied.
+ * copy is complete at any time. The next run copies only new data. Uploads that are not committed are not copied. The ledger of a copy is
+ * only ever extended: a source that is damaged, or that lacks entries of the copy, is refused before the copy is changed.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -33,8 +34,8 @@ import {
 import { lockFolder } from './folder-lock.ts'
 import { type FolderLog, forEachEntry, openFolderLog } from './folder-log.ts'
 import { INDEX_FILES } from './ledger/log-index.ts'
-import type { LogSegment } from './ledger/read-log.ts'
-import { segmentName } from './ledger/segment.ts'
+import { describeDamage, type LogDamage, type LogSegment, readSegment } from './ledger/read-log.ts'
+import { segmentName, segmentNumbers } from './ledger/segment.ts'
 import { writeTemporary } from './temporary.ts'
 
 export interface BackupReport {
@@ -63,6 +64,7 @@ export async function backupFolder(from: string, to: string, signal: AbortSignal
     const inside = (name: string) => join(target, name)
     for (const name of [LAYOUT.blobs, LAYOUT.temporaries, LAYOUT.ledger])
       mkdirSync(inside(name), { recursive: true, mode: 0o700 })
+    await assertExtends(log, target)
     // The index describes another end of the log, so the copy needs its own.
     rmSync(inside(INDEX_FILES.proof), { force: true })
     const blobs = await copyBlobs(log, target, signal)
@@ -114,12 +116,51 @@ async function assertUsable(target: string, storeId: string): Promise<void> {
   )
 }
 
+/** @throws FolderRefused unless the ledger of `log` has everything in the ledger of the copy. */
+async function assertExtends({ root, segments, end }: FolderLog, target: string): Promise<void> {
+  const folder = join(target, LAYOUT.ledger)
+  const refuse = (name: string, what: string) =>
+    new FolderRefused(
+      `${join(target, LAYOUT.ledger, name)} ${what}, so ${root} is damaged, older than ${target}, or another history of it`,
+      'Nothing was copied. Check both with bucket fsck. To keep both, name an empty folder.',
+    )
+  const beyond = segmentNumbers(folder).find((number) => number > end.segment)
+  if (beyond !== undefined) throw refuse(segmentName(beyond), `is missing in ${root}`)
+  for (const segment of segments) {
+    const name = segmentName(segment.number)
+    const size = statSync(join(folder, name), { throwIfNoEntry: false })?.size
+    if (size === undefined) continue
+    if (size > lengthOf(segment, end)) throw refuse(name, `is longer than in ${root}`)
+    // An erasure rewrote it since the last copy.
+    const isRewritten = segment.header?.replaces !== replacesOf(folder, segment.number)
+    if (segment.header && isRewritten) continue
+    const source = openSync(segment.path, 'r')
+    try {
+      if (!(await haveSameHash(source, join(folder, name), size)))
+        throw refuse(name, `differs from that in ${root}`)
+    } finally {
+      closeSync(source)
+    }
+  }
+}
+
+const lengthOf = ({ number, size }: LogSegment, end: FolderLog['end']): number =>
+  number === end.segment ? end.offset : size
+
+const replacesOf = (folder: string, number: number) => readSegment(folder, number).header?.replaces
+
 async function copyBlobs(log: FolderLog, target: string, signal: AbortSignal): Promise<BackupReport> {
   const source = blobFiles(join(log.root, LAYOUT.blobs))
   const copies = blobFiles(join(target, LAYOUT.blobs))
   const temporary = join(target, LAYOUT.temporaries, 'copy')
   let [entries, copiedBlobs, copiedBytes] = [0, 0, 0]
-  await forEachEntry(log, async (batch) => {
+  const damaged = (damage: LogDamage) => {
+    throw new FolderDamaged(
+      `the ledger in ${log.root} is damaged: ${describeDamage(damage)}`,
+      'Run bucket fsck on the folder. The copy has no entry that was stored later. `bucket fsck --discard-damage` gives up the damaged records.',
+    )
+  }
+  const copyEntries: Parameters<typeof forEachEntry>[1] = async (batch) => {
     for (const { entry, isInline } of batch) {
       signal.throwIfAborted()
       entries += 1
@@ -131,7 +172,8 @@ async function copyBlobs(log: FolderLog, target: string, signal: AbortSignal): P
       copiedBlobs += 1
       copiedBytes += entry.size
     }
-  })
+  }
+  await forEachEntry(log, copyEntries, damaged)
   return { entries, copiedBlobs, copiedBytes }
 }
 
@@ -156,7 +198,7 @@ async function* verified(path: string, entry: Entry, signal: AbortSignal) {
 async function copyLedger({ segments, end }: FolderLog, target: string): Promise<number> {
   let copied = 0
   for (const segment of segments) {
-    const length = segment.number === end.segment ? end.offset : segment.size
+    const length = lengthOf(segment, end)
     copied += await copySegment(segment, length, join(target, LAYOUT.ledger, segmentName(segment.number)))
   }
   await syncFolder(join(target, LAYOUT.ledger))

@@ -73,6 +73,7 @@ async function withoutFormat(root: string): Promise<FolderRefused> {
 export async function forEachEntry(
   log: FolderLog,
   use: (entries: readonly { readonly entry: Entry; readonly isInline: boolean }[]) => Promise<void>,
+  damage: LogVisitor['damage'] = () => undefined,
 ): Promise<void> {
   let batch: { entry: Entry; isInline: boolean }[] = []
   await log.read({
@@ -81,7 +82,7 @@ export async function forEachEntry(
       const { entry } = decodeEntry(buffer, at, frame)
       batch.push({ entry, isInline: hasBytes(entry, blobOfRecord(buffer, at, frame)) })
     },
-    damage: () => undefined,
+    damage,
     async pause() {
       const entries = batch
       batch = []

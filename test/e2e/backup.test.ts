@@ -2,7 +2,16 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -103,6 +112,45 @@ describe('a backup', { timeout: 120_000 }, () => {
     })
     const checked = await bucket('fsck', '--data-dir', copy, '--verify')
     expect([checked.exit, checked.stdout]).toEqual([0, expect.stringContaining('1 entry')])
+  })
+
+  it('never takes entries away from a copy, nor a restore from a folder', async () => {
+    server = await serveFolder(dataDir)
+    await store('v1', 100)
+    await bucket('backup', copy, '--data-dir', dataDir)
+    await store('later', 100)
+    await server.stop()
+    const refused = await bucket('restore', copy, '--data-dir', dataDir)
+    expect(refused).toMatchObject({ exit: 1, stderr: expect.stringContaining('is longer than in') })
+    expect((await bucket('ls', '--data-dir', dataDir)).stdout).toContain('b/a/later@')
+
+    server = await serveFolder(copy)
+    await store('other', 100)
+    await server.stop()
+    expect((await bucket('backup', copy, '--data-dir', dataDir)).stderr).toContain('differs from that in')
+    expect((await bucket('ls', '--data-dir', copy)).stdout).toContain('b/a/other@')
+  })
+
+  it.each([
+    ['that the copy has', 180, 'differs from that in'],
+    ['that is new', -60, 'is damaged'],
+  ])('of a folder with a damaged record %s is refused, and the copy is unchanged', async (_, at, reason) => {
+    server = await serveFolder(dataDir)
+    await store('v1', 100)
+    await bucket('backup', copy, '--data-dir', dataDir)
+    await store('v2', 100)
+    await store('v3', 100)
+    await server.stop()
+    const log = join(dataDir, 'ledger', '00000001.log')
+    const bytes = readFileSync(log)
+    bytes.fill(0x58, at < 0 ? bytes.length + at - 300 : at, at < 0 ? bytes.length + at - 280 : at + 20)
+    writeFileSync(log, bytes)
+    const before = readFileSync(join(copy, 'ledger', '00000001.log'))
+    const refused = await bucket('backup', copy, '--data-dir', dataDir)
+    expect(refused.exit).not.toBe(0)
+    expect(refused.stderr).toContain(reason)
+    expect(readFileSync(join(copy, 'ledger', '00000001.log'))).toEqual(before)
+    expect((await bucket('fsck', '--data-dir', copy, '--verify')).exit).toBe(0)
   })
 
   it('is refused into a folder with other content, or of another store', async () => {

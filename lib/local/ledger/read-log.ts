@@ -77,7 +77,8 @@ const lost = (folder: string, what: string) =>
     'Restore the whole data folder, or this file of it, from a backup. Starting without it would forget stored artifacts.',
   )
 
-function readSegment(folder: string, number: number): LogSegment {
+/** Reads the header of a segment. @param folder of the segments. */
+export function readSegment(folder: string, number: number): LogSegment {
   const path = join(folder, segmentName(number))
   const fd = openSync(path, 'r')
   try {
