@@ -94,11 +94,12 @@ function isAlive(owner: Owner): boolean {
   return started === 0 || owner.started === 0 || started === owner.started
 }
 
-/** Field 22 of `/proc/PID/stat` (proc_pid_stat(5)); 0 where there is none. */
+/** Field 22 of `/proc/PID/stat` (proc_pid_stat(5)); 0 where there is none, and -1 for a killed process that its parent has not reaped. */
 function startedAt(pid: number): number {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? 0)
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' ? -1 : Number(fields[19] ?? 0)
   } catch {
     return 0
   }
