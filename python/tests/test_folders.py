@@ -125,6 +125,14 @@ def test_patterns_choose_files(bucket: BucketClient, ref: str, tree: Path) -> No
     assert paths(include=["same/*"], exclude=["*/b"]) == ["same/a"]
 
 
+def test_patterns_that_leave_out_everything_store_nothing(bucket: BucketClient, ref: str, tree: Path) -> None:
+    for options in ({"include": ["zzz"]}, {"exclude": ["*"]}):
+        with pytest.raises(ManifestError, match="leave out everything") as caught:
+            bucket.push(ref, tree, **options)
+        assert caught.value.code == "folder_invalid"
+    assert not bucket.exists(ref)
+
+
 def test_files_with_equal_bytes_are_stored_once_for_all_versions(bucket: BucketClient, ref: str, tree: Path) -> None:
     bucket.push(ref, tree)
     bucket.push(ref.replace("/v1", "/v2"), tree)

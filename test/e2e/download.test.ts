@@ -114,6 +114,30 @@ describe('a download that is interrupted', { timeout: 60_000 }, () => {
     expect(await readdir(work)).toEqual(['model'])
   })
 
+  it('by kill -9 is continued although its parent has not reaped the process', async () => {
+    const half = afterBytes(60 * MIB)
+    const command = [process.execPath, '--import', 'tsx', 'bin/bucket.ts', 'get', REF, '-o', at('model')]
+    // The shell becomes `sleep`, which never waits for its child.
+    const parent = spawn('sh', ['-c', '"$@" & echo $!; exec sleep 60', 'sh', ...command], {
+      env: { ...process.env, BUCKET_URL: proxy.url },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    try {
+      const [pid] = await once(parent.stdout, 'data')
+      await half
+      process.kill(Number(pid), 'SIGKILL')
+      proxy.alter = undefined
+      proxy.restore()
+      const before = proxy.received
+      expect((await finish(start(REF, '-o', at('model')))).exit).toBe(0)
+      expect(proxy.received - before).toBeLessThan(70 * MIB)
+      expect(await fetched()).toBe(true)
+      expect(await readdir(work)).toEqual(['model'])
+    } finally {
+      parent.kill('SIGKILL')
+    }
+  })
+
   it('by an outage longer than the attempts of a request waits and continues', async () => {
     const bucket = new BucketClient({ url: proxy.url, retry: { baseMs: 20, maxDelayMs: 40, attempts: 3 } })
     let retries = 0

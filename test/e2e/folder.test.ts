@@ -108,6 +108,18 @@ describe('a folder', { timeout: 60_000 }, () => {
     })
   })
 
+  it('of which the patterns leave out everything is refused', async () => {
+    await makeFolder(1)
+    for (const options of [{ include: ['zzz'] }, { exclude: ['*'] }])
+      await expect(
+        bucket.push('b/nothing/v1', at('source'), { ...options, cacheFolder: false }),
+      ).rejects.toMatchObject({
+        code: 'folder_invalid',
+        message: expect.stringContaining('leave out everything'),
+      })
+    await expect(bucket.entry('b/nothing/v1')).rejects.toMatchObject({ code: 'version_not_found' })
+  })
+
   it('that is pushed with --dry-run stores nothing', async () => {
     await makeFolder()
     const tried = await run('push', 'b/tried/v1', 'source', '--dry-run', '--exclude', '*.sh')

@@ -29,8 +29,8 @@ export interface FolderScan {
 const OWNER_MAY_EXECUTE = 0o100
 
 /**
- * @throws FolderError `folder_invalid` if the path is a file, or with everything that a manifest cannot describe; the system's error if the
- * folder cannot be read.
+ * @throws FolderError `folder_invalid` if the path is a file, if the patterns leave out everything, or with everything that a manifest
+ * cannot describe; the system's error if the folder cannot be read.
  */
 export async function scanFolder(folder: string, options: ScanOptions): Promise<FolderScan> {
   const include = (options.include ?? []).map(pattern)
@@ -77,6 +77,13 @@ export async function scanFolder(folder: string, options: ScanOptions): Promise<
       'Store it as a file: bucket put.',
     )
   await scan(folder, '')
+  // A mistyped pattern would store an empty folder permanently.
+  if (include.length + exclude.length > 0 && files.length + others.length + faults.length === 0)
+    throw new FolderError(
+      'folder_invalid',
+      `the patterns leave out everything in ${JSON.stringify(folder)}`,
+      'Check the patterns of --include and --exclude. A * also matches /.',
+    )
   if (faults.length === 0) return { files, others }
   const more = faults.length > 5 ? ` (and ${faults.length - 5} more)` : ''
   throw new FolderError(

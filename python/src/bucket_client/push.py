@@ -76,7 +76,7 @@ def scan(folder: Path, include: Sequence[str], exclude: Sequence[str], follow_sy
 
     Raises:
         SourceError: ``source_invalid``: it is a file.
-        ManifestError: ``folder_invalid``, with all that no manifest can describe.
+        ManifestError: ``folder_invalid``, if the patterns leave out everything, or with all that no manifest can describe.
         OSError: the folder cannot be read.
     """
     if folder.is_file():
@@ -86,6 +86,13 @@ def scan(folder: Path, include: Sequence[str], exclude: Sequence[str], follow_sy
     if found.faults:
         more = f" (and {len(found.faults) - 5} more)" if len(found.faults) > 5 else ""
         raise error("folder_invalid", f"{folder} cannot be described: {'; '.join(found.faults[:5])}{more}")
+    # A mistyped pattern would store an empty folder permanently.
+    if (include or exclude) and not found.files and not found.others:
+        raise error(
+            "folder_invalid",
+            f"the patterns leave out everything in {str(folder)!r}",
+            next="Check the patterns of include and exclude. A * also matches /.",
+        )
     return found
 
 
