@@ -15,6 +15,7 @@ import { createHotPath, type HotPath } from '../../lib/http/node/hot-path.ts'
 import { type RunningServer, startServer } from '../../lib/http/node/server.ts'
 import type { OperationRecord } from '../../lib/http/request-context.ts'
 import { type Folder, openFolder } from '../../lib/local/folder.ts'
+import { folderPorts } from '../support/folder-ports.ts'
 
 /** Large enough for bodies on both sides of the limit of the hot path, small enough for a body above the limit of the server. */
 const MAX_BYTES = 20_000
@@ -34,16 +35,7 @@ async function start(isHot: boolean): Promise<Side> {
   const folder = await openFolder(dataDir)
   const log: OperationRecord[] = []
   const counts = { given: 0, passed: 0 }
-  const { blobs, ledger, uploads, staging, queue } = folder
-  const ports = {
-    blobs,
-    bytes: blobs,
-    ledger,
-    uploads,
-    staging,
-    queue,
-    health: { ledger, 'blob store': blobs },
-  }
+  const ports = folderPorts(folder)
   const limits = { maxArtifactBytes: MAX_BYTES, maxInlineBytes: MAX_BYTES, presignedSeconds: 600 }
   const stores = { ...ports, ...limits, clock: () => NOW }
   const keep = (record: OperationRecord) => void log.push(record)

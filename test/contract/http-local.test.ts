@@ -11,6 +11,7 @@ import { createHotPath } from '../../lib/http/node/hot-path.ts'
 import { type RunningServer, startServer } from '../../lib/http/node/server.ts'
 import { blobFolder, blobName } from '../../lib/local/blob-names.ts'
 import { type Folder, openFolder } from '../../lib/local/folder.ts'
+import { folderPorts } from '../support/folder-ports.ts'
 import { describeHttpApi, describeNodeServer } from './http/api.ts'
 import { socketTarget, type Target } from './http/target.ts'
 import { describeUploadApi } from './http/uploads.ts'
@@ -59,16 +60,7 @@ describe.each([
   })
 
   function start(limits: typeof LIMITS): Promise<RunningServer> {
-    const { blobs, ledger, uploads, staging, queue } = folder
-    const ports = {
-      blobs,
-      bytes: blobs,
-      ledger,
-      uploads,
-      staging,
-      queue,
-      health: { ledger, 'blob store': blobs },
-    }
+    const ports = folderPorts(folder)
     const stores = { ...ports, clock: Date.now, ...limits, presignedSeconds: 600 }
     return startServer({
       api: createFullApi({ stores, log: () => {} }),

@@ -76,7 +76,7 @@ def scan(folder: Path, include: Sequence[str], exclude: Sequence[str], follow_sy
 
     Raises:
         SourceError: ``source_invalid``: it is a file.
-        ManifestError: ``folder_invalid``, if the patterns leave out everything, or with all that no manifest can describe.
+        ManifestError: ``folder_invalid``: the patterns leave out everything, or no manifest can describe the folder.
         OSError: the folder cannot be read.
     """
     if folder.is_file():

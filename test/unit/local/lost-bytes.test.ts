@@ -12,6 +12,7 @@ import { backupFolder } from '../../../lib/local/backup.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
 import { checkFolder } from '../../../lib/local/folder-check.ts'
 import { digestOf, someBytes } from '../../support/fake-artifacts.ts'
+import { folderPorts } from '../../support/folder-ports.ts'
 import { webHandler } from '../../support/web-handler.ts'
 import { bucket } from '../cli/command-line.ts'
 
@@ -36,16 +37,7 @@ afterEach(async () => {
 async function open(): Promise<void> {
   folder = await openFolder(dataDir)
   lines = []
-  const { blobs, ledger, uploads, staging, queue } = folder
-  const ports = {
-    blobs,
-    bytes: blobs,
-    ledger,
-    uploads,
-    staging,
-    queue,
-    health: { ledger, 'blob store': blobs },
-  }
+  const ports = folderPorts(folder)
   const limits = { maxInlineBytes: 1e9, maxArtifactBytes: 1e9, presignedSeconds: 600, clock: Date.now }
   const stores = { ...ports, ...limits }
   handle = webHandler(createFullApi({ stores, log: (line) => lines.push(line) }))

@@ -1,0 +1,13 @@
+/** The ports that an open folder has for the rules, as `bin/stores.ts` wires them. */
+import type { Folder } from '../../lib/local/folder.ts'
+
+export const folderPorts = ({
+  blobs,
+  ledger,
+  uploads,
+  staging,
+  queue,
+}: Pick<Folder, 'blobs' | 'ledger' | 'uploads' | 'staging' | 'queue'>) => ({
+  ...{ blobs, bytes: blobs, ledger, uploads, staging, queue },
+  health: { ledger, 'blob store': blobs },
+})
