@@ -6,9 +6,11 @@ import { chmodSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { buildCommand } from './build-command.mjs'
 import { buildPage } from './build-page.mjs'
+import { linkCommand } from './link-command.mjs'
 import { compile, compileCommonJsTypes } from './tsc.mjs'
 
-process.chdir(resolve(import.meta.dirname, '..'))
+const root = resolve(import.meta.dirname, '..')
+process.chdir(root)
 const work = mkdtempSync('.build-')
 const built = join(work, 'dist')
 try {
@@ -20,6 +22,7 @@ try {
   chmodSync(join(built, 'bin', 'bucket.js'), 0o755)
   rmSync('dist', { recursive: true, force: true })
   renameSync(built, 'dist')
+  linkCommand(root)
 } finally {
   rmSync(work, { recursive: true, force: true })
 }

@@ -19,7 +19,13 @@ export function setup(project: TestProject): () => void {
     const [{ filename }] = JSON.parse(execFileSync('npm', args, { encoding: 'utf8' }))
     return join(folder, filename)
   }
-  for (const script of ['tools/build.mjs', 'tools/build-client.mjs']) execFileSync(process.execPath, [script])
+  const tool = (name: string, ...args: string[]) =>
+    execFileSync(process.execPath, [`tools/${name}.mjs`, ...args])
+  // As the scripts `prepare`, `prepack` and `postpack` of the two packages do.
+  tool('build')
+  tool('build-client')
+  tool('archived-command', 'write')
   project.provide('packed', { service: pack('.'), client: pack('./packages/client') })
+  tool('archived-command', 'remove')
   return () => rmSync(folder, { recursive: true, force: true })
 }

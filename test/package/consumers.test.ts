@@ -1,7 +1,9 @@
 /** Every program that the packages support can install them, import them and type-check against them. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type Consumer, createConsumer } from './consumer.ts'
@@ -9,6 +11,7 @@ import { type Consumer, createConsumer } from './consumer.ts'
 /** For a busy machine: the compiler reads the types of the whole CDK. */
 const SLOW = { timeout: 180_000 }
 const packed = inject('packed')
+const run = promisify(execFile)
 const NODE_TYPES = ['@types/node', 'undici-types']
 
 /** Compiles only against the client for Node: with paths as sources, `download` and `TargetError`. */
@@ -117,6 +120,24 @@ const { BucketService } = require('bucket-v1/infra')`
 const NOT_ANY = '// @ts-expect-error the types are not `any`\nservice.nothing\n'
 
 describe('bucket-v1', () => {
+  it('gives its consumer the command `bucket`, and a checkout a link that npx runs at once', async () => {
+    const { version, directories, ...manifest } = JSON.parse(readFileSync('package.json', 'utf8'))
+    const consumer = createConsumer([packed.service], [], {})
+    const commands = join(consumer.folder, 'node_modules', 'bucket-v1', directories.bin)
+    try {
+      expect(readdirSync(commands)).toEqual(['bucket'])
+      expect(await run(join(commands, 'bucket'), ['--version'])).toMatchObject({ stdout: `${version}\n` })
+    } finally {
+      consumer.remove()
+    }
+    // With either of them npx installs the checkout into its cache and builds it, before it runs the command.
+    expect({ bin: manifest.bin, folder: existsSync(directories.bin) }).toEqual({
+      bin: undefined,
+      folder: false,
+    })
+    expect(realpathSync('node_modules/.bin/bucket')).toBe(realpathSync('dist/bin/bucket.js'))
+  })
+
   it('contains only modules that its entry points load', async () => {
     const consumer = createConsumer([packed.service], [], {})
     const root = join(consumer.folder, 'node_modules', 'bucket-v1', 'dist')

@@ -34,7 +34,7 @@ async function placeIn(name: string, script: string): Promise<BlockPlace> {
   return { folder: work, environment, limit: BLOCK_MS }
 }
 
-/** The command of the packed archive: `npx bucket` in another test may build `dist/` again meanwhile. */
+/** The command of the packed archive: another test may replace `dist/` meanwhile. */
 const command = () =>
   `exec '${process.execPath}' '${join(consumer.folder, 'node_modules/bucket-v1/dist/bin/bucket.js')}' "$@"`
 
