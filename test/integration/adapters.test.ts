@@ -7,7 +7,6 @@ import { DeleteTableCommand } from '@aws-sdk/client-dynamodb'
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll } from 'vitest'
 import { blobKey } from '../../lib/aws/blob-object.ts'
-import { createDynamoDbClient } from '../../lib/aws/clients.ts'
 import { createDynamoDbLedger } from '../../lib/aws/dynamodb-ledger.ts'
 import { createS3BlobStore } from '../../lib/aws/s3-blob-store.ts'
 import { LEDGER_KEY } from '../../lib/deployment/tables.ts'
@@ -53,10 +52,7 @@ describeLedger('DynamoDB', async () => {
   const table = await makeTable()
   return {
     ledger: createDynamoDbLedger({ client: dynamo, table }),
-    reopen: async () => {
-      const client = createDynamoDbClient({})
-      return createDynamoDbLedger({ client, table })
-    },
+    reopen: async () => createDynamoDbLedger({ client: stores.openDynamo(), table }),
     close: async () => {
       await dynamo.send(new DeleteTableCommand({ TableName: table }))
     },

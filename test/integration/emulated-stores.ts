@@ -12,12 +12,17 @@ export interface EmulatedStores {
   readonly endpoint: string
   readonly s3: S3Client
   readonly dynamo: DynamoDBClient
+  /** A further client of DynamoDB, as another process has it. */
+  openDynamo(): DynamoDBClient
   /** @returns the name of a new S3 bucket. */
   makeBucket(): Promise<string>
   /** @returns the name of a new table. */
   makeTable(key: { readonly partition: string; readonly sort: string }): Promise<string>
   close(): void
 }
+
+/** An emulator on a busy machine may take longer than DynamoDB ever does. */
+const EMULATOR_LIMITS = { ...SERVER_BLOB_LIMITS, attempts: 2 }
 
 export function emulatedStores(): EmulatedStores {
   const {
@@ -34,11 +39,13 @@ export function emulatedStores(): EmulatedStores {
   process.env.AWS_SECRET_ACCESS_KEY = 'test'
   process.env.AWS_REGION = 'us-east-1'
   const s3 = createS3Client({ endpoint }, SERVER_BLOB_LIMITS)
-  const dynamo = createDynamoDbClient({ endpoint: dynamoEndpoint }, { ...SERVER_BLOB_LIMITS, attempts: 2 })
+  const openDynamo = () => createDynamoDbClient({ endpoint: dynamoEndpoint }, EMULATOR_LIMITS)
+  const dynamo = openDynamo()
   return {
     endpoint,
     s3,
     dynamo,
+    openDynamo,
     async makeBucket() {
       const bucket = `suite-${randomUUID()}`
       await s3.send(new CreateBucketCommand({ Bucket: bucket }))

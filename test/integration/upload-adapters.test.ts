@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { DeleteTableCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll } from 'vitest'
-import { createDynamoDbClient, SERVER_BLOB_LIMITS } from '../../lib/aws/clients.ts'
+import { SERVER_BLOB_LIMITS } from '../../lib/aws/clients.ts'
 import { createDynamoDbUploads } from '../../lib/aws/dynamodb-uploads.ts'
 import { createS3BlobStore } from '../../lib/aws/s3-blob-store.ts'
 import { createS3Staging } from '../../lib/aws/s3-staging.ts'
@@ -27,7 +27,7 @@ describeUploads('DynamoDB', async () => {
   const table = await stores.makeTable(UPLOADS_KEY)
   return {
     uploads: createDynamoDbUploads({ client: dynamo, table }),
-    reopen: async () => createDynamoDbUploads({ client: createDynamoDbClient({}), table }),
+    reopen: async () => createDynamoDbUploads({ client: stores.openDynamo(), table }),
     close: async () => {
       await dynamo.send(new DeleteTableCommand({ TableName: table }))
     },
