@@ -36,7 +36,7 @@ const ATTEMPTS = 5
 
 /**
  * Repeats a request while the response is a retryable 503, as a client does: an emulator on a busy machine may take longer than a
- * function waits for its ledger. The last response counts, whatever it is.
+ * function waits for its ledger. The last response counts.
  */
 async function patiently(send: () => Promise<RawResponse>): Promise<RawResponse> {
   for (let attempt = 1; ; attempt++) {
