@@ -8,7 +8,7 @@ import { entryDocument } from './documents.ts'
 import { EXIT } from './exit-codes.ts'
 import { ExitError, UsageError } from './failure.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
-import { parsePinnedRef } from './refs.ts'
+import { parsePinnedRefs } from './refs.ts'
 
 type CheckOptions = ConnectionOptions & OutputOptions
 
@@ -38,7 +38,7 @@ async function check(texts: readonly string[], options: CheckOptions, context: C
     : texts
   if (given.length === 0)
     throw new UsageError('stdin names no references', 'Write one reference per line.', 'Nothing to check')
-  const refs = given.map(parsePinnedRef)
+  const refs = parsePinnedRefs(given)
   const output = createOutput(options, context)
   const bucket = await connect(options, context, output)
   const results = await bucket.check(refs, context)

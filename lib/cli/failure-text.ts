@@ -31,6 +31,13 @@ export function describeFailure(error: unknown): Failure {
         next: nextOf(error),
         exit,
       }
+    case 'Interrupted':
+      return {
+        what: 'The command was stopped',
+        why: [error.message],
+        next: 'Repeat the command: it continues with what is left.',
+        exit,
+      }
     case 'NetworkError':
       return { what: 'No usable answer from the server', why: [error.message], next: nextOf(error), exit }
     case 'CredentialsProviderError':
@@ -43,9 +50,12 @@ export function describeFailure(error: unknown): Failure {
     case 'FolderDamaged':
       return { what: 'The data folder is damaged', why: [error.message], next: nextOf(error), exit }
     case 'FolderRefused':
+    case 'WrongFolder':
       return { what: 'The data folder cannot be used', why: [error.message], next: nextOf(error), exit }
     case 'FolderError':
       return { what: 'The folder cannot be used', why: [error.message], next: nextOf(error), exit }
+    case 'RootError':
+      return { what: 'This root cannot be used', why: [error.message], next: nextOf(error), exit }
     case 'LockFileError':
       return { what: 'The lock file does not allow this', why: [error.message], next: nextOf(error), exit }
     case 'SourceChangedError':
@@ -92,6 +102,8 @@ const SYSTEM: { readonly [code: string]: readonly [what: string, next: string] }
   ENOENT: ['No such file or folder', 'Check the path.'],
   EISDIR: ['This is a folder, not a file', 'Name a file, or store the folder with `bucket push`.'],
   ENOTDIR: ['Part of this path is a file, not a folder', 'Check the path.'],
+  ELOOP: ['The symlinks of this path lead in a circle', 'Name another path.'],
+  EROFS: ['This file system cannot be written', 'Name another path.'],
   EEXIST: ['A file is where a folder is needed', 'Choose another folder.'],
   ENAMETOOLONG: ['The name is too long for this file system', 'Choose a shorter one: -o FILE.'],
   EACCES: ['Permission denied', 'Check the permissions of the path. A port below 1024 needs privileges.'],

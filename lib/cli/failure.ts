@@ -19,6 +19,18 @@ export class Interrupted extends Error {
   override readonly name = 'Interrupted'
 }
 
+/** Some of the work of a command is done, and its `cause` ended the rest. With `--json` one document tells both. */
+export class PartialFailure extends Error {
+  override readonly name = 'PartialFailure'
+  /** The document of the work that is done. */
+  readonly done: object
+
+  constructor(done: object, cause: unknown) {
+    super('some of the work is done', { cause })
+    this.done = done
+  }
+}
+
 /** The command has printed everything; only its exit code is left. */
 export class ExitError extends Error {
   override readonly name = 'ExitError'

@@ -7,7 +7,7 @@ import { parseParallel } from './arguments.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { withDescription } from './description-options.ts'
-import { UsageError } from './failure.ts'
+import { PartialFailure, UsageError } from './failure.ts'
 import { createOutput, KEPT_BY_SERVER, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parsePinnedRef } from './refs.ts'
 import { formatSize } from './sizes.ts'
@@ -94,13 +94,18 @@ async function pushFolder(
   context: CliContext,
 ): Promise<void> {
   const { ref, digest } = parsePinnedRef(text)
-  const { include, exclude, parallel, dryRun, cache } = options
+  const { include, exclude, parallel, dryRun, cache, lock } = options
   const output = createOutput(options, context)
   const bucket = await connect(options, context, output)
+  const { addToLockFile, checkLockFile } = await import('../client/node.ts')
+  if (lock !== undefined) await checkLockFile(lock)
   const asked: PushOptions = {
     ...descriptionInput(options),
     ...{ include, exclude, parallel, dryRun, digest },
     cacheFolder: cache === false ? false : undefined,
+    beforeSending: async (manifest) => {
+      if (lock !== undefined) await checkLockFile(lock, ref, manifest)
+    },
     onProgress: filesProgress(output),
     signal: context.signal,
   }
@@ -108,19 +113,14 @@ async function pushFolder(
     const { manifest, sent, size, created, ...pushed } = await bucket.push(ref, folder, asked)
     const pinned = `${formatRef(ref)}@${pushed.digest}`
     const files = manifest.entries.filter(({ type }) => type === 'file').length
+    const document = { ref: pinned, created, dry_run: dryRun === true, files, size, sent }
     const lines = dryRun ? sent.map((path) => `would send  ${shownPath(path)}\n`).join('') : ''
-    await output.result(`${lines}${pinned}\n`, {
-      ref: pinned,
-      created,
-      dry_run: dryRun === true,
-      files,
-      size,
-      sent,
-    })
-    if (!dryRun && options.lock !== undefined && pushed.entry) {
-      const { addToLockFile } = await import('../client/node.ts')
-      await addToLockFile(options.lock, ref, pushed.entry)
-    }
+    if (!options.json) await output.result(`${lines}${pinned}\n`, undefined)
+    if (lock !== undefined && pushed.entry)
+      await addToLockFile(lock, ref, pushed.entry).catch((error) => {
+        throw new PartialFailure(document, error)
+      })
+    if (options.json) await output.result('', document)
     const state = dryRun ? 'not stored' : created ? 'stored' : 'already stored, identical'
     output.remark(
       `${state}: ${files} files, ${formatSize(size)}; ${sent.length} ${dryRun ? 'to send' : 'sent'}`,

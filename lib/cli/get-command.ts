@@ -10,7 +10,8 @@ import { type ConnectionOptions, connect, withConnection } from './connection.ts
 import type { CliContext } from './context.ts'
 import { UsageError } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
-import { parsePinnedRef } from './refs.ts'
+import { parsePinnedRefs } from './refs.ts'
+import { runForEach } from './several.ts'
 import { formatSize } from './sizes.ts'
 
 interface GetOptions extends ConnectionOptions, OutputOptions {
@@ -58,20 +59,15 @@ interface Got {
 }
 
 async function getAll(texts: readonly string[], options: GetOptions, context: CliContext): Promise<void> {
-  const refs = texts.map(parsePinnedRef)
+  const refs = parsePinnedRefs(texts)
   if (refs.length > 1 && options.output !== undefined && !(await isFolder(options.output)))
     throw new UsageError(
       `${refs.length} artifacts cannot all be ${options.output}`,
       'Name a folder: -o FOLDER/.',
       'Several artifacts need a folder',
     )
-  const results: Got[] = []
-  for (const { ref, digest } of refs) {
-    const got = await get(ref, digest, options, context)
-    if (got) results.push(got)
-  }
-  if (options.json)
-    await createOutput(options, context).result('', refs.length === 1 ? results[0] : { fetched: results })
+  const document = await runForEach(refs, 'fetched', ({ ref, digest }) => get(ref, digest, options, context))
+  if (options.json) await createOutput(options, context).result('', document)
 }
 
 /** @returns undefined if the bytes went to stdout. */

@@ -1,22 +1,23 @@
 /** `bucket put`: files, or stdin, become artifact versions. */
 import { basename } from 'node:path'
 import type { Command } from 'commander'
-import type { BucketClient, PutResult } from '../client/node.ts'
+import type { BucketClient, Source, TransferOptions } from '../client/node.ts'
 import { type DescriptionInput, descriptionInput } from '../domain/description.ts'
 import type { Digest } from '../domain/digest.ts'
 import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
 import { SINGLE_BY_DEFAULT_BYTES } from '../domain/limits.ts'
 import { artifactRef } from '../domain/refs.ts'
 import { contentVersion, isMovingName } from '../domain/version-names.ts'
-import { entryMessage } from '../protocol/entry-message.ts'
+import { type EntryMessage, entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { withDescription } from './description-options.ts'
 import { pinnedRef } from './documents.ts'
-import { UsageError } from './failure.ts'
+import { PartialFailure, UsageError } from './failure.ts'
 import { createOutput, KEPT_BY_SERVER, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parseDigestOption, parseTarget } from './refs.ts'
 import { markRerun } from './refusal-texts.ts'
+import { runForEach } from './several.ts'
 import { formatSize } from './sizes.ts'
 import { stdinStream } from './stdin-stream.ts'
 
@@ -78,26 +79,29 @@ async function putFiles(
     const { explainPut } = await import('./explain-put.ts')
     return await explainPut(target, digest, files, options, context)
   }
-  const results: PutResult[] = []
-  for (const file of files) {
+  const { lock } = options
+  if (lock !== undefined) {
+    const { checkLockFile } = await import('../client/node.ts')
+    await checkLockFile(lock)
+  }
+  const document = await runForEach(files, 'stored', async (file) => {
     const output = createOutput(options, context, file === '-' ? 'stdin' : basename(file))
     const bucket = await connect(options, context, output)
     try {
-      results.push(await putFile(bucket, target, digest, file, options, output, context))
+      return await putFile(bucket, target, digest, file, options, output, context)
     } finally {
       output.close()
     }
-  }
-  if (!options.json) return
-  const documents = results.map(document)
-  await createOutput(options, context).result('', files.length === 1 ? documents[0] : { stored: documents })
+  })
+  if (options.json) await createOutput(options, context).result('', document)
 }
 
-const document = (result: PutResult) => ({
-  ref: pinnedRef(result.entry),
-  created: result.created,
-  entry: entryMessage(result.entry),
-})
+interface PutDocument {
+  /** Pinned. */
+  readonly ref: string
+  readonly created: boolean
+  readonly entry: EntryMessage
+}
 
 async function putFile(
   bucket: BucketClient,
@@ -107,7 +111,7 @@ async function putFile(
   options: PutFlags,
   output: Output,
   context: CliContext,
-): Promise<PutResult> {
+): Promise<PutDocument> {
   const { allowEmpty, lock } = options
   const { signal } = context
   const { onProgress } = output
@@ -119,8 +123,7 @@ async function putFile(
         'Check what writes to it; --allow-empty stores zero bytes.',
         'Nothing to store',
       )
-    const named =
-      'version' in target ? { ref: target, source } : await nameByContent(target, source, output, signal)
+    const named = await prepare(target, source, lock, { onProgress, signal })
     const described = { ...descriptionInput(options), digest }
     const result = await bucket
       .put(named.ref, named.source, { ...described, onProgress, signal })
@@ -129,17 +132,21 @@ async function putFile(
         throw markRerun(error, described)
       })
     const { entry, created } = result
-    if (!options.json) await output.result(`${pinnedRef(result.entry)}\n`, undefined)
+    const ref = pinnedRef(entry)
+    if (!options.json) await output.result(`${ref}\n`, undefined)
     output.remark(`${created ? 'stored' : 'already stored, identical'}, ${formatSize(entry.size)}`)
     if (isMovingName(entry.ref.version) && created)
       output.remark(
         `note: "${entry.ref.version}" is now these bytes permanently; it will not move to a newer version`,
       )
+    const document = { ref, created, entry: entryMessage(entry) }
     if (lock !== undefined) {
       const { addToLockFile } = await import('../client/node.ts')
-      await addToLockFile(lock, entry.ref, entry)
+      await addToLockFile(lock, entry.ref, entry).catch((error) => {
+        throw new PartialFailure(document, error)
+      })
     }
-    return result
+    return document
   } finally {
     await source.dispose()
   }
@@ -151,13 +158,18 @@ async function openSource(file: string, { onProgress }: Output, { stdin, signal 
   return file === '-' ? await spool(stdinStream(stdin()), options) : await fileSource(file, options)
 }
 
-async function nameByContent(
-  key: ArtifactKey,
-  source: Awaited<ReturnType<typeof openSource>>,
-  { onProgress }: Output,
-  signal: AbortSignal,
-) {
-  const { digestSource } = await import('../client/node.ts')
-  const hashed = await digestSource(source, { onProgress, signal })
-  return { ref: artifactRef({ ...key, version: contentVersion(hashed.digest) }), source: hashed.source }
+/** Hashes the source if its version is made from the content, or if the digest must be the one in the lock file. */
+async function prepare(
+  target: ArtifactRef | ArtifactKey,
+  source: Source,
+  lock: string | undefined,
+  options: TransferOptions,
+): Promise<{ readonly ref: ArtifactRef; readonly source: Source }> {
+  if ('version' in target && lock === undefined) return { ref: target, source }
+  const { checkLockFile, digestSource } = await import('../client/node.ts')
+  const hashed = await digestSource(source, options)
+  const ref =
+    'version' in target ? target : artifactRef({ ...target, version: contentVersion(hashed.digest) })
+  if (lock !== undefined) await checkLockFile(lock, ref, hashed)
+  return { ref, source: hashed.source }
 }

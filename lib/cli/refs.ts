@@ -1,7 +1,12 @@
 /** Parses references of a command line, and explains invalid ones. */
 import { type Digest, parseDigest } from '../domain/digest.ts'
 import { isBucketError } from '../domain/errors.ts'
-import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
+import {
+  type ArtifactKey,
+  type ArtifactRef,
+  type IdentifierFault,
+  identifierFault,
+} from '../domain/identifiers.ts'
 import { parseArtifactKey, parseRef } from '../domain/refs.ts'
 import { UsageError } from './failure.ts'
 
@@ -12,7 +17,6 @@ export interface Pinned<T> {
 
 const REF_FORM = 'bucket_id/artifact_id/version'
 const KEY_FORM = 'bucket_id/artifact_id'
-const MOST_CHARACTERS = 128
 
 /** `bucket_id/artifact_id/version`. @throws UsageError that names the first bad character. */
 export const parseRefArgument = (text: string): ArtifactRef => explained(text, REF_FORM, parseRef)
@@ -22,6 +26,33 @@ export const parseKeyArgument = (text: string): ArtifactKey => explained(text, K
 
 /** `bucket_id/artifact_id/version`, or that and `@sha256:…`. @throws UsageError. */
 export const parsePinnedRef = (text: string): Pinned<ArtifactRef> => pinned(text, parseRefArgument)
+
+/** The number of invalid refs that one error describes. */
+const MAX_DESCRIBED = 20
+
+/** Many refs, each as `parsePinnedRef` takes it. @throws UsageError that names each invalid one. */
+export function parsePinnedRefs(texts: readonly string[]): Pinned<ArtifactRef>[] {
+  const errors: UsageError[] = []
+  const refs = texts.flatMap((text) => {
+    try {
+      return [parsePinnedRef(text)]
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      errors.push(error)
+      return []
+    }
+  })
+  const [first] = errors
+  if (first === undefined) return refs
+  if (errors.length === 1) throw first
+  const others = errors.length - MAX_DESCRIBED
+  const faults = errors.slice(0, MAX_DESCRIBED).map(({ message }) => message)
+  throw new UsageError(
+    [...faults, ...(others > 0 ? [`and ${others} more`] : [])].join('; '),
+    first.next,
+    `${errors.length} invalid references`,
+  )
+}
 
 /** A ref, or an artifact whose version is made from the content; either may be pinned. @throws UsageError. */
 export const parseTarget = (text: string): Pinned<ArtifactRef | ArtifactKey> =>
@@ -65,16 +96,23 @@ function faultOf(text: string, form: string): string | undefined {
     return `${JSON.stringify(text)} has ${parts.length} part${parts.length === 1 ? '' : 's'}, ${form} has ${names.length}`
   for (const [at, part] of parts.entries()) {
     const name = names[at] ?? ''
-    const shown = `${name} ${JSON.stringify(part)}`
-    if (part === '') return `${name} is empty`
-    const characters = [...part]
-    const bad = characters.findIndex((character, position) =>
-      position === 0 ? !/[A-Za-z0-9]/.test(character) : !/[A-Za-z0-9._+:-]/.test(character),
-    )
-    if (bad === 0) return `${shown} begins with ${JSON.stringify(characters[0])}`
-    if (bad > 0) return `${shown} has ${JSON.stringify(characters[bad])} as character ${bad + 1}`
-    if (part.length > MOST_CHARACTERS)
-      return `${name} has ${part.length} characters, at most ${MOST_CHARACTERS} are allowed`
+    const fault = identifierFault(part)
+    if (fault) return `${name} ${described(fault, part)}`
   }
   return undefined
+}
+
+function described(fault: IdentifierFault, text: string): string {
+  switch (fault.kind) {
+    case 'empty':
+      return 'is empty'
+    case 'too_long':
+      return `has ${fault.length} characters, at most ${fault.maxLength} are allowed`
+    case 'character': {
+      const character = JSON.stringify(fault.character)
+      return fault.position === 0
+        ? `${JSON.stringify(text)} begins with ${character}`
+        : `${JSON.stringify(text)} has ${character} as character ${fault.position + 1}`
+    }
+  }
 }

@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { addCommands } from './commands.ts'
 import type { CliContext } from './context.ts'
 import { EXIT, SIGNAL_EXIT } from './exit-codes.ts'
-import { ExitError, Interrupted, UsageError } from './failure.ts'
+import { ExitError, Interrupted, PartialFailure, UsageError } from './failure.ts'
 import { applyOutputKind, outputKind, write } from './output.ts'
 
 /**
@@ -20,8 +20,9 @@ export async function run(args: readonly string[], context: CliContext): Promise
     await program.parseAsync(isKnown(program, asked) ? args : asked.slice(0, 1), { from: 'user' })
     return EXIT.done
   } catch (thrown) {
+    const { cause, done } = thrown instanceof PartialFailure ? thrown : { cause: thrown, done: undefined }
     // An error that follows from the user's stop is not a failure of its own.
-    const error = signal.aborted ? signal.reason : thrown
+    const error = signal.aborted ? signal.reason : cause
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage
     if (isClosedPipe(error)) return SIGNAL_EXIT.SIGPIPE
@@ -30,12 +31,14 @@ export async function run(args: readonly string[], context: CliContext): Promise
     const failure = describeFailure(
       error instanceof CommanderError ? await usageError(error, asked, program) : error,
     )
-    if (error instanceof Interrupted) return failure.exit
     const { BUCKET_OUTPUT: kind } = context.environment
-    // An agent reads one stream: the document says all that the text does.
-    if (kind !== 'agent') stderr.write(failureText(failure, hasColor(context)))
-    if (args.includes('--json') || kind === 'agent' || kind === 'json')
-      await write(stdout, `${JSON.stringify(failureJson(failure))}\n`).catch(() => undefined) // stdout is closed
+    // An agent reads one stream: the document says all that the text does. A user who stops a command knows why it ends.
+    if (kind !== 'agent' && !(error instanceof Interrupted))
+      stderr.write(failureText(failure, hasColor(context)))
+    if (args.includes('--json') || kind === 'agent' || kind === 'json') {
+      const document = { ...done, ...failureJson(failure) }
+      await write(stdout, `${JSON.stringify(document)}\n`).catch(() => undefined) // stdout is closed
+    }
     return failure.exit
   }
 }

@@ -32,7 +32,14 @@ export {
 export type { DownloadOptions, DownloadResult } from './node/download-file.ts'
 export { TargetError } from './node/download-target.ts'
 export { fileSource, spool } from './node/file-source.ts'
-export { addToLockFile, type LockedRef, LockFileError, lockedRef, readLockFile } from './node/lock-file.ts'
+export {
+  addToLockFile,
+  checkLockFile,
+  type LockedRef,
+  LockFileError,
+  lockedRef,
+  readLockFile,
+} from './node/lock-file.ts'
 export type { KeptPartial } from './node/partial-file.ts'
 export { awsCredentialSource } from './node/platform.ts'
 export { proxyFor } from './node/proxy.ts'
@@ -57,6 +64,7 @@ export class BucketClient extends CoreClient {
   /** The number of files that are stored concurrently, far fewer than a process may have open. */
   readonly #files = new Semaphore(256)
 
+  /** @throws TypeError as the core's; also, with the code `ca_invalid`, if `ca` holds no certificate or one that cannot be read. */
   constructor(options: NodeClientOptions = {}) {
     super(nodePlatform({ ca: options.ca }), options)
   }

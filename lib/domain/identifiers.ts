@@ -22,8 +22,12 @@ export interface ArtifactRef extends ArtifactKey {
   readonly version: Version
 }
 
+const MAX_LENGTH = 128
+const FIRST = 'A-Za-z0-9'
+const FURTHER = 'A-Za-z0-9._+:-'
+
 /** The form of every identifier; compared byte by byte, without order or meaning (docs/http-api.md, section 1). */
-export const IDENTIFIER_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._+:-]{0,127}$'
+export const IDENTIFIER_PATTERN = `^[${FIRST}][${FURTHER}]{0,${MAX_LENGTH - 1}}$`
 const identifier = new RegExp(IDENTIFIER_PATTERN)
 
 const parseIdentifier = <T extends string>(text: string): Result<T> =>
@@ -36,13 +40,37 @@ export const parseArtifactId = (text: string): Result<ArtifactId> => parseIdenti
 /** @returns the version, or the reason why `text` is invalid (docs/http-api.md, section 1). */
 export const parseVersion = (text: string): Result<Version> => parseIdentifier(text)
 
+/** The first thing that is wrong with an identifier. */
+export type IdentifierFault =
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'too_long'; readonly length: number; readonly maxLength: number }
+  /** `position` counts characters from 0. The first one may not be a sign. */
+  | { readonly kind: 'character'; readonly character: string; readonly position: number }
+
+/** @returns undefined for a valid identifier. */
+export function identifierFault(text: string): IdentifierFault | undefined {
+  if (text === '') return { kind: 'empty' }
+  if (text.length > MAX_LENGTH) return { kind: 'too_long', length: text.length, maxLength: MAX_LENGTH }
+  const characters = [...text]
+  const position = characters.findIndex((character, at) => !(at === 0 ? first : further).test(character))
+  return position === -1 ? undefined : { kind: 'character', character: characters[position] ?? '', position }
+}
+
+const first = new RegExp(`^[${FIRST}]$`)
+const further = new RegExp(`^[${FURTHER}]$`)
+
+const RULE = `use 1 to ${MAX_LENGTH} characters A-Z a-z 0-9 . _ + : - and begin with a letter or digit`
+
 function describeMalformed(text: string): string {
-  const rule = 'use 1 to 128 characters A-Z a-z 0-9 . _ + : - and begin with a letter or digit'
-  if (text === '') return `is empty: ${rule}`
-  if (text.length > 128) return `has ${text.length} characters: ${rule}`
-  if (!/^[A-Za-z0-9]/.test(text)) return `begins with ${JSON.stringify([...text][0])}: ${rule}`
-  const stranger = [...text].find((character) => !/[A-Za-z0-9._+:-]/.test(character))
-  return `contains ${JSON.stringify(stranger)}: ${rule}`
+  const fault = identifierFault(text)
+  switch (fault?.kind) {
+    case 'too_long':
+      return `has ${fault.length} characters: ${RULE}`
+    case 'character':
+      return `${fault.position === 0 ? 'begins with' : 'contains'} ${JSON.stringify(fault.character)}: ${RULE}`
+    default:
+      return `is empty: ${RULE}`
+  }
 }
 
 /** `bucketId/artifactId/version`, the written form of a reference. */

@@ -1,9 +1,10 @@
 /** The lock file: pinned refs that a project depends on, one per line (docs/manifest.md). */
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Digest, parseDigest } from '../../domain/digest.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
 import { parseRef } from '../../domain/refs.ts'
+import { aboutPath } from './download-target.ts'
 
 const HEADER = '# bucket-lock 1'
 const LINE = /^([^@\s]+)@(sha256:[0-9a-f]{64}) (0|[1-9][0-9]{0,15})$/
@@ -37,7 +38,7 @@ export async function readLockFile(path: string): Promise<ReadonlyMap<string, Lo
   const locked = new Map<string, LockedRef>()
   const text = await readFile(path, 'latin1').catch((error) => {
     if (error.code === 'ENOENT') return `${HEADER}\n`
-    throw error
+    throw aboutPath(error, path)
   })
   const invalid = (number: number, what: string) =>
     new LockFileError('lock_invalid', `${path}:${number} ${what}`, 'Correct the line, or remove it.')
@@ -80,20 +81,31 @@ export async function lockedRef(
 }
 
 /**
+ * Checks before a store that `addToLockFile` can succeed: every line is valid, and the file can be written.
+ *
+ * @param ref of the artifact, once its bytes are known: it must not be locked with other bytes.
+ * @throws as `addToLockFile`.
+ */
+export async function checkLockFile(path: string, ref?: ArtifactRef, added?: LockedRef): Promise<void> {
+  const { handle, temporary } = await createExclusively(path)
+  try {
+    const locked = await readLockFile(path)
+    if (ref && added) withRef(path, locked, ref, added)
+  } finally {
+    await handle.close()
+    await rm(temporary, { force: true })
+  }
+}
+
+/**
  * Adds a pinned ref, sorted among the others. A line that exists is never changed.
  *
  * @throws LockFileError `lock_differs` if the ref is locked with other bytes; `lock_busy`; `lock_invalid`; the system's error.
  */
 export async function addToLockFile(path: string, ref: ArtifactRef, added: LockedRef): Promise<void> {
-  const temporary = `${path}.new`
-  const handle = await createExclusively(temporary)
+  const { handle, temporary } = await createExclusively(path)
   try {
-    const name = formatRef(ref)
-    const refs = new Map(await readLockFile(path))
-    const locked = refs.get(name) ?? added
-    if (locked.digest !== added.digest || locked.size !== added.size)
-      throw differs(path, name, locked, `${name}@${added.digest} (${added.size} bytes)`)
-    refs.set(name, added)
+    const refs = withRef(path, await readLockFile(path), ref, added)
     // Refs are ASCII, so the order of code units is that of the bytes.
     const lines = [...refs].map(([key, { digest, size }]) => `${key}@${digest} ${size}`).sort()
     await handle.writeFile([HEADER, ...lines, ''].join('\n'))
@@ -107,6 +119,20 @@ export async function addToLockFile(path: string, ref: ArtifactRef, added: Locke
   }
 }
 
+/** @throws LockFileError `lock_differs`. */
+function withRef(
+  path: string,
+  refs: ReadonlyMap<string, LockedRef>,
+  ref: ArtifactRef,
+  added: LockedRef,
+): ReadonlyMap<string, LockedRef> {
+  const name = formatRef(ref)
+  const locked = refs.get(name) ?? added
+  if (locked.digest !== added.digest || locked.size !== added.size)
+    throw differs(path, name, locked, `${name}@${added.digest} (${added.size} bytes)`)
+  return new Map([...refs, [name, added]])
+}
+
 const differs = (path: string, name: string, { digest, size }: LockedRef, other: string) =>
   new LockFileError(
     'lock_differs',
@@ -115,16 +141,18 @@ const differs = (path: string, name: string, { digest, size }: LockedRef, other:
   )
 
 /** The new file that will replace the lock file also excludes other writers. */
-async function createExclusively(path: string) {
+async function createExclusively(path: string): Promise<{ handle: FileHandle; temporary: string }> {
+  const temporary = `${path}.new`
   for (const began = performance.now(); ; ) {
     try {
-      return await open(path, 'wx')
+      return { handle: await open(temporary, 'wx'), temporary }
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST'))
+        throw aboutPath(error, path)
       if (performance.now() - began > WRITER_MS)
         throw new LockFileError(
           'lock_busy',
-          `another process has been writing ${path} for ${WRITER_MS / 1000} seconds`,
+          `another process has been writing ${temporary} for ${WRITER_MS / 1000} seconds`,
           'Remove that file if no such process runs, and repeat the command.',
         )
       await delay(TICK_MS)

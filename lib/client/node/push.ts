@@ -23,6 +23,7 @@ import type { PutOptions, PutResult } from '../transfer/put-options.ts'
 import { bytesSource, type Source } from '../transfer/source.ts'
 import { DigestCache, defaultCacheFolder } from './digest-cache.ts'
 import { fileSource } from './file-source.ts'
+import type { LockedRef } from './lock-file.ts'
 import { type LocalFile, type ScanOptions, scanFolder } from './scan-folder.ts'
 import { createSha256 } from './sha256.ts'
 
@@ -36,6 +37,8 @@ export interface PushOptions extends ScanOptions, TransferOptions, Omit<Descript
   readonly dryRun?: boolean | undefined
   /** The folder of the digest cache; `false` for none. */
   readonly cacheFolder?: string | false | undefined
+  /** Called with the digest and size of the manifest before anything is sent. Its error ends the push. */
+  readonly beforeSending?: ((manifest: LockedRef) => Promise<void>) | undefined
   /** Opens a file of the folder, for callers that bound what may be read; `fileSource` when left out. */
   readonly openFile?: ((path: string, options: TransferOptions) => Promise<Source>) | undefined
 }
@@ -88,6 +91,7 @@ export async function push(
       { declaredDigest: digestOf(options.digest), computedDigest: digest },
       { next: 'Nothing was sent. Find out what changed in the folder.' },
     )
+  await options.beforeSending?.({ digest, size: bytes.byteLength })
   const sent = await sendFiles(calls, ref, hashed, options)
   const size = scan.files.reduce((sum, file) => sum + file.size, 0)
   const shared = { ref, digest, manifest, sent, size }

@@ -12,8 +12,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     fault: 'an identifier may have 129 characters',
     file: 'lib/domain/identifiers.ts',
-    from: '{0,127}$',
-    to: '{0,128}$',
+    from: 'const MAX_LENGTH = 128',
+    to: 'const MAX_LENGTH = 129',
     tests: ['test/unit/domain/identifiers.test.ts'],
   },
   {

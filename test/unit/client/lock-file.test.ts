@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { addToLockFile, lockedRef, parseRef, readLockFile } from '../../../lib/client/node.ts'
+import { addToLockFile, checkLockFile, lockedRef, parseRef, readLockFile } from '../../../lib/client/node.ts'
 import { digestFromHex } from '../../../lib/domain/digest.ts'
 
 const A = digestFromHex('a'.repeat(64))
@@ -59,6 +59,21 @@ describe('a lock file', () => {
     await writeFile(path, text)
     await expect(readLockFile(path)).rejects.toEqual(refused('lock_invalid'))
     await expect(readLockFile(path)).rejects.toThrow(`bucket.lock:${line} `)
+  })
+
+  it('tells before a store whether a line can be added, and is left as it was', async () => {
+    const ref = parseRef('b/a/v')
+    await checkLockFile(path)
+    expect(await readdir(folder)).toEqual([])
+    await addToLockFile(path, ref, { digest: A, size: 1 })
+    await checkLockFile(path, ref, { digest: A, size: 1 })
+    await expect(checkLockFile(path, ref, { digest: B, size: 1 })).rejects.toEqual(refused('lock_differs'))
+    await expect(checkLockFile(path, ref, { digest: A, size: 2 })).rejects.toEqual(refused('lock_differs'))
+    const elsewhere = join(folder, 'absent', 'bucket.lock')
+    await expect(checkLockFile(elsewhere)).rejects.toMatchObject({ code: 'ENOENT', path: elsewhere })
+    await writeFile(path, 'garbage')
+    await expect(checkLockFile(path)).rejects.toEqual(refused('lock_invalid'))
+    expect(await readdir(folder)).toEqual(['bucket.lock'])
   })
 
   it('returns the locked digest, and refuses another digest or an unlisted ref', async () => {
