@@ -95,11 +95,18 @@ export async function connectTo(
       ...(patienceMs !== undefined && { retry: { patienceMs }, timeouts: timeoutsWithin(patienceMs) }),
     })
   } catch (error) {
-    if (error instanceof TypeError && 'code' in error && error.code === 'region_missing')
+    const code = error instanceof TypeError && 'code' in error ? error.code : undefined
+    if (error instanceof TypeError && code === 'region_missing')
       throw new UsageError(
         error.message,
         `Set ${CLI_ENVIRONMENT.awsRegion}, or region in the configuration file, to the region of the API.`,
         'Missing region',
+      )
+    if (error instanceof TypeError && caFile !== undefined && code === 'ca_invalid')
+      throw new UsageError(
+        `${JSON.stringify(caFile.value)}${origin(caFile)}: ${error.message}`,
+        'Give the certificates of the authority in PEM form (-----BEGIN CERTIFICATE-----). To convert a DER file: openssl x509 -inform der -in FILE -out FILE.pem',
+        'Invalid certificate file',
       )
     if (error instanceof TypeError)
       throw new UsageError(

@@ -3,7 +3,7 @@
  * are resolved relative to the caller's root, at any mount point.
  */
 
-import { isBucketError } from '../../domain/errors.ts'
+import { BucketError, isBucketError } from '../../domain/errors.ts'
 import { HEADERS } from '../../protocol/headers.ts'
 import { API_ROOT } from '../../protocol/routes.ts'
 import type { Platform } from '../platform.ts'
@@ -118,7 +118,7 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
       return await attemptOnce(request)
     } catch (error) {
       if (await isFixed(error, request.signal)) return await attemptOnce(request)
-      throw error
+      throw isGuessed && isBucketError(error, 'forbidden') ? withRootAdvice(error) : error
     }
   }
 
@@ -130,6 +130,8 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
     }
     const isElsewhere =
       isBucketError(error, 'route_not_found') ||
+      // API Gateway refuses unknown paths and stages with 403.
+      isBucketError(error, 'forbidden') ||
       (error instanceof NetworkError && (error.status === 404 || error.status === 200))
     if (!isGuessed || !isElsewhere) return false
     versioned ??= tryVersioned(signal)
@@ -201,6 +203,13 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
     },
   }
 }
+
+/** API Gateway answers a wrong path as it answers wrong credentials. */
+const withRootAdvice = ({ message, details, requestId }: BucketError<'forbidden'>) =>
+  new BucketError('forbidden', message, details, {
+    next: 'Check the credentials, and that the address is the root of the API with its stage: https://ID.execute-api.REGION.amazonaws.com/v1.',
+    ...(requestId !== undefined && { requestId }),
+  })
 
 /** A server has a page for people at its own address, which is not the root of its API. */
 const isPage = ({ headers }: IncomingResponse): boolean =>

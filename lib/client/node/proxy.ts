@@ -8,8 +8,12 @@ import https from 'node:https'
 import type { Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { NetworkError } from '../api/network-error.ts'
+import { UNREACHABLE } from './connection-errors.ts'
 
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>
+
+/** The status of a proxy that demands credentials (RFC 9110, section 15.5.8). */
+export const PROXY_AUTHENTICATION_REQUIRED = 407
 
 /** How long a proxy may take to open a tunnel. Milliseconds. */
 const CONNECT_MS = 30_000
@@ -75,13 +79,8 @@ async function openTunnel(proxy: URL, target: string): Promise<Socket> {
   })
   connecting.once('timeout', () => connecting.destroy(new Error('the proxy did not answer')))
   connecting.end()
-  const refused = (why: string, cause?: unknown) =>
-    new NetworkError('unreachable', `the proxy ${proxy.host} ${why}`, {
-      cause,
-      next: 'Check HTTPS_PROXY, and add the host to NO_PROXY if it can be reached directly.',
-    })
   const [response, socket] = (await once(connecting, 'connect').catch((error) => {
-    throw refused(`cannot be used: ${error.message}`, error)
+    throw proxyError(proxy, `cannot be reached: ${UNREACHABLE[error.code] ?? error.message}`, error)
   })) as [http.IncomingMessage, Socket]
   if (response.statusCode === 200) {
     // The limit was for the tunnel; its user has its own limits.
@@ -89,12 +88,20 @@ async function openTunnel(proxy: URL, target: string): Promise<Socket> {
     return socket
   }
   socket.destroy()
-  throw refused(
-    response.statusCode === 407
+  throw proxyError(
+    proxy,
+    response.statusCode === PROXY_AUTHENTICATION_REQUIRED
       ? 'asks for other credentials'
       : `refuses the connection (${response.statusCode})`,
   )
 }
+
+/** The error of a proxy that cannot be used. */
+export const proxyError = (proxy: URL, why: string, cause?: unknown): NetworkError =>
+  new NetworkError('unreachable', `the proxy ${proxy.host} ${why}`, {
+    cause,
+    next: 'Check HTTP_PROXY and HTTPS_PROXY, and add the host to NO_PROXY if it can be reached directly.',
+  })
 
 function authorization({ username, password }: URL): Record<string, string> {
   if (username === '') return {}

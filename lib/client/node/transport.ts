@@ -8,10 +8,19 @@ import https from 'node:https'
 import { rootCertificates } from 'node:tls'
 import { within } from '../../flow/abort.ts'
 import { Semaphore } from '../../flow/semaphore.ts'
-import { NetworkError, type NetworkErrorKind, shownUrl } from '../api/network-error.ts'
+import { NetworkError, shownUrl } from '../api/network-error.ts'
 import { answerMs, type IncomingResponse, type OutgoingRequest, type Transport } from '../api/transport.ts'
 import { exactLength, type Source } from '../transfer/source.ts'
-import { type ProxyEnvironment, proxiedRequest, proxyFor, tunnelAgent } from './proxy.ts'
+import { assertCertificates } from './certificates.ts'
+import { isSystemError, networkError, UNREACHABLE } from './connection-errors.ts'
+import {
+  PROXY_AUTHENTICATION_REQUIRED,
+  type ProxyEnvironment,
+  proxiedRequest,
+  proxyError,
+  proxyFor,
+  tunnelAgent,
+} from './proxy.ts'
 
 /** Larger bodies wait for 100 Continue. */
 const EXPECT_BYTES = 1024 * 1024
@@ -29,8 +38,12 @@ export interface NodeTransportOptions {
   readonly proxyEnvironment?: ProxyEnvironment
 }
 
-/** @returns a transport that sees redirects and reuses connections. */
+/**
+ * @returns a transport that sees redirects and reuses connections.
+ * @throws TypeError with the code `ca_invalid` if `ca` holds no certificate, or one that cannot be read.
+ */
 export function nodeTransport({ ca, proxyEnvironment = {} }: NodeTransportOptions = {}): Transport {
+  if (ca !== undefined) assertCertificates(ca)
   const tls = { keepAlive: true, ...(ca !== undefined && { ca: [...rootCertificates, ca] }) }
   const agents = {
     'http:': new http.Agent({ keepAlive: true }),
@@ -47,7 +60,7 @@ export function nodeTransport({ ca, proxyEnvironment = {} }: NodeTransportOption
     if (proxy === undefined) return { module: protocol === 'http:' ? http : https, agent: agents[protocol] }
     if (protocol === 'http:') {
       const isPlain = proxy.protocol === 'http:'
-      const through = proxiedRequest(proxy, url)
+      const through = { ...proxiedRequest(proxy, url), proxy }
       return { module: isPlain ? http : https, agent: agents[isPlain ? 'http:' : 'https:'], through }
     }
     const agent = tunnels.get(proxy.href) ?? tunnelAgent(proxy, tls)
@@ -66,7 +79,8 @@ export function nodeTransport({ ca, proxyEnvironment = {} }: NodeTransportOption
 interface Route {
   readonly module: typeof http | typeof https
   readonly agent: http.Agent
-  readonly through?: ReturnType<typeof proxiedRequest>
+  /** A proxy that is asked for the absolute address. */
+  readonly through?: ReturnType<typeof proxiedRequest> & { readonly proxy: URL }
 }
 
 /** A proxy or an old server may refuse the question that goes before a large body: 417 (RFC 9110, section 15.5.18). */
@@ -128,7 +142,10 @@ async function exchange(
     if (error instanceof SourceFailure) return error.cause
     // This process has no descriptors left, which is not a network failure.
     if (isSystemError(error) && (error.code === 'EMFILE' || error.code === 'ENFILE')) return error
-    return isSystemError(error) ? networkError(error, where, brokeOff) : error
+    if (!isSystemError(error)) return error
+    const why = UNREACHABLE[error.code ?? '']
+    if (through && why !== undefined) return proxyError(through.proxy, `cannot be reached: ${why}`, error)
+    return networkError(error, where, brokeOff)
   }
 
   try {
@@ -149,6 +166,8 @@ async function exchange(
       answered,
       stalled('did not answer in time'),
     )
+    if (through && message.statusCode === PROXY_AUTHENTICATION_REQUIRED)
+      throw proxyError(through.proxy, 'asks for other credentials')
     return response(message, outgoing, { timeouts, stalled, translate, settled })
   } catch (error) {
     settled()
@@ -264,43 +283,4 @@ function response(
       else outgoing.destroy()
     },
   }
-}
-
-const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' && !('next' in error)
-
-const UNREACHABLE: { readonly [code: string]: string } = {
-  ECONNREFUSED: 'no server listens there',
-  ENOTFOUND: 'its name is not known',
-  EAI_AGAIN: 'its name cannot be looked up now',
-  EHOSTUNREACH: 'there is no route to it',
-  ENETUNREACH: 'there is no route to it',
-  ETIMEDOUT: 'it does not take the connection',
-}
-
-/** OpenSSL's errors for a response that is not TLS: it reads the first bytes as a version or a length. */
-const NOT_TLS = /wrong.version.number|packet.length.too.long/i
-
-/** Errors of TLS carry OpenSSL's own line; the reason follows the name of the function. */
-const tlsReason = ({ message }: Error): string => /:SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message
-
-function networkError(error: NodeJS.ErrnoException, where: string, brokeOff: string): NetworkError {
-  const code = error.code ?? ''
-  const because = (kind: NetworkErrorKind, what: string, next?: string) =>
-    new NetworkError(kind, `${where} ${what}`, { cause: error, ...(next !== undefined && { next }) })
-  if (NOT_TLS.test(`${code} ${error.message}`))
-    return because(
-      'unreachable',
-      'cannot be reached: the port does not use TLS',
-      'Give the address with http:// if that is meant, else the port that speaks TLS.',
-    )
-  if (code === 'EPROTO' || /CERT|TLS|SSL|SIGNED/.test(code))
-    return because(
-      'unreachable',
-      `cannot be reached by TLS: ${tlsReason(error)}`,
-      'If its certificate is from a private authority, give that with --ca-file, BUCKET_CA_FILE or NODE_EXTRA_CA_CERTS.',
-    )
-  if (code in UNREACHABLE) return because('unreachable', `cannot be reached: ${UNREACHABLE[code]}`)
-  if (code.startsWith('HPE_')) return because('unexpected_response', 'did not answer in HTTP')
-  return because('interrupted', brokeOff)
 }

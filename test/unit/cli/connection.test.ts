@@ -73,6 +73,15 @@ describe('an address with more than the API root', () => {
   )
 })
 
+describe('a file of certificates without one', () => {
+  it('is a usage error that names the file, before any request', async () => {
+    const ran = await bucket(['show', 'b/a/v', '--ca-file', 'package.json'], { url: front.url })
+    expect(ran).toMatchObject({ exit: 2, stdout: '' })
+    expect(ran.stderr).toMatch(/"package\.json": it holds no certificate[\s\S]*next: .*BEGIN CERTIFICATE/)
+    expect(front.received).toEqual([])
+  })
+})
+
 describe('an address with an upper-case scheme', () => {
   it('is accepted', async () => {
     expect((await bucket(['show', 'b/a/v'], { url: front.url.replace('http', 'HTTP') })).exit).toBe(0)

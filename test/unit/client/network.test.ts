@@ -136,6 +136,28 @@ describe('a proxy', () => {
     await expect(bucket.entry(REF)).rejects.toThrow(`127.0.0.1:${port} asks for other credentials`)
   })
 
+  it('that refuses a plain http request is named', async () => {
+    const server = http.createServer((_, response) => response.writeHead(407).end())
+    const port = await listen(server)
+    vi.stubEnv('HTTP_PROXY', `http://127.0.0.1:${port}`)
+    const bucket = new BucketClient({ url: 'http://bucket.test/v1', ...IMPATIENT })
+    await expect(bucket.entry(REF)).rejects.toThrow(`127.0.0.1:${port} asks for other credentials`)
+  })
+
+  it.each(['http', 'https'])('that is down is named, and not the server: %s', async (scheme) => {
+    const server = http.createServer()
+    const port = await listen(server)
+    server.close()
+    vi.stubEnv(`${scheme.toUpperCase()}_PROXY`, `http://127.0.0.1:${port}`)
+    const bucket = new BucketClient({ url: `${scheme}://bucket.test/v1`, ...IMPATIENT })
+    const error = await bucket.entry(REF).catch((e) => e)
+    expect(error).toMatchObject({
+      kind: 'unreachable',
+      message: `the proxy 127.0.0.1:${port} cannot be reached: no server listens there`,
+    })
+    expect(error.next).toContain('NO_PROXY')
+  })
+
   it.each<[string, string, boolean]>([
     ['http://bucket.test/v1', '', true],
     ['http://bucket.test/v1', 'bucket.test', false],
@@ -164,6 +186,14 @@ describe('a private authority', () => {
     expect(error.next).toContain('NODE_EXTRA_CA_CERTS')
     expect((await new BucketClient({ url, ca, ...IMPATIENT }).entry(REF)).size).toBe(5)
   })
+
+  it('is refused at once if its file holds no certificate, or a damaged one', async () => {
+    const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'
+    for (const ca of ['', 'no certificate', Buffer.from([0x30, 0x82]), damaged])
+      expect(() => new BucketClient({ ca })).toThrow(
+        expect.objectContaining({ name: 'TypeError', code: 'ca_invalid' }),
+      )
+  })
 })
 
 describe('the root of an API', () => {
@@ -187,6 +217,34 @@ describe('the root of an API', () => {
     expect((await bucket.entry(REF)).size).toBe(5)
     await expect(bucket.entry('b/a/none')).rejects.toMatchObject({ code: 'version_not_found' })
   })
+
+  it('is found below an address at which a gateway answers 403', async () => {
+    const url = await gateway((path) => path.startsWith('/v1/') || path === '/v1')
+    expect((await new BucketClient({ url, ...IMPATIENT }).entry(REF)).size).toBe(5)
+  })
+
+  it('is what a 403 without it asks for, next to the credentials', async () => {
+    const url = await gateway(() => false)
+    const error = await new BucketClient({ url, ...IMPATIENT }).entry(REF).catch((e) => e)
+    expect(error).toMatchObject({ code: 'forbidden' })
+    expect(error.next).toMatch(/credentials.*\.amazonaws\.com\/v1/)
+  })
+
+  /** API Gateway refuses paths that it does not know, and callers that it does not know, with the same status. */
+  async function gateway(isKnown: (path: string) => boolean): Promise<string> {
+    const target = new URL(front.url)
+    const server = http.createServer((request, response) => {
+      if (!isKnown(request.url ?? ''))
+        return void response.writeHead(403).end('{"message":"Missing Authentication Token"}')
+      const onward = http.request({ host: target.hostname, port: target.port, path: request.url })
+      onward.on('response', (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers)
+        answer.pipe(response)
+      })
+      onward.end()
+    })
+    return `http://127.0.0.1:${await listen(server)}`
+  }
 })
 
 describe('a wrong clock', () => {
