@@ -37,6 +37,21 @@ const LOCK_FILE: { readonly [code: string]: number } = {
   lock_busy: EXIT.unavailable,
 }
 
+/** The system's codes for a path or an address that was given and cannot be used. */
+const WRONG_ARGUMENT: ReadonlySet<string> = new Set([
+  'ENOENT',
+  'EISDIR',
+  'ENOTDIR',
+  'EEXIST',
+  'ELOOP',
+  'ENAMETOOLONG',
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'EADDRNOTAVAIL',
+  'ENOTFOUND',
+])
+
 const codeOf = (error: Error): string => ('code' in error ? String(error.code) : '')
 
 /** Errors are distinguished by name, so that a command without a client does not load one. */
@@ -48,6 +63,9 @@ export function exitCodeOf(error: unknown): number {
   if (!(error instanceof Error)) return EXIT.unexpected
   switch (error.name) {
     case 'UsageError':
+    case 'FolderError':
+    case 'WrongFolder':
+    case 'RootError':
       return EXIT.usage
     case 'Interrupted':
       return error.message in SIGNAL_EXIT
@@ -60,14 +78,9 @@ export function exitCodeOf(error: unknown): number {
     case 'FolderDamaged':
     case 'SourceChangedError':
       return EXIT.digestMismatch
-    case 'FolderError':
-      return codeOf(error) === 'manifest_invalid' ? EXIT.unexpected : EXIT.usage
     case 'LockFileError':
       return LOCK_FILE[codeOf(error)] ?? EXIT.usage
     default:
-      return 'code' in error &&
-        (error.code === 'ENOENT' || error.code === 'EISDIR' || error.code === 'ENOTDIR')
-        ? EXIT.usage
-        : EXIT.unexpected
+      return WRONG_ARGUMENT.has(codeOf(error)) ? EXIT.usage : EXIT.unexpected
   }
 }

@@ -29,6 +29,7 @@ import {
   LAYOUT,
   ownersError,
   readFormat,
+  WrongFolder,
   writeFormat,
 } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
@@ -84,7 +85,7 @@ function assertApart(from: string, to: string): void {
   const [source, target] = [realpathSync(from), realPathOf(to)]
   const isWithin = (inner: string, outer: string) => !relative(outer, inner).startsWith('..')
   if (!isWithin(source, target) && !isWithin(target, source)) return
-  throw new FolderRefused(
+  throw new WrongFolder(
     source === target
       ? `${to} is the folder that is to be copied`
       : `${to} and ${from} lie within one another`,
@@ -103,14 +104,14 @@ async function assertUsable(target: string, storeId: string): Promise<void> {
   const found = statSync(target, { throwIfNoEntry: false })
   if (!found) return
   if (!found.isDirectory())
-    throw new FolderRefused(`${target} is a file`, 'Name a folder, or a path that does not exist yet.')
+    throw new WrongFolder(`${target} is a file`, 'Name a folder, or a path that does not exist yet.')
   const format = await readFormat(target)
   if (format?.version === 2 && format.storeId === storeId) return
   const others = readdirSync(target).filter(
     (name) => ![LAYOUT.lock, LAYOUT.blobs, LAYOUT.temporaries, LAYOUT.ledger, 'lost+found'].includes(name),
   )
   if (!format && others.length === 0) return
-  throw new FolderRefused(
+  throw new WrongFolder(
     `${target} is neither empty nor a copy of this store${format ? '' : `: it holds ${JSON.stringify(others[0])}`}`,
     'Name an empty folder, one that does not exist yet, or an earlier copy of the same folder.',
   )

@@ -52,6 +52,11 @@ export class FolderRefused extends Error {
   }
 }
 
+/** The folder is not what the command needs, and nothing but another path helps. */
+export class WrongFolder extends FolderRefused {
+  override readonly name: string = 'WrongFolder'
+}
+
 /** A data folder that has lost stored data. */
 export class FolderDamaged extends FolderRefused {
   override readonly name: string = 'FolderDamaged'
@@ -90,7 +95,7 @@ export async function readFormat(dataDir: string): Promise<FolderFormat | undefi
   if (found === FORMAT_1) return { version: 1 }
   const [, storeId] = FORMAT_2.exec(found) ?? []
   if (storeId !== undefined) return { version: 2, storeId }
-  throw new FolderRefused(
+  throw new WrongFolder(
     `the folder ${dataDir} has the format ${JSON.stringify(found.trim())}, which this version of Bucket does not know`,
     'Use the version of Bucket that wrote it, or another folder.',
   )
@@ -110,7 +115,7 @@ export async function initializeFolder(
   const found = (await readdir(dataDir)).filter((name) => !UNFINISHED.includes(name))
   const strangers = (await isUnfinishedLedger(dataDir, found)) ? [] : found
   if (strangers.length > 0)
-    throw new FolderRefused(
+    throw new WrongFolder(
       `the folder ${dataDir} isn't a Bucket folder: it holds ${JSON.stringify(strangers[0])} and no ${JSON.stringify(LAYOUT.format)} file`,
       strangers.includes(LAYOUT.ledger) || strangers.includes(LAYOUT.secret)
         ? `If it was one, restore its ${JSON.stringify(LAYOUT.format)} file from a backup. Else name an empty folder, or one that does not exist yet.`

@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { digestHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
-import { FolderDamaged, FolderRefused, LAYOUT, readFormat } from './folder-format.ts'
+import { FolderDamaged, FolderRefused, LAYOUT, readFormat, WrongFolder } from './folder-format.ts'
 import { readProof } from './ledger/log-index.ts'
 import {
   type FoundEnd,
@@ -56,7 +56,7 @@ async function withoutFormat(root: string): Promise<FolderRefused> {
   )
   const format = JSON.stringify(LAYOUT.format)
   if (remains === undefined)
-    return new FolderRefused(
+    return new WrongFolder(
       `the folder ${root} isn't a Bucket folder: it has no ${format} file`,
       'Name the folder of a server or a backup.',
     )

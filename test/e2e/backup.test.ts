@@ -158,7 +158,7 @@ describe('a backup', { timeout: 120_000 }, () => {
     mkdirSync(copy)
     writeFileSync(join(copy, 'thesis.txt'), 'years of work')
     expect(await bucket('backup', copy, '--data-dir', dataDir)).toMatchObject({
-      exit: 1,
+      exit: 2,
       stderr: expect.stringContaining('"thesis.txt"'),
     })
     const other = join(folder, 'other')

@@ -280,7 +280,7 @@ describe('a target', { timeout: 60_000 }, () => {
     async () => {
       await mkdir(at('closed'), { mode: 0o500 })
       const ran = await finish(start(REF, '-o', join(at('closed'), 'model')))
-      expect(ran.exit).toBe(1)
+      expect(ran.exit).toBe(2)
       expect(ran.stderr).toContain(join(at('closed'), 'model'))
       expect(proxy.connections).toBe(0)
     },

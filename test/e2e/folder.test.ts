@@ -211,7 +211,7 @@ describe('a pull', { timeout: 60_000 }, () => {
   it('of an artifact that is not a folder says so', async () => {
     await bucket.put('b/file/v1', new TextEncoder().encode('not a manifest'))
     const refused = await run('pull', 'b/file/v1', 'copy')
-    expect(refused.exit).toBe(1)
+    expect(refused.exit).toBe(2)
     expect(refused.stderr).toContain(
       'b/file/v1 is not a folder: its type is application/octet-stream, and a folder',
     )

@@ -83,10 +83,10 @@ describe('a folder whose ledger is lost', { timeout: 60_000 }, () => {
     await store('v1', 'small')
     await stop()
     rmSync(join(dataDir, 'format'))
-    expect(serve()).toMatchObject({ exit: 1, stderr: expect.stringContaining('restore its "format" file') })
+    expect(serve()).toMatchObject({ exit: 2, stderr: expect.stringContaining('restore its "format" file') })
     for (const name of ['ledger', 'secret', 'index.mdb', 'index.proof'])
       rmSync(join(dataDir, name), { recursive: true })
-    expect(serve().exit).toBe(1)
+    expect(serve().exit).toBe(2)
   })
 
   it('is refused with an older copy of the ledger', async () => {

@@ -1,4 +1,7 @@
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { describeFailure } from '../../../lib/cli/failure-text.ts'
 import { REFUSALS } from '../../../lib/cli/refusal-texts.ts'
@@ -103,6 +106,29 @@ describe('the exit code', () => {
     }
     const ran = await bucket(['put', 'b/a/v', '-'], { url: front.url, stdin: Buffer.from('x') })
     expect(ran.exit).toBe(6)
+  })
+
+  it('is 2 for a path or an address that cannot be used', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'exit-codes-'))
+    const at = (name: string) => join(folder, name)
+    await writeFile(at('file'), 'text')
+    await symlink('circle-2', at('circle-1'))
+    await symlink('circle-1', at('circle-2'))
+    front.put('b/a/v', Buffer.from('bytes'))
+    for (const [args, reason] of [
+      [['get', 'b/a/v', '-o', at('circle-1')], 'symlinks'],
+      [['get', 'b/a/v', '-o', at('n'.repeat(256))], 'name is too long'],
+      [['pull', 'b/a/v', at('new')], 'is not a folder'],
+      [['backup', folder, '--data-dir', folder], "isn't a Bucket folder"],
+      [['ls', '--data-dir', at('file')], 'is a file'],
+    ] as const) {
+      const ran = await bucket(args, { url: front.url })
+      expect(ran, args.join(' ')).toMatchObject({ exit: 2, stdout: '' })
+      expect(ran.stderr).toContain(reason)
+    }
+    for (const code of ['EEXIST', 'EACCES', 'EROFS', 'EADDRNOTAVAIL'])
+      expect(describeFailure(Object.assign(new Error(code), { code })).exit, code).toBe(2)
+    await rm(folder, { recursive: true })
   })
 
   it('is 2 for a malformed reference or digest, without a request', async () => {
