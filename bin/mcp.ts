@@ -14,6 +14,8 @@ import { readDocument } from './documents.ts'
 
 /** stdout belongs to the protocol. */
 const writeLine = jsonLines(process.stderr)
+// The command line ends the process when the session is over.
+process.once('exit', writeLine.flush)
 const log = (record: object) => writeLine({ time: new Date().toISOString(), ...record })
 
 export async function runMcp(

@@ -5,7 +5,7 @@ import { digestSource, type Entry, fileSource, formatRef } from '../client/node.
 import { parseArtifactKey } from '../domain/refs.ts'
 import { contentVersion } from '../domain/version-names.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
-import { parsePinned, pinnedRef } from './refs.ts'
+import { parsePinned, parsePinnedList, pinnedRef } from './refs.ts'
 import { CallError } from './refusal.ts'
 import { addTool, ENTRY, READS, type Surroundings } from './tool.ts'
 
@@ -94,7 +94,7 @@ export function addEntryTools(server: McpServer, surroundings: Surroundings): vo
     }),
     annotations: READS,
     async run({ refs }, { bucket, signal }) {
-      const results = await bucket.check(refs.map(parsePinned), { signal })
+      const results = await bucket.check(parsePinnedList(refs), { signal })
       return {
         results: results.map(({ ref, state, entry }) => ({
           ref: formatRef(ref),

@@ -1,7 +1,16 @@
 /** Refs as tools take them. */
-import { BucketError, type Digest, type Entry, formatRef, parseDigest, parseRef } from '../client/node.ts'
+import {
+  BucketError,
+  type Digest,
+  type Entry,
+  formatRef,
+  isBucketError,
+  parseDigest,
+  parseRef,
+} from '../client/node.ts'
 import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
 import { parseArtifactKey } from '../domain/refs.ts'
+import { argumentName } from './refusal.ts'
 
 export interface Pinned<T> {
   readonly ref: T
@@ -10,6 +19,32 @@ export interface Pinned<T> {
 
 /** `bucket_id/artifact_id/version`, or that and `@sha256:…`. @throws BucketError `invalid_request`. */
 export const parsePinned = (text: string): Pinned<ArtifactRef> => pinned(text, parseRef)
+
+/** The number of invalid refs that one error describes. The text of all of them could fill a conversation. */
+const MAX_DESCRIBED = 20
+
+/** Many refs, each as `parsePinned` takes it. @throws BucketError `invalid_request` that names each invalid one. */
+export function parsePinnedList(texts: readonly string[]): Pinned<ArtifactRef>[] {
+  const errors: { name: string; detail: string }[] = []
+  const refs = texts.flatMap((text, at) => {
+    try {
+      return [parsePinned(text)]
+    } catch (error) {
+      if (!isBucketError(error, 'invalid_request')) throw error
+      const faults = error.details.errors
+        .map(({ name, detail }) => `${argumentName(name)} ${detail}`)
+        .join('; ')
+      errors.push({ name: `refs[${at}]`, detail: `is ${JSON.stringify(text)}: ${faults}` })
+      return []
+    }
+  })
+  if (errors.length === 0) return refs
+  const others = errors.length - MAX_DESCRIBED
+  throw BucketError.invalidRequest([
+    ...errors.slice(0, MAX_DESCRIBED),
+    ...(others > 0 ? [{ name: 'refs', detail: `has ${others} more invalid refs` }] : []),
+  ])
+}
 
 /** Also without a version, which is then made from the content. @throws BucketError `invalid_request`. */
 export const parseTarget = (text: string): Pinned<ArtifactRef | ArtifactKey> =>

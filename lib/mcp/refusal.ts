@@ -103,7 +103,8 @@ function describeBucketError(error: BucketError, origin: DescriptionInput): Refu
 }
 
 /** Arguments have the names of the API. */
-const argumentName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+export const argumentName = (name: string): string =>
+  name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
 /** Versions that are named by content begin so. */
 const CONTENT_NAME = /^sha256-([0-9a-f]{12,64})$/

@@ -54,9 +54,8 @@ export function addTool<I extends z.ZodObject, O extends z.ZodObject>(
   surroundings: Surroundings,
   tool: ToolDefinition<I, O>,
 ): void {
-  if (surroundings.readOnly && !tool.annotations.readOnlyHint) return
   const { name, title, description, annotations } = tool
-  server.registerTool(
+  const registered = server.registerTool(
     name,
     { title, description, annotations, inputSchema: unchecked(tool.input), outputSchema: tool.output },
     async (args, context) => {
@@ -65,6 +64,8 @@ export function addTool<I extends z.ZodObject, O extends z.ZodObject>(
       return await running.finally(() => surroundings.running.delete(running))
     },
   )
+  // No list names it, and a call is told that it is disabled; the instructions of the server say why.
+  if (surroundings.readOnly && !annotations.readOnlyHint) registered.disable()
 }
 
 /** The schema as clients see it. The arguments are checked by `parse`, which says what to do next. */

@@ -201,7 +201,8 @@ describe('an assistant', { timeout: 60_000 }, () => {
     expect(tools.map(({ name }) => name)).toContain('fetch_text')
     await expect(
       client.callTool({ name: 'store_text', arguments: { ref: 'a/b/c', text: 'x' } }),
-    ).rejects.toThrow()
+    ).rejects.toThrow('Tool store_text disabled')
+    expect(client.getInstructions()).toContain('started with --read-only')
   })
 
   it('is told by every tool that it can be repeated and destroys nothing, and what it returns', async () => {
@@ -280,6 +281,16 @@ describe('an assistant that calls', { timeout: 60_000 }, () => {
     ['show_entry', { ref: `mcp/known/v1@sha256:${'0'.repeat(64)}` }, /next: Do not use/],
     ['pull_folder', { ref: 'mcp/known/v1', path: 'y' }, /next: .*fetch_file/],
     ['check_refs', { refs: [] }, /refs: /],
+    [
+      'check_refs',
+      { refs: ['mcp/known/v1', 'one/two', 'mcp/-/v1', 'mcp/known/v1@sha256:1'] },
+      /refs\[1\] is "one\/two".*\nwhy: refs\[2\].*artifact_id begins with "-".*\nwhy: refs\[3\].*digest/,
+    ],
+    [
+      'check_refs',
+      { refs: Array.from({ length: 100 }, () => 'wrong') },
+      /^(?:error.*\n)(?:why: refs\[\d+\].*\n){20}why: refs has 80 more invalid refs\nnext: /,
+    ],
   ])('%s with %j is told what is wrong and what to do', async (name, args, expected) => {
     expect(await shared.refused(name, args)).toMatch(expected)
     expect(await readdir(root)).toEqual(['other'])
@@ -389,7 +400,9 @@ describe('a large transfer', { timeout: 120_000 }, () => {
   it('is kept when the assistant closes stdin in the middle, and the process ends', async () => {
     const child = spawn(process.execPath, [...MCP_COMMAND, '--url', proxy.url, '--root', work])
     const lines: string[] = []
+    let log = ''
     child.stdout.on('data', (text) => lines.push(String(text)))
+    child.stderr.on('data', (text) => (log += text))
     const send = (message: object) => child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
     const stalled = stallAfter(40 * MIB)
     send({ id: 1, method: 'initialize', params: INITIALIZE })
@@ -398,8 +411,11 @@ describe('a large transfer', { timeout: 120_000 }, () => {
     send({ id: 2, method: 'tools/call', params: { name: 'fetch_file', arguments: args } })
     await stalled
     child.stdin.end()
-    expect((await once(child, 'exit'))[0]).toBe(0)
+    expect((await once(child, 'close'))[0]).toBe(0)
     expect(await readdir(work)).toEqual([expect.stringMatching(/^\.[0-9a-f]{64}\.bucket-partial$/)])
+    expect(log).toMatch(
+      /"operation":"fetch_file","outcome":"cancelled","kept":"\d+ of 104857600 bytes are kept/,
+    )
     for (const line of lines.join('').trim().split('\n')) expect(JSON.parse(line).jsonrpc).toBe('2.0')
   })
 
@@ -450,8 +466,14 @@ describe('bucket mcp', { timeout: 60_000 }, () => {
     expect((await once(child, 'exit'))[0]).toBe(0)
   })
 
-  it('ends with exit 2 and keeps stdout empty if a root does not exist', async () => {
+  it('ends with exit 2 and keeps stdout empty if a root does not exist, or is a file', async () => {
     expect(await run(undefined, '--root', join(work, 'none'))).toMatchObject({ exit: 2, stdout: '' })
+    await writeFile(at('file'), '')
+    expect(await run(undefined, '--root', at('file'))).toMatchObject({
+      exit: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/is a file[\s\S]*next: Name a folder with --root/),
+    })
   })
 
   it('tells an assistant that the Bucket server does not answer', async () => {
