@@ -8,7 +8,15 @@ const CONTENT_NAME_DIGITS = 12
 export const contentVersion = (digest: Digest): string =>
   `sha256-${digestHex(digest).slice(0, CONTENT_NAME_DIGITS)}`
 
-const MOVING_NAMES: ReadonlySet<string> = new Set(['latest', 'current', 'stable', 'main', 'master', 'head'])
+const MOVING_NAMES: ReadonlySet<string> = new Set([
+  'latest',
+  'newest',
+  'current',
+  'stable',
+  'main',
+  'master',
+  'head',
+])
 
 /** Whether users of other stores expect that the version moves. In Bucket it is stored once, like every other. */
 export const isMovingName = (version: string): boolean => MOVING_NAMES.has(version.toLowerCase())

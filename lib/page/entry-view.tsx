@@ -6,6 +6,7 @@ import type { Digest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
 import { type ArtifactRef, formatArtifactKey, formatRef } from '../domain/identifiers.ts'
+import { isMovingName } from '../domain/version-names.ts'
 import { commandsFor, pinnedRef } from './commands.ts'
 import { type Connection, createClient, type PageConfig } from './connection.ts'
 import { descriptionLabel } from './description-labels.ts'
@@ -44,6 +45,12 @@ export function EntryView({ connection, artifact, digest, focus, onDownload }: P
           </p>
         )}
         {entry && <Facts entry={entry} />}
+        {entry && isMovingName(artifact.version) && (
+          <p class="small">
+            To Bucket “{artifact.version}” is a name like any other: it means these bytes permanently, and
+            never a newer version.
+          </p>
+        )}
         {entry && digest && (
           <p class="small soft">
             The entry has the digest of your reference. The download verifies that the bytes have it, too.
@@ -155,8 +162,7 @@ const digestDiffers = ({ ref, digest: stored }: Entry, expected: Digest) =>
 /** People try names that other stores give a meaning. */
 function describe(error: unknown, { version }: ArtifactRef): Failure {
   const failure = describeFailure(error)
-  if (failure.code !== 'version_not_found' || !/^(latest|newest|current|main|head)$/i.test(version))
-    return failure
+  if (failure.code !== 'version_not_found' || !isMovingName(version)) return failure
   return {
     ...failure,
     next: `To Bucket “${version}” is a name like any other, and no version has it. Look up the exact version in your own registry, or in the list of versions.`,

@@ -2,7 +2,7 @@
 import { formatRef } from '../domain/identifiers.ts'
 import { API_ROOT, problemPath } from '../protocol/routes.ts'
 import type { Failure } from './failure.ts'
-import { DigestText } from './parts.tsx'
+import { DigestText, Heading } from './parts.tsx'
 import { formatPlace } from './place.ts'
 import { formatTime, visible } from './text.ts'
 
@@ -12,13 +12,17 @@ interface Props {
   readonly api?: string | undefined
   /** Whether it stands in the place of a whole page. */
   readonly isPage?: boolean
+  /** Whether its heading takes the focus. */
+  readonly focus?: boolean
 }
 
-export function FailureCard({ failure, api, isPage = false }: Props) {
+export function FailureCard({ failure, api, isPage = false, focus = false }: Props) {
   const { what, why, next, code, requestId, conflict } = failure
   return (
     <div class="failure" role="alert">
-      {isPage ? <h1>{visible(what)}</h1> : <h2>{visible(what)}</h2>}
+      <Heading as={isPage ? 'h1' : 'h2'} focus={focus}>
+        {visible(what)}
+      </Heading>
       <dl>
         <dt>Why</dt>
         <dd>

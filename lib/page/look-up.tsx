@@ -1,9 +1,15 @@
 /** The field that opens an exact ref, and the reason why it searches nothing. */
 import { useEffect, useState } from 'preact/hooks'
-import { describeFailure, type Failure } from './failure.ts'
+import type { Failure } from './failure.ts'
 import { FailureCard } from './failure-card.tsx'
 import { Heading } from './parts.tsx'
-import { formatPlace, type Place, parseName } from './place.ts'
+import { formatPlace, fragmentOf, type Place } from './place.ts'
+
+const EMPTY: Failure = {
+  what: 'No reference',
+  why: ['the field is empty'],
+  next: 'Write bucket_id/artifact_id/version, or bucket_id/artifact_id to list its versions.',
+}
 
 /** The address of the page names no place. */
 export interface Nowhere {
@@ -15,28 +21,27 @@ export interface Nowhere {
 export function LookUp({ place, focus }: { place: Place | Nowhere; focus: boolean }) {
   const named = nameOf(place)
   const [text, setText] = useState(named)
-  const [failure, setFailure] = useState(place.view === 'nowhere' ? place.failure : undefined)
+  const [isEmpty, setEmpty] = useState(false)
   const isHome = place.view === 'look-up'
   useEffect(() => {
     setText(named)
-    setFailure(place.view === 'nowhere' ? place.failure : undefined)
+    setEmpty(false)
   }, [place])
 
   const open = (event: Event) => {
     event.preventDefault()
-    try {
-      location.hash = formatPlace(parseName(text))
-      setFailure(undefined)
-    } catch (error) {
-      setFailure(describeFailure(error))
-    }
+    const asked = text.trim()
+    setEmpty(asked === '')
+    // An invalid text becomes the address, too, so that the page never shows a refusal above something else.
+    if (asked !== '') location.hash = fragmentOf(asked)
   }
+  const failure = isEmpty ? EMPTY : place.view === 'nowhere' ? place.failure : undefined
 
   return (
     <>
       {(isHome || place.view === 'nowhere') && (
         <div class="intro">
-          <Heading focus={focus}>Look up an artifact</Heading>
+          <Heading focus={focus && isHome}>Look up an artifact</Heading>
           <p class="lead">
             An artifact is stored once under an exact reference and never changes. Every byte is verified by
             its SHA-256 on the way in and on the way out.

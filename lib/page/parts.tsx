@@ -21,16 +21,23 @@ export const BucketSymbol = () => (
   </svg>
 )
 
-/** The heading of a view. It takes the focus when the view opens, so that a screen reader reads the new view. */
-export function Heading({ children, focus }: { children: ComponentChildren; focus: boolean }) {
+interface HeadingProps {
+  readonly children: ComponentChildren
+  readonly focus: boolean
+  /** That of a part of a view is `h2`. */
+  readonly as?: 'h1' | 'h2'
+}
+
+/** The heading of a view or a result. It takes the focus when it appears, so that a screen reader reads what is new. */
+export function Heading({ children, focus, as: Tag = 'h1' }: HeadingProps) {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     if (focus) heading.current?.focus()
   }, [])
   return (
-    <h1 ref={heading} tabIndex={-1}>
+    <Tag ref={heading} tabIndex={-1}>
       {children}
-    </h1>
+    </Tag>
   )
 }
 

@@ -60,6 +60,9 @@ export function formatPlace(place: Place): string {
   }
 }
 
+/** @returns the fragment of a text that a person typed, valid or not. */
+export const fragmentOf = (text: string): string => `#${encodeURI(text.replace(/\p{Surrogate}/gu, '\ufffd'))}`
+
 /** Names need no escapes in a fragment, but other programs escape them. @returns the text after the `#`. */
 export function fragmentText(fragment: string): string {
   const text = fragment.replace(/^#/, '')

@@ -9,10 +9,10 @@ import {
   parseText,
 } from '../domain/description.ts'
 import type { Digest } from '../domain/digest.ts'
-import { digestHex } from '../domain/digest.ts'
 import { type ArtifactRef, parseArtifactId, parseBucketId, parseVersion } from '../domain/identifiers.ts'
 import { artifactRef } from '../domain/refs.ts'
 import type { Result } from '../domain/result.ts'
+import { contentVersion, isMovingName } from '../domain/version-names.ts'
 import { descriptionLabel } from './description-labels.ts'
 import { visible } from './text.ts'
 
@@ -41,9 +41,6 @@ interface Props {
   readonly isDisabled: boolean
   readonly onSubmit: (request: { ref: ArtifactRef; description: DescriptionInput }) => void
 }
-
-/** Hex digits in a version that is made from the content, as the command line makes it. */
-const CONTENT_NAME_DIGITS = 12
 
 export function StoreForm({ type, digest, isDisabled, onSubmit }: Props) {
   const form = useRef<HTMLFormElement>(null)
@@ -90,16 +87,14 @@ export function StoreForm({ type, digest, isDisabled, onSubmit }: Props) {
             type="button"
             class="link"
             disabled={isDisabled || digest === undefined}
-            onClick={() =>
-              digest &&
-              setValues((before) => ({
-                ...before,
-                version: `sha256-${digestHex(digest).slice(0, CONTENT_NAME_DIGITS)}`,
-              }))
-            }
+            onClick={() => digest && setValues((before) => ({ ...before, version: contentVersion(digest) }))}
           >
             Name it by its content
           </button>
+          <p class="small" role="status">
+            {isMovingName(values.version) &&
+              `Bucket has no moving names: “${values.version}” would mean these bytes permanently, and never a newer version. Keep which version is current in your own registry.`}
+          </p>
         </Field>
       </fieldset>
       <details>

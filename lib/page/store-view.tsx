@@ -1,7 +1,8 @@
 /** Store: choose a file, see its digest, name it, send it. The server keeps the parts that arrived, so that the same store continues later. */
 
+import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { ArtifactDigests } from '../client/transfer/artifact-hash.ts'
+import type { ArtifactDigests } from '../client/index.ts'
 import type { DescriptionInput } from '../domain/description.ts'
 import { type Digest, digestFromHex } from '../domain/digest.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
@@ -117,7 +118,7 @@ function Outcome({ connection, file, request, digests, store, onAgain }: Outcome
       const kept = state.first?.phase === 'uploading' ? state.first.bytes : 0
       return (
         <div ref={outcome} class="outcome">
-          <h2>Storing {formatRef(ref)}</h2>
+          <ResultHeading key={state.phase}>Storing {formatRef(ref)}</ResultHeading>
           {kept > 0 && <p class="soft">Continued: {formatBytes(kept)} had arrived before.</p>}
           <ProgressBar progress={state.progress} total={file.size} />
           <button type="button" class="second" onClick={cancel}>
@@ -130,7 +131,9 @@ function Outcome({ connection, file, request, digests, store, onAgain }: Outcome
       const { entry, created } = state.result
       return (
         <div ref={outcome} class="outcome success" role="status">
-          <h2>{created ? 'Stored and verified' : 'Stored already, with the same bytes'}</h2>
+          <ResultHeading key={state.phase}>
+            {created ? 'Stored and verified' : 'Stored already, with the same bytes'}
+          </ResultHeading>
           <p>
             {created
               ? 'The server computed the digest of the bytes that arrived, and it is this one. The version will never change.'
@@ -159,7 +162,7 @@ function Outcome({ connection, file, request, digests, store, onAgain }: Outcome
     case 'failed':
       return (
         <div ref={outcome} class="outcome">
-          <FailureCard failure={state.failure} api={connection.config.api} />
+          <FailureCard failure={state.failure} api={connection.config.api} focus />
           {state.failure.code !== 'version_exists' && (
             <button type="button" class="second" onClick={onAgain}>
               Try again
@@ -169,6 +172,13 @@ function Outcome({ connection, file, request, digests, store, onAgain }: Outcome
       )
   }
 }
+
+/** Takes the focus, because the button that had it is disabled or gone. */
+const ResultHeading = ({ children }: { children: ComponentChildren }) => (
+  <Heading as="h2" focus>
+    {children}
+  </Heading>
+)
 
 interface StoppedProps {
   readonly connection: Connection
@@ -199,7 +209,7 @@ function Stopped({ connection, artifact, digest, onAgain, onDiscarded }: Stopped
   }
   return (
     <div class="outcome">
-      <h2>Stopped</h2>
+      <ResultHeading>Stopped</ResultHeading>
       <p role="status">
         {kept === undefined
           ? 'Asking the server what has arrived'

@@ -69,6 +69,39 @@ describeInBrowser('the page', () => {
     await finish(opened)
   })
 
+  it('a refused text replaces the entry that was open, and the field keeps the focus', async () => {
+    const opened = await open('#demo/model/v1')
+    const { page } = opened
+    await waitForText(page, 'Pinned ref')
+    await page.$eval('#ref', (input) => (input as HTMLInputElement).select())
+    await page.type('#ref', 'demo/100%/v1 #2\n')
+    expect(await waitForText(page, 'Invalid input')).not.toContain('Pinned ref')
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('ref')
+    expect(await page.$eval('#ref', (input) => (input as HTMLInputElement).value)).toBe('demo/100%/v1 #2')
+    await page.goBack()
+    expect(await waitForText(page, 'Pinned ref')).not.toContain('Invalid input')
+    await page.$eval('#ref', (input) => (input as HTMLInputElement).select())
+    await page.type('#ref', ' \n')
+    await waitForText(page, 'the field is empty')
+    await finish(opened)
+  })
+
+  it('says of a version "latest" that it would never move, before it is stored and after', async () => {
+    await served().client.put('demo/moving/latest', new TextEncoder().encode('first'))
+    const opened = await open('#/store')
+    const { page } = opened
+    await chooseFile(page, path)
+    await page.waitForSelector('.file .digest')
+    await page.type('[name=version]', 'v1')
+    expect(await page.evaluate(() => document.body.innerText)).not.toContain('moving names')
+    await page.$eval('[name=version]', (input) => (input as HTMLInputElement).select())
+    await page.type('[name=version]', 'latest')
+    await waitForText(page, 'Bucket has no moving names')
+    await page.goto(`${served().url}#demo/moving/latest`)
+    expect(await waitForText(page, 'Pinned ref')).toContain('means these bytes permanently')
+    await finish(opened)
+  })
+
   it('lists 230 versions in pages of 100, in the byte order of their names', async () => {
     const { client } = served()
     const names = Array.from({ length: 230 }, (_, at) => `v${String(at).padStart(3, '0')}`)
@@ -155,6 +188,7 @@ describeInBrowser('the page', () => {
     }
     await keyboard.press('Enter')
     await waitForText(page, 'Stored and verified')
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Stored and verified')
     await tabTo(page, 'Open the entry')
     await keyboard.press('Enter')
     await waitForText(page, 'demo/typed/v1@sha256:')

@@ -58,6 +58,7 @@ describeInBrowser('transfers', () => {
     await press(first.page, 'Store')
     await canceled
     await waitForText(first.page, 'The server keeps')
+    expect(await focused(first.page)).toBe('Stopped')
     await finish(first)
 
     const second = await storePage()
@@ -122,6 +123,7 @@ describeInBrowser('transfers', () => {
     await type(page, 'version', 'v1')
     await press(page, 'Store')
     const shown = await waitForText(page, 'This version is stored already, with other bytes')
+    expect(await focused(page)).toBe('This version is stored already, with other bytes')
     expect(shown).toContain('by trainer')
     expect(shown).toContain('Choose a new version')
     const digests = await page.$$eval('.compare .digest', (found) =>
@@ -242,6 +244,9 @@ describeInBrowser('transfers', () => {
     await finish(opened)
   })
 })
+
+/** The text of the element that has the focus: a screen reader reads it. */
+const focused = (page: Page) => page.evaluate(() => document.activeElement?.textContent)
 
 /** Presses Cancel as soon as the server has acknowledged a part, in the browser itself, so that no transfer is too fast for it. */
 const cancelOnceSent = (page: Page): Promise<void> =>
