@@ -5,7 +5,7 @@ import { artifactRef } from '../../lib/domain/refs.ts'
 import { openFolder } from '../../lib/local/folder.ts'
 import { described } from '../support/described.ts'
 import { get, measure, payload, put } from './load.ts'
-import { startMeasured } from './server-process.ts'
+import { startBucketServer } from './server-process.ts'
 
 export async function ledgerGrowth(folder: string): Promise<void> {
   console.log(
@@ -14,7 +14,7 @@ export async function ledgerGrowth(folder: string): Promise<void> {
   for (const versions of [1_000, 100_000]) {
     const dataDir = join(folder, String(versions))
     await fill(dataDir, versions)
-    const server = await startMeasured(['bin/bucket.ts', 'serve', '--port', '0', '--data-dir', dataDir])
+    const server = await startBucketServer(dataDir)
     const root = `${server.origin}/v1/buckets/bench/artifacts/growth/versions`
     const store = await measure({ size: 1024, clients: 1, operations: 300 }, (agent, index) =>
       put(agent, `${root}/measured-${index}`, payload(1024, index)),

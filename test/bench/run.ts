@@ -3,8 +3,10 @@
  * in turn and in one run, so that the two columns saw the same machine. Nothing here passes or fails: it is read.
  *
  * Options: `--quick` (smaller cells), `--folder DIR` (a disk to measure; default: under the checkout, not a tmpfs),
- * `--only targets,floors,cells,ledger,rebuild,cold-start,start-up`, `--cell '1 KiB/4'` (size and clients; may stand several times, and is measured each time).
+ * `--only targets,floors,cells,ledger,rebuild,cold-start,start-up`, `--cell '1 KiB/4'` (size and clients; may stand several times, and is measured each time),
+ * `--target 'fetch 1 KiB'` (the beginning of the name of a target; may stand several times).
  */
+import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
@@ -15,7 +17,7 @@ import { sha256Rate, syncedFileRate, syncedWriteRate } from './floors.ts'
 import { ledgerGrowth } from './ledger-growth.ts'
 import { ledgerRebuild } from './ledger-rebuild.ts'
 import { type Cell, get, measure, payload, put } from './load.ts'
-import { type MeasuredServer, startMeasured } from './server-process.ts'
+import { type MeasuredServer, startBucketServer, startMeasured } from './server-process.ts'
 import { startUps } from './start-up.ts'
 import { targets } from './targets.ts'
 
@@ -28,6 +30,7 @@ const { values } = parseArgs({
     folder: { type: 'string' },
     only: { type: 'string' },
     cell: { type: 'string', multiple: true },
+    target: { type: 'string', multiple: true },
   },
 })
 const base = resolve(values.folder ?? '.cache/bench')
@@ -77,8 +80,7 @@ const SUBJECTS: readonly Subject[] = [
   },
   {
     name: 'bucket',
-    start: (folder) =>
-      startMeasured(['bin/bucket.ts', 'serve', '--port', '0', '--data-dir', join(folder, 'data')]),
+    start: (folder) => startBucketServer(join(folder, 'data')),
     path: (name) => `/v1/buckets/bench/artifacts/cells/versions/${name}`,
   },
 ]
@@ -147,7 +149,8 @@ if (wants('floors'))
     console.log(`floor: 1 GiB written, synced  ${(await syncedWriteRate(folder)).toFixed(0)} MiB/s\n`)
   })
 
-if (wants('targets')) await inFolder((folder) => targets(folder, values.quick === true))
+if (['targets', 'cells', 'ledger'].some(wants)) execFileSync(process.execPath, ['tools/build.mjs'])
+if (wants('targets')) await inFolder((folder) => targets(folder, values.quick === true, values.target))
 
 if (wants('cells')) {
   console.log('| what | size | clients | bare | bucket | ratio | p50 ms | p99 ms | peak MiB | CPU s (bare) |')

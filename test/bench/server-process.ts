@@ -18,11 +18,19 @@ export interface MeasuredServer {
   stop(): Promise<void>
 }
 
+/**
+ * Starts Bucket's server as it is built, which users run: tsx names every function again when it is made, which costs more than some
+ * requests. `tools/build.mjs` must have run.
+ */
+export const startBucketServer = (dataDir: string, ...options: readonly string[]): Promise<MeasuredServer> =>
+  start(['dist/bin/bucket.js', 'serve', '--port', '0', '--data-dir', dataDir, ...options])
+
 /** Starts a script whose first line on stdout contains its URL. */
-export async function startMeasured(script: readonly string[]): Promise<MeasuredServer> {
-  const child = spawn(process.execPath, ['--import', 'tsx', ...script], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
+export const startMeasured = (script: readonly string[]): Promise<MeasuredServer> =>
+  start(['--import', 'tsx', ...script])
+
+async function start(script: readonly string[]): Promise<MeasuredServer> {
+  const child = spawn(process.execPath, script, { stdio: ['ignore', 'pipe', 'ignore'] })
   const [line] = await Promise.race([
     once(createInterface({ input: child.stdout }), 'line') as Promise<[string]>,
     once(child, 'exit').then(() =>
@@ -57,7 +65,8 @@ function resetPeak(child: ChildProcess): void {
   writeFileSync(proc(child, 'clear_refs'), '5')
 }
 
-function cpuSeconds(child: ChildProcess): number {
+/** Processor seconds of a process, user and system, since its start. */
+export function cpuSeconds(child: ChildProcess): number {
   const fields = readFileSync(proc(child, 'stat'), 'utf8').split(') ')[1]?.split(' ') ?? []
   return (Number(fields[11]) + Number(fields[12])) / TICKS
 }

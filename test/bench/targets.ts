@@ -3,92 +3,13 @@
  * S3 server in Go that verifies what it stores, where it can be installed. All servers run during all rounds, after a warm-up; a
  * cell shows the medians of its rounds.
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
-import type { Agent } from 'node:http'
-import { join } from 'node:path'
-import { AwsV4Signer } from 'aws4fetch'
-import { freePort } from '../integration/emulator.ts'
-import { gatewayArguments, installVersityGateway } from '../integration/install-versitygw.ts'
 import { syncedAppendRate } from './floors.ts'
 import { get, measure, type Payload, payload, put } from './load.ts'
-import { startMeasured } from './server-process.ts'
+import { type Address, type Peer, startBucket, startFloor, startGateway } from './peers.ts'
+import { smallRate } from './small-load.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
-
-type Act = (agent: Agent, index: number) => Promise<void>
-
-/** One server under load. Names of a store must be new. */
-interface Peer {
-  store(name: string, bytes: Payload): Promise<Act> | Act
-  fetch(name: string, size: number): Promise<Act> | Act
-  stop(): Promise<void>
-}
-
-async function startBucket(folder: string): Promise<Peer> {
-  const args = ['bin/bucket.ts', 'serve', '--port', '0', '--data-dir', join(folder, 'bucket')]
-  const server = await startMeasured([...args, '--max-artifact-bytes', '2GiB'])
-  const url = (name: string) => `${server.origin}/v1/buckets/bench/artifacts/targets/versions/${name}`
-  return {
-    store: (name, bytes) => (agent) => put(agent, url(name), bytes),
-    fetch: (name, size) => (agent) => get(agent, url(name), size),
-    stop: server.stop,
-  }
-}
-
-async function startFloor(folder: string, largeBytes: number): Promise<Peer> {
-  const path = join(folder, 'floor')
-  mkdirSync(path)
-  const server = await startMeasured(['test/bench/floor-server.ts', path, String(largeBytes)])
-  const url = (size: number) => `${server.origin}/${size > MIB ? 'large' : 'small'}`
-  return {
-    store: (_, bytes) => (agent) => put(agent, url(bytes.size), bytes),
-    fetch: (_, size) => (agent) => get(agent, url(size), size),
-    stop: server.stop,
-  }
-}
-
-async function startGateway(folder: string): Promise<Peer> {
-  const program = await installVersityGateway(folder)
-  const objects = join(folder, 'objects')
-  mkdirSync(objects)
-  const port = await freePort()
-  const child = spawn(program, gatewayArguments(port, objects), { stdio: 'ignore' })
-  const origin = `http://127.0.0.1:${port}`
-  const ended = once(child, 'exit')
-  /** Signed before the measurement. */
-  async function sign(method: string, path: string, sha256: string): Promise<Record<string, string>> {
-    const signer = new AwsV4Signer({
-      ...{ method, url: `${origin}${path}`, service: 's3', region: 'us-east-1' },
-      ...{ accessKeyId: 'test', secretAccessKey: 'test', headers: { 'x-amz-content-sha256': sha256 } },
-    })
-    return Object.fromEntries((await signer.sign()).headers)
-  }
-  const emptySha256 = payload(0, 0).digest.slice('sha256:'.length)
-  for (;;) {
-    const headers = await sign('PUT', '/bench', emptySha256)
-    const made = await fetch(`${origin}/bench`, { method: 'PUT', headers }).catch(() => undefined)
-    if (made?.ok) break
-    if (child.exitCode !== null) throw new Error(`versitygw ended with ${child.exitCode}`)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-  return {
-    async store(name, bytes) {
-      const headers = await sign('PUT', `/bench/${name}`, bytes.digest.slice('sha256:'.length))
-      return (agent) => put(agent, `${origin}/bench/${name}`, bytes, headers)
-    },
-    async fetch(name, size) {
-      const headers = await sign('GET', `/bench/${name}`, emptySha256)
-      return (agent) => get(agent, `${origin}/bench/${name}`, size, headers)
-    },
-    async stop() {
-      child.kill('SIGTERM')
-      await ended
-    },
-  }
-}
 
 interface Target {
   readonly what: 'store' | 'fetch'
@@ -96,47 +17,70 @@ interface Target {
   readonly clients: number
   readonly operations: number
   readonly rounds: number
-  readonly floorName: string
+  /** The floor in words. */
+  readonly floor: string
+  /** The least ratio. */
   readonly least: number
 }
 
-const medianOf = (rates: readonly number[]): number => rates.toSorted((a, b) => a - b)[rates.length >> 1] ?? 0
+/** A floor without a server. */
+const APPEND = 'append and fdatasync alone'
 
-/** @param isQuick fewer and smaller operations, for a look during work. */
-export async function targets(folder: string, isQuick: boolean): Promise<void> {
-  const large = (isQuick ? 128 : 1024) * MIB
-  const small = { size: KIB, rounds: isQuick ? 3 : 7 }
-  const cells: readonly Target[] = [
+function targetsOf(isQuick: boolean): readonly Target[] {
+  const small = { size: KIB, rounds: isQuick ? 5 : 9 }
+  const large = { size: (isQuick ? 128 : 1024) * MIB, clients: 1, rounds: isQuick ? 3 : 5 }
+  const count = (full: number) => (isQuick ? full / 4 : full)
+  return [
     {
-      ...{ what: 'fetch', ...small, clients: 16, operations: isQuick ? 4_000 : 20_000, least: 0.9 },
-      floorName: 'bare Node, same headers',
+      ...{ what: 'fetch', ...small, clients: 16, operations: count(40_000) },
+      ...{ floor: 'bare Node, same headers', least: 0.9 },
     },
     {
-      ...{ what: 'store', ...small, clients: 16, operations: isQuick ? 2_000 : 8_000, least: 0.85 },
-      floorName: 'bare Node that stores nothing',
+      ...{ what: 'store', ...small, clients: 16, operations: count(8_000) },
+      ...{ floor: 'bare Node that stores nothing', least: 0.85 },
     },
     {
-      ...{ what: 'store', ...small, clients: 1, operations: isQuick ? 500 : 2_000, least: 0.5 },
-      floorName: 'append and fdatasync alone',
+      ...{ what: 'store', ...small, clients: 1, operations: count(2_000) },
+      ...{ floor: APPEND, least: 0.5 },
     },
     {
-      ...{ what: 'fetch', size: large, clients: 1, operations: 2, rounds: isQuick ? 3 : 5, least: 0.8 },
-      floorName: 'bare Node, reused buffers',
+      ...{ what: 'fetch', ...large, operations: 2 },
+      ...{ floor: 'bare Node, reused buffers', least: 0.8 },
     },
     {
-      ...{ what: 'store', size: large, clients: 1, operations: 1, rounds: isQuick ? 3 : 5, least: 0.95 },
-      floorName: 'bare Node that hashes and writes',
+      ...{ what: 'store', ...large, operations: 1 },
+      ...{ floor: 'bare Node that hashes and writes', least: 0.95 },
     },
   ]
+}
+
+const nameOf = ({ what, size, clients }: Target) =>
+  `${what} ${size > MIB ? `${size / MIB} MiB` : `${size / KIB} KiB`}/${clients}`
+
+const medianOf = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
+
+/**
+ * @param isQuick fewer and smaller operations, for a look during work.
+ * @param only the beginnings of the names of targets to measure, as `fetch 1 KiB`; all by default.
+ */
+export async function targets(
+  folder: string,
+  isQuick: boolean,
+  only: readonly string[] = [''],
+): Promise<void> {
+  const cells = targetsOf(isQuick).filter((cell) => only.some((start) => nameOf(cell).startsWith(start)))
   const gateway = await startGateway(folder).catch((error: unknown) => {
     console.log(`versitygw is not measured: ${error instanceof Error ? error.message : error}\n`)
     return undefined
   })
   const bucket = await startBucket(folder)
-  const floor = await startFloor(folder, large)
+  const floor = await startFloor(folder, Math.max(...cells.map(({ size }) => size)))
   try {
     await warmUp([floor, bucket, ...(gateway ? [gateway] : [])], isQuick ? 3_000 : 10_000)
-    console.log('| target | clients | floor | floor rate | Bucket | ratio | target | versitygw |')
+    console.log(
+      '| target | floor | floor rate | Bucket | ratio | least | versitygw | server µs an operation: floor, Bucket, versitygw |',
+    )
     console.log('|---|---|---|---|---|---|---|---|')
     for (const cell of cells) console.log(await measureTarget(folder, cell, { floor, bucket, gateway }))
   } finally {
@@ -155,57 +99,112 @@ async function warmUp(peers: readonly Peer[], operations: number): Promise<void>
       await run(peer, { what, size: KIB, clients: 16, operations })
 }
 
-/** @returns operations a second. */
-async function run(
-  peer: Peer,
-  { what, size, clients, operations }: Pick<Target, 'what' | 'size' | 'clients' | 'operations'>,
-): Promise<number> {
+type Load = Pick<Target, 'what' | 'size' | 'clients' | 'operations'>
+
+/** The result of one round. */
+interface Round {
+  /** Operations a second. */
+  readonly rate: number
+  /** Processor time of the server for one operation, in microseconds. */
+  readonly cost: number
+}
+
+function run(peer: Peer, load: Load): Promise<Round> {
+  return load.what === 'store' ? runStores(peer, load) : runFetches(peer, load)
+}
+
+async function runStores(peer: Peer, { size, clients, operations }: Omit<Load, 'what'>): Promise<Round> {
   const shared = size > MIB ? payload(size, 0) : undefined
-  const acts: Act[] = []
-  if (what === 'store')
-    for (let at = 0; at < operations; at += 1) {
-      const name = newName()
-      acts.push(await peer.store(name, shared ?? payload(size, names)))
-    }
-  else {
-    // As many different artifacts as a busy server fetches again and again.
-    const stored = Array.from({ length: size > MIB ? 1 : 500 }, newName)
-    const stores: Act[] = []
-    for (const name of stored) stores.push(await peer.store(name, shared ?? payload(size, 0)))
-    const cell = { size, clients, operations: stores.length }
-    await measure(cell, (agent, index) => stores[index]?.(agent, index) ?? Promise.resolve())
-    for (let at = 0; at < operations; at += 1)
-      acts.push(await peer.fetch(stored[at % stored.length] ?? '', size))
+  const stores: Operation[] = []
+  for (let at = 0; at < operations; at += 1) {
+    const bytes = shared ?? payload(size, names)
+    stores.push({ ...(await peer.store(newName(), bytes)), bytes })
   }
-  const cell = { size, clients, operations }
-  const { rate } = await measure(cell, (agent, index) => acts[index]?.(agent, index) ?? Promise.resolve())
+  return perform(peer, stores, size, clients)
+}
+
+async function runFetches(peer: Peer, { size, clients, operations }: Omit<Load, 'what'>): Promise<Round> {
+  // As many different artifacts as a busy server fetches again and again.
+  const names = Array.from({ length: size > MIB ? 1 : 500 }, newName)
+  const bytes = payload(size, 0)
+  const stores: Operation[] = []
+  for (const name of names) stores.push({ ...(await peer.store(name, bytes)), bytes })
+  await perform(peer, stores, size, clients)
+  const fetches: Operation[] = []
+  for (let at = 0; at < operations; at += 1)
+    fetches.push(await peer.fetch(names[at % names.length] ?? '', size))
+  return perform(peer, fetches, size, clients)
+}
+
+/** A store of `bytes`, or a fetch. */
+type Operation = Address & { readonly bytes?: Payload }
+
+/** @param size of each artifact in bytes. */
+async function perform(
+  peer: Peer,
+  operations: readonly Operation[],
+  size: number,
+  clients: number,
+): Promise<Round> {
+  const rateOf = size > MIB ? largeRate : smallRateOf
+  const before = peer.cpuSeconds()
+  const rate = await rateOf(peer, operations, size, clients)
+  return { rate, cost: ((peer.cpuSeconds() - before) * 1e6) / operations.length }
+}
+
+const smallRateOf: typeof largeRate = ({ status }, operations, size, clients) =>
+  smallRate(
+    operations.map(({ url, headers, bytes }) =>
+      bytes === undefined
+        ? { method: 'GET', url, headers, status: 200, size }
+        : { method: 'PUT', url, headers, content: Buffer.concat([...bytes.chunks()]), status },
+    ),
+    clients,
+  )
+
+async function largeRate(
+  _: Peer,
+  operations: readonly Operation[],
+  size: number,
+  clients: number,
+): Promise<number> {
+  const { rate } = await measure({ size, clients, operations: operations.length }, async (agent, index) => {
+    const operation = operations[index]
+    if (operation === undefined) return
+    const { url, headers, bytes } = operation
+    await (bytes ? put(agent, url, bytes, headers) : get(agent, url, size, headers))
+  })
   return rate
 }
+
+const speed = (rate: number, size: number) =>
+  size > MIB ? `${((rate * size) / MIB).toFixed(0)} MiB/s` : `${rate.toFixed(0)}/s`
 
 async function measureTarget(
   folder: string,
   cell: Target,
   { floor, bucket, gateway }: { floor: Peer; bucket: Peer; gateway: Peer | undefined },
 ): Promise<string> {
-  const rates = { floor: [] as number[], bucket: [] as number[], gateway: [] as number[] }
-  const isAppend = cell.what === 'store' && cell.clients === 1 && cell.size === KIB
+  const rounds = { floor: [] as Round[], bucket: [] as Round[], gateway: [] as Round[] }
   for (let round = 0; round < cell.rounds; round += 1) {
-    rates.floor.push(isAppend ? syncedAppendRate(folder, cell.operations) : await run(floor, cell))
-    rates.bucket.push(await run(bucket, cell))
-    if (gateway) rates.gateway.push(await run(gateway, cell))
+    rounds.floor.push(
+      cell.floor === APPEND
+        ? { rate: syncedAppendRate(folder, cell.operations), cost: 0 }
+        : await run(floor, cell),
+    )
+    rounds.bucket.push(await run(bucket, cell))
+    if (gateway) rounds.gateway.push(await run(gateway, cell))
   }
-  const speed = (rate: number) =>
-    cell.size > MIB ? `${((rate * cell.size) / MIB).toFixed(0)} MiB/s` : `${rate.toFixed(0)}/s`
-  const ratio = medianOf(rates.bucket) / medianOf(rates.floor)
-  const size = cell.size > MIB ? `${cell.size / MIB} MiB` : `${cell.size / KIB} KiB`
+  const median = (of: readonly Round[], what: keyof Round) => medianOf(of.map((round) => round[what]))
+  const ratio = median(rounds.bucket, 'rate') / median(rounds.floor, 'rate')
+  const speedOf = (of: keyof typeof rounds) => speed(median(rounds[of], 'rate'), cell.size)
   const columns = [
-    ...[`${cell.what} ${size}`, cell.clients, cell.floorName, speed(medianOf(rates.floor))],
-    ...[
-      speed(medianOf(rates.bucket)),
-      ratio.toFixed(2),
-      `≥ ${cell.least}${ratio < cell.least ? ' (missed)' : ''}`,
-    ],
-    gateway ? speed(medianOf(rates.gateway)) : 'not measured',
+    ...[nameOf(cell), cell.floor, speedOf('floor'), speedOf('bucket'), ratio.toFixed(2)],
+    `≥ ${cell.least}${ratio < cell.least ? ' (missed)' : ''}`,
+    gateway ? speedOf('gateway') : 'not measured',
+    Object.values(rounds)
+      .map((of) => median(of, 'cost').toFixed(0))
+      .join(', '),
   ]
   return `| ${columns.join(' | ')} |`
 }
