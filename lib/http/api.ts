@@ -86,7 +86,7 @@ export function createApi<N extends RouteName, S extends object>(options: ApiOpt
   }
 
   function finish(request: HttpRequest, trace: RequestTrace, response: HttpResponse): HttpResponse {
-    const headers = { ...response.headers, ...commonHeaders(request.requestId, trace) }
+    const headers = { ...response.headers, ...commonHeaders(request.requestId, trace.serverTiming()) }
     if (request.method !== 'OPTIONS')
       Object.assign(headers, joinVary(headers, corsHeaders(corsOrigins, request)))
     if (typeof response.body === 'string')

@@ -1,7 +1,8 @@
 /** Writes a request's line in the operation log when its response is complete: at once, or after the last byte of the body. */
 import { isPourable, type Pourable } from '../flow/pourable.ts'
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
-import type { OperationLog, RequestTrace } from './request-context.ts'
+import type { OperationLog, OperationRecord, RepeatedLine, RequestTrace, Varying } from './request-context.ts'
+import { timestampNow } from './time-texts.ts'
 
 export function logged(
   response: HttpResponse,
@@ -25,16 +26,29 @@ export function writeLine(
   status: number,
   trace: RequestTrace,
 ): void {
-  log({
-    time: new Date().toISOString(),
-    requestId,
-    operation: 'unknown',
-    method,
-    status,
-    durationMs: trace.elapsed,
-    ...trace.record,
-  })
+  log(lineOf({ time: timestampNow(), requestId, durationMs: trace.elapsed }, method, status, trace.record))
 }
+
+/** Prepares the lines of requests that have everything but these members in common. */
+export function repeatedLine(
+  log: OperationLog,
+  method: string,
+  status: number,
+  record: Partial<OperationRecord>,
+): RepeatedLine {
+  const recordOf = (varying: Pick<OperationRecord, Varying>) => lineOf(varying, method, status, record)
+  return (
+    log.repeated?.(recordOf) ??
+    ((time, requestId, durationMs) => log(recordOf({ time, requestId, durationMs })))
+  )
+}
+
+const lineOf = (
+  { time, requestId, durationMs }: Pick<OperationRecord, Varying>,
+  method: string,
+  status: number,
+  record: Partial<OperationRecord>,
+): OperationRecord => ({ time, requestId, operation: 'unknown', method, status, durationMs, ...record })
 
 /** @param size of the body in bytes. A receiver that has all of them may disconnect before the front has seen the end. */
 function counted(

@@ -1,4 +1,5 @@
 /** Encodes the records of the operation log, and writes them as JSON lines, many of them in one write when requests come fast. */
+import { aroundSlots, NUMBER_SLOT, SLOT } from './slots.ts'
 
 /** The names of members in lines, by the names of members in records: `durationMs` is `duration_ms`. */
 const names = new Map<string, string>()
@@ -29,6 +30,14 @@ const BATCH_BYTES = 64 * 1024
 
 export interface JsonLines {
   (record: object): void
+  /**
+   * Prepares lines that have everything but these three members in common.
+   *
+   * @param recordOf returns a record with the given values in it.
+   */
+  repeated(
+    recordOf: (varying: { time: string; requestId: string; durationMs: number }) => object,
+  ): (time: string, requestId: string, durationMs: number) => void
   /** Writes the lines that wait. Call it before the process ends. */
   flush(): void
 }
@@ -43,10 +52,17 @@ export function jsonLines(stream: NodeJS.WritableStream): JsonLines {
     if (lines !== '') stream.write(lines)
     lines = ''
   }
-  const log = (record: object) => {
-    lines += `${JSON.stringify(encodeRecord(record))}\n`
+  const add = (line: string) => {
+    lines += line
     if (lines.length >= BATCH_BYTES) flush()
     else timer ??= setTimeout(flush, BATCH_MS)
   }
-  return Object.assign(log, { flush })
+  const encode = (record: object) => `${JSON.stringify(encodeRecord(record))}\n`
+  const repeated: JsonLines['repeated'] = (recordOf) => {
+    const line = encode(recordOf({ time: SLOT, requestId: SLOT, durationMs: NUMBER_SLOT }))
+    const [start, toRequestId, toDuration, end] = aroundSlots(line, [SLOT, SLOT, String(NUMBER_SLOT)])
+    return (time, requestId, durationMs) =>
+      add(`${start}${time}${toRequestId}${requestId}${toDuration}${durationMs}${end}`)
+  }
+  return Object.assign((record: object) => add(encode(record)), { repeated, flush })
 }

@@ -32,7 +32,20 @@ export interface OperationRecord {
   error?: string
 }
 
-export type OperationLog = (record: OperationRecord) => void
+/** The members that differ between requests with the same response. */
+export type Varying = 'time' | 'requestId' | 'durationMs'
+
+/** Writes the line of a request for which everything else was prepared. */
+export type RepeatedLine = (time: string, requestId: string, durationMs: number) => void
+
+export interface OperationLog {
+  (record: OperationRecord): void
+  /**
+   * Prepares lines for which `recordOf` returns the same record, except for the given members. A log without it gets each record as a
+   * whole.
+   */
+  readonly repeated?: (recordOf: (varying: Pick<OperationRecord, Varying>) => OperationRecord) => RepeatedLine
+}
 
 /** The part of a request that its handler works with. */
 export interface RequestContext<S> extends WireContext {
@@ -88,16 +101,25 @@ export class RequestTrace {
 
   /** Milliseconds so far. */
   get elapsed(): number {
-    return Math.round((performance.now() - this.#started) * 100) / 100
+    return elapsedSince(this.#started)
   }
 
   /** `Server-Timing`: each phase and the total so far, in milliseconds. */
   serverTiming(): string {
     let phases = ''
     for (const [name, duration] of this.#phases) phases += `${name};dur=${duration.toFixed(2)}, `
-    return `${phases}total;dur=${this.elapsed.toFixed(2)}`
+    return phases + totalTiming(this.elapsed)
   }
 }
+
+/**
+ * @param started by `performance.now()`.
+ * @returns milliseconds, rounded to hundredths.
+ */
+export const elapsedSince = (started: number): number => Math.round((performance.now() - started) * 100) / 100
+
+/** The `Server-Timing` of a request without phases. */
+export const totalTiming = (elapsed: number): string => `total;dur=${elapsed.toFixed(2)}`
 
 /** The ports among the stores of an API, and the phase of `Server-Timing` in which a call of each counts. */
 const PHASES: Readonly<Record<string, string>> = {

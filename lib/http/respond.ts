@@ -7,16 +7,15 @@ import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
 import { ROUTES, type RouteDescriptor, type RouteName } from '../protocol/routes.ts'
 import type { Reply } from './handlers.ts'
 import { acceptsHtml, problemPage } from './problem-page.ts'
-import type { RequestTrace } from './request-context.ts'
 
 /** Responses must not be cached unless their headers say otherwise (docs/http-api.md, section 1). */
 const NOT_KEPT = { 'Cache-Control': 'no-store' }
 
 /** The headers of every response, in addition to its own (docs/http-api.md, section 1). */
-export const commonHeaders = (requestId: string, trace: RequestTrace): Record<string, string> => ({
+export const commonHeaders = (requestId: string, serverTiming: string): Record<string, string> => ({
   [HEADERS.requestId]: requestId,
   'X-Content-Type-Options': 'nosniff',
-  'Server-Timing': trace.serverTiming(),
+  'Server-Timing': serverTiming,
 })
 
 export function encodeReply(

@@ -8,11 +8,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createFullApi } from '../../lib/http/full-api.ts'
 import { createHotPath, type HotPath } from '../../lib/http/node/hot-path.ts'
-import { type RunningServer, startServer } from '../../lib/http/node/server.ts'
+import { type RunningServer, type ServerOptions, startServer } from '../../lib/http/node/server.ts'
 import type { OperationRecord } from '../../lib/http/request-context.ts'
 import { type Folder, openFolder } from '../../lib/local/folder.ts'
 import { folderPorts } from '../support/folder-ports.ts'
@@ -30,7 +31,8 @@ interface Side {
   readonly counts: { given: number; passed: number }
 }
 
-async function start(isHot: boolean): Promise<Side> {
+/** @param timeouts in milliseconds. */
+async function start(isHot: boolean, timeouts: ServerOptions['timeouts'] = {}): Promise<Side> {
   const dataDir = await mkdtemp(join(tmpdir(), 'bucket-hot-'))
   const folder = await openFolder(dataDir)
   const log: OperationRecord[] = []
@@ -56,6 +58,7 @@ async function start(isHot: boolean): Promise<Side> {
     ...(isHot && { hotPath: counted }),
     host: '127.0.0.1',
     port: 0,
+    timeouts,
   })
   return { server, folder, dataDir, log, counts }
 }
@@ -80,6 +83,19 @@ async function exchange({ server }: Side, bytes: Buffer, isHead: boolean): Promi
   socket.write(bytes)
   await once(socket, 'close')
   return received.toString('latin1')
+}
+
+/** Sends bytes of which the last request asks for a close, and returns everything until then. */
+async function exchangeAll({ server }: Side, bytes: Buffer): Promise<string> {
+  const socket = connect(server.port, '127.0.0.1')
+  socket.write(bytes)
+  return (await buffer(socket)).toString('latin1')
+}
+
+async function stop({ server, folder, dataDir }: Side): Promise<void> {
+  await server.stop()
+  await folder.close()
+  await rm(dataDir, { recursive: true })
 }
 
 /** Without what differs from one request to the next. */
@@ -185,11 +201,7 @@ describe('the hot path', { timeout: 120_000 }, () => {
     general = await start(false)
   })
   afterAll(async () => {
-    for (const { server, folder, dataDir } of [hot, general]) {
-      await server.stop()
-      await folder.close()
-      await rm(dataDir, { recursive: true })
-    }
+    for (const side of [hot, general]) await stop(side)
   })
 
   it('gives the responses and the log lines of the general path', async () => {
@@ -233,5 +245,43 @@ describe('the hot path', { timeout: 120_000 }, () => {
     expect(comparable(second, hot)).toBe(comparable(first, hot))
     expect(second.slice(-1000)).toBe('v'.repeat(1000))
     expect(hot.counts).toEqual({ given: given + 3, passed })
+  })
+
+  it('keeps pipelined requests in order, with fetches of kept responses among others', async () => {
+    const one = (method: string, ...lines: string[]): Case => ({
+      ...{ method, version: 'piped', suffix: '', host: '127.0.0.1', size: 1000, digest: 'right' },
+      ...{ lines, framing: 'length' },
+    })
+    const [get, put] = [one('GET'), one('PUT')]
+    const many = Array.from({ length: 40 }, () => get)
+    const mixed = [get, put, get, one('HEAD'), get, one('GET', 'Range: bytes=1-2'), put, ...many]
+    const last = one('GET', 'Connection: close')
+    hot.log.length = 0
+    const [fromHot, fromGeneral] = await Promise.all(
+      [hot, general].map(async (side) => {
+        const requests = [...mixed, last].map((sample) => requestOf(sample, 'piped', side.server.port))
+        return comparable(await exchangeAll(side, Buffer.concat(requests)), side)
+      }),
+    )
+    expect(fromHot).toBe(fromGeneral)
+    expect(fromHot?.match(/HTTP\/1\.1 \d{3} /g)).toHaveLength(mixed.length + 1)
+    expect(loggedFacts(hot)).toEqual(loggedFacts(general))
+  })
+
+  it('closes the connection of a client that reads nothing of many kept responses', async () => {
+    const side = await start(true, { headers: 1_000, idle: 1_000 })
+    const put: Case = {
+      ...{ method: 'PUT', version: 'v', suffix: '', host: '127.0.0.1', size: 16_384, digest: 'right' },
+      ...{ lines: [], framing: 'length' },
+    }
+    await exchange(side, requestOf(put, 'unread', side.server.port), false)
+    const get = requestOf({ ...put, method: 'GET' }, 'unread', side.server.port)
+    const socket = connect(side.server.port, '127.0.0.1').pause()
+    socket.on('error', () => {})
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    // More requests than the buffers of the system hold, so that the client is writing when the server closes.
+    for (let mib = 0; mib < 16; mib += 1) socket.write(get.toString('latin1').repeat(2 ** 20 / get.length))
+    await closed
+    await stop(side)
   })
 })

@@ -44,7 +44,7 @@ export class Connection {
 
   /** Whether the receiver has bytes to read: a response has begun, or no request is running. */
   get waitsForReceiver(): boolean {
-    return this.#running === undefined || this.#running.outgoing.headersSent
+    return this.#running === undefined || hasBegun(this.#running.outgoing)
   }
 
   /** Calls `run` when it is the turn of the request, or never if the connection has closed by then. */
@@ -74,7 +74,7 @@ export class Connection {
     this.#end = () => {
       this.#end = undefined
       // The receiver would read further bytes as part of a response that has begun.
-      if (isInBody && newest.outgoing.headersSent) this.#socket.destroy()
+      if (isInBody && hasBegun(newest.outgoing)) this.#socket.destroy()
       else if (this.#socket.writable) void answer().then((bytes) => this.#socket.end(bytes))
       else this.#socket.destroySoon()
     }
@@ -95,18 +95,24 @@ export class Connection {
       return
     }
     this.#running = exchange
-    outgoing.once('close', () => {
-      this.#running = undefined
-      const finish = () => this.#finish(exchange)
-      if (incoming.complete || this.#socket.destroyed) finish()
-      else incoming.once('end', finish).once('close', finish)
-      this.#next()
-    })
+    outgoing.on('close', () => this.#close(exchange))
     exchange.run()
   }
 
+  #close(exchange: Exchange): void {
+    this.#running = undefined
+    const { incoming } = exchange
+    if (incoming.complete || this.#socket.destroyed) {
+      this.#finish(exchange)
+    } else {
+      const finish = () => this.#finish(exchange)
+      incoming.once('end', finish).once('close', finish)
+    }
+    this.#next()
+  }
+
   #next(): void {
-    this.#inARow += 1
+    this.#inARow = this.#waiting.length === 0 ? 0 : this.#inARow + 1
     if (this.#inARow < IN_A_ROW) {
       this.#startNext()
     } else {
@@ -134,3 +140,6 @@ export class Connection {
     if (this.#isStopping) this.#socket.destroySoon()
   }
 }
+
+/** A response that was sent as a whole has no headers of its own (`whole-response.ts`). */
+const hasBegun = (outgoing: ServerResponse): boolean => outgoing.headersSent || outgoing.writableEnded

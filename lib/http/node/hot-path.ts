@@ -16,13 +16,14 @@ import type { HttpResponse } from '../../protocol/http-message.ts'
 import { readBytes } from '../../repository/fetch.ts'
 import type { BlobReader } from '../../repository/ports.ts'
 import { type StoreDependencies, storeWhole } from '../../repository/store.ts'
-import { artifactHeaders } from '../artifact-headers.ts'
 import { writeLine } from '../logged-body.ts'
-import { type OperationLog, RequestTrace } from '../request-context.ts'
+import { elapsedSince, type OperationLog, RequestTrace, totalTiming } from '../request-context.ts'
 import { commonHeaders, encodeReply } from '../respond.ts'
 import { entryHeaders } from '../write-handlers.ts'
+import { KeptFetch, KeptFetches } from './kept-fetch.ts'
 import { isPlainFetch, type PlainStore, plainRef, plainStore } from './plain-request.ts'
 import { type BodyPace, requestBody } from './request-body.ts'
+import { takesWhole } from './whole-response.ts'
 
 /** A request that the general path continues. */
 export interface BegunRequest {
@@ -60,7 +61,7 @@ export function createHotPath({ stores, log, keptBytes = 16 * MIB }: HotPathOpti
 
   async function fetch({ outgoing, incoming, general }: HotRequest, ref: ArtifactRef): Promise<void> {
     const trace = new RequestTrace()
-    let found: Fetched
+    let found: KeptFetch
     try {
       const from = performance.now()
       const entry = await ledger.find(ref)
@@ -69,24 +70,12 @@ export function createHotPath({ stores, log, keptBytes = 16 * MIB }: HotPathOpti
       trace.spent('ledger', from)
       const content = await wholeOf(await readBytes({ blobs: bytes }, entry, undefined, undefined))
       trace.spent('blobs', read)
-      found = { entry, headers: headersOf(entry), content }
+      found = new KeptFetch(entry, content, log)
     } catch {
       return general()
     }
     kept.add(incoming.url ?? '', found)
-    sendFetched(outgoing, found, trace)
-  }
-
-  function sendFetched(outgoing: ServerResponse, { entry, headers, content }: Fetched, trace: RequestTrace) {
-    const requestId = randomUUID()
-    if (!outgoing.destroyed) {
-      outgoing.writeHead(200, [...headers, ...Object.entries(commonHeaders(requestId, trace)).flat()])
-      outgoing.end(content)
-    }
-    note(trace, 'fetch', entry)
-    trace.record.bytesSent = outgoing.destroyed ? 0 : entry.size
-    if (outgoing.destroyed && entry.size > 0) trace.record.aborted = true
-    writeLine(log, { requestId, method: 'GET' }, 200, trace)
+    found.send(outgoing, trace.serverTiming(), trace.elapsed)
   }
 
   async function store(
@@ -116,8 +105,8 @@ export function createHotPath({ stores, log, keptBytes = 16 * MIB }: HotPathOpti
     }
     if (entry === undefined) return continueGeneral()
     const { status, headers, body: message } = storeResponse(entry, requestId)
-    note(trace, 'store', entry)
-    const all = { ...headers, ...commonHeaders(requestId, trace) }
+    note(trace, entry)
+    const all = { ...headers, ...commonHeaders(requestId, trace.serverTiming()) }
     if (!outgoing.destroyed) {
       outgoing.writeHead(status, { ...all, 'Content-Length': String(Buffer.byteLength(message)) })
       outgoing.end(message)
@@ -129,9 +118,13 @@ export function createHotPath({ stores, log, keptBytes = 16 * MIB }: HotPathOpti
   return (request) => {
     const { incoming, outgoing, hosts, general } = request
     const { method, url = '' } = incoming
-    if (method === 'GET' && isPlainFetch(incoming, hosts)) {
+    if (method === 'GET' && takesWhole(outgoing) && isPlainFetch(incoming, hosts)) {
+      const started = performance.now()
       const known = kept.get(url)
-      if (known !== undefined) return sendFetched(outgoing, known, new RequestTrace())
+      if (known !== undefined) {
+        const elapsed = elapsedSince(started)
+        return known.send(outgoing, totalTiming(elapsed), elapsed)
+      }
       const ref = plainRef(url)
       if (ref !== undefined) return void fetch(request, ref)
     } else if (method === 'PUT') {
@@ -143,51 +136,11 @@ export function createHotPath({ stores, log, keptBytes = 16 * MIB }: HotPathOpti
   }
 }
 
-/** Everything of the response to a fetch that is the same each time. */
-interface Fetched {
-  readonly entry: Entry
-  /** Names and values in turn. */
-  readonly headers: readonly string[]
-  readonly content: Uint8Array
-}
-
-/** The approximate memory of a kept response besides its content, in bytes. */
-const KEPT_OVERHEAD = 2 * KIB
-
-/** The responses that were sent last. A stored artifact never changes, so a kept response stays right. */
-class KeptFetches {
-  readonly #limit: number
-  readonly #responses = new Map<string, Fetched>()
-  #bytes = 0
-
-  constructor(limit: number) {
-    this.#limit = limit
-  }
-
-  get(target: string): Fetched | undefined {
-    return this.#responses.get(target)
-  }
-
-  add(target: string, response: Fetched): void {
-    const known = this.#responses.get(target)
-    if (known !== undefined) return
-    // A slice would keep the memory of the whole that it is from.
-    const content = new Uint8Array(response.content)
-    this.#responses.set(target, { ...response, content })
-    this.#bytes += content.byteLength + KEPT_OVERHEAD
-    for (const [oldest, { content }] of this.#responses) {
-      if (this.#bytes <= this.#limit) return
-      this.#responses.delete(oldest)
-      this.#bytes -= content.byteLength + KEPT_OVERHEAD
-    }
-  }
-}
-
 /** For encoders that look whether the client prefers a page. */
 const PLAIN_REQUEST = { headers: { get: () => null } }
 
-function note(trace: RequestTrace, operation: 'fetch' | 'store', { ref, digest, size }: Entry): void {
-  trace.record.operation = operation
+function note(trace: RequestTrace, { ref, digest, size }: Entry): void {
+  trace.record.operation = 'store'
   trace.about(ref)
   trace.record.digest = digest
   trace.record.size = size
@@ -203,13 +156,6 @@ async function wholeOf(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> 
 async function* joined(first: Uint8Array, rest: AsyncIterable<Uint8Array>) {
   if (first.byteLength > 0) yield first
   yield* rest
-}
-
-/** As the general path encodes the reply of its handler. */
-function headersOf(entry: Entry): readonly string[] {
-  const headers = { ...artifactHeaders(entry), 'Content-Length': String(entry.size) }
-  const reply = { status: 200, headers, content: undefined }
-  return Object.entries(encodeReply('fetch', reply, PLAIN_REQUEST, { requestId: '' }).headers).flat()
 }
 
 function storeResponse(entry: Entry, requestId: string): HttpResponse & { readonly body: string } {

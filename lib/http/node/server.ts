@@ -27,6 +27,7 @@ import {
 } from './incoming.ts'
 import { cancelBody, send, sendEarly } from './outgoing.ts'
 import { type BodyPace, requestBody } from './request-body.ts'
+import { KEEP_ALIVE_MS } from './whole-response.ts'
 import type { ExtraRoutes } from './with-logging.ts'
 
 export interface ServerOptions {
@@ -96,7 +97,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     headersTimeout: timeouts.headers,
     requestTimeout: 0, // `bodyPace` bounds a body: one that is fast enough may take as long as it needs
     connectionsCheckingInterval: Math.min(5_000, timeouts.headers),
-    keepAliveTimeout: 65_000,
+    keepAliveTimeout: KEEP_ALIVE_MS,
     requireHostHeader: false, // a missing one is refused with a problem
   })
   // By default Node drops headers after the thousandth, unread. Their size is the limit here.
