@@ -22,6 +22,7 @@ export class Connection {
   /** Whether the server had too many connections already, so that this one gets only a refusal. */
   readonly isSurplus: boolean
   readonly #socket: Socket
+  readonly #lingerMs: number
   readonly #waiting: Exchange[] = []
   #running: Exchange | undefined
   /** The newest request that is not yet answered, or whose body is still arriving. */
@@ -33,9 +34,11 @@ export class Connection {
   /** Responds to unparseable input. */
   #end: (() => void) | undefined
 
-  constructor(socket: Socket, isSurplus: boolean) {
+  /** @param lingerMs how long a peer may keep sending after its last response, in milliseconds. */
+  constructor(socket: Socket, isSurplus: boolean, lingerMs: number) {
     this.#socket = socket
     this.isSurplus = isSurplus
+    this.#lingerMs = lingerMs
     // Node starts to read again after each response.
     socket.on('resume', () => {
       if (this.#isHeld) socket.pause()
@@ -75,11 +78,27 @@ export class Connection {
       this.#end = undefined
       // The receiver would read further bytes as part of a response that has begun.
       if (isInBody && hasBegun(newest.outgoing)) this.#socket.destroy()
-      else if (this.#socket.writable) void answer().then((bytes) => this.#socket.end(bytes))
+      else if (this.#socket.writable) void answer().then((bytes) => this.#endWith(bytes))
       else this.#socket.destroySoon()
     }
     const isLast = this.#running === undefined || (isInBody && this.#running === newest)
     if (isLast && this.#waiting.length === 0) this.#end()
+  }
+
+  /**
+   * Sends the last response. A peer may read it only when it has sent everything, so the socket stays open for a while. The parser gets
+   * no more input: Node would keep each further request, although the server does not answer it.
+   */
+  #endWith(bytes: string): void {
+    const socket = this.#socket
+    this.#isHeld = false
+    socket
+      .removeAllListeners('data')
+      .on('data', () => {})
+      .resume()
+    socket.end(bytes)
+    const timer = setTimeout(() => socket.destroy(), this.#lingerMs)
+    socket.once('close', () => clearTimeout(timer))
   }
 
   /** Closes at once, or after the running request. */

@@ -59,7 +59,7 @@ export interface ServerTimeouts {
   readonly headers: number
   /** Without any byte to a receiver. */
   readonly idle: number
-  /** For the rest of a body whose response has been sent. */
+  /** For the rest of a body whose response has been sent, and for what comes after the last response of a connection. */
   readonly linger: number
 }
 
@@ -153,7 +153,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     connections.get(socket)?.end(async () => inBytes(await response()))
 
   server.on('connection', (socket) => {
-    connections.set(socket, new Connection(socket, connections.size >= maxConnections))
+    connections.set(socket, new Connection(socket, connections.size >= maxConnections, timeouts.linger))
     socket.once('close', () => connections.delete(socket))
   })
   // `close` calls this too. Node's own method closes connections whose response has not reached its receiver yet.
