@@ -1,4 +1,4 @@
-/** A connection whose input is broken gets one last response. What its client still sends is dropped, and takes no memory. */
+/** A connection whose input is broken gets one last response. The server drops further bytes of its client, and keeps none. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, it } from 'vitest'
