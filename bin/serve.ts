@@ -33,7 +33,7 @@ export async function startFront(settings: ServeSettings, version: string): Prom
   const page = withLogging('page', staticFiles(files), log)
   await assertCanListen(host, port)
   const stores = await openStores(settings, version)
-  const { ports, extraRoutes: presigned } = stores
+  const { ports, hot, extraRoutes: presigned } = stores
   const settled = {
     clock: Date.now,
     maxArtifactBytes,
@@ -41,11 +41,10 @@ export async function startFront(settings: ServeSettings, version: string): Prom
     presignedSeconds: PRESIGNED_SECONDS,
   }
   const full = { ...ports, ...settled }
-  const { bytes } = ports
   try {
     const server = await startServer({
       api: createFullApi({ stores: full, log }),
-      ...(bytes && { hotPath: createHotPath({ stores: { ...full, bytes }, log }) }),
+      ...(hot && { hotPath: createHotPath({ stores: { ...settled, ...hot }, log }) }),
       host,
       port,
       bodyPace: { bytesPerSecond: settings.minBodyRate, graceMs: settings.bodyGrace },
@@ -92,6 +91,7 @@ async function openLocal({ dataDir }: LocalStores, version: string): Promise<Sto
   })
   return {
     ports: { blobs, bytes: blobs, ledger, uploads, staging, queue, health: { ledger, 'blob store': blobs } },
+    hot: { ledger, bytes: blobs },
     extraRoutes: withLogging('blob', folder.blobEndpoint, log),
     close: folder.close,
   }

@@ -44,9 +44,10 @@ export const DESCRIPTION_MEMBERS = Object.keys(DESCRIPTION) as readonly (keyof D
  * @param read the text of a member, or null or undefined where there is none: the member then has its `absent` value.
  */
 export function describeWith(read: (member: keyof Description) => string | null | undefined): Description {
-  const members = DESCRIPTION_MEMBERS.map((member) => [member, read(member) ?? DESCRIPTION[member].absent])
+  const description: { -readonly [M in keyof Description]?: string | null } = {}
+  for (const member of DESCRIPTION_MEMBERS) description[member] = read(member) ?? DESCRIPTION[member].absent
   // The table is typed by the interface, so each member has a value of its own type.
-  return Object.fromEntries(members) as Description
+  return description as Description
 }
 
 /** The description alone, taken from an entry or from what an uploader gave. */

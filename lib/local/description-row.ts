@@ -6,9 +6,11 @@ import { DESCRIPTION_MEMBERS, type Description, describeWith } from '../domain/d
 
 export type DescriptionRow = Partial<Description>
 
-export const descriptionRow = (description: Description): DescriptionRow =>
-  Object.fromEntries(
-    DESCRIPTION_MEMBERS.flatMap((name) => (description[name] === null ? [] : [[name, description[name]]])),
-  )
+export function descriptionRow(description: Description): DescriptionRow {
+  const row: { -readonly [M in keyof Description]?: unknown } = {}
+  for (const name of DESCRIPTION_MEMBERS) if (description[name] !== null) row[name] = description[name]
+  // Each member has the value that it has in the description.
+  return row as DescriptionRow
+}
 
 export const descriptionFromRow = (row: DescriptionRow): Description => describeWith((member) => row[member])

@@ -12,7 +12,6 @@ const open = promisify(fs.open)
 const close = promisify(fs.close)
 const fchmod = promisify(fs.fchmod)
 const fsync = promisify(fs.fsync)
-const fdatasync = promisify(fs.fdatasync)
 const ftruncate = promisify(fs.ftruncate)
 const mkdir = promisify(fs.mkdir)
 const rename = promisify(fs.rename)
@@ -172,7 +171,10 @@ function without(pieces: readonly Uint8Array[], bytes: number): Uint8Array[] {
 }
 
 /** Makes the bytes of an open file durable, with the metadata that is needed to read them. */
-export const syncFile = (fd: number): Promise<void> => fdatasync(fd).catch(translate)
+export const syncFile = (fd: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    fs.fdatasync(fd, (error) => (error ? reject(diskError(error)) : resolve()))
+  })
 
 /** Makes a file read-only and durable. */
 export async function sealFile(path: string): Promise<void> {

@@ -15,7 +15,7 @@ import { readFile } from './blob-reader.ts'
 import { FolderRefused, LAYOUT, ownersError } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
 import { type FolderLog, openFolderLog } from './folder-log.ts'
-import { describeDamage, hashSegment } from './ledger/read-log.ts'
+import { describeDamage, hashSegment, tornBytes } from './ledger/read-log.ts'
 import { blobOfRecord, decodeEntry } from './ledger/record.ts'
 import { segmentName } from './ledger/segment.ts'
 import { PathSet } from './path-set.ts'
@@ -123,10 +123,11 @@ class FolderCheck {
     await this.#findUnreferenced(this.#blobs)
     // A crash left an unfinished group. No entry of it was acknowledged, and the next start cuts it off.
     const last = segments[end.segment - 1]
-    if (last && end.offset < last.size)
+    const size = last ? await tornBytes(last, end) : 0
+    if (last && size > 0)
       this.#options.onUnreferenced({
         path: `${LAYOUT.ledger}/${segmentName(last.number)}#${end.offset}`,
-        size: last.size - end.offset,
+        size,
       })
     return { entries, size: this.#total }
   }

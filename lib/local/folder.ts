@@ -9,7 +9,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { PRESIGNED_SECONDS, UPLOAD_SECONDS } from '../domain/limits.ts'
 import { type DeliveryRecord, inProcessQueue } from '../repository/in-process-queue.ts'
-import type { BlobStore, Clock, Ledger } from '../repository/ports.ts'
+import type { BlobStore, Clock, Ledger, WholeWriter } from '../repository/ports.ts'
 import type { Staging, Uploads, VerificationQueue } from '../repository/upload-ports.ts'
 import { failVerification, verifyUpload } from '../repository/verify.ts'
 import { type BlobEndpoint, createBlobEndpoint } from './blob-endpoint.ts'
@@ -34,7 +34,7 @@ export { FolderRefused }
 
 export interface Folder {
   readonly blobs: BlobStore
-  readonly ledger: Ledger
+  readonly ledger: Ledger & WholeWriter
   readonly uploads: Uploads
   readonly staging: Staging
   /** Verifies in this process. */

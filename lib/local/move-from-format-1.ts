@@ -116,7 +116,7 @@ async function copyRows(
   if (!segment) throw new Error('a new log has a segment')
   const hash = await hashSegment(segment, SEGMENT_HEADER_BYTES)
   const tail = { segment: 1, offset: SEGMENT_HEADER_BYTES, nextGroup: 1, hash }
-  const log = openAppendLog({ folder, storeId, tail })
+  const log = await openAppendLog({ folder, storeId, tail, reservedBytes: 0 })
   try {
     let entries = 0
     let group: Buffer[] = []

@@ -24,9 +24,10 @@ export type DescriptionMessage = { readonly [M in keyof Description as Wire[M]['
 type GivenDescription = { readonly [M in keyof DescriptionMessage]?: string | null | undefined }
 
 export function encodeDescription(description: Description): DescriptionMessage {
-  const members = DESCRIPTION_MEMBERS.map((name) => [DESCRIPTION_WIRE[name].member, description[name]])
+  const message: { -readonly [M in keyof DescriptionMessage]?: string | null } = {}
+  for (const name of DESCRIPTION_MEMBERS) message[DESCRIPTION_WIRE[name].member] = description[name]
   // The table is typed by the interface, so each member has a value of its own type.
-  return Object.fromEntries(members) as DescriptionMessage
+  return message as DescriptionMessage
 }
 
 /** A member that is missing or null gets its absent value. */

@@ -27,12 +27,11 @@ export const decodeId = ({
   digest: digest as Digest,
 })
 
-export const entryMessage = (entry: Entry): EntryMessage => ({
-  ...encodeId(entry),
-  size: entry.size,
-  ...encodeDescription(entry),
-  created_at: entry.createdAt,
-})
+export const entryMessage = (entry: Entry): EntryMessage =>
+  // Faster than a literal with spread objects in it.
+  Object.assign(encodeId(entry), { size: entry.size }, encodeDescription(entry), {
+    created_at: entry.createdAt,
+  })
 
 /** @param message that has been checked, by its schema or before it was written. */
 export const entryFromMessage = (message: EntryMessage): Entry => ({

@@ -282,10 +282,20 @@ export function responseHeadersOf(name: RouteName, status: number): readonly Res
   return [...COMMON_HEADERS, ...(responses[status]?.headers ?? [])]
 }
 
+/** The texts and the names of a template in turn. */
+const templates = new Map<string, readonly string[]>()
+
 /** Fills a template of the table: each value becomes one percent-encoded segment. */
 function fill(template: string, values: Record<string, string>): string {
-  const path = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ''))
-  return `${API_ROOT}${path}`
+  const parts = templates.get(template) ?? template.split(/\{(\w+)\}/)
+  templates.set(template, parts)
+  let path: string = API_ROOT
+  let isName = false
+  for (const part of parts) {
+    path += isName ? encodeURIComponent(values[part] ?? '') : part
+    isName = !isName
+  }
+  return path
 }
 
 const keyValues = (key: ArtifactKey) => ({ bucket_id: key.bucketId, artifact_id: key.artifactId })

@@ -39,6 +39,16 @@ export interface LedgerWriter {
   append(entry: Entry, commitId: string): Promise<AppendResult>
 }
 
+/** A ledger that keeps small blobs in its entries. */
+export interface WholeWriter {
+  /**
+   * As `LedgerWriter.append`, for an entry with the bytes of its blob: both are durable before it resolves.
+   *
+   * @param bytes of the size and the digest in `entry`; at most 16 KiB.
+   */
+  appendWhole(entry: Entry, bytes: Uint8Array, commitId: string): Promise<AppendResult>
+}
+
 export type AppendResult =
   /** This call's entry is in the ledger, even if an earlier attempt with the same `commitId` put it there. */
   | { readonly appended: true; readonly entry: Entry }

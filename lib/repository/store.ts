@@ -3,17 +3,24 @@
  * The order makes every refusal cheap and every failure invisible: the ledger append is the only step that readers can see.
  */
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { conflictWith, versionExists } from '../domain/conflict.ts'
 import type { Description } from '../domain/description.ts'
 import { type Digest, digestFromHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
-import { WholeBytes } from '../flow/whole-bytes.ts'
 import { ensureBlobIntact, isBlobIntact } from './ensure-blob-intact.ts'
 import { isRestorable } from './lost-blob.ts'
-import type { BlobInspector, BlobReader, BlobWriter, Clock, LedgerReader, LedgerWriter } from './ports.ts'
+import type {
+  BlobInspector,
+  BlobReader,
+  BlobWriter,
+  Clock,
+  LedgerReader,
+  LedgerWriter,
+  WholeWriter,
+} from './ports.ts'
 import { verifyingStream } from './verifying-stream.ts'
 
 export interface StoreRequest {
@@ -85,25 +92,20 @@ export async function store(deps: StoreDependencies, request: StoreRequest): Pro
 }
 
 /**
- * `store` for the usual case: small bytes that arrived already, for a version that the ledger did not have a moment ago.
+ * `store` for the usual case: small bytes that arrived already, for a version that is not stored yet, in a ledger that takes both at once.
  *
  * @returns the entry that this call committed; undefined if this is not the usual case after all. `store` then says what it is.
  * @throws as `store`. An append with the same `commitId` may be tried again.
  */
 export async function storeWhole(
-  deps: StoreDependencies,
+  { ledger, clock }: { readonly ledger: WholeWriter; readonly clock: Clock },
   { ref, digest, description, commitId }: Pick<StoreRequest, 'ref' | 'digest' | 'description' | 'commitId'>,
   bytes: Uint8Array,
 ): Promise<Entry | undefined> {
-  const size = bytes.byteLength
-  if (size > Math.min(deps.maxArtifactBytes, deps.maxInlineBytes)) return undefined
-  if (digestFromHex(createHash('sha256').update(bytes).digest('hex')) !== digest) return undefined
-  const options = { size, description, signal: undefined }
-  const written = await deps.blobs.write({ ref, digest }, new WholeBytes(bytes), options)
-  if (written === 'exists') return undefined
-  const createdAt = new Date(deps.clock()).toISOString()
-  const entry: Entry = { ref, digest, size, ...description, createdAt }
-  const result = await deps.ledger.append(entry, commitId)
+  if (digestFromHex(hash('sha256', bytes, 'hex')) !== digest) return undefined
+  const createdAt = new Date(clock()).toISOString()
+  const entry: Entry = { ref, digest, size: bytes.byteLength, ...description, createdAt }
+  const result = await ledger.appendWhole(entry, bytes, commitId)
   return result.appended ? result.entry : undefined
 }
 

@@ -284,4 +284,27 @@ describe('the hot path', { timeout: 120_000 }, () => {
     await closed
     await stop(side)
   })
+
+  it('takes a body that comes after its headers, and refuses a stored version before its body comes', async () => {
+    const { given, passed } = hot.counts
+    const put: Case = {
+      ...{ method: 'PUT', version: 'v', suffix: '', host: '127.0.0.1', size: 1000, digest: 'right' },
+      ...{ lines: [], framing: 'length' },
+    }
+    const bytes = requestOf(put, 'late', hot.server.port)
+    const [head, body] = [bytes.subarray(0, -1000), bytes.subarray(-1000)]
+    const socket = connect(hot.server.port, '127.0.0.1')
+    socket.write(head)
+    await expect.poll(() => hot.counts.given).toBe(given + 1)
+    socket.write(body)
+    const [stored] = await once(socket, 'data')
+    expect(String(stored)).toMatch(/^HTTP\/1\.1 201 /)
+    expect(hot.counts.passed).toBe(passed)
+    socket.write(head)
+    const [refused] = await once(socket, 'data')
+    expect(String(refused)).toMatch(/^HTTP\/1\.1 409 /)
+    socket.destroy()
+    const fetched = await exchange(hot, requestOf({ ...put, method: 'GET' }, 'late', hot.server.port), false)
+    expect(fetched.slice(-1000)).toBe('v'.repeat(1000))
+  })
 })

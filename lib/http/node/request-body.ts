@@ -26,6 +26,17 @@ export const requestBody = (
   pace: BodyPace,
 ): AsyncIterableIterator<Uint8Array, void, undefined> => new RequestBody(incoming, pace)
 
+/**
+ * The whole body, if all of it has arrived. The caller then calls `endBody`.
+ *
+ * @param size of the body in bytes.
+ */
+export const arrivedBody = (incoming: IncomingMessage, size: number): Uint8Array | undefined =>
+  incoming.readableLength === size ? (incoming.read() ?? new Uint8Array(0)) : undefined
+
+/** Ends the stream of a body that was read to its last byte: Node notices the end only at the next read. */
+export const endBody = (incoming: IncomingMessage): void => void incoming.read()
+
 type Step = IteratorResult<Uint8Array, void>
 
 const END: Step = { done: true, value: undefined }

@@ -15,7 +15,8 @@ import type { Api } from '../api.ts'
 import { inBytes, type ParserError, refuseBroken } from './broken-request.ts'
 import { Connection } from './connection.ts'
 import { type AllowedHosts, allowedHosts, checkHost } from './host-check.ts'
-import type { BegunRequest, HotPath } from './hot-path.ts'
+import type { HotPath } from './hot-path.ts'
+import type { BegunRequest } from './hot-request.ts'
 import {
   apiRequest,
   brokenRequest,

@@ -3,9 +3,10 @@
  * any of them. A failed group is cut off, so that the log always ends with a complete group.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { chmodSync, closeSync, fstatSync, openSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, fstatSync, ftruncateSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { BucketError } from '../../domain/errors.ts'
+import { KIB, MIB } from '../../domain/limits.ts'
 import { closeFile, diskError, renameFile, syncFile, syncFolder, truncateFile, writeAll } from '../disk.ts'
 import { placeRecord } from './record.ts'
 import {
@@ -17,7 +18,14 @@ import {
 } from './segment.ts'
 
 /** A segment that has reached this size is sealed before the next group, in bytes. */
-export const SEGMENT_BYTES = 64 * 1024 * 1024
+export const SEGMENT_BYTES = 64 * MIB
+
+/**
+ * How much room is reserved at a time, in bytes: zeros at the end of the file that later groups overwrite. To make an append to a file
+ * durable, a file system with a journal has to commit the new length, too, which takes two to four times as long (docs/benchmarks.md).
+ */
+const RESERVED_BYTES = MIB
+const ZEROS = Buffer.alloc(64 * KIB)
 
 /** The position of a record. */
 export interface RecordPosition {
@@ -62,18 +70,49 @@ export interface AppendLogOptions {
   readonly storeId: string
   readonly tail: Tail
   readonly segmentBytes?: number
+  /** How much room is reserved at a time. */
+  readonly reservedBytes?: number
 }
 
-export function openAppendLog(options: AppendLogOptions): AppendLog {
-  const { folder, storeId, segmentBytes = SEGMENT_BYTES } = options
+export async function openAppendLog(options: AppendLogOptions): Promise<AppendLog> {
+  const { folder, storeId, segmentBytes = SEGMENT_BYTES, reservedBytes = RESERVED_BYTES } = options
   let { segment, offset, nextGroup, hash } = options.tail
   let fd = openSync(join(folder, segmentName(segment)), 'r+')
+  let { dev, ino } = fstatSync(fd)
   let seed = segmentSeed(storeId, segment)
+  /** Of the file: from `offset` on, it has zeros. */
+  let size = offset
+  let canReserve = true
   /** A failed group may have left bytes after `offset`. */
   let isDirty = false
   let isClosed = false
 
+  async function cutOff(): Promise<void> {
+    isDirty = true
+    await truncateFile(fd, offset)
+    size = offset
+    isDirty = false
+  }
+
+  /** Reserves room for a group of `bytes`, and for more. */
+  async function reserve(bytes: number): Promise<void> {
+    const target = Math.min(offset + reservedBytes, segmentBytes)
+    if (!canReserve || size - offset >= bytes || target - offset < bytes) return
+    const pieces = Array.from({ length: Math.ceil((target - size) / ZEROS.length) }, (_, index) =>
+      ZEROS.subarray(0, target - size - index * ZEROS.length),
+    )
+    try {
+      await writeAll(fd, pieces, size)
+      size = target
+    } catch {
+      // A disk without room for it may still have room for this group.
+      canReserve = false
+      await cutOff()
+    }
+  }
+
   async function sealSegment(): Promise<void> {
+    if (size > offset) await cutOff()
     const sealed = { length: offset, sha256: hash.copy().digest('hex') }
     const header = await createSegment(
       folder,
@@ -84,8 +123,11 @@ export function openAppendLog(options: AppendLogOptions): AppendLog {
     chmodSync(join(folder, segmentName(segment)), 0o444)
     closeSync(fd)
     fd = next
+    ;({ dev, ino } = fstatSync(fd))
     segment += 1
     offset = SEGMENT_HEADER_BYTES
+    size = offset
+    canReserve = true
     seed = segmentSeed(storeId, segment)
     hash = createHash('sha256').update(header)
   }
@@ -103,15 +145,14 @@ export function openAppendLog(options: AppendLogOptions): AppendLog {
 
   /** Bytes written to an unlinked file, or after bytes of another writer, would be lost. */
   function assertInPlace(): void {
-    const own = fstatSync(fd)
     const found = statSync(join(folder, segmentName(segment)), { throwIfNoEntry: false })
-    if (found?.ino === own.ino && found.dev === own.dev && own.size === offset) return
+    if (found?.ino === ino && found.dev === dev && found.size === size) return
     throw BucketError.unavailable(
       `the ledger in ${folder} was changed by something else: nothing is stored until the server is restarted`,
     )
   }
 
-  return {
+  const log: AppendLog = {
     get end() {
       return { segment, offset }
     },
@@ -119,11 +160,12 @@ export function openAppendLog(options: AppendLogOptions): AppendLog {
     async append(records) {
       // The descriptor may belong to another file by now.
       if (isClosed) throw BucketError.unavailable('the server is stopping')
-      if (isDirty) await truncateFile(fd, offset)
-      isDirty = false
+      if (isDirty) await cutOff()
       assertInPlace()
+      const bytes = records.reduce((sum, { length }) => sum + length, 0)
       try {
         if (offset >= segmentBytes) await sealSegment()
+        await reserve(bytes)
       } catch (error) {
         throw diskError(error)
       }
@@ -134,28 +176,29 @@ export function openAppendLog(options: AppendLogOptions): AppendLog {
         await syncFile(fd)
       } catch (error) {
         // If this fails too, the next group retries it.
-        await truncateFile(fd, offset).then(
-          () => {
-            isDirty = false
-          },
-          () => undefined,
-        )
+        await cutOff().catch(() => undefined)
         throw error
       }
       isDirty = false
-      for (const record of records) {
-        offset += record.length
-        hash.update(record)
-      }
+      for (const record of records) hash.update(record)
+      offset += bytes
+      size = Math.max(size, offset)
       nextGroup += 1
       return positions
     },
 
     close() {
       isClosed = true
+      try {
+        if (size > offset) ftruncateSync(fd, offset)
+      } catch {
+        // Zeros at the end do no harm: the next start cuts them off.
+      }
       closeSync(fd)
     },
   }
+  await reserve(1)
+  return log
 }
 
 /**

@@ -132,7 +132,8 @@ export async function openLogIndex(
     },
     get: (ref) =>
       read(() => {
-        const value = table.getBinary(keyOf(ref))
+        // Valid until the next read.
+        const value = table.getBinaryFast(keyOf(ref))
         return value && decodePosition(value)
       }),
     range: (start, end, limit) =>

@@ -8,14 +8,14 @@ import type { BlobId, Entry } from '../../domain/entry.ts'
 import { BucketError } from '../../domain/errors.ts'
 import { formatArtifactKey, formatRef } from '../../domain/identifiers.ts'
 import { MIB } from '../../domain/limits.ts'
-import type { AppendResult, Ledger } from '../../repository/ports.ts'
+import type { AppendResult, Ledger, WholeWriter } from '../../repository/ports.ts'
 import type { AppendLog, RecordPosition } from './append-log.ts'
 import type { HeldBlobs } from './held-blobs.ts'
 import type { LogIndex } from './log-index.ts'
 import { encodeRecord, MAX_GROUP_RECORDS, type RecordContent } from './record.ts'
 import type { RecordReader } from './record-reader.ts'
 
-export interface LogLedger extends Ledger {
+export interface LogLedger extends Ledger, WholeWriter {
   /** The blob of a stored entry, when its record holds it; `damaged` when its bytes do not have the digest. */
   storedBlob(blob: BlobId): Uint8Array | 'damaged' | undefined
   /** Waits for the last group, and leaves the index complete. @returns whether it is. */
@@ -50,6 +50,8 @@ interface Waiting {
   readonly ref: string
   readonly entry: Entry
   readonly commitId: string
+  /** The bytes of the blob, unless they are held or in a file. */
+  readonly bytes: Uint8Array | undefined
   readonly resolve: (result: AppendResult) => void
   readonly reject: (error: unknown) => void
 }
@@ -81,6 +83,13 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
       )
   }
 
+  function submit(entry: Entry, bytes: Uint8Array | undefined, commitId: string): Promise<AppendResult> {
+    return new Promise((resolve, reject) => {
+      waiting.push({ ref: formatRef(entry.ref), entry, commitId, bytes, resolve, reject })
+      running ??= commitAll()
+    })
+  }
+
   async function commitAll(): Promise<void> {
     // Everything that arrives in this turn of the event loop joins the first group.
     await new Promise(setImmediate)
@@ -90,7 +99,7 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
 
   async function commitGroup(): Promise<void> {
     const records: Buffer[] = []
-    const firsts = new Map<string, { readonly commit: Waiting; readonly content: RecordContent }>()
+    const firsts = new Map<string, Waiting>()
     const others: Waiting[] = []
     let bytes = 0
     let taken = 0
@@ -104,11 +113,10 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
         else if (firsts.has(ref)) others.push(commit)
         else {
           assertComplete()
-          const content = { entry, commitId, bytes: held.get(entry) }
-          const record = encodeRecord(content)
+          const record = encodeRecord({ entry, commitId, bytes: commit.bytes ?? held.get(entry) })
           records.push(record)
           bytes += record.length
-          firsts.set(ref, { commit, content })
+          firsts.set(ref, commit)
         }
       } catch (error) {
         commit.reject(error)
@@ -120,19 +128,19 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
       guard()
       if (recent.size > INDEX_BACKLOG) await flush()
       const positions = await log.append(records)
-      for (const [at, [ref, { content }]] of [...firsts].entries()) {
-        const position = positions[at]
+      let at = 0
+      for (const { ref, entry, resolve } of firsts.values()) {
+        const position = positions[at++]
         if (position) recent.set(ref, position)
-        cache.set(ref, content)
+        resolve({ appended: true, entry })
       }
-      for (const { commit, content } of firsts.values()) commit.resolve(resultOf(content, commit.commitId))
-      for (const commit of others) {
-        const first = firsts.get(commit.ref)
-        if (first) commit.resolve(resultOf(first.content, commit.commitId))
+      for (const { ref, commitId, resolve } of others) {
+        const first = firsts.get(ref)
+        if (first) resolve(resultOf(first, commitId))
       }
     } catch (error) {
-      for (const { commit } of firsts.values()) commit.reject(error)
-      for (const commit of others) commit.reject(error)
+      for (const { reject } of firsts.values()) reject(error)
+      for (const { reject } of others) reject(error)
     }
     // If the index fails now, it gets the entries later. Until then they are found in `recent`.
     if (recent.size >= nextFlush)
@@ -157,14 +165,13 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
 
     async append(entry, commitId) {
       try {
-        return await new Promise<AppendResult>((resolve, reject) => {
-          waiting.push({ ref: formatRef(entry.ref), entry, commitId, resolve, reject })
-          running ??= commitAll()
-        })
+        return await submit(entry, undefined, commitId)
       } finally {
         held.release(entry)
       }
     },
+
+    appendWhole: submit,
 
     async list(artifact, after, limit) {
       assertComplete()
@@ -206,12 +213,15 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
   }
 }
 
-const resultOf = ({ entry, commitId }: RecordContent, asked: string): AppendResult => ({
+const resultOf = (
+  { entry, commitId }: Pick<RecordContent, 'entry' | 'commitId'>,
+  asked: string,
+): AppendResult => ({
   appended: commitId === asked,
   entry,
 })
 
-/** The records that were read or written last. */
+/** The records that were read last. */
 function recordCache() {
   const records = new Map<string, RecordContent>()
   const verified = new WeakSet<RecordContent>()

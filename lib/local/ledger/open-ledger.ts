@@ -7,17 +7,19 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncFile, truncateFile } from '../disk.ts'
 import { LAYOUT } from '../folder-format.ts'
-import {
-  createSegment,
-  type LogEnd,
-  openAppendLog,
-  type RecordPosition,
-  SEGMENT_BYTES,
-} from './append-log.ts'
+import { createSegment, type LogEnd, openAppendLog, type RecordPosition } from './append-log.ts'
 import { type HeldBlobs, heldBlobs } from './held-blobs.ts'
 import { type LogIndex, openLogIndex, readProof } from './log-index.ts'
 import { type LogLedger, logLedger } from './log-ledger.ts'
-import { findEnd, hashSegment, type LogDamage, type LogSegment, listLog, readLog } from './read-log.ts'
+import {
+  findEnd,
+  hashSegment,
+  type LogDamage,
+  type LogSegment,
+  listLog,
+  readLog,
+  tornBytes,
+} from './read-log.ts'
 import { refOfRecord } from './record.ts'
 import { recordReader } from './record-reader.ts'
 import { NO_SEGMENT, SEGMENT_HEADER_BYTES } from './segment.ts'
@@ -47,6 +49,8 @@ export interface OpenLedgerOptions {
   /** Throws if the folder is no longer the one that was opened. Called before each group. */
   readonly guard?: () => void
   readonly segmentBytes?: number
+  /** How much room the log reserves at a time, in bytes. */
+  readonly reservedBytes?: number
 }
 
 /** Makes the log of a new store, durably. @param folder exists. */
@@ -56,7 +60,7 @@ export async function createLog(folder: string, storeId: string): Promise<void> 
 
 /** @throws FolderRefused when the log is not complete; BucketError when the disk fails. */
 export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger> {
-  const { dataDir, storeId, guard = () => undefined, segmentBytes = SEGMENT_BYTES } = options
+  const { dataDir, storeId, guard = () => undefined, ...sizes } = options
   const folder = join(dataDir, LAYOUT.ledger)
   const segments = listLog(folder, storeId)
   await tidy(folder, segments)
@@ -67,6 +71,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   const end = await findEnd(last, storeId, proof?.covered)
   const { index, covered } = await openLogIndex(dataDir, storeId, proof)
   try {
+    const torn = await tornBytes(last, end)
     await cut(last, end)
     const { records, damage, backlog } = await updateIndex(index, segments, storeId, {
       from: covered ?? { segment: 1, offset: SEGMENT_HEADER_BYTES },
@@ -74,7 +79,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
     })
     const seconds = (performance.now() - began) / 1000
     const hash = await hashSegment(last, end.offset)
-    const log = openAppendLog({ folder, storeId, tail: { ...end, hash }, segmentBytes })
+    const log = await openAppendLog({ folder, storeId, tail: { ...end, hash }, ...sizes })
     const reader = recordReader(folder, storeId)
     const held = heldBlobs()
     const lostRecords = damage.filter(({ part }) => part === 'record').length
@@ -84,7 +89,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
       held,
       report: {
         entries: index.entries + backlog.size,
-        tornBytes: last.size - end.offset,
+        tornBytes: torn,
         rebuilt: covered ? undefined : { records, seconds },
         damage,
       },

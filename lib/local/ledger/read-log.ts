@@ -6,7 +6,8 @@
 import type { Hash } from 'node:crypto'
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
-import { hashFile } from '../disk.ts'
+import { KIB } from '../../domain/limits.ts'
+import { hashFile, readInto } from '../disk.ts'
 import { FolderDamaged } from '../folder-format.ts'
 import type { LogEnd } from './append-log.ts'
 import { isBlobIntact, type RecordFrame } from './record.ts'
@@ -136,6 +137,24 @@ export async function findEnd(
     )
   return { segment: segment.number, ...groups.end(least) }
 }
+
+/**
+ * The bytes of an unfinished group after the end of a log. Zeros at the end of the file are room that was reserved.
+ *
+ * @param segment the last one.
+ */
+export const tornBytes = (segment: LogSegment, { offset }: LogEnd): Promise<number> =>
+  withSegment(segment, async (fd) => {
+    const window = Buffer.allocUnsafe(64 * KIB)
+    for (let to = segment.size; to > offset; ) {
+      const from = Math.max(offset, to - window.length)
+      const read = await readInto(fd, window, 0, to - from, from)
+      const last = window.subarray(0, read).findLastIndex((byte) => byte !== 0)
+      if (last >= 0) return from + last + 1 - offset
+      to = from
+    }
+    return 0
+  })
 
 /** Follows the groups of the last segment, and decides whether the last one is whole. */
 class GroupTracker {

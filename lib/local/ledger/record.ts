@@ -74,6 +74,8 @@ export function encodeRecord({ entry, commitId, bytes }: RecordContent): Buffer 
   const entryLength = HEADER_BYTES + ref.length + commitBytes + Buffer.byteLength(description)
   if (entryLength > MAX_ENTRY_BYTES)
     throw new RangeError(`an entry of ${entryLength} bytes does not fit into a record`)
+  if ((bytes?.byteLength ?? 0) > SMALL_BLOB_BYTES)
+    throw new RangeError(`a blob of ${bytes?.byteLength} bytes does not fit into a record`)
   const record = Buffer.allocUnsafe(entryLength + (bytes?.byteLength ?? 0))
   record.set(RECORD_MAGIC, 0)
   record.writeUInt32LE(record.length, 8)

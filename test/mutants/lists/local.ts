@@ -5,8 +5,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     fault: 'an entry is durable without the bytes of its small blob',
     file: 'lib/local/ledger/log-ledger.ts',
-    from: 'bytes: held.get(entry)',
-    to: 'bytes: undefined',
+    from: 'bytes: commit.bytes ?? held.get(entry)',
+    to: 'bytes: commit.bytes',
     tests: ['test/unit/local/small-blobs.test.ts'],
   },
   {

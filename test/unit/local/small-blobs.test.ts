@@ -38,6 +38,43 @@ describe('a small blob', () => {
     },
   )
 
+  it.each([0, 1, SMALL_BLOB_BYTES])(
+    'of %i bytes that comes with its entry survives a restart',
+    async (size) => {
+      const bytes = someBytes(size)
+      const entry = entryOf('b/a/v', bytes)
+      const first = await openFolder(folder)
+      expect(await first.ledger.appendWhole(entry, bytes, 'commit')).toEqual({ appended: true, entry })
+      await first.close()
+      const second = await openFolder(folder)
+      expect(await second.ledger.find(entry.ref)).toEqual(entry)
+      expect(digestOf(await collect(await second.blobs.read(entry, undefined, undefined)))).toBe(entry.digest)
+      await second.close()
+    },
+  )
+
+  it('that comes with its entry and is one byte too large is refused', async () => {
+    const bytes = someBytes(SMALL_BLOB_BYTES + 1)
+    const entry = entryOf('b/a/v', bytes)
+    const opened = await openFolder(folder)
+    await expect(opened.ledger.appendWhole(entry, bytes, 'commit')).rejects.toThrow('does not fit')
+    expect(await opened.ledger.find(entry.ref)).toBeUndefined()
+    await opened.close()
+  })
+
+  it('has the bytes of the entry that won, if several came with their bytes at once', async () => {
+    const opened = await openFolder(folder)
+    const stores = [1, 2, 3].map((seed) => {
+      const bytes = someBytes(100, seed)
+      return opened.ledger.appendWhole(entryOf('b/a/v', bytes), bytes, String(seed))
+    })
+    const results = await Promise.all(stores)
+    expect(results.map(({ appended }) => appended)).toEqual([true, false, false])
+    const [{ entry }] = results as [(typeof results)[0]]
+    expect(await collect(await opened.blobs.read(entry, undefined, undefined))).toEqual(someBytes(100, 1))
+    await opened.close()
+  })
+
   it('one byte larger is a file', async () => {
     const bytes = someBytes(SMALL_BLOB_BYTES + 1)
     const opened = await openFolder(folder)

@@ -13,7 +13,7 @@ beforeAll(async () => {
     import { appendFileSync } from 'node:fs'
     const [dataDir, from, to] = process.argv.slice(2)
     async function run() {
-      const opened = await new LogUnderTest(dataDir).open({ segmentBytes: 600 })
+      const opened = await new LogUnderTest(dataDir).open({ segmentBytes: 600, reservedBytes: 250 })
       for (let at = Number(from); at < Number(to); at += 1) {
         await storeAll(opened, [artifact('v' + at)])
         appendFileSync(dataDir + '/acknowledged', at + '\\n')
