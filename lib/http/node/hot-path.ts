@@ -77,7 +77,7 @@ export function createHotPath({ stores, log, keptBytes = 16 * MIB }: HotPathOpti
       }
       const ref = plainRef(url)
       if (ref !== undefined) return void fetch(request, ref)
-    } else if (method === 'PUT') {
+    } else if (method === 'PUT' && takesWhole(outgoing)) {
       const ref = plainRef(url)
       const declared = ref && plainStore(incoming, hosts, maxBytes())
       if (ref && declared) return store(request, ref, declared)

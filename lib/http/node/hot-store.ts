@@ -8,16 +8,15 @@ import type { Entry } from '../../domain/entry.ts'
 import type { ArtifactRef } from '../../domain/identifiers.ts'
 import { Pieces } from '../../flow/pieces.ts'
 import { WholeBytes } from '../../flow/whole-bytes.ts'
-import type { HttpResponse } from '../../protocol/http-message.ts'
 import type { Clock, LedgerReader, WholeWriter } from '../../repository/ports.ts'
 import { storeWhole } from '../../repository/store.ts'
 import { writeLine } from '../logged-body.ts'
 import { type OperationLog, RequestTrace } from '../request-context.ts'
-import { commonHeaders, encodeReply } from '../respond.ts'
-import { entryHeaders } from '../write-handlers.ts'
 import type { HotRequest } from './hot-request.ts'
 import type { PlainStore } from './plain-request.ts'
 import { arrivedBody, endBody, requestBody } from './request-body.ts'
+import { storedResponse } from './stored-response.ts'
+import { sendWhole } from './whole-response.ts'
 
 interface BegunStore {
   readonly request: HotRequest
@@ -27,7 +26,7 @@ interface BegunStore {
   readonly trace: RequestTrace
 }
 
-/** @returns answers a store, by itself or on the general path. */
+/** @returns a function that answers a store, by itself or on the general path. Its response has to be one for `takesWhole`. */
 export function hotStore(
   stores: { readonly ledger: LedgerReader & WholeWriter; readonly clock: Clock },
   log: OperationLog,
@@ -78,21 +77,13 @@ export function hotStore(
   }
 
   function sendStored(outgoing: ServerResponse, entry: Entry, requestId: string, trace: RequestTrace): void {
-    const { status, headers, body } = storeResponse(entry, requestId)
+    if (!outgoing.destroyed) sendWhole(outgoing, storedResponse(entry, requestId, trace.serverTiming()))
     note(trace, entry)
-    const all = { ...headers, ...commonHeaders(requestId, trace.serverTiming()) }
-    if (!outgoing.destroyed) {
-      outgoing.writeHead(status, { ...all, 'Content-Length': String(Buffer.byteLength(body)) })
-      outgoing.end(body)
-    }
-    writeLine(log, { requestId, method: 'PUT' }, status, trace)
+    writeLine(log, { requestId, method: 'PUT' }, 201, trace)
   }
 
   return store
 }
-
-/** For encoders that look whether the client prefers a page. */
-const PLAIN_REQUEST = { headers: { get: () => null } }
 
 function note(trace: RequestTrace, { ref, digest, size }: Entry): void {
   trace.record.operation = 'store'
@@ -104,11 +95,4 @@ function note(trace: RequestTrace, { ref, digest, size }: Entry): void {
 async function* joined(first: Uint8Array, rest: AsyncIterable<Uint8Array>) {
   if (first.byteLength > 0) yield first
   yield* rest
-}
-
-function storeResponse(entry: Entry, requestId: string): HttpResponse & { readonly body: string } {
-  const reply = { status: 201, headers: entryHeaders(entry), content: entry }
-  const response = encodeReply('store', reply, PLAIN_REQUEST, { requestId })
-  if (typeof response.body !== 'string') throw new TypeError('the response to a store is JSON')
-  return { ...response, body: response.body }
 }

@@ -34,7 +34,7 @@ export const takesWhole = (outgoing: ServerResponse): boolean =>
 
 /**
  * @param outgoing a response for which `takesWhole` is true. Its `headersSent` stays false.
- * @param bytes one character for each byte: a head of `encodeHead` for a status of 200, and the content.
+ * @param bytes one character for each byte: a head of `encodeHead`, and the content.
  */
 export function sendWhole(outgoing: ServerResponse, bytes: string): void {
   outgoing.writeHead = withoutHead
