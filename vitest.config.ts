@@ -17,6 +17,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'service',
+          globalSetup: 'test/support/build-program.ts',
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/infra/**', 'test/browser/**', ...PACKAGE],
           // Tests mostly wait for a disk, a process or a timer, so two of them share two processors well.
@@ -28,7 +29,7 @@ export default defineConfig({
         test: {
           name: 'package',
           include: PACKAGE,
-          globalSetup: 'test/package/build.ts',
+          globalSetup: ['test/package/build.ts', 'test/support/build-program.ts'],
           maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { BUCKET } from '../support/program.ts'
 import { type ServedFolder, serveFolder } from '../support/served-folder.ts'
 
 let folder: string
@@ -45,7 +46,7 @@ async function store(version: string, size: number) {
   return digestOf(bytes)
 }
 async function bucket(...args: string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'bin/bucket.ts', ...args])
+  const child = spawn(process.execPath, [...BUCKET, ...args])
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (chunk) => {
     stdout += chunk

@@ -5,11 +5,10 @@ import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'no
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { BUCKET } from '../support/program.ts'
 import { sha256, someBytes } from '../support/random-bytes.ts'
-
-const PROGRAM = ['--import', 'tsx', resolve('bin/bucket.ts')]
 
 let folder: string
 let work: string
@@ -23,7 +22,7 @@ function start(
   environment: Record<string, string> = {},
   stdin?: number,
 ): ChildProcessWithoutNullStreams {
-  const child = spawn(process.execPath, [...PROGRAM, ...args], {
+  const child = spawn(process.execPath, [...BUCKET, ...args], {
     env: { PATH: process.env.PATH, BUCKET_URL: url, TMPDIR: temporaries, ...environment },
     stdio: [stdin ?? 'pipe', 'pipe', 'pipe'],
     // With a descriptor there is no pipe, and the caller writes nothing to it.

@@ -3,11 +3,12 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient } from '../../lib/client/node.ts'
 import { MIB } from '../../lib/domain/limits.ts'
 import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
+import { BUCKET } from '../support/program.ts'
 import { sha256, someBytes } from '../support/random-bytes.ts'
 import { type Served, serveFolder } from '../support/served-folder.ts'
 
@@ -41,7 +42,7 @@ afterAll(async () => {
 const at = (name: string) => join(work, name)
 
 function start(...args: string[]): ChildProcessWithoutNullStreams {
-  return spawn(process.execPath, ['--import', 'tsx', resolve('bin/bucket.ts'), 'get', ...args], {
+  return spawn(process.execPath, [...BUCKET, 'get', ...args], {
     env: { PATH: process.env.PATH, BUCKET_URL: proxy.url },
   })
 }
@@ -116,7 +117,7 @@ describe('a download that is interrupted', { timeout: 60_000 }, () => {
 
   it('by kill -9 is continued although its parent has not reaped the process', async () => {
     const half = afterBytes(60 * MIB)
-    const command = [process.execPath, '--import', 'tsx', 'bin/bucket.ts', 'get', REF, '-o', at('model')]
+    const command = [process.execPath, ...BUCKET, 'get', REF, '-o', at('model')]
     // The shell becomes `sleep`, which never waits for its child.
     const parent = spawn('sh', ['-c', '"$@" & echo $!; exec sleep 60', 'sh', ...command], {
       env: { ...process.env, BUCKET_URL: proxy.url },

@@ -3,16 +3,14 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient, folderManifest, MANIFEST_TYPE } from '../../lib/client/node.ts'
 import { MIB } from '../../lib/domain/limits.ts'
 import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
+import { BUCKET } from '../support/program.ts'
 import { someBytes } from '../support/random-bytes.ts'
 import { type Served, serveFolder } from '../support/served-folder.ts'
-
-/** By its path, because commands run in folders without packages. */
-const TSX = resolve('node_modules/tsx/dist/esm/index.mjs')
 
 let folder: string
 let work: string
@@ -40,7 +38,7 @@ const at = (...names: string[]) => join(work, ...names)
 
 /** Runs `bucket`, with a digest cache of its own. */
 function start(...args: string[]) {
-  return spawn(process.execPath, ['--import', TSX, resolve('bin/bucket.ts'), ...args], {
+  return spawn(process.execPath, [...BUCKET, ...args], {
     cwd: work,
     env: { PATH: process.env.PATH, BUCKET_URL: proxy.url, XDG_CACHE_HOME: join(folder, 'cache') },
   })

@@ -3,17 +3,16 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { McpSettings } from '../../lib/cli/context.ts'
 import { patternOf } from '../support/document-blocks.ts'
-import { startMcp } from '../support/mcp-session.ts'
+import { MCP_COMMAND, startMcp } from '../support/mcp-session.ts'
 import { type Served, serveFolder } from '../support/served-folder.ts'
 import { bucket } from '../unit/cli/command-line.ts'
 
 const PAGE = await readFile('docs/mcp.md', 'utf8')
-const TSX = resolve('node_modules/tsx/dist/esm/index.mjs')
 
 let folder: string
 let server: Served
@@ -31,16 +30,7 @@ describe('docs/mcp.md', { timeout: 60_000 }, () => {
     const [, session = ''] = /```text session\n(.*?)```/s.exec(PAGE) ?? []
     const recorded = session.trim().split('\n')
     await mkdir(join(folder, 'experiments'))
-    const args = [
-      '--import',
-      TSX,
-      resolve('bin/bucket.ts'),
-      'mcp',
-      '--root',
-      'experiments',
-      '--url',
-      server.url,
-    ]
+    const args = [...MCP_COMMAND, '--root', 'experiments', '--url', server.url]
     const child = spawn(process.execPath, args, { cwd: folder })
     child.stderr.resume()
     const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { BUCKET } from '../support/program.ts'
 import { type ServedFolder, serveFolder } from '../support/served-folder.ts'
 
 let folder: string
@@ -51,7 +52,7 @@ const get = (version: string) => fetch(`${server?.url}/buckets/b/artifacts/a/ver
 const health = async () => (await fetch(`${server?.url}/health`)).status
 
 function bucket(...args: string[]) {
-  const ran = spawnSync(process.execPath, ['--import', 'tsx', 'bin/bucket.ts', ...args], { encoding: 'utf8' })
+  const ran = spawnSync(process.execPath, [...BUCKET, ...args], { encoding: 'utf8' })
   return { exit: ran.status, stdout: ran.stdout, stderr: ran.stderr }
 }
 const fsck = () => bucket('fsck', '--data-dir', dataDir)

@@ -16,9 +16,10 @@ import {
 } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { BUCKET } from '../support/program.ts'
 
 const PAGE = readFileSync('docs/operations.md', 'utf8')
 const [, LOCAL = ''] = PAGE.split('\n## The local server\n')
@@ -50,7 +51,7 @@ const servers: ChildProcess[] = []
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'bucket-operations-'))
   mkdirSync(join(root, 'bin'))
-  const program = `exec ${process.execPath} --import ${import.meta.resolve('tsx')} ${resolve('bin/bucket.ts')}`
+  const program = `exec ${[process.execPath, ...BUCKET].join(' ')}`
   writeFileSync(join(root, 'bin/bucket'), `#!/bin/sh\n${program} "$@"\n`, { mode: 0o755 })
   writeFileSync(join(root, 'bin/npx'), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 })
   ports = [await freePort(), await freePort()]

@@ -6,13 +6,13 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFile, mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MIB, partCount, partSize } from '../../lib/domain/limits.ts'
+import { BUCKET } from '../support/program.ts'
 import { someBytes } from '../support/random-bytes.ts'
 
-const PROGRAM = ['--import', 'tsx', resolve('bin/bucket.ts')]
 /** Memory limit of each process, in bytes. */
 const MEMORY = 250 * MIB
 /** Larger than the memory limit, so that no process can hold it whole. Larger sizes, such as 5 GiB, can be set by hand. */
@@ -38,7 +38,7 @@ const acknowledged = () =>
   )
 
 function start(args: string[]): ChildProcessWithoutNullStreams {
-  const child = spawn(process.execPath, [...PROGRAM, ...args], {
+  const child = spawn(process.execPath, [...BUCKET, ...args], {
     env: { PATH: process.env.PATH, BUCKET_URL: url, TMPDIR: folder },
   })
   child.stdin.end()

@@ -17,6 +17,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { BUCKET } from '../support/program.ts'
 import { serveFolder } from '../support/served-folder.ts'
 
 let folder: string
@@ -34,7 +35,7 @@ describe('a server', { timeout: 60_000 }, () => {
     const [out, err] = ['out', 'err'].map((name) => openSync(join(folder, name), 'w'))
     const child = spawn(
       'nohup',
-      [process.execPath, '--import', 'tsx', 'bin/bucket.ts', 'serve', '--port', '0', '--data-dir', dataDir],
+      [process.execPath, ...BUCKET, 'serve', '--port', '0', '--data-dir', dataDir],
       { stdio: ['ignore', out, err] },
     )
     const ended = once(child, 'exit')
@@ -78,8 +79,8 @@ describe('a server', { timeout: 60_000 }, () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const { port } = other.address() as { port: number }
-    const args = ['bin/bucket.ts', 'serve', '--port', String(port), '--data-dir', dataDir]
-    const ran = spawnSync(process.execPath, ['--import', 'tsx', ...args], { encoding: 'utf8' })
+    const args = [...BUCKET, 'serve', '--port', String(port), '--data-dir', dataDir]
+    const ran = spawnSync(process.execPath, args, { encoding: 'utf8' })
     other.close()
     expect([ran.status, ran.stderr]).toEqual([1, expect.stringContaining(String(port))])
     expect(existsSync(dataDir)).toBe(false)
@@ -107,11 +108,9 @@ describe('a server', { timeout: 60_000 }, () => {
 
   it('logs its version, the content of the folder and the free space first', async () => {
     const lines = async () => {
-      const child = spawn(
-        process.execPath,
-        ['--import', 'tsx', 'bin/bucket.ts', 'serve', '--port', '0', '--data-dir', dataDir],
-        { stdio: ['ignore', 'pipe', 'pipe'] },
-      )
+      const child = spawn(process.execPath, [...BUCKET, 'serve', '--port', '0', '--data-dir', dataDir], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
       let words = ''
       child.stderr.on('data', (chunk) => {
         words += chunk

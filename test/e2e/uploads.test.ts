@@ -158,7 +158,7 @@ describe('an upload in parts', () => {
     peaks.push(server.peakMemory())
     for (const peak of peaks) expect(peak).toBeLessThan(250)
     expect((await commit(large)).status).toBe(200)
-    expect(await readdir(join(dataDir, 'staging'))).toEqual([])
+    await expect.poll(() => readdir(join(dataDir, 'staging'))).toEqual([])
   })
 
   it('is verified after a restart when the server stops during verification', {
@@ -185,7 +185,7 @@ describe('an upload in parts', () => {
       problem: { code: 'digest_mismatch', computed_digest: right.digest },
     })
     expect((await fetch(`${server.url}/buckets/b/artifacts/a/versions/v`)).status).toBe(404)
-    expect(await readdir(join(dataDir, 'staging'))).toEqual([])
+    await expect.poll(() => readdir(join(dataDir, 'staging'))).toEqual([])
     expect(await begin(wrong, 'multipart')).toMatchObject({ status: 201, body: { received: [] } })
   })
 })

@@ -3,10 +3,9 @@
  * from 1 to the last call covers every state that a crash can leave.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { build } from 'esbuild'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { bundledProgram } from './bundled-program.ts'
 
 /** Counts the calls that change the file system, in the process that loads it first. */
 const COUNTER = `
@@ -37,33 +36,19 @@ export interface KilledProgram {
 
 /** @param source of a TypeScript program; its imports are relative to the root of the repository, and \`process.argv\` begins at 2. */
 export async function killedProgram(source: string): Promise<KilledProgram> {
-  const folder = await mkdtemp(join(tmpdir(), 'bucket-killed-'))
-  const outfile = join(folder, 'program.cjs')
-  await build({
-    stdin: { contents: source, resolveDir: resolve('.'), loader: 'ts' },
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    packages: 'external',
-    // An ES module knows its own address; a bundle of CommonJS has to be told.
-    define: { 'import.meta.url': 'moduleUrl' },
-    banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href" },
-    outfile,
-    logLevel: 'error',
-  })
+  // CommonJS, because the imports of an ES module are bound before they can be counted.
+  const { path, folder, remove } = await bundledProgram(source, 'cjs')
   const counter = join(folder, 'counter.cjs')
   await writeFile(counter, COUNTER)
   return {
     runUntil(step, ...args) {
-      const { signal, status, stderr } = spawnSync(
-        process.execPath,
-        ['--require', counter, outfile, ...args],
-        { env: { ...process.env, KILL_AT: String(step), NODE_PATH: resolve('node_modules') } },
-      )
+      const { signal, status, stderr } = spawnSync(process.execPath, ['--require', counter, path, ...args], {
+        env: { ...process.env, KILL_AT: String(step) },
+      })
       if (signal === 'SIGKILL') return true
       if (status !== 0) throw new Error(`the program failed at step ${step}: ${stderr}`)
       return false
     },
-    remove: () => rm(folder, { recursive: true }),
+    remove,
   }
 }

@@ -4,8 +4,9 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
+import { BUCKET } from './program.ts'
 
-export const MCP_COMMAND = ['--import', 'tsx', 'bin/bucket.ts', 'mcp'] as const
+export const MCP_COMMAND: readonly string[] = [...BUCKET, 'mcp']
 
 export type Era = 'legacy' | 'modern'
 

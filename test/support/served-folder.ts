@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { BUCKET } from './program.ts'
 
 export interface Served {
   /** The API root. */
@@ -25,11 +26,9 @@ export const serveFolder = (dataDir: string, ...options: string[]): Promise<Serv
 
 /** @param options of `bucket serve`, without the port, which is a free one. */
 export async function serveWith(options: readonly string[]): Promise<Served> {
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', 'bin/bucket.ts', 'serve', '--port', '0', ...options],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  )
+  const child = spawn(process.execPath, [...BUCKET, 'serve', '--port', '0', ...options], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const words: Buffer[] = []
   child.stderr.on('data', (chunk: Buffer) => words.push(chunk))
   const [line] = (await Promise.race([
@@ -40,7 +39,8 @@ export async function serveWith(options: readonly string[]): Promise<Served> {
   ])) as [string]
   const url = /http:\S+/.exec(line)?.[0]
   if (url === undefined) throw new Error(`no URL in ${line}`)
-  const ended = once(child, 'exit')
+  // After its output has ended, too.
+  const ended = once(child, 'close')
   return {
     url,
     child,

@@ -2,10 +2,10 @@
  * The system calls of a program, as the kernel saw them: the order of writes and syncs, which no crash of a process can show.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { bundledProgram } from './bundled-program.ts'
 
 /** The reason why tracing is not possible here; undefined if it is. */
 export const cannotTrace =
@@ -48,19 +48,16 @@ export interface Trace {
 
 /** Runs a TypeScript program that writes `begin` to its stdout, and other words as marks. */
 export async function traceProgram(program: string): Promise<Trace> {
-  const folder = await mkdtemp(join(tmpdir(), 'bucket-trace-'))
-  const path = join(folder, 'trace')
+  const { path, folder, remove } = await bundledProgram(program)
+  const output = join(folder, 'trace')
   const watched = 'trace=openat,write,pwrite64,pwritev,writev,fsync,fdatasync,rename,mkdir'
   execFileSync(
     'strace',
-    [
-      ...['-f', '-qq', '-y', '-s', '16', '-e', watched, '-o', path],
-      ...[process.execPath, '--import', 'tsx', '--input-type=module', '--eval', program],
-    ],
+    ['-f', '-qq', '-y', '-s', '16', '-e', watched, '-o', output, process.execPath, path],
     { stdio: 'pipe' },
   )
-  const calls = parseTrace(await readFile(path, 'utf8'))
-  await rm(folder, { recursive: true })
+  const calls = parseTrace(await readFile(output, 'utf8'))
+  await remove()
   const begin = calls.find(({ text }) => /^write\(1.*"begin"/.test(text))?.begin ?? Number.POSITIVE_INFINITY
   const find = (pattern: RegExp) => calls.filter((call) => call.begin >= begin && pattern.test(call.text))
   return {

@@ -12,6 +12,7 @@ import { authForHost } from '../../../lib/client/api/auth.ts'
 import { proxyFor } from '../../../lib/client/node/proxy.ts'
 import { BucketClient, type ClientEvent } from '../../../lib/client/node.ts'
 import { Semaphore } from '../../../lib/flow/semaphore.ts'
+import { bundledProgram } from '../../support/bundled-program.ts'
 import { type ClientFront, IMPATIENT, sendProblem, startFront } from '../../support/client-front.ts'
 
 const REF = 'b/a/v'
@@ -24,7 +25,7 @@ beforeEach(async () => {
 afterEach(async () => {
   vi.unstubAllEnvs()
   await front.close()
-  for (const close of closing.splice(0)) close()
+  for (const close of closing.splice(0)) await close()
 })
 
 async function listen(server: http.Server | https.Server): Promise<number> {
@@ -309,14 +310,13 @@ describe('many calls at once', () => {
     const folder = mkdtempSync(join(tmpdir(), 'many-'))
     closing.push(() => rmSync(folder, { recursive: true }))
     writeFileSync(join(folder, 'file'), 'same')
-    const script = `
-      import { BucketClient } from ${JSON.stringify(join(process.cwd(), 'lib/client/node.ts'))}
+    const { path, remove } = await bundledProgram(`
+      import { BucketClient } from './lib/client/node.ts'
       const bucket = new BucketClient({ url: ${JSON.stringify(front.url)} })
       const puts = Array.from({ length: 2000 }, (_, at) => bucket.put('many/puts/v' + at, ${JSON.stringify(join(folder, 'file'))}))
-      console.log((await Promise.all(puts)).filter(({ created }) => created).length)`
-    writeFileSync(join(folder, 'many.mts'), script)
-    const tsx = join(process.cwd(), 'node_modules/tsx/dist/esm/index.mjs')
-    const command = `ulimit -n 1024 && exec "${process.execPath}" --import "${tsx}" "${join(folder, 'many.mts')}"`
+      console.log((await Promise.all(puts)).filter(({ created }) => created).length)`)
+    closing.push(remove)
+    const command = `ulimit -n 1024 && exec "${process.execPath}" "${path}"`
     const { spawn } = await import('node:child_process')
     const child = spawn('bash', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FolderRefused, openFolder } from '../../../lib/local/folder.ts'
+import { bundledProgram } from '../../support/bundled-program.ts'
 import { entryOf, someBytes } from '../../support/fake-artifacts.ts'
 
 let dataDir: string
@@ -17,15 +18,14 @@ afterEach(() => rm(dataDir, { recursive: true }))
 
 /** A server in another process that opened the folder and stays. */
 async function otherServer() {
-  const program = `
+  const { path, remove } = await bundledProgram(`
     import { openFolder } from './lib/local/folder.ts'
     await openFolder(${JSON.stringify(dataDir)})
     console.log('open')
-    setInterval(() => {}, 1000)`
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+    setInterval(() => {}, 1000)`)
+  const child = spawn(process.execPath, [path], { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(child.stdout, 'data')
+  await remove()
   return child
 }
 

@@ -4,6 +4,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openFolder } from '../../../lib/local/folder.ts'
+import { BUCKET } from '../../support/program.ts'
 
 let folder: string
 beforeEach(() => {
@@ -25,16 +27,12 @@ describe('without the lock addon', { timeout: 60_000 }, () => {
   it.each([
     ['serve', ['serve', '--port', '0', '--data-dir']],
     ['fsck', ['fsck', '--data-dir']],
-  ])('`bucket %s` says why it refuses the folder, and what to run instead', (_, args) => {
+  ])('`bucket %s` says why it refuses the folder, and what to run instead', async (_, args) => {
     const dataDir = join(folder, 'data')
-    if (args[0] === 'fsck')
-      spawnSync(process.execPath, [
-        ...['--import', 'tsx', '--input-type=module', '--eval'],
-        `import { openFolder } from './lib/local/folder.ts'; await (await openFolder(${JSON.stringify(dataDir)})).close()`,
-      ])
+    if (args[0] === 'fsck') await (await openFolder(dataDir)).close()
     const ran = spawnSync(
       process.execPath,
-      ['--require', join(folder, 'no-addon.cjs'), '--import', 'tsx', 'bin/bucket.ts', ...args, dataDir],
+      ['--require', join(folder, 'no-addon.cjs'), ...BUCKET, ...args, dataDir],
       { encoding: 'utf8' },
     )
     expect([ran.status, ran.stdout]).toEqual([1, ''])

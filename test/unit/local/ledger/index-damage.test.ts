@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { bundledProgram } from '../../../support/bundled-program.ts'
 
 let dataDir: string
 beforeEach(async () => {
@@ -19,7 +20,7 @@ const PROGRAM = `
   import { openFolder } from './lib/local/folder.ts'
   import { entryOf, someBytes } from './test/support/fake-artifacts.ts'
   import { webHandler } from './test/support/web-handler.ts'
-  const [dataDir] = process.argv.slice(1)
+  const [dataDir] = process.argv.slice(2)
   let folder = await openFolder(dataDir)
   const entries = Array.from({ length: 2_000 }, (_, at) => entryOf('b/a' + (at % 50) + '/v' + at, someBytes(1, at)))
   await Promise.all(entries.map((entry) => folder.ledger.append(entry, 'commit of ' + entry.ref.version)))
@@ -52,9 +53,8 @@ const PROGRAM = `
 
 // With random bytes in place of zeros, LMDB itself may end the process; the next start builds the index, too.
 it('gives 503 with a cause in the log, and is built again by a restart', { timeout: 60_000 }, async () => {
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    ...['--import', 'tsx', '--input-type=module', '--eval', PROGRAM, dataDir],
-  ])
+  const { path, remove } = await bundledProgram(PROGRAM)
+  const { stdout } = await promisify(execFile)(process.execPath, [path, dataDir]).finally(remove)
   const unavailable = [503, 'unavailable', true]
   expect(JSON.parse(stdout)).toEqual({
     stored: unavailable,

@@ -3,8 +3,8 @@
  * fail.
  */
 import { execFileSync } from 'node:child_process'
-import { resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { bundledProgram } from '../../../support/bundled-program.ts'
 import { cannotTrace } from '../../../support/system-calls.ts'
 import { artifact, LogUnderTest } from './log-under-test.ts'
 
@@ -15,23 +15,25 @@ beforeEach(async () => {
 afterEach(() => log.remove())
 
 /** Appends five versions, one after the other, while system calls on the segment fail. @returns the outcome of each. */
-function appendFive(...failures: readonly string[]): string[] {
+async function appendFive(...failures: readonly string[]): Promise<string[]> {
   const program = `
     import { LogUnderTest, artifact, storeAll } from './test/unit/local/ledger/log-under-test.ts'
     const opened = await new LogUnderTest(${JSON.stringify(log.dataDir)}).open()
     for (const version of ['v0', 'v1', 'v2', 'v3', 'v4'])
       await storeAll(opened, [artifact(version)]).then(() => console.log('stored'), ({ code }) => console.log(code))
     process.exit(0)`
+  const { path, remove } = await bundledProgram(program)
   const injected = failures.flatMap((failure) => ['-e', `inject=${failure}`])
   const output = execFileSync(
     'strace',
     [
       ...['-f', '-qq', '-o', '/dev/null', '-P', log.path(), '-e', 'trace=%desc', ...injected],
-      ...[process.execPath, '--import', 'tsx', '--input-type=module', '--eval', program],
+      ...[process.execPath, path],
     ],
     // One thread, so that the n-th call of a kind is the n-th call of the process.
-    { cwd: resolve('.'), env: { ...process.env, UV_THREADPOOL_SIZE: '1' }, encoding: 'utf8' },
+    { env: { ...process.env, UV_THREADPOOL_SIZE: '1' }, encoding: 'utf8' },
   )
+  await remove()
   return output.trim().split('\n')
 }
 
@@ -50,20 +52,20 @@ describe.skipIf(cannotTrace)(`the ledger${cannotTrace ? ` (skipped: ${cannotTrac
     timeout: 60_000,
   }, async () => {
     // The first sync is that of opening.
-    expect(appendFive('fdatasync:error=EIO:when=3')).toEqual([
+    expect(await appendFive('fdatasync:error=EIO:when=3')).toEqual([
       ...['stored', 'unavailable', 'stored', 'stored', 'stored'],
     ])
     await expectOnly(['v0', 'v2', 'v3', 'v4'])
   })
 
   it('refuses a group whose write failed, with the system error', { timeout: 60_000 }, async () => {
-    const outcomes = appendFive('pwrite64,pwritev:error=ENOSPC:when=2')
+    const outcomes = await appendFive('pwrite64,pwritev:error=ENOSPC:when=2')
     expect(outcomes).toEqual(['stored', 'insufficient_storage', 'stored', 'stored', 'stored'])
     await expectOnly(['v0', 'v2', 'v3', 'v4'])
   })
 
   it('refuses everything until it has cut off a failed group', { timeout: 60_000 }, async () => {
-    const outcomes = appendFive('fdatasync:error=EIO:when=3', 'ftruncate:error=EIO:when=1..2')
+    const outcomes = await appendFive('fdatasync:error=EIO:when=3', 'ftruncate:error=EIO:when=1..2')
     expect(outcomes).toEqual(['stored', 'unavailable', 'unavailable', 'stored', 'stored'])
     await expectOnly(['v0', 'v3', 'v4'])
   })
