@@ -21,8 +21,11 @@ async function pins(): Promise<string[]> {
     .map((entry) => join(entry.parentPath, entry.name))
 }
 
-/** @throws Missing when this machine has no Python, JDK or Maven for it. */
-async function install(work: string): Promise<string> {
+/**
+ * @param work a folder for the log of the installation.
+ * @throws Missing when this machine has no Python, JDK or Maven for it.
+ */
+export async function installLocalStack(work: string): Promise<string> {
   const python = await findPython(LEAST_PYTHON_MINOR)
   return installed(`localstack-${await keyOf(await pins(), python)}`, async (folder) => {
     for (const [tool, flag] of [
@@ -41,7 +44,7 @@ async function install(work: string): Promise<string> {
 
 /** @param work a folder of this run, for its log and its files. */
 export async function startLocalStack(work: string): Promise<Emulator> {
-  const folder = await install(work)
+  const folder = await installLocalStack(work)
   const port = await freePort()
   const endpoint = `http://127.0.0.1:${port}`
   const temporary = join(work, 'localstack')

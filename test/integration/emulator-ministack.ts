@@ -12,7 +12,8 @@ const LEAST_PYTHON_MINOR = 10
 const INSTALL_MS = 300_000
 const START_MS = 60_000
 
-async function install(work: string): Promise<string> {
+/** @param work a folder for the log of the installation. */
+export async function installMiniStack(work: string): Promise<string> {
   const python = await findPython(LEAST_PYTHON_MINOR)
   return installed(`ministack-${await keyOf([], python, ...PINS)}`, async (folder) => {
     console.log(`installing MiniStack with ${python} (about 15 s, once)`)
@@ -25,7 +26,7 @@ async function install(work: string): Promise<string> {
 
 /** @param work a folder of this run, for its log and its files. */
 export async function startMiniStack(work: string): Promise<Emulator> {
-  const folder = await install(work)
+  const folder = await installMiniStack(work)
   const port = await freePort()
   const endpoint = `http://127.0.0.1:${port}`
   const temporary = join(work, 'ministack')

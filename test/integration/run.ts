@@ -3,43 +3,20 @@
  * real stack with the CDK, runs the suites against it, and stops everything that it started.
  * Exit status: 0 all passed, 1 at least one failure, 2 this machine lacks a program that the emulator needs (a counted skip).
  */
-import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { COUNTS_FILE, type Counts } from './counting-reporter.ts'
 import { bootstrap, deploy } from './deployment.ts'
 import { awsEnvironment, type EmulatorName, PROJECT } from './emulator.ts'
 import { emulatorOrExit, startEmulator, stopOnSignals } from './emulators.ts'
 import { Missing } from './find-python.ts'
 import { giveToSuites } from './given.ts'
 import { whatIsNotWitnessed } from './probes.ts'
-import { CommandFailed, run, stopEverything } from './processes.ts'
+import { stopEverything } from './processes.ts'
+import { runSuites } from './run-suites.ts'
 import { Tally } from './tally.ts'
 
 const SUITES_MS = 1_200_000
-
-/** Runs the suites and counts them. */
-async function runSuites(env: NodeJS.ProcessEnv, work: string, tally: Tally): Promise<void> {
-  const counts = join(work, 'counts.json')
-  const vitest = join(PROJECT, 'node_modules', 'vitest', 'vitest.mjs')
-  const args = [vitest, 'run', '--config', join(PROJECT, 'vitest.integration.config.ts')]
-  const options = { cwd: PROJECT, env: { ...env, [COUNTS_FILE]: counts }, output: 'inherit' } as const
-  try {
-    await run(process.execPath, args, SUITES_MS, options)
-  } catch (error) {
-    // Failed tests are counted below; a run that did not reach its end is a failure of its own.
-    if (!(error instanceof CommandFailed) || !existsSync(counts)) throw error
-  }
-  const { passed, failed, skipped }: Counts = JSON.parse(readFileSync(counts, 'utf8'))
-  tally.passed += passed
-  tally.failed += failed
-  tally.skipped += skipped.length
-  const reasons = new Map<string, number>()
-  for (const reason of skipped) reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
-  console.log(`suites: ${passed} passed, ${failed} failed, ${skipped.length} skipped, for these reasons:`)
-  for (const [reason, count] of reasons) console.log(`  ${count} × ${reason}`)
-}
 
 async function main(name: EmulatorName, work: string, tally: Tally): Promise<void> {
   const emulator = await startEmulator(name, work)
@@ -53,7 +30,7 @@ async function main(name: EmulatorName, work: string, tally: Tally): Promise<voi
     const deployment = await deploy(options)
     tally.pass(`cdk deploy: ${deployment.apiRoot}`)
     const suites = giveToSuites({ emulator: name, work, deployment, notWitnessed })
-    await runSuites({ ...env, ...suites }, work, tally)
+    await runSuites({ env: { ...env, ...suites }, work, tally, limit: SUITES_MS })
   } catch (error) {
     tally.fail('the run', error instanceof Error ? error.message : String(error))
   }
