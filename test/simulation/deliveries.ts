@@ -8,7 +8,8 @@ const MAX_DELIVERIES = 4
 
 interface Delivery {
   deliveries: number
-  underWay: number
+  /** The processes that handle it. */
+  underWay: readonly string[]
   visibleAt: number
 }
 
@@ -19,7 +20,7 @@ export class Deliveries {
   choices(messages: readonly Message[], now: number, mayRepeat: boolean) {
     const due = messages.filter(({ number }) => {
       const { underWay, visibleAt } = this.#get(number)
-      return underWay === 0 && visibleAt <= now
+      return underWay.length === 0 && visibleAt <= now
     })
     const isSpent = ({ number }: Message) => this.#get(number).deliveries >= MAX_DELIVERIES
     return {
@@ -31,14 +32,14 @@ export class Deliveries {
     }
   }
 
-  /** @returns the function to call when the process that received the message has ended. */
-  begin({ number }: Message, now: number): () => void {
+  /** @returns the function to call when the process `name` that received the message has ended. */
+  begin({ number }: Message, name: string, now: number): () => void {
     const delivery = this.#get(number)
     delivery.deliveries += 1
-    delivery.underWay += 1
+    delivery.underWay = [...delivery.underWay, name]
     delivery.visibleAt = now + VISIBILITY_MS
     return () => {
-      delivery.underWay -= 1
+      delivery.underWay = delivery.underWay.filter((other) => other !== name)
     }
   }
 
@@ -52,14 +53,14 @@ export class Deliveries {
     return [...this.#of.values()].some(({ deliveries }) => deliveries > MAX_DELIVERIES)
   }
 
-  state({ number }: Message): Delivery | undefined {
-    return this.#of.get(number)
+  state({ number }: Message): Delivery {
+    return this.#get(number)
   }
 
   #get(number: number): Delivery {
     const known = this.#of.get(number)
     if (known) return known
-    const delivery = { deliveries: 0, underWay: 0, visibleAt: 0 }
+    const delivery = { deliveries: 0, underWay: [], visibleAt: 0 }
     this.#of.set(number, delivery)
     return delivery
   }

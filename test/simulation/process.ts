@@ -25,9 +25,11 @@ const READS: readonly string[] = [
   'staging.open',
 ]
 
+export const isRead = (call: string): boolean => READS.includes(call)
+
 /** The faults of a call that have different consequences. */
 export const faultsOf = (call: string): readonly Outcome[] =>
-  READS.includes(call) ? ['fails before'] : ['fails before', 'fails after', 'dies before', 'dies after']
+  isRead(call) ? ['fails before'] : ['fails before', 'fails after', 'dies before', 'dies after']
 
 interface Waiting {
   readonly call: string
@@ -57,7 +59,8 @@ export class Process {
   /** Runs one rule. @throws Crashed when the process dies on the way. */
   run<T>(rule: () => Promise<T>): Promise<T> {
     this.#history.length = 0
-    this.#note('begins')
+    // Its text says at which rule of its program an actor is: two rules may make the same calls with the same results.
+    this.#note(`begins ${rule}`)
     return new Promise<T>((resolve, reject) => {
       this.#crash = reject
       rule().then(resolve, reject)

@@ -20,6 +20,7 @@ import { fakeQueue, type Message } from '../support/fake-queue.ts'
 import { fakeStaging } from '../support/fake-staging.ts'
 import { fakeUploads } from '../support/fake-uploads.ts'
 import type { RuleDependencies } from '../support/rule-dependencies.ts'
+import { commute } from './commute.ts'
 import { Deliveries } from './deliveries.ts'
 import type { World } from './explore.ts'
 import { gatedBlobs, gatedLedger, gatedQueue, gatedStaging, gatedUploads } from './gated-ports.ts'
@@ -270,6 +271,8 @@ export class UploadWorld implements World {
     return ahead.length > 0 ? Math.min(...ahead) : undefined
   }
 
+  readonly commute = commute
+
   async perform(choice: string): Promise<void> {
     this.#act(choice)
     const step = /^([^:]+): (.+?)(?: ((?:fails|dies) (?:before|after)))?$/.exec(choice)
@@ -295,8 +298,8 @@ export class UploadWorld implements World {
   }
 
   #deliver(message: Message, isDead: boolean): void {
-    const ended = this.#deliveries.begin(message, this.#now)
     const name = `${isDead ? 'undertaker' : 'verifier'} ${++this.#verifiers}`
+    const ended = this.#deliveries.begin(message, name, this.#now)
     const process = this.#process(name)
     const deps = this.#gated(process)
     const rule: () => Promise<unknown> = () =>
@@ -318,14 +321,17 @@ export class UploadWorld implements World {
 
   async key(): Promise<string> {
     const blobs = await Promise.all(
-      [...this.#knownBlobs].map(async ([name, blob]) => [name, await this.stores.blobs.inspect(blob)]),
+      [...this.#knownBlobs].map(
+        async ([name, blob]) => [name, await this.stores.blobs.inspect(blob)] as const,
+      ),
     )
     const text = JSON.stringify([
       this.#now,
       this.#budget,
       this.stores.ledger.entries,
       this.stores.uploads.rows,
-      blobs,
+      // In one order, because it does not matter which was looked up first.
+      blobs.sort(([one], [other]) => (one < other ? -1 : 1)),
       this.stores.staging.summary,
       [...this.#givenUp],
       this.stores.queue.messages.map((message) => [message, this.#deliveries.state(message)]),
@@ -401,7 +407,8 @@ export class UploadWorld implements World {
     )
 }
 
-const CHANCE = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
+// It begins at a word, because a search at every character of every digest would take longer than the rest of a key.
+const CHANCE = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 
 /** Random names are replaced by their position, so that equal states have equal keys. */
 function withoutChance(text: string): string {

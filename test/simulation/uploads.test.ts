@@ -1,5 +1,5 @@
 /**
- * Every interleaving of uploaders, verifiers, rivals and aborts, with crashes and lost responses at every call of a store,
+ * Every state that interleavings of uploaders, verifiers, rivals and aborts reach, with crashes and lost responses at every call of a store,
  * duplicate and late deliveries, and clocks that jump: readers see 404 or exact bytes, one digest has the name, visible entries
  * stay, aborted uploads stay invisible, every upload ends, and a retry succeeds.
  */

@@ -1,5 +1,5 @@
 /** Artifacts for tests: references, bytes with their digest, entries, rows of uploads, and streams cut into chunks of any size. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type Digest, digestFromHex } from '../../lib/domain/digest.ts'
 import type { BlobId, Entry } from '../../lib/domain/entry.ts'
 import { parseRef } from '../../lib/domain/refs.ts'
@@ -7,8 +7,7 @@ import type { UploadRecord } from '../../lib/repository/upload-ports.ts'
 import { openRecord } from '../../lib/repository/upload-record.ts'
 import { described } from './described.ts'
 
-export const digestOf = (bytes: Uint8Array): Digest =>
-  digestFromHex(createHash('sha256').update(bytes).digest('hex'))
+export const digestOf = (bytes: Uint8Array): Digest => digestFromHex(hash('sha256', bytes))
 
 /** `size` bytes without repetitions at the length of a chunk; the same `seed` gives the same bytes. */
 export function someBytes(size: number, seed = 1): Uint8Array {
