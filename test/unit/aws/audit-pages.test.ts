@@ -2,7 +2,7 @@
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { mockClient } from 'aws-sdk-client-mock'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { rowOf } from '../../../lib/aws/ledger-row.ts'
 import { listBlobs, scanLedger } from '../../../lib/aws/operator/deployed-stores.ts'
 import type { Entry } from '../../../lib/domain/entry.ts'
@@ -13,6 +13,10 @@ const dynamoDb = mockClient(DynamoDBClient)
 afterEach(() => {
   s3.reset()
   dynamoDb.reset()
+})
+afterAll(() => {
+  s3.restore()
+  dynamoDb.restore()
 })
 
 async function all<T>(values: AsyncIterable<T>): Promise<T[]> {

@@ -6,7 +6,7 @@ import {
   S3ServiceException,
 } from '@aws-sdk/client-s3'
 import { mockClient } from 'aws-sdk-client-mock'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createS3Client } from '../../../lib/aws/clients.ts'
 import { createS3BlobStore } from '../../../lib/aws/s3-blob-store.ts'
 import { digestBase64, digestHex } from '../../../lib/domain/digest.ts'
@@ -88,11 +88,14 @@ describe('reading a blob', () => {
       maxBytes: MIB,
     })
   beforeAll(async () => {
-    process.env.AWS_ACCESS_KEY_ID ??= 'AKIA'
-    process.env.AWS_SECRET_ACCESS_KEY ??= 'secret'
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIA')
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret')
     aws = await startAwsStandIn()
   })
-  afterAll(() => aws.close())
+  afterAll(() => {
+    vi.unstubAllEnvs()
+    return aws.close()
+  })
   beforeEach(() => aws.reset())
 
   const large = noise(MIB)

@@ -146,7 +146,7 @@ describe('publishing', () => {
       code: 'unavailable',
       message: expect.stringContaining('took too long'),
     })
-    // The two copies of each start. The client would repeat a copy after two seconds, but all of it has one.
+    // The two copies of each start. The client would repeat a copy after five seconds, but all of it has three.
     expect(callsOf('UploadPartCopy')).toHaveLength(4)
     await promotion.abandon()
     expect(stand.aws.openUploads.size).toBe(0)

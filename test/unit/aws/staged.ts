@@ -1,4 +1,4 @@
-/** A staging area over the stand-in with short time limits, the read function's view of it, and uploads in it. */
+/** A staging area over the stand-in with its time limits, the read function's view of it, and uploads in it. */
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
 import { type CallLimits, createDynamoDbClient, createS3Client } from '../../../lib/aws/clients.ts'
@@ -12,12 +12,13 @@ import type { StagedBytes, StagedUpload, Staging } from '../../../lib/repository
 import { type AwsStandIn, type StandInObject, startAwsStandIn } from '../../support/aws-stand-in.ts'
 import { uploadOf } from './uploads-fixtures.ts'
 
-const SHORT: CallLimits = { connectMs: 500, answerMs: 2000, idleMs: 2000, attempts: 2 }
+/** Longer than a busy machine takes, and than `impatient` waits, so that no call is repeated before that. */
+const LIMITS: CallLimits = { connectMs: 10_000, answerMs: 10_000, idleMs: 5000, attempts: 2 }
 
 export interface StagedStand {
   readonly aws: AwsStandIn
   readonly staging: Staging
-  /** The same with a second for CompleteMultipartUpload, for tests in which it gets no response. */
+  /** The same with three seconds for CompleteMultipartUpload, for tests in which it gets no response. */
   readonly impatient: Staging
   /** The read function's view of the same staging area. */
   readonly view: Pick<Staging, 'parts'>
@@ -50,13 +51,13 @@ export function useStaging(): StagedStand {
   let blobs: BlobStore
   beforeAll(async () => {
     aws = await startAwsStandIn()
-    const client = createS3Client({ region: 'eu-west-1', endpoint: aws.url }, SHORT)
+    const client = createS3Client({ region: 'eu-west-1', endpoint: aws.url }, LIMITS)
     client.config.credentials = async () => ({ accessKeyId: 'AKIA', secretAccessKey: 'secret' })
     blobs = createS3BlobStore({ client, bucket: 'blobs', maxBytes: GIB, endpoint: aws.url })
     const options = { client, bucket: 'staging', blobBucket: 'blobs', blobs, endpoint: aws.url }
     staging = createS3Staging({ ...options, completeMs: 60_000 })
-    impatient = createS3Staging({ ...options, completeMs: 1000 })
-    const dynamoDb = createDynamoDbClient({ region: 'eu-west-1' }, SHORT)
+    impatient = createS3Staging({ ...options, completeMs: 3000 })
+    const dynamoDb = createDynamoDbClient({ region: 'eu-west-1' }, LIMITS)
     dynamoDb.config.credentials = client.config.credentials
     view = createStagingReader({ bucket: 'staging', endpoint: aws.url, signing: dynamoDb.config })
   })
