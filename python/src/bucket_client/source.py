@@ -6,7 +6,8 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Any, Protocol, cast
 
@@ -70,8 +71,28 @@ class Hasher:
 
     def update(self, chunk: bytes | memoryview) -> None:
         """Hash a chunk."""
+        self._update_whole(chunk)
+        self._update_parts(chunk)
+
+    def update_all(self, chunks: Iterable[bytes | memoryview], after_each: Callable[[], None]) -> None:
+        """Hash chunks: the whole in this thread, the parts in another, because hashing is most of the work."""
+        if not self._part_bytes:
+            for chunk in chunks:
+                self._update_whole(chunk)
+                after_each()
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="bucket") as pool:
+            for chunk in chunks:
+                parts = pool.submit(self._update_parts, chunk)
+                self._update_whole(chunk)
+                parts.result()
+                after_each()
+
+    def _update_whole(self, chunk: bytes | memoryview) -> None:
         self._whole.update(chunk)
         self.size += len(chunk)
+
+    def _update_parts(self, chunk: bytes | memoryview) -> None:
         view = memoryview(chunk)
         while self._part_bytes and view:
             piece = view[: self._part_bytes - self._in_part]
@@ -100,9 +121,7 @@ def hash_source(source: Source, report: Report, *, with_parts: bool) -> Digests:
     if known is not None and (known.parts is not None or not with_parts):
         return known
     hasher = Hasher(part_size(source.size) if with_parts else 0)
-    for chunk in source.open(0, source.size):
-        hasher.update(chunk)
-        report("hashing", hasher.size, source.size)
+    hasher.update_all(source.open(0, source.size), lambda: report("hashing", hasher.size, source.size))
     if known is not None and known.digest != hasher.digests().digest:
         raise error("source_changed", "the bytes changed after they were hashed")
     return hasher.digests()
