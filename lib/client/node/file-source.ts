@@ -1,5 +1,5 @@
 /** A path as a source: a file is read in place; anything else that yields bytes is spooled. */
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
+import { type FileHandle, type FileReadResult, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MIB, partSize } from '../../domain/limits.ts'
@@ -33,6 +33,7 @@ export async function fileSource(
   }
 }
 
+/** Bytes of one read; one is read ahead. */
 const CHUNK_BYTES = MIB / 2
 
 /** Whether there is a byte at this position, because not every file system reports the true size. */
@@ -54,19 +55,41 @@ export async function handleSource(
     return now.size !== before.size || now.mtimeNs !== before.mtimeNs || (await hasBytes(handle, size))
   }
   const changedError = () => new SourceChangedError(`${name} changed while it was read`)
-  return {
-    size,
-    async *open(start = 0, end = size) {
-      let at = start
-      while (at < end) {
-        const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, end - at))
-        const { bytesRead } = await handle.read(buffer, 0, buffer.byteLength, at)
+  /** Reads one chunk ahead, so that the disk works while the reader does. */
+  async function* read(start: number, end: number, buffer: (length: number) => Buffer) {
+    const readAt = (at: number) => {
+      const chunk = buffer(Math.min(CHUNK_BYTES, end - at))
+      const reading = handle.read(chunk, 0, chunk.byteLength, at)
+      reading.catch(() => {}) // it is awaited when its chunk is due
+      return reading
+    }
+    let ahead = start < end ? readAt(start) : undefined
+    try {
+      for (let at = start; ahead !== undefined; ) {
+        const { bytesRead, buffer: chunk }: FileReadResult<Buffer> = await ahead
+        ahead = undefined
         if (bytesRead === 0) throw changedError()
         at += bytesRead
-        if (at === end && (await changed())) throw changedError()
-        yield buffer.subarray(0, bytesRead)
+        if (at < end) ahead = readAt(at)
+        else if (await changed()) throw changedError()
+        yield chunk.subarray(0, bytesRead)
       }
       if (start === end && (await changed())) throw changedError()
+    } finally {
+      await ahead?.catch(() => {})
+    }
+  }
+  return {
+    size,
+    open: (start = 0, end = size) => read(start, end, (length) => Buffer.allocUnsafeSlow(length)),
+    lend(start = 0, end = size) {
+      let [next, other]: (Buffer | undefined)[] = []
+      return read(start, end, (length) => {
+        // No later chunk is longer than the first one.
+        const buffer = next ?? Buffer.allocUnsafeSlow(length)
+        ;[next, other] = [other, buffer]
+        return buffer.subarray(0, length)
+      })
     },
     dispose: release,
   }

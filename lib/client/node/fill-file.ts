@@ -15,8 +15,12 @@ import { createSha256 } from './sha256.ts'
 /** From this size on several ranges are fetched at once. */
 const PARALLEL_BYTES = 64 * MIB
 /** Long enough for a connection to reach its full speed, and to make asking where the bytes are a small part of the time. */
-const RANGE_BYTES = 32 * MIB
+const RANGE_BYTES = 16 * MIB
 const READ_BYTES = MIB
+/** Bytes that arrived ahead of those before them, and wait in memory to be hashed: of the ranges of three more connections. */
+const KEPT_BYTES = 3 * RANGE_BYTES
+/** Smaller chunks on average take too much memory to be kept. */
+const LEAST_KEPT_CHUNK_BYTES = 4 * 1024
 
 /**
  * Granules are written whole and once: the file keeps exactly the bytes that were hashed, even if a server sends others later.
@@ -106,8 +110,8 @@ async function* granules(
 }
 
 /**
- * The hash of a file that is written out of order. Bytes that arrive in order are hashed from memory; the others are read
- * again, mostly from the system's cache, once everything before them was written.
+ * The hash of a file that is written out of order. Bytes that arrive ahead of others wait in memory, or, beyond `KEPT_BYTES`, are read
+ * again, mostly from the system's cache.
  */
 class OrderedHash {
   readonly #file: PartialFile
@@ -115,7 +119,10 @@ class OrderedHash {
   readonly #signal: AbortSignal
   readonly #onHashed: (bytes: number) => void
   readonly #hash = createSha256()
-  readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  /** The bytes of granules that were written, by their positions. */
+  readonly #kept = new Map<number, readonly Uint8Array[]>()
+  #keptBytes = 0
+  #buffer: Buffer | undefined
   #hashed = 0
   #reading: Promise<void> | undefined
 
@@ -128,17 +135,20 @@ class OrderedHash {
 
   /** A granule that was just written at a position. */
   offer(chunks: readonly Uint8Array[], position: number): void {
-    if (this.#reading || position !== this.#hashed) return
-    for (const chunk of chunks) {
-      this.#hash.update(chunk)
-      this.#hashed += chunk.byteLength
+    const { end } = this.#file.granule(position / GRANULE_BYTES)
+    if (position === this.#hashed && !this.#reading) this.#update(chunks)
+    else if (this.#keptBytes + end - position > KEPT_BYTES) return
+    else if (chunks.length * LEAST_KEPT_CHUNK_BYTES > end - position) return
+    else {
+      this.#kept.set(position, chunks)
+      this.#keptBytes += end - position
     }
   }
 
-  /** Reads on from the file as far as it was written. */
+  /** Hashes as far as the file was written without gaps. */
   advance(): void {
-    if (this.#reading || !this.#canRead()) return
-    this.#reading = this.#read().finally(() => {
+    if (this.#reading || !this.#canAdvance()) return
+    this.#reading = this.#advance().finally(() => {
       this.#reading = undefined
     })
     // `hex` waits for it and reports its failure.
@@ -149,25 +159,44 @@ class OrderedHash {
     do {
       this.advance()
       await this.#reading
-    } while (this.#canRead())
+    } while (this.#canAdvance())
     return this.#hash.hex()
   }
 
-  #canRead(): boolean {
+  #canAdvance(): boolean {
     return this.#hashed < this.#size && this.#file.isWritten(Math.floor(this.#hashed / GRANULE_BYTES))
   }
 
-  async #read(): Promise<void> {
-    while (this.#canRead()) {
+  async #advance(): Promise<void> {
+    while (this.#canAdvance()) {
       this.#signal.throwIfAborted()
-      const { end } = this.#file.granule(Math.floor(this.#hashed / GRANULE_BYTES))
-      const length = Math.min(READ_BYTES, end - this.#hashed)
-      const { bytesRead } = await this.#file.handle.read(this.#buffer, 0, length, this.#hashed)
-      if (bytesRead === 0) throw new Error('the file was truncated while it was written')
-      this.#hash.update(this.#buffer.subarray(0, bytesRead))
-      this.#hashed += bytesRead
+      const kept = this.#kept.get(this.#hashed)
+      if (kept === undefined) await this.#readOn()
+      else {
+        this.#kept.delete(this.#hashed)
+        this.#keptBytes -= this.#update(kept)
+      }
       this.#onHashed(this.#hashed)
     }
+  }
+
+  async #readOn(): Promise<void> {
+    this.#buffer ??= Buffer.allocUnsafeSlow(READ_BYTES)
+    const { end } = this.#file.granule(Math.floor(this.#hashed / GRANULE_BYTES))
+    const length = Math.min(READ_BYTES, end - this.#hashed)
+    const { bytesRead } = await this.#file.handle.read(this.#buffer, 0, length, this.#hashed)
+    if (bytesRead === 0) throw new Error('the file was truncated while it was written')
+    this.#update([this.#buffer.subarray(0, bytesRead)])
+  }
+
+  /** @returns how many bytes these were. */
+  #update(chunks: readonly Uint8Array[]): number {
+    const from = this.#hashed
+    for (const chunk of chunks) {
+      this.#hash.update(chunk)
+      this.#hashed += chunk.byteLength
+    }
+    return this.#hashed - from
   }
 }
 

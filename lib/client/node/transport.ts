@@ -21,11 +21,15 @@ import {
   proxyFor,
   tunnelAgent,
 } from './proxy.ts'
+import { ResponseBody } from './response-body.ts'
 
 /** Larger bodies wait for 100 Continue. */
 const EXPECT_BYTES = 1024 * 1024
 
-/** Small, so that a slow connection still shows progress before the idle limit: 30 s allow for 2 KiB a second. */
+/**
+ * Small, so that a slow connection still shows progress before the idle limit (30 s allow for 2 KiB a second), and so that a response
+ * which comes with the end of the connection is seen before a large write fails.
+ */
 const WRITE_BYTES = 64 * 1024
 
 /** Concurrent requests, so that a thousand calls of a program do not exhaust its file descriptors. */
@@ -247,35 +251,22 @@ function response(
   outgoing: http.ClientRequest,
   { timeouts, stalled, translate, settled }: Exchange,
 ): IncomingResponse {
-  async function* read() {
-    const chunks: AsyncIterator<Uint8Array> = message[Symbol.asyncIterator]()
-    let ended = false
-    try {
-      for (;;) {
-        const next = await within(
-          timeouts.idleMs,
-          chunks.next(),
-          stalled('stalled in the middle of its answer'),
-        )
-        if (next.done) break
-        yield next.value
-      }
-      ended = true
-    } catch (error) {
-      throw translate(error, 'broke off its answer')
-    } finally {
-      settled()
-      // A connection with an incomplete request or response cannot be reused.
-      if (!ended || !outgoing.writableFinished) outgoing.destroy()
-    }
-  }
   const headers = new Headers()
   for (let at = 0; at + 1 < message.rawHeaders.length; at += 2)
     headers.append(message.rawHeaders[at] ?? '', message.rawHeaders[at + 1] ?? '')
   return {
     status: message.statusCode ?? 0,
     headers,
-    body: read(),
+    body: new ResponseBody(message, {
+      idleMs: timeouts.idleMs,
+      stalled: stalled('stalled in the middle of its answer'),
+      translate: (error) => translate(error, 'broke off its answer'),
+      ended(isWhole) {
+        settled()
+        // A connection with an incomplete request or response cannot be reused.
+        if (!isWhole || !outgoing.writableFinished) outgoing.destroy()
+      },
+    }),
     discard() {
       settled()
       if (Number(headers.get('content-length') ?? Number.NaN) <= 64 * 1024 && outgoing.writableFinished)

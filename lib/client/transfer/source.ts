@@ -12,6 +12,11 @@ export interface Source {
    * since the source was made, before the last of them is yielded, so that a receiver never gets as many bytes as it was promised.
    */
   open(start?: number, end?: number): AsyncIterable<Uint8Array>
+  /**
+   * The same bytes as `open` gives, in chunks that share a few buffers: each is valid until the next is asked for. Passing a large file
+   * then makes no garbage. Without this method, `open` is used.
+   */
+  readonly lend?: (start?: number, end?: number) => AsyncIterable<Uint8Array>
   /** Their SHA-256 as 64 hex digits, if it was computed when the source was made. */
   readonly sha256?: string
   /** The same of each part, in the sizes that uploads have (docs/http-api.md, section 7). */
@@ -35,7 +40,7 @@ const otherLength = (found: string, size: number) =>
 /**
  * All bytes of a source, never more than its size: a server would parse surplus bytes on a keep-alive connection as another request, and
  * every later response would belong to the wrong request. The last chunk is held until the source has ended, so that no receiver gets the
- * full number of bytes from a source with a wrong size.
+ * full number of bytes from a source with a wrong size. Each chunk is valid until the next is asked for.
  *
  * @throws SourceChangedError if there are more or fewer bytes than its `size`; errors of the source.
  */
@@ -43,7 +48,7 @@ export async function* exactLength(source: Source): AsyncGenerator<Uint8Array, v
   const { size } = source
   let bytes = 0
   let last: Uint8Array | undefined
-  for await (const chunk of source.open()) {
+  for await (const chunk of source.lend?.() ?? source.open()) {
     if (chunk.byteLength === 0) continue
     bytes += chunk.byteLength
     if (bytes > size) throw otherLength('more', size)
@@ -82,9 +87,11 @@ export function blobSource(blob: Blob): Source {
 
 /** The bytes of `source` from `start` up to, not including, `end`: a part of it, valid as long as the source. */
 export function sliceSource(source: Source, start: number, end: number): Source {
+  const { lend } = source
   return {
     size: end - start,
     open: (from = 0, to = end - start) => source.open(start + from, start + to),
+    ...(lend && { lend: (from = 0, to = end - start) => lend(start + from, start + to) }),
     ...(source.blob && { blob: source.blob.slice(start, end) }),
     dispose: nothingToFree,
   }

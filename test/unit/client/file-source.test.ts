@@ -8,6 +8,7 @@ import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { stdinStream } from '../../../lib/cli/stdin-stream.ts'
 import { fileSource, handleSource } from '../../../lib/client/node/file-source.ts'
+import { someBytes } from '../../support/random-bytes.ts'
 
 /** The system makes its bytes when they are read, and says that it has none. */
 const GENERATED = '/proc/version'
@@ -41,6 +42,39 @@ describe('a file', () => {
     await empty.dispose()
   })
 
+  it('is lent in two buffers that hold its chunks in turn', async () => {
+    const path = join(folder, 'large')
+    const bytes = someBytes(3_000_001)
+    await writeFile(path, bytes)
+    const large = await source(path)
+    for (const [start, end] of [
+      [0, bytes.byteLength],
+      [100, 2_000_000],
+      [7, 7],
+    ] as const) {
+      const buffers = new Set<ArrayBufferLike>()
+      const copies: Buffer[] = []
+      for await (const chunk of large.lend?.(start, end) ?? []) {
+        buffers.add(chunk.buffer)
+        copies.push(Buffer.from(chunk))
+      }
+      expect(buffers.size).toBe(start === end ? 0 : 2)
+      expect(Buffer.concat(copies).equals(bytes.subarray(start, end))).toBe(true)
+    }
+    await large.dispose()
+  })
+
+  it('that is opened gives each chunk memory of its own', async () => {
+    const path = join(folder, 'large')
+    const bytes = someBytes(3_000_001)
+    await writeFile(path, bytes)
+    const large = await source(path)
+    const chunks: Uint8Array[] = []
+    for await (const chunk of large.open()) chunks.push(chunk)
+    expect(Buffer.concat(chunks).equals(bytes)).toBe(true)
+    await large.dispose()
+  })
+
   it.each([0, 10])(
     'of %i bytes that has more bytes than its size is refused, for any reported size',
     async (size) => {
@@ -56,6 +90,9 @@ describe('a file', () => {
       const growing = await handleSource(stale, path, () => handle.close())
       await appendFile(path, 'more')
       await expect(bytesOf(growing.open())).rejects.toMatchObject({ name: 'SourceChangedError' })
+      await expect(bytesOf(growing.lend?.() ?? growing.open())).rejects.toMatchObject({
+        name: 'SourceChangedError',
+      })
       await growing.dispose()
     },
   )

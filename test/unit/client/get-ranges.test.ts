@@ -8,7 +8,7 @@ import { type ClientFront, startFront } from '../../support/client-front.ts'
 import { sha256, someBytes } from '../../support/random-bytes.ts'
 
 const REF = 'prod-models/llama/v1'
-/** Three ranges, the last of them short. */
+/** Five ranges, the last of them short. */
 const SIZE = 65 * MIB
 const bytes = someBytes(SIZE)
 
@@ -45,10 +45,13 @@ describe('the download of a large artifact', { timeout: 120_000 }, () => {
     const got = await bucket.download(REF, path, { onProgress: (progress) => told.push(progress) })
     expect(got).toEqual({ digest: sha256(bytes), size: SIZE, fetched: true })
     expect(await isWhole()).toBe(true)
-    expect(ranges()).toEqual([`bytes=${32 * MIB}-${64 * MIB - 1}`, `bytes=${64 * MIB}-${65 * MIB - 1}`])
+    expect(ranges()).toEqual([
+      ...[16, 32, 48].map((start) => `bytes=${start * MIB}-${(start + 16) * MIB - 1}`),
+      `bytes=${64 * MIB}-${65 * MIB - 1}`,
+    ])
     expect(most).toBeGreaterThan(1)
     expect(told).toContainEqual({ phase: 'downloading', bytes: SIZE, total: SIZE })
-    expect(told.at(-1)).toEqual({ phase: 'verifying', bytes: SIZE, total: SIZE })
+    expect(told.at(-1)).toMatchObject({ bytes: SIZE, total: SIZE })
   })
 
   it('continues within a range after its connection broke', async () => {
@@ -60,7 +63,7 @@ describe('the download of a large artifact', { timeout: 120_000 }, () => {
     }
     await bucket.download(REF, path)
     expect(await isWhole()).toBe(true)
-    const resumed = ranges().filter((range) => range.endsWith(`-${64 * MIB - 1}`))
+    const resumed = ranges().filter((range) => range.endsWith(`-${48 * MIB - 1}`))
     expect(resumed).toHaveLength(2)
     expect(Number(/\d+/.exec(resumed[1] ?? '')?.[0])).toBeGreaterThan(32 * MIB)
   })
@@ -70,7 +73,7 @@ describe('the download of a large artifact', { timeout: 120_000 }, () => {
     redirecting.put(REF, bytes)
     await new BucketClient({ url: redirecting.url }).download(REF, path)
     expect(await isWhole()).toBe(true)
-    expect(redirecting.store.received.flatMap(({ headers }) => headers.range ?? [])).toHaveLength(2)
+    expect(redirecting.store.received.flatMap(({ headers }) => headers.range ?? [])).toHaveLength(4)
     await redirecting.close()
   })
 
