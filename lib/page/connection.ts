@@ -2,8 +2,7 @@
  * The API that this page works with, from `config.json` next to it. The address comes from nowhere else: a link that could name
  * another API could send a person's files there. Credentials are typed by the person and stay in memory.
  */
-import type { Auth } from '../client/api/auth.ts'
-import { BucketClient } from '../client/index.ts'
+import { type Auth, BucketClient } from '../client/index.ts'
 
 export interface PageConfig {
   /** The root of the API, absolute. */

@@ -1,5 +1,5 @@
 /** Every failure in three parts (what happened, why, what to do next), in the words of the page, as plain data for workers. */
-import { NetworkError } from '../client/api/network-error.ts'
+import { NetworkError } from '../client/index.ts'
 import type { Digest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError, type ErrorCode, isBucketError } from '../domain/errors.ts'

@@ -1,6 +1,5 @@
 /** The messages between the page and the worker of one transfer. All are plain data that browsers can copy. */
-import type { Progress } from '../client/index.ts'
-import type { ArtifactDigests } from '../client/transfer/artifact-hash.ts'
+import type { ArtifactDigests, Progress } from '../client/index.ts'
 import type { DescriptionInput } from '../domain/description.ts'
 import type { Digest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'

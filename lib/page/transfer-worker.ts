@@ -1,8 +1,13 @@
 /** Hashes, stores or fetches in a worker, so that the page stays responsive. A worker runs one transfer at a time. */
-import { browserPlatform } from '../client/browser/platform.ts'
-import { type Progress, type Source, SourceChangedError, type TransferOptions } from '../client/index.ts'
-import { type ArtifactDigests, hashSource } from '../client/transfer/artifact-hash.ts'
-import { blobSource } from '../client/transfer/source.ts'
+import {
+  type ArtifactDigests,
+  blobSource,
+  digestsOf,
+  type Progress,
+  type Source,
+  SourceChangedError,
+  type TransferOptions,
+} from '../client/index.ts'
 import { createClient } from './connection.ts'
 import { describeFailure } from './failure.ts'
 import type { FromWorker, Job, ToWorker, Transfers } from './transfer-messages.ts'
@@ -34,7 +39,7 @@ async function run(job: Job, signal: AbortSignal): Promise<void> {
 const RUN: {
   readonly [K in keyof Transfers]: (job: Job<K>, options: TransferOptions) => Promise<Transfers[K]['result']>
 } = {
-  hash: async ({ file }, options) => await hashSource(blobSource(file), browserPlatform().sha256, options),
+  hash: async ({ file }, options) => await digestsOf(blobSource(file), options),
 
   async put({ connection, ref, file, digests, description }, options) {
     const source = hashedSource(file, digests)
