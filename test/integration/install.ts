@@ -1,6 +1,6 @@
 /**
- * Installs what the emulators and the engines need into the cache, so that their runs begin at once. What does not install here is left
- * to its own run, which tries again and counts it.
+ * Installs what the emulators and the engines need into the cache, so that their runs begin at once. If an installation fails here, the
+ * run that needs it tries again and counts the failure.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
