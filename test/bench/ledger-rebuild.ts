@@ -1,16 +1,10 @@
 /** The time to build the index of a ledger from its log, as a start after a crash or with a lost index does. */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync, statSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { digestFromHex } from '../../lib/domain/digest.ts'
-import { parseRef } from '../../lib/domain/refs.ts'
 import { type FolderRecord, openFolder } from '../../lib/local/folder.ts'
-import { initializeFolder } from '../../lib/local/folder-format.ts'
-import { createLog, openLedger } from '../../lib/local/ledger/open-ledger.ts'
-import { described } from '../support/described.ts'
-
-const AT_ONCE = 2_000
+import { fillLedger } from './fill-ledger.ts'
 
 export async function ledgerRebuild(folder: string): Promise<void> {
   console.log(
@@ -21,7 +15,9 @@ export async function ledgerRebuild(folder: string): Promise<void> {
     { entries: 1_000_000, blob: 1024 },
   ]) {
     const dataDir = join(folder, `${entries}-${blob}`)
-    const appended = await fill(dataDir, entries, blob)
+    const bytes = blob > 0 ? randomBytes(blob) : undefined
+    const nameOf = (index: number) => `bench/artifact-${index % 1000}/v${index}`
+    const appended = await fillLedger(dataDir, { entries, bytes, nameOf })
     const size = async (name: string) =>
       name.endsWith('.mdb')
         ? statSync(join(dataDir, name)).size
@@ -55,28 +51,4 @@ async function timeStart(dataDir: string): Promise<{ seconds: number }> {
   await folder.close()
   const opened = records.find((record): record is FolderRecord => 'message' in record)
   return { seconds: opened?.indexRebuilt?.seconds ?? seconds }
-}
-
-async function fill(dataDir: string, entries: number, blob: number): Promise<number> {
-  mkdirSync(dataDir)
-  const storeId = await initializeFolder(dataDir, createLog)
-  const { ledger, held, close } = await openLedger({ dataDir, storeId })
-  const bytes = randomBytes(Math.max(blob, 1))
-  const from = performance.now()
-  for (let first = 0; first < entries; first += AT_ONCE)
-    await Promise.all(
-      Array.from({ length: AT_ONCE }, (_, at) => {
-        const entry = {
-          ref: parseRef(`bench/artifact-${(first + at) % 1000}/v${first + at}`),
-          digest: digestFromHex('0'.repeat(64)),
-          size: blob,
-          ...described(),
-          createdAt: new Date().toISOString(),
-        }
-        if (blob > 0) held.hold(entry, bytes)
-        return ledger.append(entry, `00000000-0000-0000-0000-${String(first + at).padStart(12, '0')}`)
-      }),
-    )
-  await close()
-  return (performance.now() - from) / 1000
 }

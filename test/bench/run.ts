@@ -3,7 +3,7 @@
  * in turn and in one run, so that the two columns saw the same machine. Nothing here passes or fails: it is read.
  *
  * Options: `--quick` (smaller cells), `--folder DIR` (a disk to measure; default: under the checkout, not a tmpfs),
- * `--only targets,floors,cells,ledger,rebuild,cold-start,start-up`, `--cell '1 KiB/4'` (size and clients; may stand several times, and is measured each time),
+ * `--only targets,floors,cells,growth,rebuild,cold-start,start-up`, `--cell '1 KiB/4'` (size and clients; may stand several times, and is measured each time),
  * `--target 'fetch 1 KiB'` (the beginning of the name of a target; may stand several times).
  */
 import { execFileSync } from 'node:child_process'
@@ -14,7 +14,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { coldStarts } from './cold-start.ts'
 import { sha256Rate, syncedFileRate, syncedWriteRate } from './floors.ts'
-import { ledgerGrowth } from './ledger-growth.ts'
+import { growth } from './growth.ts'
 import { ledgerRebuild } from './ledger-rebuild.ts'
 import { type Cell, get, measure, payload, put } from './load.ts'
 import { type MeasuredServer, startBucketServer, startMeasured } from './server-process.ts'
@@ -149,7 +149,7 @@ if (wants('floors'))
     console.log(`floor: 1 GiB written, synced  ${(await syncedWriteRate(folder)).toFixed(0)} MiB/s\n`)
   })
 
-if (['targets', 'cells', 'ledger'].some(wants)) execFileSync(process.execPath, ['tools/build.mjs'])
+if (['targets', 'cells', 'growth'].some(wants)) execFileSync(process.execPath, ['tools/build.mjs'])
 if (wants('targets')) await inFolder((folder) => targets(folder, values.quick === true, values.target))
 
 if (wants('cells')) {
@@ -179,7 +179,7 @@ if (wants('cells')) {
   }
 }
 
-if (wants('ledger')) await inFolder((folder) => ledgerGrowth(folder))
+if (wants('growth')) await inFolder((folder) => growth(folder, values.quick ? 100_000 : 1_000_000))
 if (wants('rebuild')) await inFolder((folder) => ledgerRebuild(folder))
 if (wants('cold-start')) await coldStarts()
 if (wants('start-up')) startUps(base)

@@ -1,7 +1,7 @@
 /** A server under measurement as a process of its own, with the kernel's figures for its memory and processor time. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 /** Ticks per second of the kernel's accounting: 100 on every Linux that Node runs on. */
@@ -13,9 +13,13 @@ export interface MeasuredServer {
   /** Peak resident memory in MiB since the last reset. */
   peakMemory(): number
   resetPeak(): void
+  /** Resident memory now, in MiB: of its own, and pages of files, which the kernel can take back at any time. */
+  memory(): { readonly own: number; readonly files: number }
   /** Processor seconds, user and system, since the start. */
   cpuSeconds(): number
-  stop(): Promise<void>
+  /** Nanoseconds of processor time of the threads that run now: exact where `cpuSeconds` counts ticks. */
+  cpuNanoseconds(): number
+  stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
 }
 
 /**
@@ -43,9 +47,11 @@ async function start(script: readonly string[]): Promise<MeasuredServer> {
     origin,
     peakMemory: () => peakMemory(child),
     resetPeak: () => resetPeak(child),
+    memory: () => memory(child),
     cpuSeconds: () => cpuSeconds(child),
-    async stop() {
-      child.kill('SIGTERM')
+    cpuNanoseconds: () => cpuNanoseconds(child),
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal)
       const timer = setTimeout(() => child.kill('SIGKILL'), 5_000)
       await once(child, 'exit')
       clearTimeout(timer)
@@ -55,10 +61,20 @@ async function start(script: readonly string[]): Promise<MeasuredServer> {
 
 const proc = (child: ChildProcess, file: string) => `/proc/${child.pid}/${file}`
 
-function peakMemory(child: ChildProcess): number {
-  const [, kib = '0'] = /VmHWM:\s+(\d+)/.exec(readFileSync(proc(child, 'status'), 'utf8')) ?? []
+/** A line of the process's status, from KiB to MiB. */
+function mebibytes(child: ChildProcess, name: string): number {
+  const [, kib = '0'] =
+    new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync(proc(child, 'status'), 'utf8')) ?? []
   return Number(kib) / 1024
 }
+
+const peakMemory = (child: ChildProcess): number => mebibytes(child, 'VmHWM')
+
+const memory = (child: ChildProcess) => ({
+  own: mebibytes(child, 'RssAnon'),
+  // Files in a memory file system count as shared memory.
+  files: mebibytes(child, 'RssFile') + mebibytes(child, 'RssShmem'),
+})
 
 function resetPeak(child: ChildProcess): void {
   // Writing 5 here resets the peak in Linux (proc(5)).
@@ -69,4 +85,10 @@ function resetPeak(child: ChildProcess): void {
 export function cpuSeconds(child: ChildProcess): number {
   const fields = readFileSync(proc(child, 'stat'), 'utf8').split(') ')[1]?.split(' ') ?? []
   return (Number(fields[11]) + Number(fields[12])) / TICKS
+}
+
+function cpuNanoseconds(child: ChildProcess): number {
+  const threads = readdirSync(proc(child, 'task'))
+  const times = threads.map((id) => readFileSync(proc(child, `task/${id}/schedstat`), 'utf8').split(' ')[0])
+  return times.reduce((sum, time) => sum + Number(time), 0)
 }

@@ -1,0 +1,47 @@
+/** Fills the ledger of a new data folder through its own code, in large groups: a million entries in well under a minute. */
+import { createHash } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { digestFromHex } from '../../lib/domain/digest.ts'
+import { parseRef } from '../../lib/domain/refs.ts'
+import { initializeFolder } from '../../lib/local/folder-format.ts'
+import { createLog, openLedger } from '../../lib/local/ledger/open-ledger.ts'
+import { described } from '../support/described.ts'
+
+const AT_ONCE = 2_000
+
+export interface Filling {
+  readonly entries: number
+  /** `bucket/artifact/version` of each entry. */
+  readonly nameOf: (index: number) => string
+  /** The bytes of every entry, kept in its record; an entry without them has its blob in a file, which is not made. */
+  readonly bytes: Uint8Array | undefined
+}
+
+/** @returns the seconds that it took. */
+export async function fillLedger(dataDir: string, { entries, nameOf, bytes }: Filling): Promise<number> {
+  mkdirSync(dataDir)
+  const storeId = await initializeFolder(dataDir, createLog)
+  const { ledger, held, close } = await openLedger({ dataDir, storeId })
+  const digest = digestFromHex(
+    createHash('sha256')
+      .update(bytes ?? '')
+      .digest('hex'),
+  )
+  const from = performance.now()
+  for (let first = 0; first < entries; first += AT_ONCE)
+    await Promise.all(
+      Array.from({ length: Math.min(AT_ONCE, entries - first) }, (_, at) => {
+        const entry = {
+          ref: parseRef(nameOf(first + at)),
+          digest,
+          size: bytes?.byteLength ?? 0,
+          ...described(),
+          createdAt: new Date().toISOString(),
+        }
+        if (bytes) held.hold(entry, bytes)
+        return ledger.append(entry, `00000000-0000-0000-0000-${String(first + at).padStart(12, '0')}`)
+      }),
+    )
+  await close()
+  return (performance.now() - from) / 1000
+}
