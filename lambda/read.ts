@@ -1,5 +1,5 @@
 /** The Lambda function for every route with `read` access. It has no S3 client (decision 010). */
-import { createDynamoDbClient } from '../lib/aws/clients.ts'
+import { createLambdaDynamoDbClient } from '../lib/aws/clients.ts'
 import { createDynamoDbLedgerReader } from '../lib/aws/dynamodb-ledger.ts'
 import { createDynamoDbUploadsReader } from '../lib/aws/dynamodb-uploads.ts'
 import { createPresignOnlyBlobStore, createStagingReader } from '../lib/aws/read-side.ts'
@@ -11,7 +11,7 @@ import { READ_HANDLERS, type ReadStores } from '../lib/http/read-handlers.ts'
 import { operationLog } from './operation-log.ts'
 
 const environment = readLambdaEnvironment(process.env, 'read')
-const client = createDynamoDbClient({})
+const client = createLambdaDynamoDbClient()
 const ledger = createDynamoDbLedgerReader({ client, table: environment.ledgerTable })
 const access = { endpoint: environment.s3Endpoint, signing: client.config }
 const stores: ReadStores = {

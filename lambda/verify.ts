@@ -1,6 +1,6 @@
 /** The Lambda function for the queue of verifications and its dead-letter queue. */
 import {
-  createDynamoDbClient,
+  createLambdaDynamoDbClient,
   createS3Client,
   createSqsClient,
   VERIFIER_BLOB_LIMITS,
@@ -18,7 +18,7 @@ import { operationLog } from './operation-log.ts'
 const environment = readLambdaEnvironment(process.env, 'verify')
 const { blobBucket, stagingBucket, s3Endpoint: endpoint, maxArtifactBytes } = environment
 const s3 = createS3Client({ endpoint }, VERIFIER_BLOB_LIMITS)
-const dynamoDb = createDynamoDbClient({})
+const dynamoDb = createLambdaDynamoDbClient()
 const sqs = createSqsClient({})
 const queueUrl = environment.verificationQueueUrl
 const blobs = createS3BlobStore({ client: s3, bucket: blobBucket, endpoint, maxBytes: maxArtifactBytes })

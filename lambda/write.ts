@@ -1,6 +1,6 @@
 /** The Lambda function for every route with `write` access. */
 import {
-  createDynamoDbClient,
+  createLambdaDynamoDbClient,
   createS3Client,
   createSqsClient,
   LAMBDA_BLOB_LIMITS,
@@ -21,7 +21,7 @@ import { operationLog } from './operation-log.ts'
 
 const environment = readLambdaEnvironment(process.env, 'write')
 const { blobBucket, stagingBucket, s3Endpoint: endpoint, maxArtifactBytes } = environment
-const dynamoDb = createDynamoDbClient({})
+const dynamoDb = createLambdaDynamoDbClient()
 const blobs = createS3BlobStore({
   client: createS3Client({ endpoint }, LAMBDA_BLOB_LIMITS),
   bucket: blobBucket,

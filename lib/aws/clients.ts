@@ -3,7 +3,7 @@
  * socket, number of attempts. Together they stay below the 29 s that API Gateway waits.
  * Region, credentials and endpoint come from the SDK's own sources unless they are given.
  */
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { restoreErrorStatus } from './s3-errors.ts'
@@ -102,14 +102,33 @@ const naming =
 /** The member of a call's input that names its resource. */
 const RESOURCES = { Bucket: 'S3 bucket', TableName: 'table', QueueUrl: 'queue' }
 
+/**
+ * Settings that the SDK otherwise looks up at the first call: each in the environment, then in files below ~/.aws, which a Lambda
+ * function does not have. They have the SDK's default values. Region, credentials, endpoint and the FIPS and dual-stack variants are
+ * still the environment's.
+ */
+const LAMBDA_SETTINGS: DynamoDBClientConfig = {
+  accountIdEndpointMode: 'preferred',
+  authSchemePreference: [],
+  defaultsMode: 'legacy',
+  endpointDiscoveryEnabled: false,
+  retryMode: 'standard',
+  userAgentAppId: async () => undefined,
+}
+
 export function createDynamoDbClient(
   options: AwsOptions,
   limits: CallLimits = LEDGER_LIMITS,
+  settings: DynamoDBClientConfig = {},
 ): DynamoDBClient {
-  const client = new DynamoDBClient({ ...located(options), ...bounded(limits) })
+  const client = new DynamoDBClient({ ...settings, ...located(options), ...bounded(limits) })
   client.middlewareStack.add(naming)
   return client
 }
+
+/** The client of a Lambda function, whose cold start contains its first call. */
+export const createLambdaDynamoDbClient = (): DynamoDBClient =>
+  createDynamoDbClient({}, LEDGER_LIMITS, LAMBDA_SETTINGS)
 
 export function createSqsClient(options: AwsOptions, limits: CallLimits = QUEUE_LIMITS): SQSClient {
   const client = new SQSClient({ ...located(options), ...bounded(limits) })
