@@ -65,13 +65,17 @@ export interface DataFolderTools {
   backupFolder(
     from: string,
     to: string,
-    signal: AbortSignal,
+    options: {
+      readonly signal: AbortSignal
+      /** Receives each entry whose bytes the folder has lost; an earlier copy may have saved them. */
+      readonly onLost: (lost: FolderDamage & { readonly isInCopy: boolean }) => void
+    },
   ): Promise<{ readonly entries: number; readonly copiedBlobs: number; readonly copiedBytes: number }>
-  /** Yields all entries in batches, in the order in which they were stored. */
+  /** Passes all readable entries in batches, in the order in which they were stored; then fails if there are others. */
   listFolder(dataDir: string, use: (entries: readonly Entry[]) => Promise<void>): Promise<void>
   /** @returns the entry that was erased; undefined when there was none. */
   eraseVersion(dataDir: string, ref: ArtifactRef): Promise<Entry | undefined>
-  /** Gives up the records of the ledger that cannot be read. @returns a description of each. */
+  /** Gives up the records of the ledger that cannot be read, or that it has lost. @returns a description of each. */
   discardDamage(dataDir: string): Promise<readonly string[]>
 }
 

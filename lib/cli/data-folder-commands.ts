@@ -2,11 +2,12 @@
 import type { Command } from 'commander'
 import { formatRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
-import type { CliContext } from './context.ts'
+import type { CliContext, FolderDamage } from './context.ts'
 import { type DataDirOptions, dataDirOf, existingDataDir, existingFolder, withDataDir } from './data-dir.ts'
 import { entryDocument } from './documents.ts'
 import { EXIT } from './exit-codes.ts'
 import { ExitError, UsageError } from './failure.ts'
+import { damageDocument, damageLine, NAMED } from './folder-damage.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
 import { parseRefArgument } from './refs.ts'
 import { formatSize } from './sizes.ts'
@@ -25,7 +26,7 @@ export function addDataFolderCommands(program: Command, context: CliContext): vo
         'after',
         `
 The copy is a data folder of its own. The next run copies only what is new. Every blob is verified on the way; uploads
-that are not committed are not copied.
+that are not committed are not copied. A version whose bytes are lost is copied without them and named: exit ${EXIT.digestMismatch}.
 
 Examples:
   bucket backup /backup/bucket
@@ -56,7 +57,8 @@ Examples:
       .addHelpText(
         'after',
         `
-Also next to a running server. With --json, each line is one entry.
+Also next to a running server. With --json, each line is one entry. Exits with ${EXIT.digestMismatch} if the ledger is damaged, so that
+entries are missing in the list.
 To list the versions of one artifact from a server, use \`bucket list BUCKET_ID/ARTIFACT_ID\`.
 
 Examples:
@@ -111,9 +113,35 @@ async function copy(from: string, to: string, options: FolderOptions, context: C
     )
   const output = createOutput(options, context)
   const { backupFolder } = await context.dataFolder()
-  const report = await backupFolder(from, to, context.signal)
+  const lost: LostBlob[] = []
+  let lostCount = 0
+  const { signal } = context
+  const report = await backupFolder(from, to, {
+    signal,
+    onLost(blob) {
+      lostCount += 1
+      if (lost.length < NAMED) lost.push(blob)
+    },
+  })
+  const { entries, copiedBlobs, copiedBytes } = report
   await output.result(
-    `${to} has ${report.entries} entries; ${report.copiedBlobs} blobs and ${formatSize(report.copiedBytes)} were copied\n`,
-    report,
+    [
+      ...lost.map((blob) => `${blob.isInCopy ? 'the copy has it  ' : ''}${damageLine(blob)}`),
+      `${to} has ${entries} entries; ${copiedBlobs} blobs and ${formatSize(copiedBytes)} were copied\n`,
+    ].join(''),
+    {
+      ...report,
+      damaged: {
+        count: lostCount,
+        entries: lost.map((blob) => ({ ...damageDocument(blob), in_copy: blob.isInCopy })),
+      },
+    },
   )
+  if (lostCount === 0) return
+  output.remark(
+    `${lostCount} versions have lost their bytes in ${from}: a \`bucket put\` of the same bytes brings each back`,
+  )
+  throw new ExitError(EXIT.digestMismatch)
 }
+
+type LostBlob = FolderDamage & { readonly isInCopy: boolean }

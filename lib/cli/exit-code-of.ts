@@ -1,5 +1,5 @@
 /** The exit code of an error. Every error code of the API has one, which the compiler checks. */
-import { BucketError, type ErrorCode } from '../domain/errors.ts'
+import { BucketError, type ErrorCode, isFinal } from '../domain/errors.ts'
 import { EXIT, SIGNAL_EXIT } from './exit-codes.ts'
 
 const BY_CODE: { readonly [C in ErrorCode]: number } = {
@@ -58,6 +58,8 @@ const codeOf = (error: Error): string => ('code' in error ? String(error.code) :
 export function exitCodeOf(error: unknown): number {
   if (error instanceof BucketError) {
     const refusal: BucketError = error
+    // The data folder of the server is damaged.
+    if (isFinal(refusal)) return EXIT.digestMismatch
     return BY_CODE[refusal.code]
   }
   if (!(error instanceof Error)) return EXIT.unexpected

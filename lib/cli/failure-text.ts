@@ -1,7 +1,7 @@
 /**
  * Errors in words, always in three parts: what happened, why, and what to do next.
  */
-import { BucketError, isBucketError } from '../domain/errors.ts'
+import { BucketError, isBucketError, isFinal } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import type { Upload } from '../domain/upload.ts'
 import { encodeDetails } from '../protocol/encode.ts'
@@ -74,8 +74,8 @@ const UNEXPECTED = {
 
 function describeRefusal(error: BucketError): Omit<Failure, 'exit'> {
   const { code, details, requestId } = error
-  // The next step for an error of the client. A server's next step is written for HTTP clients.
-  const own = requestId === undefined ? error.next : undefined
+  // The next step for an error of the client. A server's next step is written for HTTP clients, unless no retry helps where one usually does.
+  const own = requestId === undefined || isFinal(error) ? error.next : undefined
   const text = isBucketError(error, 'version_exists')
     ? conflictText(error)
     : { ...REFUSALS[code], why: whyRefused(error) }

@@ -110,10 +110,10 @@ async function pushFolder(
     signal: context.signal,
   }
   try {
-    const { manifest, sent, size, created, ...pushed } = await bucket.push(ref, folder, asked)
+    const { manifest, sent, restored, size, created, ...pushed } = await bucket.push(ref, folder, asked)
     const pinned = `${formatRef(ref)}@${pushed.digest}`
     const files = manifest.entries.filter(({ type }) => type === 'file').length
-    const document = { ref: pinned, created, dry_run: dryRun === true, files, size, sent }
+    const document = { ref: pinned, created, dry_run: dryRun === true, files, size, sent, restored }
     const lines = dryRun ? sent.map((path) => `would send  ${shownPath(path)}\n`).join('') : ''
     if (!options.json) await output.result(`${lines}${pinned}\n`, undefined)
     if (lock !== undefined && pushed.entry)
@@ -123,7 +123,7 @@ async function pushFolder(
     if (options.json) await output.result('', document)
     const state = dryRun ? 'not stored' : created ? 'stored' : 'already stored, identical'
     output.remark(
-      `${state}: ${files} files, ${formatSize(size)}; ${sent.length} ${dryRun ? 'to send' : 'sent'}`,
+      `${state}: ${files} files, ${formatSize(size)}; ${sent.length} ${dryRun ? 'to send' : 'sent'}${restored.length > 0 ? `, ${restored.length} that the server had lost restored` : ''}`,
     )
   } catch (error) {
     if (context.signal.aborted && !dryRun) output.remark(KEPT_BY_SERVER)

@@ -1,11 +1,10 @@
 /** `bucket fsck`: compares a data folder with its ledger. It changes nothing, unless its owner asks it to clear damage away. */
 import type { Command } from 'commander'
-import { formatRef } from '../domain/identifiers.ts'
-import { entryMessage } from '../protocol/entry-message.ts'
 import type { CliContext, FolderDamage, UnreferencedBlob } from './context.ts'
 import { type DataDirOptions, existingDataDir, withDataDir } from './data-dir.ts'
 import { EXIT } from './exit-codes.ts'
 import { ExitError, UsageError } from './failure.ts'
+import { damageDocument, damageLine, NAMED } from './folder-damage.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { formatSize } from './sizes.ts'
 
@@ -14,9 +13,6 @@ interface FsckOptions extends OutputOptions, DataDirOptions {
   readonly quarantine?: boolean
   readonly discardDamage?: boolean
 }
-
-/** More names than this are counted, not printed. */
-const NAMED = 1_000
 
 export function addFsckCommand(program: Command, context: CliContext): void {
   const command = withDataDir(
@@ -29,7 +25,7 @@ export function addFsckCommand(program: Command, context: CliContext): void {
     )
     .option(
       '--discard-damage',
-      'give up the records of the ledger that cannot be read, when no backup has them',
+      'give up the records of the ledger that cannot be read or are lost, when no backup has them',
     )
     .addHelpText(
       'after',
@@ -40,8 +36,9 @@ committed; they cannot be fetched). Without --verify only names and sizes are co
 --quarantine moves a blob with wrong bytes to the same place below quarantine/. Then \`bucket put\` of the right bytes under
 the same reference restores it. (A blob that is missing or has another size needs no quarantine.)
 
---discard-damage forgets the versions whose records cannot be read. Their references are free again, also for other bytes,
-and the server takes stores again. Restore the ledger from a backup instead if you have one. Copy the folder first.
+--discard-damage forgets the versions whose records cannot be read, and those that an older ledger lacks. Their references
+are free again, also for other bytes, and the server takes stores again. Restore the ledger from a backup instead if you
+have one. Copy the folder first.
 
 Exits with ${EXIT.done} when every entry has its bytes, unreferenced blobs or not, and with ${EXIT.digestMismatch} when bytes are missing or
 wrong, or when the ledger is damaged or missing.
@@ -124,24 +121,3 @@ const verdict = (damaged: number, verify: boolean): string => {
     ? 'all of them have their bytes'
     : 'all of them have a blob of their size (--verify reads the bytes)'
 }
-
-const WORDS: { readonly [F in FolderDamage['fault']]: string } = {
-  missing: 'missing',
-  wrong_size: 'wrong size',
-  wrong_digest: 'wrong digest',
-  unreadable: 'unreadable',
-}
-
-function damageLine({ entry, fault, path, foundSize, foundDigest, movedTo }: FolderDamage): string {
-  const found = foundSize !== undefined ? `${foundSize} bytes instead of ${entry.size}` : (foundDigest ?? '')
-  return `${WORDS[fault]}  ${formatRef(entry.ref)}@${entry.digest}  ${path}${found && `  (${found})`}${movedTo ? `  moved to ${movedTo}` : ''}\n`
-}
-
-const damageDocument = ({ entry, fault, path, foundSize, foundDigest, movedTo }: FolderDamage) => ({
-  fault,
-  path,
-  entry: entryMessage(entry),
-  found_size: foundSize,
-  found_digest: foundDigest,
-  moved_to: movedTo,
-})

@@ -28,6 +28,8 @@ interface PutFlags extends ConnectionOptions, OutputOptions, DescriptionInput {
   readonly lock?: string
 }
 
+const RESTORED = 'restored: it was stored before, and the server had lost its bytes'
+
 export function addPutCommand(program: Command, context: CliContext): void {
   const command = program
     .command('put')
@@ -100,6 +102,7 @@ interface PutDocument {
   /** Pinned. */
   readonly ref: string
   readonly created: boolean
+  readonly restored: boolean
   readonly entry: EntryMessage
 }
 
@@ -131,15 +134,16 @@ async function putFile(
         if (signal.aborted && source.size > SINGLE_BY_DEFAULT_BYTES) output.remark(KEPT_BY_SERVER)
         throw markRerun(error, described)
       })
-    const { entry, created } = result
+    const { entry, created, restored } = result
     const ref = pinnedRef(entry)
     if (!options.json) await output.result(`${ref}\n`, undefined)
-    output.remark(`${created ? 'stored' : 'already stored, identical'}, ${formatSize(entry.size)}`)
+    const known = restored ? RESTORED : 'already stored, identical'
+    output.remark(`${created ? 'stored' : known}, ${formatSize(entry.size)}`)
     if (isMovingName(entry.ref.version) && created)
       output.remark(
         `note: "${entry.ref.version}" is now these bytes permanently; it will not move to a newer version`,
       )
-    const document = { ref, created, entry: entryMessage(entry) }
+    const document = { ref, created, restored, entry: entryMessage(entry) }
     if (lock !== undefined) {
       const { addToLockFile } = await import('../client/node.ts')
       await addToLockFile(lock, entry.ref, entry).catch((error) => {

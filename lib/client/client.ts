@@ -46,6 +46,9 @@ export interface BucketClientOptions {
   readonly onEvent?: OnEvent | undefined
 }
 
+/** The outcome of `ensure`. */
+export type Ensured = 'created' | 'identical' | 'restored'
+
 /** `bucket_id/artifact_id/version`, or the three. */
 export type RefInput =
   | string
@@ -95,7 +98,7 @@ export class BucketClient {
    * twice, because the digest is sent before them; a stream, which can be read only once, is therefore spooled: to a temporary
    * file in Node, to a Blob in a browser.
    *
-   * @returns the entry, and `created: false` when the same bytes were there already.
+   * @returns the entry, and `created: false` when the same bytes were there already; with `restored: true` if the server had lost them.
    * @throws BucketError `version_exists` (with `details.stored`) when other bytes are there, `artifact_too_large`,
    * `invalid_request`, …; NetworkError when no answer came; SourceChangedError when the bytes change while they are sent.
    */
@@ -118,10 +121,10 @@ export class BucketClient {
    * Makes sure that a ref holds exactly these bytes: the call of schedulers and re-runs. With `digest`, a version that is
    * stored already is compared before the source is read.
    *
-   * @returns `created`, or `identical` if the same bytes were stored before.
+   * @returns `created`; `identical` if the same bytes were stored before; `restored` if they were, and the server had lost them.
    * @throws BucketError `version_exists` when other bytes are stored; otherwise as `put`.
    */
-  async ensure(ref: RefInput, source: PutSource, options: PutOptions = {}): Promise<'created' | 'identical'> {
+  async ensure(ref: RefInput, source: PutSource, options: PutOptions = {}): Promise<Ensured> {
     return await this.ensureBy(ref, options, () => this.put(ref, source, options))
   }
 
@@ -129,13 +132,15 @@ export class BucketClient {
     ref: RefInput,
     { digest, signal }: PutOptions,
     store: () => Promise<PutResult>,
-  ): Promise<'created' | 'identical'> {
+  ): Promise<Ensured> {
     if (digest !== undefined) {
       const [found] = await this.check([{ ref, digest }], { signal })
       if (found?.entry && found.state !== 'identical') throw versionExists(digestOf(digest), found.entry)
       if (found?.entry && (await stillHasBytes(this.api, found.entry, signal))) return 'identical'
     }
-    return (await store()).created ? 'created' : 'identical'
+    const { created, restored } = await store()
+    if (created) return 'created'
+    return restored ? 'restored' : 'identical'
   }
 
   /**

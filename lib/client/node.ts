@@ -5,6 +5,7 @@ import { digestOf } from './api/open-range.ts'
 import {
   type BucketClientOptions,
   BucketClient as CoreClient,
+  type Ensured,
   type PutSource,
   type RefInput,
   refOf,
@@ -103,7 +104,7 @@ export class BucketClient extends CoreClient {
     ref: RefInput,
     source: PutSource | string,
     options: PutOptions = {},
-  ): Promise<'created' | 'identical'> {
+  ): Promise<Ensured> {
     return await this.ensureBy(ref, options, () => this.put(ref, source, options))
   }
 

@@ -16,6 +16,7 @@ export {
   type BucketClientOptions,
   type CallOptions,
   DEFAULT_URL,
+  type Ensured,
   type PutSource,
   type RefInput,
 } from './client.ts'

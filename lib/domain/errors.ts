@@ -93,6 +93,8 @@ export interface BucketErrorOptions {
   readonly next?: string
   /** Seconds to wait before a retry. */
   readonly retryAfter?: number
+  /** Whether the same call can succeed later, where that is not what the code says. */
+  readonly retryable?: boolean
   /** Set by a client: the request that was refused. */
   readonly requestId?: string
   readonly cause?: unknown
@@ -106,6 +108,7 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
   /** The caller's next step, where the error knows more than its code tells. The refusal of a server always has one. */
   readonly next: string | undefined
   readonly retryAfter: number | undefined
+  readonly retryable: boolean
   readonly requestId: string | undefined
 
   constructor(code: C, message: string, details: ErrorDetails[C], options: BucketErrorOptions = {}) {
@@ -114,11 +117,8 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
     this.details = details
     this.next = options.next
     this.retryAfter = options.retryAfter
+    this.retryable = options.retryable ?? ERRORS[code].retryable
     this.requestId = options.requestId
-  }
-
-  get retryable(): boolean {
-    return ERRORS[this.code].retryable
   }
 
   /** All invalid inputs of a request in one error. */
@@ -136,6 +136,13 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
     return new BucketError('unavailable', message, {}, { cause, retryAfter })
   }
 
+  /** The ledger cannot tell, and only its operator can help. */
+  static ledgerDamaged(message: string): BucketError<'unavailable'> {
+    const next =
+      'Tell the operator of the service: `bucket fsck` says what is damaged, and a backup of the ledger brings it back. A retry does not help.'
+    return new BucketError('unavailable', message, {}, { retryable: false, next, cause: new Error(message) })
+  }
+
   /** The ledger promises a blob, and the blob store does not have its bytes. @param cause for the operator: what was found instead. */
   static blobLost(message: string, cause: string): BucketError<'blob_lost'> {
     return new BucketError('blob_lost', message, {}, { cause: new Error(cause) })
@@ -145,6 +152,9 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
 /** Narrows an unknown failure to a `BucketError` of one code. */
 export const isBucketError = <C extends ErrorCode>(error: unknown, code: C): error is BucketError<C> =>
   error instanceof BucketError && error.code === code
+
+/** Whether a retry does not help, although it does for most errors of this code: a damaged ledger stays `unavailable`. */
+export const isFinal = ({ code, retryable }: BucketError): boolean => !retryable && ERRORS[code].retryable
 
 /** The part of an error that an upload's row keeps. */
 export const toFailure = <C extends FailureCode>({ code, message, details }: BucketError<C>): UploadFailure =>

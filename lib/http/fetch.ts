@@ -34,6 +34,7 @@ export const head: Handler<'head', FetchStores> = async (input, context) => {
   const entry = await findNoted(input, context)
   const headers = artifactHeaders(entry)
   if (isNotModified(entry, input.conditions)) return { status: 304, headers }
+  await assertHasBytes(entry, context)
   return { status: 200, headers: { ...headers, 'Content-Length': String(entry.size) } }
 }
 
@@ -56,6 +57,13 @@ export const fetch: Handler<'fetch', FetchStores> = async (input, context) => {
     },
     content,
   }
+}
+
+/** Reads the last byte, so that `HEAD` knows a lost blob as a fetch does. @throws BucketError `blob_lost`. */
+async function assertHasBytes(entry: Entry, { stores, signal }: RequestContext<FetchStores>): Promise<void> {
+  const { bytes } = stores
+  const last = entry.size - 1
+  if (bytes) await readBytes({ blobs: bytes }, entry, last < 0 ? undefined : { first: last, last }, signal)
 }
 
 function chooseRange(entry: Entry, { range: field, ifRange }: RangeFields): ByteRange | undefined {

@@ -1,14 +1,13 @@
 /**
  * Copies a data folder to another one while a server may run on it: blobs first, then the part of the ledger that names them, so that the
  * copy is complete at any time. The next run copies only new data. Uploads that are not committed are not copied. The ledger of a copy is
- * only ever extended: a source that is damaged, or that lacks entries of the copy, is refused before the copy is changed.
+ * only ever extended: a source with a damaged ledger, or one that lacks entries of the copy, is refused before the copy is changed. An entry
+ * whose bytes are lost is copied all the same, and reported.
  */
-import { createHash } from 'node:crypto'
 import {
   closeSync,
   copyFileSync,
   existsSync,
-  mkdirSync,
   openSync,
   readdirSync,
   realpathSync,
@@ -16,13 +15,17 @@ import {
   statSync,
 } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { wholeRange } from '../domain/byte-range.ts'
-import { digestFromHex } from '../domain/digest.ts'
-import type { Entry } from '../domain/entry.ts'
-import { formatRef } from '../domain/identifiers.ts'
-import { blobFiles } from './blob-files.ts'
-import { readFile } from './blob-reader.ts'
-import { hashFile, readAt, renameFile, syncFile, syncFolder, truncateFile, writeAll } from './disk.ts'
+import { type CopiedBlobs, type CopyOptions, copyBlobs } from './backup-blobs.ts'
+import {
+  hashFile,
+  makeFolders,
+  readAt,
+  renameFile,
+  syncFile,
+  syncFolder,
+  truncateFile,
+  writeAll,
+} from './disk.ts'
 import {
   FolderDamaged,
   FolderRefused,
@@ -33,43 +36,37 @@ import {
   writeFormat,
 } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
-import { type FolderLog, forEachEntry, openFolderLog } from './folder-log.ts'
+import { type FolderLog, openFolderLog } from './folder-log.ts'
+import { writeKnownEnd } from './ledger/known-end.ts'
 import { INDEX_FILES } from './ledger/log-index.ts'
-import { describeDamage, type LogDamage, type LogSegment, readSegment } from './ledger/read-log.ts'
+import { describeDamage, type LogSegment, readSegment } from './ledger/read-log.ts'
 import { segmentName, segmentNumbers } from './ledger/segment.ts'
-import { writeTemporary } from './temporary.ts'
-
-export interface BackupReport {
-  /** In the copy. */
-  readonly entries: number
-  readonly copiedBlobs: number
-  /** Bytes of blobs and ledger that were copied. */
-  readonly copiedBytes: number
-}
 
 /**
  * @param from a data folder; a server may run on it.
  * @param to an empty folder, one that does not exist yet, or an earlier copy of the same store.
- * @throws FolderRefused if `to` has other content or a server runs on it; FolderDamaged if bytes of `from` are missing or wrong. The copy
- * then ends before them.
+ * @returns what the copy has now, and what was copied of blobs and ledger.
+ * @throws FolderRefused if `to` has other content or a server runs on it; FolderDamaged if the ledger of `from` is damaged. Nothing was
+ * copied then.
  */
-export async function backupFolder(from: string, to: string, signal: AbortSignal): Promise<BackupReport> {
+export async function backupFolder(from: string, to: string, options: CopyOptions): Promise<CopiedBlobs> {
   const log = await openFolderLog(from)
   const target = resolve(to)
   assertApart(log.root, target)
   // Before the lock, which leaves a file in a folder of something else.
   await assertUsable(target, log.storeId)
-  mkdirSync(target, { recursive: true, mode: 0o700 })
+  await assertUndamaged(log)
+  makeFolders(target)
   const lock = lockFolder(target)
   try {
     const inside = (name: string) => join(target, name)
-    for (const name of [LAYOUT.blobs, LAYOUT.temporaries, LAYOUT.ledger])
-      mkdirSync(inside(name), { recursive: true, mode: 0o700 })
+    for (const name of [LAYOUT.blobs, LAYOUT.temporaries, LAYOUT.ledger]) makeFolders(inside(name))
     await assertExtends(log, target)
     // The index describes another end of the log, so the copy needs its own.
     rmSync(inside(INDEX_FILES.proof), { force: true })
-    const blobs = await copyBlobs(log, target, signal)
+    const blobs = await copyBlobs(log, target, options)
     const ledgerBytes = await copyLedger(log, target)
+    await writeKnownEnd(target, log.storeId, log.end, true)
     copyFileSync(join(log.root, LAYOUT.secret), inside(LAYOUT.secret))
     await writeFormat(target, log.storeId)
     return { ...blobs, copiedBytes: blobs.copiedBytes + ledgerBytes }
@@ -78,6 +75,20 @@ export async function backupFolder(from: string, to: string, signal: AbortSignal
   } finally {
     lock.release()
   }
+}
+
+/** @throws FolderDamaged when records of the ledger cannot be read, or when it has lost some. */
+async function assertUndamaged(log: FolderLog): Promise<void> {
+  if (log.older) throw log.older
+  await log.read({
+    record: () => undefined,
+    damage(damage) {
+      throw new FolderDamaged(
+        `the ledger in ${log.root} is damaged: ${describeDamage(damage)}`,
+        'Nothing was copied. Run bucket fsck on the folder. `bucket fsck --discard-damage` gives up the damaged records.',
+      )
+    },
+  })
 }
 
 /** A copy within the folder, or the folder within the copy, would copy itself. */
@@ -104,7 +115,7 @@ async function assertUsable(target: string, storeId: string): Promise<void> {
   const found = statSync(target, { throwIfNoEntry: false })
   if (!found) return
   if (!found.isDirectory())
-    throw new WrongFolder(`${target} is a file`, 'Name a folder, or a path that does not exist yet.')
+    throw new WrongFolder(`${target} is not a folder`, 'Name a folder, or a path that does not exist yet.')
   const format = await readFormat(target)
   if (format?.version === 2 && format.storeId === storeId) return
   const others = readdirSync(target).filter(
@@ -149,51 +160,6 @@ const lengthOf = ({ number, size }: LogSegment, end: FolderLog['end']): number =
   number === end.segment ? end.offset : size
 
 const replacesOf = (folder: string, number: number) => readSegment(folder, number).header?.replaces
-
-async function copyBlobs(log: FolderLog, target: string, signal: AbortSignal): Promise<BackupReport> {
-  const source = blobFiles(join(log.root, LAYOUT.blobs))
-  const copies = blobFiles(join(target, LAYOUT.blobs))
-  const temporary = join(target, LAYOUT.temporaries, 'copy')
-  let [entries, copiedBlobs, copiedBytes] = [0, 0, 0]
-  const damaged = (damage: LogDamage) => {
-    throw new FolderDamaged(
-      `the ledger in ${log.root} is damaged: ${describeDamage(damage)}`,
-      'Run bucket fsck on the folder. The copy has no entry that was stored later. `bucket fsck --discard-damage` gives up the damaged records.',
-    )
-  }
-  const copyEntries: Parameters<typeof forEachEntry>[1] = async (batch) => {
-    for (const { entry, isInline } of batch) {
-      signal.throwIfAborted()
-      entries += 1
-      const copy = statSync(copies.pathOf(entry), { throwIfNoEntry: false })
-      if (isInline || copy?.size === entry.size) continue
-      rmSync(temporary, { force: true })
-      await writeTemporary(temporary, verified(source.pathOf(entry), entry, signal), signal)
-      await copies.publish(entry, temporary)
-      copiedBlobs += 1
-      copiedBytes += entry.size
-    }
-  }
-  await forEachEntry(log, copyEntries, damaged)
-  return { entries, copiedBlobs, copiedBytes }
-}
-
-/** Ends normally only if the bytes are those of the entry. */
-async function* verified(path: string, entry: Entry, signal: AbortSignal) {
-  const hash = createHash('sha256')
-  const damaged = (what: string) =>
-    new FolderDamaged(
-      `the bytes of ${formatRef(entry.ref)} ${what}: ${path}`,
-      'Run bucket fsck --verify on the folder, and restore what it names from an earlier backup. The copy has no entry for which bytes are missing.',
-    )
-  if (statSync(path, { throwIfNoEntry: false })?.size !== entry.size)
-    throw damaged('are missing or cut short')
-  for await (const chunk of await readFile(path, wholeRange(entry.size), signal)) {
-    hash.update(chunk)
-    yield chunk
-  }
-  if (digestFromHex(hash.digest('hex')) !== entry.digest) throw damaged('do not have its digest')
-}
 
 /** @returns how many bytes were copied. */
 async function copyLedger({ segments, end }: FolderLog, target: string): Promise<number> {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { BlobId } from '../domain/entry.ts'
 import type { BlobState } from '../repository/ports.ts'
 import { blobFolder, blobName } from './blob-names.ts'
-import { closeFile, openFile, removeFile, renameFile, sizeOfFile, syncFile } from './disk.ts'
+import { closeFile, openBlob, removeFile, renameFile, syncFile } from './disk.ts'
 import { durableFolders } from './durable-folders.ts'
 
 /** The number of blobs whose durable write this process remembers. An older one is hashed again if it needs proof. */
@@ -68,14 +68,15 @@ export function blobFiles(root: string): BlobFiles {
 
     async inspect(blob) {
       const { folder, path } = locate(blob)
-      const fd = await openFile(path)
-      if (fd === undefined) return { found: false }
+      const opened = await openBlob(path)
+      if (opened === undefined) return { found: false }
+      const { fd, size } = opened
       try {
         // Its writer may have died before its syncs. Sync it here, so that a file on which a caller relies cannot disappear.
         await syncFile(fd)
         await folders.ensure(folder)
         await folders.sync(folder)
-        return { found: true, size: sizeOfFile(fd), attested: attested.has(path) }
+        return { found: true, size, attested: attested.has(path) }
       } finally {
         await closeFile(fd)
       }

@@ -27,6 +27,14 @@ export function encodeName(identifier: string, limit: number): string {
   return `${name.slice(0, READABLE_BYTES)}==${createHash('sha256').update(identifier).digest('hex')}`
 }
 
+/** The identifier of a name; undefined for a shortened one, which holds only a part of it. */
+export const decodeName = (name: string): string | undefined =>
+  name.includes('==')
+    ? undefined
+    : name.replace(/=(.)/g, (_, escaped: string) =>
+        escaped === '_' ? ':' : escaped === '-' ? '.' : escaped.toUpperCase(),
+      )
+
 /** The folder of an artifact's blobs, below the folder of all blobs. */
 export const blobFolder = (root: string, { ref }: BlobId): string =>
   join(root, encodeName(ref.bucketId, NAME_BYTES), encodeName(ref.artifactId, NAME_BYTES))

@@ -10,7 +10,7 @@ import { abortableIterable } from '../flow/abortable-iterable.ts'
 import { Allowance } from '../flow/allowance.ts'
 import type { Pourable } from '../flow/pourable.ts'
 import { WholeBytes } from '../flow/whole-bytes.ts'
-import { closeFile, openFile, readAt, readInto, sizeAtPath, sizeOfFile } from './disk.ts'
+import { closeFile, openBlob, readAt, readInto, sizeOfBlob } from './disk.ts'
 import { SMALL_BLOB_BYTES } from './ledger/record.ts'
 
 /** Bytes of one read; a blob up to this size is read at once. */
@@ -24,7 +24,7 @@ const MEMORY = new Allowance({ total: 32 * 1024 * 1024, most: CHUNK_BYTES, least
  *
  * @param digest of the whole file. A file of at most 16 KiB is hashed before any of its bytes are served, which takes about 10 µs.
  * @throws BucketError, here or in the stream: `blob_lost` when the file is missing, ends before the range or has another digest;
- *   `unavailable` when a read fails.
+ *   `unavailable` when a read fails. A symlink is not followed: it counts as missing, as anything else that is not a regular file.
  */
 export async function readFile(
   path: string,
@@ -34,7 +34,7 @@ export async function readFile(
 ): Promise<AsyncIterable<Uint8Array>> {
   signal?.throwIfAborted()
   if (range !== undefined && lengthOf(range) <= CHUNK_BYTES) return readShort(path, range, digest)
-  const size = await sizeAtPath(path)
+  const size = await sizeOfBlob(path)
   if (size === undefined) throw missing(path)
   const { first, last } = range ?? { first: 0, last: size - 1 }
   if (last >= size) throw shortened(path, size)
@@ -48,9 +48,8 @@ async function readShort(
   range: ByteRange,
   digest: Digest | undefined,
 ): Promise<AsyncIterable<Uint8Array>> {
-  const fd = await mustOpen(path)
+  const { fd, size } = await mustOpen(path)
   try {
-    const size = sizeOfFile(fd)
     if (range.last >= size) throw shortened(path, size)
     if (digest === undefined || size > SMALL_BLOB_BYTES)
       return new WholeBytes(await readExactly(path, fd, range.first, lengthOf(range)))
@@ -85,7 +84,7 @@ async function pourLong(
   write: (chunk: Uint8Array) => Promise<void>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const fd = await mustOpen(path)
+  const { fd } = await mustOpen(path)
   const size = MEMORY.share
   const newBuffer = () =>
     (size === CHUNK_BYTES ? spareBuffers.pop() : undefined) ?? Buffer.allocUnsafeSlow(size)
@@ -127,7 +126,7 @@ async function pourLong(
 
 /** Reads one chunk ahead, so that the disk works while the consumer does. */
 async function* readLong(path: string, first: number, end: number) {
-  const fd = await mustOpen(path)
+  const { fd } = await mustOpen(path)
   let ahead: Promise<Uint8Array> | undefined
   let held = 0
   const readFrom = (position: number) => {
@@ -164,14 +163,17 @@ async function readExactly(path: string, fd: number, position: number, length: n
   throw shortened(path, position + chunk.byteLength)
 }
 
-async function mustOpen(path: string): Promise<number> {
-  const fd = await openFile(path)
-  if (fd === undefined) throw missing(path)
-  return fd
+async function mustOpen(path: string): Promise<{ readonly fd: number; readonly size: number }> {
+  const opened = await openBlob(path)
+  if (opened === undefined) throw missing(path)
+  return opened
 }
 
 const missing = (path: string) =>
-  BucketError.blobLost('the bytes of a stored version are missing on disk', `${path} does not exist`)
+  BucketError.blobLost(
+    'the bytes of a stored version are missing on disk',
+    `${path} does not exist or is not a regular file`,
+  )
 const shortened = (path: string, size: number) =>
   BucketError.blobLost(
     'the bytes of a stored version were cut short on disk',

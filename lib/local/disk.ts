@@ -15,7 +15,7 @@ const fsync = promisify(fs.fsync)
 const ftruncate = promisify(fs.ftruncate)
 const mkdir = promisify(fs.mkdir)
 const rename = promisify(fs.rename)
-const stat = promisify(fs.stat)
+const lstat = promisify(fs.lstat)
 const unlink = promisify(fs.unlink)
 
 /** Up to this many bytes, a synchronous write into the page cache is cheaper than one through the thread pool. */
@@ -88,10 +88,10 @@ export async function createSparseFile(path: string, size: number): Promise<void
   }
 }
 
-/** Opens a file for reading, or for writing into it; undefined if it does not exist. */
-export async function openFile(path: string, flags: 'r' | 'r+' = 'r'): Promise<number | undefined> {
+/** Opens a file for writing into it; undefined if it does not exist. */
+export async function openFile(path: string): Promise<number | undefined> {
   try {
-    return await open(path, flags)
+    return await open(path, 'r+')
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined
     throw diskError(error)
@@ -100,31 +100,42 @@ export async function openFile(path: string, flags: 'r' | 'r+' = 'r'): Promise<n
 
 export const closeFile = (fd: number): Promise<void> => close(fd).catch(translate)
 
-/**
- * The size of an open file in bytes.
- * @throws BucketError `unavailable` if it isn't a regular file.
- */
-export function sizeOfFile(fd: number): number {
+/** A blob is a regular file. Opening anything else must neither follow a symlink nor wait for the other end of a pipe. */
+const BLOB_FLAGS = fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0)
+/** The system's words for a name that no regular file has: there is nothing, a symlink, or a socket. */
+const NO_BLOB: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ELOOP', 'ENXIO'])
+
+/** Opens the file of a blob for reading; undefined if no regular file has the name. */
+export async function openBlob(
+  path: string,
+): Promise<{ readonly fd: number; readonly size: number } | undefined> {
+  let fd: number
   try {
-    return sizeIn(fs.fstatSync(fd))
+    fd = await open(path, BLOB_FLAGS)
   } catch (error) {
+    if (NO_BLOB.has(errorCode(error))) return undefined
     throw diskError(error)
   }
-}
-
-/** The size of the file of this name in bytes; undefined if it does not exist. @throws as `sizeOfFile`. */
-export async function sizeAtPath(path: string): Promise<number | undefined> {
   try {
-    return sizeIn(await stat(path))
+    const stats = fs.fstatSync(fd)
+    if (stats.isFile()) return { fd, size: stats.size }
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined
+    await close(fd).catch(() => undefined)
     throw diskError(error)
   }
+  await closeFile(fd)
+  return undefined
 }
 
-function sizeIn(stats: fs.Stats): number {
-  if (stats.isFile()) return stats.size
-  throw BucketError.unavailable('the name of a blob is taken by something that is not a regular file')
+/** The size of a blob's file in bytes; undefined if no regular file has the name. */
+export async function sizeOfBlob(path: string): Promise<number | undefined> {
+  try {
+    const stats = await lstat(path)
+    return stats.isFile() ? stats.size : undefined
+  } catch (error) {
+    if (NO_BLOB.has(errorCode(error))) return undefined
+    throw diskError(error)
+  }
 }
 
 /**
@@ -270,6 +281,21 @@ export async function removeFile(path: string): Promise<boolean> {
     if (errorCode(error) === 'ENOENT') return false
     throw diskError(error)
   }
+}
+
+/**
+ * Creates a folder for its owner only, and its parents. Node's own recursive call never ends where the system refuses new names with ENOENT,
+ * as below /proc.
+ *
+ * @returns the first folder that was made; undefined when all exist.
+ * @throws the system's error.
+ */
+export function makeFolders(path: string): string | undefined {
+  const found = fs.statSync(path, { throwIfNoEntry: false })
+  if (found?.isDirectory()) return undefined
+  const first = found ? undefined : makeFolders(dirname(path))
+  fs.mkdirSync(path, { mode: 0o700 })
+  return first ?? path
 }
 
 /** Creates a folder in an existing parent; an existing folder is not an error. */

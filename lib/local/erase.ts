@@ -25,6 +25,7 @@ import { NO_SEGMENT, type SegmentHeader, segmentName } from './ledger/segment.ts
  */
 export const eraseVersion = (dataDir: string, ref: ArtifactRef): Promise<Entry | undefined> =>
   withLog(dataDir, async (log) => {
+    if (log.older) throw log.older
     const text = formatRef(ref)
     const found: { segment: number; span: Span; entry: Entry }[] = []
     await log.read({
@@ -44,9 +45,10 @@ export const eraseVersion = (dataDir: string, ref: ArtifactRef): Promise<Entry |
   })
 
 /**
- * Discards unreadable records of the ledger. Their versions are forgotten, and their references are free again.
+ * Discards unreadable records of the ledger, and takes an older ledger for the newest one. The versions of lost records are forgotten, and
+ * their references are free again.
  *
- * @returns a description of each discarded record.
+ * @returns a description of everything that was given up.
  * @throws FolderRefused as `eraseVersion`.
  */
 export const discardDamage = (dataDir: string): Promise<readonly string[]> =>
@@ -61,8 +63,15 @@ export const discardDamage = (dataDir: string): Promise<readonly string[]> =>
           here.filter(({ part }) => part === 'record'),
         )
     }
-    return damage.map(describeDamage)
+    if (log.older) await forgetEnds(log.root)
+    return [...(log.older ? [log.older.message] : []), ...damage.map(describeDamage)]
   })
+
+/** The next start takes the end of the log for the true one. */
+async function forgetEnds(root: string): Promise<void> {
+  for (const name of [LAYOUT.knownEnd, INDEX_FILES.proof]) rmSync(join(root, name), { force: true })
+  await syncFolder(root)
+}
 
 interface OfflineLog extends FolderLog {
   rewrite(segment: number, spans: readonly Span[]): Promise<void>

@@ -3,15 +3,12 @@
  * is asked to move wrong blobs aside. It needs neither the index nor much memory: eight bytes for each blob that is a file.
  */
 import { createHash } from 'node:crypto'
-import { lstatSync } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { wholeRange } from '../domain/byte-range.ts'
-import { type Digest, digestFromHex } from '../domain/digest.ts'
+import { digestFromHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
-import { BucketError } from '../domain/errors.ts'
+import { type BlobFault, type Damage, nameFault, verifiedBytes, WrongBytes } from './blob-fault.ts'
 import { blobFolder, blobName } from './blob-names.ts'
-import { readFile } from './blob-reader.ts'
 import { FolderRefused, LAYOUT, ownersError } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
 import { type FolderLog, openFolderLog } from './folder-log.ts'
@@ -20,19 +17,6 @@ import { blobOfRecord, decodeEntry } from './ledger/record.ts'
 import { segmentName } from './ledger/segment.ts'
 import { PathSet } from './path-set.ts'
 import { moveToQuarantine } from './quarantine.ts'
-
-/** An entry whose bytes are missing or wrong. */
-export interface Damage {
-  readonly entry: Entry
-  readonly fault: 'missing' | 'wrong_size' | 'wrong_digest' | 'unreadable'
-  /** Relative to the data folder. */
-  readonly path: string
-  /** What was found instead: bytes. */
-  readonly foundSize?: number
-  readonly foundDigest?: Digest
-  /** Where the file is now, relative to the data folder, if it was moved aside. */
-  readonly movedTo?: string
-}
 
 /** A blob, or any file in its place, that no entry names: it lost a race, or was never committed. */
 export interface Unreferenced {
@@ -115,7 +99,8 @@ class FolderCheck {
   }
 
   async run(): Promise<FolderTotals> {
-    const { segments, end } = this.#log
+    const { segments, end, older } = this.#log
+    if (older) this.#tell(`${older.message}. ${older.next}`)
     const entries = await this.#countEntries()
     await this.#checkSegments()
     await this.#checkEntries()
@@ -187,8 +172,7 @@ class FolderCheck {
     const found = digestFromHex(createHash('sha256').update(blob).digest('hex'))
     this.#bytesRead += blob.byteLength
     if (found === entry.digest && blob.byteLength === entry.size) return true
-    const restored = lstatSync(this.#pathOf(entry), { throwIfNoEntry: false })
-    if (restored?.size === entry.size) return false
+    if (nameFault(entry, this.#pathOf(entry)) === undefined) return false
     const path = `${LAYOUT.ledger}/${segmentName(segment)}`
     this.#options.onDamage({ entry, path, fault: 'wrong_digest', foundDigest: found })
     return true
@@ -204,7 +188,7 @@ class FolderCheck {
       }
       const path = this.#pathOf(entry)
       this.#expected.add(path)
-      const fault = this.#statFault(entry, path) ?? (await this.#digestFault(entry, path))
+      const fault = nameFault(entry, path) ?? (await this.#bytesFault(entry, path))
       if (fault) await this.#report({ entry, path: relative(this.#root, path), ...fault })
     }
   }
@@ -215,40 +199,25 @@ class FolderCheck {
     onDamage(isMoved ? { ...damage, movedTo: await moveToQuarantine(this.#root, damage.path) } : damage)
   }
 
-  #statFault(entry: Entry, path: string): Omit<Damage, 'entry' | 'path'> | undefined {
-    try {
-      const stats = lstatSync(path, { throwIfNoEntry: false })
-      if (stats === undefined) return { fault: 'missing' }
-      if (!stats.isFile()) return { fault: 'unreadable' }
-      return stats.size === entry.size ? undefined : { fault: 'wrong_size', foundSize: stats.size }
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined
-      return { fault: code === 'ENOTDIR' ? 'missing' : 'unreadable' }
-    }
-  }
-
-  async #digestFault(entry: Entry, path: string): Promise<Omit<Damage, 'entry' | 'path'> | undefined> {
+  async #bytesFault(entry: Entry, path: string): Promise<BlobFault | undefined> {
     const { verify, signal, onProgress } = this.#options
     if (!verify) return undefined
-    const hash = createHash('sha256')
     try {
-      for await (const chunk of await readFile(path, wholeRange(entry.size), signal)) {
-        hash.update(chunk)
-        this.#bytesRead += chunk.byteLength
+      for await (const { byteLength } of verifiedBytes(entry, path, signal)) {
+        this.#bytesRead += byteLength
         onProgress?.(this.#bytesRead, this.#total)
       }
+      return undefined
     } catch (error) {
-      if (error instanceof BucketError) return { fault: 'unreadable' }
+      if (error instanceof WrongBytes) return error.fault
       throw error
     }
-    const found = digestFromHex(hash.digest('hex'))
-    return found === entry.digest ? undefined : { fault: 'wrong_digest', foundDigest: found }
   }
 
   async #findUnreferenced(folder: string): Promise<void> {
     for (const name of await listFolder(folder)) {
       const path = join(folder, name)
-      if (this.#expected.has(path)) continue
+      if (this.#expected.has(path) || isOwnFile(relative(this.#root, path))) continue
       this.#options.signal.throwIfAborted()
       const stats = await lstat(path)
       if (stats.isDirectory()) await this.#findUnreferenced(path)
@@ -256,6 +225,9 @@ class FolderCheck {
     }
   }
 }
+
+/** The known end of the ledger is kept among the blobs; a crash may leave it under the name of its writer. */
+const isOwnFile = (path: string): boolean => path === LAYOUT.knownEnd || path === `${LAYOUT.knownEnd}.new`
 
 /** A folder may be gone, and its blobs with it. */
 async function listFolder(folder: string): Promise<readonly string[]> {

@@ -4,18 +4,9 @@
  * therefore refused and not written to.
  */
 import { randomUUID } from 'node:crypto'
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { open, readdir, rename, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { BucketError } from '../domain/errors.ts'
 import { syncFolder } from './disk.ts'
 
@@ -30,6 +21,8 @@ export const LAYOUT = {
   blobs: 'blobs',
   temporaries: 'tmp',
   quarantine: 'quarantine',
+  /** Where the log is known to have ended (ledger/known-end.ts). No identifier begins with a dot. */
+  knownEnd: 'blobs/.ledger-end',
 } as const
 
 const FORMAT_1 = 'bucket-folder 1\n'
@@ -146,17 +139,17 @@ export async function writeFormat(dataDir: string, storeId: string): Promise<voi
   await writeDurably(dataDir, LAYOUT.format, formatOf(storeId))
 }
 
-/** Writes a small file atomically, readable by its owner only. */
+/** Writes a small file atomically, readable by its owner only. @param name relative to the data folder. */
 export async function writeDurably(dataDir: string, name: string, content: string): Promise<void> {
   const path = join(dataDir, name)
   const temporary = `${path}.new`
-  writeFileSync(temporary, content, { mode: 0o600 })
-  const fd = openSync(temporary, 'r')
+  const file = await open(temporary, 'w', 0o600)
   try {
-    fsyncSync(fd)
+    await file.writeFile(content)
+    await file.sync()
   } finally {
-    closeSync(fd)
+    await file.close()
   }
-  renameSync(temporary, path)
-  await syncFolder(dataDir)
+  await rename(temporary, path)
+  await syncFolder(dirname(path))
 }

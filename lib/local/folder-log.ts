@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { digestHex } from '../domain/digest.ts'
+import { type Digest, digestHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { FolderDamaged, FolderRefused, LAYOUT, readFormat, WrongFolder } from './folder-format.ts'
+import { laterEnd, olderThan, readKnownEnd } from './ledger/known-end.ts'
 import { readProof } from './ledger/log-index.ts'
 import {
   type FoundEnd,
@@ -15,7 +16,7 @@ import {
   readLog,
 } from './ledger/read-log.ts'
 import { blobOfRecord, decodeEntry } from './ledger/record.ts'
-import { SEGMENT_HEADER_BYTES } from './ledger/segment.ts'
+import { SEGMENT_HEADER_BYTES, segmentName } from './ledger/segment.ts'
 
 export interface FolderLog {
   /** The data folder. */
@@ -24,6 +25,8 @@ export interface FolderLog {
   readonly segments: readonly LogSegment[]
   /** Of the last complete group. */
   readonly end: FoundEnd
+  /** Set when the log ends before an end that was recorded earlier: the ledger has lost entries. */
+  readonly older: FolderDamaged | undefined
   read(visitor: LogVisitor): Promise<void>
 }
 
@@ -38,23 +41,31 @@ export async function openFolderLog(dataDir: string): Promise<FolderLog> {
       'Start a server on it once: it moves the folder to the format of this version.',
     )
   const { storeId } = format
+  const known = laterEnd(readKnownEnd(root, storeId), readProof(root, storeId)?.covered)
   const segments = listLog(join(root, LAYOUT.ledger), storeId)
   const last = segments.at(-1)
   if (!last) throw new Error('a log has at least one segment')
-  const end = await findEnd(last, storeId, readProof(root, storeId)?.covered)
+  const end = await findEnd(last, storeId, known)
   const from = { segment: 1, offset: SEGMENT_HEADER_BYTES }
   return {
-    ...{ root, storeId, segments, end },
+    ...{ root, storeId, segments, end, older: olderThan(end, known) },
     read: (visitor) => readLog(segments, storeId, { from, end }, visitor),
   }
 }
 
 /** A folder with other files of a data folder has lost its format file. */
 async function withoutFormat(root: string): Promise<FolderRefused> {
-  const remains = (await readdir(root)).find((name) =>
+  const names = await readdir(root)
+  const remains = names.find((name) =>
     ([LAYOUT.ledger, LAYOUT.blobs, LAYOUT.secret] as readonly string[]).includes(name),
   )
   const format = JSON.stringify(LAYOUT.format)
+  // A backup writes both at its end, a server at its start.
+  if (remains !== undefined && !names.includes(LAYOUT.secret))
+    return new FolderDamaged(
+      `the folder ${root} has neither ${format} nor ${JSON.stringify(LAYOUT.secret)}: a backup that was cut short is like this`,
+      'If it is one, run the same `bucket backup` again. If not, restore the whole folder from a backup.',
+    )
   if (remains === undefined)
     return new WrongFolder(
       `the folder ${root} isn't a Bucket folder: it has no ${format} file`,
@@ -66,21 +77,30 @@ async function withoutFormat(root: string): Promise<FolderRefused> {
   )
 }
 
-/**
- * Every entry, in the order in which they were stored. `isInline` tells whether the ledger holds its bytes, undamaged; otherwise they are
- * in a file.
- */
+/** An entry of the ledger, and where its bytes are. */
+export interface LoggedEntry {
+  readonly entry: Entry
+  /** Whether its record holds its bytes, undamaged; otherwise they are in a file. */
+  readonly isInline: boolean
+  /** Relative to the data folder: the segment in which its bytes are damaged. A store of the same bytes restores them as a file. */
+  readonly damagedIn: string | undefined
+}
+
+/** Passes every entry to `use`, in the order in which they were stored. */
 export async function forEachEntry(
   log: FolderLog,
-  use: (entries: readonly { readonly entry: Entry; readonly isInline: boolean }[]) => Promise<void>,
+  use: (entries: readonly LoggedEntry[]) => Promise<void>,
   damage: LogVisitor['damage'] = () => undefined,
 ): Promise<void> {
-  let batch: { entry: Entry; isInline: boolean }[] = []
+  let batch: LoggedEntry[] = []
   await log.read({
-    record(_, frame, buffer, at) {
+    record(segment, frame, buffer, at) {
       if (frame.kind === 'removed') return
       const { entry } = decodeEntry(buffer, at, frame)
-      batch.push({ entry, isInline: hasBytes(entry, blobOfRecord(buffer, at, frame)) })
+      const bytes = blobOfRecord(buffer, at, frame)
+      const isInline = bytes !== undefined && hasDigest(bytes, entry.digest)
+      const damagedIn = bytes && !isInline ? `${LAYOUT.ledger}/${segmentName(segment)}` : undefined
+      batch.push({ entry, isInline, damagedIn })
     },
     damage,
     async pause() {
@@ -91,5 +111,5 @@ export async function forEachEntry(
   })
 }
 
-const hasBytes = ({ digest }: Entry, bytes: Uint8Array | undefined): boolean =>
-  bytes !== undefined && createHash('sha256').update(bytes).digest('hex') === digestHex(digest)
+const hasDigest = (bytes: Uint8Array, digest: Digest): boolean =>
+  createHash('sha256').update(bytes).digest('hex') === digestHex(digest)

@@ -15,15 +15,7 @@ import type { StagedBytes, StagedUpload, Staging } from '../repository/upload-po
 import { verifyingStream } from '../repository/verifying-stream.ts'
 import type { BlobFiles } from './blob-files.ts'
 import { readFile } from './blob-reader.ts'
-import {
-  closeFile,
-  createSparseFile,
-  openFile,
-  removeTemporary,
-  sealFile,
-  sizeOfFile,
-  syncFolder,
-} from './disk.ts'
+import { createSparseFile, openFile, removeTemporary, sealFile, sizeOfBlob, syncFolder } from './disk.ts'
 import type { FreeSpace } from './free-space.ts'
 import { type PartId, presignedPart, type SignedPut } from './presigned.ts'
 import type { StagingTable } from './staging-table.ts'
@@ -120,7 +112,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     signal: AbortSignal | undefined,
   ): Promise<'received' | 'gone'> {
     const open = async () => {
-      const fd = await openFile(fileOf(stagingId), 'r+')
+      const fd = await openFile(fileOf(stagingId))
       if (fd === undefined) throw new StagingFileGone()
       return fd
     }
@@ -165,17 +157,12 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
       const stagingId = idOf(upload)
       if (table.find(stagingId)?.isComplete !== true) return undefined
       const path = fileOf(stagingId)
-      const fd = await openFile(path)
-      if (fd === undefined) return undefined
-      try {
-        const size = sizeOfFile(fd)
-        return {
-          size,
-          read: (signal) => readAll(path, size, signal),
-          promote: async (blob) => promotion(blob, path, size),
-        }
-      } finally {
-        await closeFile(fd)
+      const size = await sizeOfBlob(path)
+      if (size === undefined) return undefined
+      return {
+        size,
+        read: (signal) => readAll(path, size, signal),
+        promote: async (blob) => promotion(blob, path, size),
       }
     },
 

@@ -7,15 +7,18 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { formatRef } from '../domain/identifiers.ts'
 import { PRESIGNED_SECONDS, UPLOAD_SECONDS } from '../domain/limits.ts'
 import { type DeliveryRecord, inProcessQueue } from '../repository/in-process-queue.ts'
 import type { BlobStore, Clock, Ledger, WholeWriter } from '../repository/ports.ts'
 import type { Staging, Uploads, VerificationQueue } from '../repository/upload-ports.ts'
 import { failVerification, verifyUpload } from '../repository/verify.ts'
 import { type BlobEndpoint, createBlobEndpoint } from './blob-endpoint.ts'
+import { nameFault } from './blob-fault.ts'
 import { blobFiles } from './blob-files.ts'
+import { findBlobsWithoutEntry } from './blobs-without-entry.ts'
 import { cleanUp } from './clean-up.ts'
-import { syncFolder } from './disk.ts'
+import { makeFolders, syncFolder } from './disk.ts'
 import { folderBlobs } from './folder-blobs.ts'
 import { FolderRefused, initializeFolder, LAYOUT, readFormat, writeDurably } from './folder-format.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
@@ -51,12 +54,20 @@ export interface Folder {
 /** A line of the log about the folder as a whole. */
 export interface FolderRecord {
   time: string
-  operation: 'open_folder' | 'move_folder' | 'ledger_damage' | 'uploads_damage' | 'clock'
+  operation:
+    | 'open_folder'
+    | 'move_folder'
+    | 'ledger_damage'
+    | 'blobs_without_entry'
+    | 'uploads_damage'
+    | 'clock'
   folder: string
   /** Messages for the operator. */
   message: string
   /** Entries in the ledger. */
   entries?: number
+  /** Blobs of versions that have no entry. */
+  blobsWithoutEntry?: number
   /** Set when the index of the ledger was built from its log. */
   indexRebuilt?: { records: number; seconds: number; recordsPerSecond: number }
   /** Bytes of an unfinished group that were cut off the ledger. */
@@ -122,6 +133,16 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
     dataDir: root,
     storeId,
     guard: lock.assertInPlace,
+    onFinding(finding) {
+      if ('damage' in finding) return tell('ledger_damage', describeDamage(finding.damage))
+      // A store of the same bytes may have restored them, as a file.
+      const { entry, file } = finding
+      if (nameFault(entry, files.pathOf(entry)) === undefined) return
+      tell(
+        'ledger_damage',
+        `the bytes of ${formatRef(entry.ref)} in ${file} are damaged: a store of the same bytes restores them`,
+      )
+    },
   })
   const lastWrite = statSync(inside(LAYOUT.uploads), { throwIfNoEntry: false })?.mtimeMs
   const restedMs = lastWrite === undefined ? 0 : clock() - lastWrite
@@ -131,6 +152,11 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
   const space = freeSpace(root)
   tellReport(report, format === undefined, await space.bytes(), tell)
   if (setAside !== undefined) tell('uploads_damage', setAside)
+  if (format && (report.rebuilt || report.isAfterCrash)) {
+    const { count, examples } = await findBlobsWithoutEntry(inside(LAYOUT.blobs), openedLedger.has)
+    if (count > 0)
+      tell('blobs_without_entry', describeBlobsWithoutEntry(count, examples), { blobsWithoutEntry: count })
+  }
 
   const blobs = folderBlobs({
     ...{ files, space, held, ledger, secret, clock },
@@ -205,6 +231,9 @@ function assertOneFileSystem(root: string, from: string, to: string): void {
 const describeMove = ({ entries, seconds }: MoveReport) =>
   `moved ${entries} entries from format 1 to format 2 in ${seconds.toFixed(1)} s; the old ledger is kept as ledger.format-1.mdb, and can be removed once a backup of the folder exists`
 
+const describeBlobsWithoutEntry = (count: number, examples: readonly string[]) =>
+  `${count} blobs belong to versions without an entry, such as ${examples.join(', ')}: stores and uploads that were cut short leave such blobs; a ledger that was restored or damaged may lack their entries, and then any bytes can be stored under these references: stop the server and restore a newer ledger`
+
 function tellReport(
   { entries, rebuilt, tornBytes, damage }: LedgerReport,
   isNew: boolean,
@@ -239,7 +268,7 @@ function setAsideDamaged(root: string, name: string): string | undefined {
 
 /** For its owner only, because a reader of the folder can read every artifact. */
 async function makeDataFolder(root: string): Promise<void> {
-  const first = await mkdir(root, { recursive: true, mode: 0o700 })
+  const first = makeFolders(root)
   if (first === undefined) return
   for (let made = root; made !== dirname(first); made = dirname(made)) await syncFolder(dirname(made))
 }

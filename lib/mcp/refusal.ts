@@ -2,6 +2,7 @@
 
 import { BucketError, type ErrorCode, formatRef, isBucketError } from '../client/node.ts'
 import type { DescriptionInput } from '../domain/description.ts'
+import { isFinal } from '../domain/errors.ts'
 import { PROBLEM_TEXTS } from '../protocol/problem-texts.ts'
 import { REMEDIES } from './remedies.ts'
 
@@ -99,7 +100,12 @@ function describeBucketError(error: BucketError, origin: DescriptionInput): Refu
     why.push(error.details.hint)
   if (isBucketError(error, 'digest_differs') && !message.includes(error.details.storedDigest))
     why.push(`stored is ${error.details.storedDigest}`)
-  return { what: title, why: [...why, ...request], next: REMEDIES[code], code }
+  return {
+    what: title,
+    why: [...why, ...request],
+    next: (isFinal(error) ? error.next : undefined) ?? REMEDIES[code],
+    code,
+  }
 }
 
 /** Arguments have the names of the API. */

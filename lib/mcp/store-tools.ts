@@ -30,6 +30,8 @@ const STORED = z.object({
   note: z.string().optional(),
 })
 
+const RESTORED =
+  'These bytes were stored before, and the server had lost them: this call brought them back. Tell the user that the storage of the server loses bytes.'
 const AGAIN =
   'Repeating the call is safe: the same bytes under the same ref are a success (created: false). Other bytes under a stored ref are refused; then choose a new version.'
 const LATER =
@@ -139,7 +141,7 @@ async function store(
   try {
     const named =
       'version' in ref ? { ref, source } : await nameByContent(ref, source, { signal, onProgress })
-    const { entry, created } = await bucket.put(named.ref, named.source, {
+    const { entry, created, restored } = await bucket.put(named.ref, named.source, {
       ...description,
       digest,
       signal,
@@ -151,10 +153,11 @@ async function store(
           )
       },
     })
-    const note =
+    const moving =
       created && isMovingName(entry.ref.version)
         ? `"${entry.ref.version}" now means these bytes permanently. It will not move to a newer version: keep the current version in your own registry.`
         : undefined
+    const note = restored ? RESTORED : moving
     return { pinned_ref: pinnedRef(entry), created, entry: entryMessage(entry), ...(note && { note }) }
   } finally {
     await source.dispose()

@@ -2,7 +2,7 @@
 import { NetworkError } from '../client/index.ts'
 import type { Digest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
-import { BucketError, type ErrorCode, isBucketError } from '../domain/errors.ts'
+import { BucketError, type ErrorCode, isBucketError, isFinal } from '../domain/errors.ts'
 import { REFUSALS } from './refusal-texts.ts'
 
 export interface Failure {
@@ -57,8 +57,8 @@ const UNEXPECTED = {
 function describeRefusal(error: BucketError): Failure {
   const { code, requestId } = error
   const text = REFUSALS[code]
-  // An error of the client itself has no request, and may know the next step better than the table.
-  const own = requestId === undefined ? error.next : undefined
+  // An error of the client itself has no request, and may know the next step better than the table. So does a server that asks for no retry.
+  const own = requestId === undefined || isFinal(error) ? error.next : undefined
   return {
     what: text.what,
     why: isBucketError(error, 'version_exists') && error.details.stored !== undefined ? [] : reasons(error),

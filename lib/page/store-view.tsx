@@ -128,17 +128,12 @@ function Outcome({ connection, file, request, digests, store, onAgain }: Outcome
       )
     }
     case 'done': {
-      const { entry, created } = state.result
+      const { entry, created, restored } = state.result
+      const [title, text] = outcomeOf(created, restored)
       return (
         <div ref={outcome} class="outcome success" role="status">
-          <ResultHeading key={state.phase}>
-            {created ? 'Stored and verified' : 'Stored already, with the same bytes'}
-          </ResultHeading>
-          <p>
-            {created
-              ? 'The server computed the digest of the bytes that arrived, and it is this one. The version will never change.'
-              : 'An earlier store has put exactly these bytes there. Nothing is left to do.'}
-          </p>
+          <ResultHeading key={state.phase}>{title}</ResultHeading>
+          <p>{text}</p>
           <div class="digest-line">
             <code>{pinnedRef(entry)}</code>
             <CopyButton text={pinnedRef(entry)} label="the pinned ref" />
@@ -239,4 +234,21 @@ function useLeaveWarning(isActive: boolean): void {
     addEventListener('beforeunload', warn)
     return () => removeEventListener('beforeunload', warn)
   }, [isActive])
+}
+
+function outcomeOf(created: boolean, restored: boolean): readonly [title: string, text: string] {
+  if (created)
+    return [
+      'Stored and verified',
+      'The server computed the digest of the bytes that arrived, and it is this one. The version will never change.',
+    ]
+  return restored
+    ? [
+        'Restored and verified',
+        'An earlier store has put exactly these bytes there, and the server had lost them. Tell its operator.',
+      ]
+    : [
+        'Stored already, with the same bytes',
+        'An earlier store has put exactly these bytes there. Nothing is left to do.',
+      ]
 }

@@ -18,7 +18,7 @@ export interface Transfers {
       readonly digests: ArtifactDigests
       readonly description: DescriptionInput
     }
-    result: { readonly entry: Entry; readonly created: boolean }
+    result: { readonly entry: Entry; readonly created: boolean; readonly restored: boolean }
   }
   get: {
     job: {

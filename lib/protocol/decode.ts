@@ -124,9 +124,11 @@ function toError(problem: JsonObject, options: BucketErrorOptions = {}): BucketE
   if (typeof code !== 'string' || !isErrorCode(code)) return undefined
   const next = text(problem.next)
   const requestId = options.requestId ?? text(problem.request_id)
+  const { retryable } = problem
   return new BucketError(code, text(problem.detail) ?? code, toDetails(problem), {
     ...options,
     ...(next !== undefined && { next }),
+    ...(typeof retryable === 'boolean' && { retryable }),
     ...(requestId !== undefined && { requestId }),
   })
 }

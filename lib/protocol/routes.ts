@@ -164,7 +164,7 @@ export const ROUTES = {
     query: ['digest'],
     headers: ['conditions'],
     responses: { 200: { headers: ARTIFACT_HEADERS }, 304: { headers: ARTIFACT_HEADERS } },
-    errors: ['version_not_found', 'digest_differs', 'precondition_failed'],
+    errors: ['version_not_found', 'digest_differs', 'precondition_failed', 'blob_lost'],
   },
   entry: {
     method: 'GET',

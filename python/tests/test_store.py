@@ -62,7 +62,8 @@ def test_the_same_bytes_restore_what_the_server_has_lost(
         stream.read()
     assert (caught.value.code, caught.value.retryable) == ("blob_lost", False)
     result = bucket.put(ref, data)
-    assert (result.entry, result.created) == (stored, False)
+    assert (result.entry, result.created, result.restored) == (stored, False, True)
+    assert not bucket.put(ref, data).restored
     with bucket.get(ref) as stream:
         assert stream.read() == data
 
@@ -108,7 +109,7 @@ def test_ensure_with_a_digest_does_not_read_a_source_that_is_stored_already(
         bucket.ensure(ref, path, digest=sha256(b"other"))
     for blob in (server.folder / "blobs").rglob(f"*@{stored.digest.removeprefix('sha256:')}"):
         blob.unlink()
-    assert bucket.ensure(ref, data, digest=stored.digest) == "identical"
+    assert bucket.ensure(ref, data, digest=stored.digest) == "restored"
     assert bucket.get(ref).read() == data
 
 

@@ -2,11 +2,13 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   truncateSync,
@@ -60,7 +62,7 @@ const serve = () => bucket('serve', '--port', '0', '--data-dir', dataDir)
 
 const LARGE = Buffer.alloc(100_000, 'large')
 
-describe('a folder whose ledger is lost', { timeout: 60_000 }, () => {
+describe('a folder whose ledger is lost', { timeout: 180_000 }, () => {
   it.each([
     ['removed', () => rmSync(join(dataDir, 'ledger'), { recursive: true })],
     ['emptied', () => truncateSync(join(dataDir, 'ledger', '00000001.log'), 0)],
@@ -72,10 +74,10 @@ describe('a folder whose ledger is lost', { timeout: 60_000 }, () => {
     await stop()
     lose()
     const names = readdirSync(dataDir, { recursive: true }).length
-    for (const ran of [serve(), fsck()]) {
-      expect(ran.exit).toBe(5)
-      expect(ran.stderr).toMatch(/^error: The data folder is damaged\n {2}why: .*\n {2}next: .*backup/)
-    }
+    const [served, checked] = [serve(), fsck()]
+    expect([served.exit, checked.exit]).toEqual([5, 5])
+    expect(served.stderr).toMatch(/^error: The data folder is damaged\n {2}why: .*\n {2}next: .*backup/)
+    expect(checked.stdout + checked.stderr).toMatch(/the ledger (in .* is not complete|is older)/)
     expect(readdirSync(dataDir, { recursive: true })).toHaveLength(names)
   })
 
@@ -136,6 +138,72 @@ describe('damaged LMDB files', { timeout: 60_000 }, () => {
       expect(fsck().exit).toBe(0)
     },
   )
+})
+
+describe('a ledger that is damaged while no server runs', { timeout: 180_000 }, () => {
+  const log = () => join(dataDir, 'ledger', '00000001.log')
+  /** Writes over bytes of the log, as a failing disk does. */
+  function overwrite(found: string): void {
+    const bytes = readFileSync(log())
+    const at = bytes.indexOf(found)
+    expect(at).toBeGreaterThan(0)
+    bytes.fill('X', at, at + found.length)
+    chmodSync(log(), 0o600)
+    writeFileSync(log(), bytes)
+  }
+
+  it('is reported after a clean stop, too, and an answer that needs the record asks for no retry', async () => {
+    await start()
+    for (const version of ['v1', 'v2', 'v3']) await store(version, `bytes of ${version}`)
+    await stop()
+    overwrite('b/a/v2')
+    overwrite('bytes of v3')
+    await start()
+    await expect.poll(health, { timeout: 30_000 }).toBe(503)
+    await expect
+      .poll(() => server?.log())
+      .toMatch(/"operation":"ledger_damage".*"\d+ bytes from byte \d+ of 00000001.log are damaged/)
+    await expect.poll(() => server?.log()).toContain('the bytes of b/a/v3 in 00000001.log are damaged')
+    for (const response of [await get('v2'), await fetch(`${server?.url}/buckets/b/artifacts/a/versions`)]) {
+      expect([response.status, response.headers.get('Retry-After')]).toEqual([503, null])
+      expect(await response.json()).toMatchObject({
+        code: 'unavailable',
+        retryable: false,
+        detail: expect.stringContaining('the record of b/a/v2 is damaged'),
+        next: expect.stringContaining('bucket fsck'),
+      })
+    }
+    expect(bucket('list', 'b/a', '--url', server?.url ?? '')).toMatchObject({
+      exit: 5,
+      stderr: expect.stringContaining('bucket fsck'),
+    })
+    expect(await (await get('v1')).text()).toBe('bytes of v1')
+    // The index knows every reference, so a new one is free.
+    expect((await store('v4', 'new')).status).toBe(201)
+    expect(bucket('ls', '--data-dir', dataDir)).toMatchObject({
+      exit: 5,
+      stdout: expect.stringMatching(/^b\/a\/v1@.*\nb\/a\/v3@.*\nb\/a\/v4@/),
+      stderr: expect.stringContaining('00000001.log are damaged'),
+    })
+  })
+})
+
+describe('a blob that is lost', { timeout: 180_000 }, () => {
+  it('is restored by `bucket put`, which says so', async () => {
+    await start()
+    for (const size of [100_000, 3_000_000]) {
+      const [ref, file] = [`b/a/v${size}`, join(folder, `${size}`)]
+      writeFileSync(file, Buffer.alloc(size, 'x'))
+      const put = () => bucket('put', ref, file, '--json', '--url', server?.url ?? '')
+      expect(JSON.parse(put().stdout)).toMatchObject({ created: true, restored: false })
+      expect(JSON.parse(put().stdout)).toMatchObject({ created: false, restored: false })
+      rmSync(join(dataDir, 'blobs', 'b', 'a'), { recursive: true })
+      const restored = put()
+      expect(JSON.parse(restored.stdout)).toMatchObject({ created: false, restored: true })
+      expect(restored.stderr).toContain('restored: it was stored before, and the server had lost its bytes')
+      expect((await get(`v${size}`)).status).toBe(200)
+    }
+  })
 })
 
 describe('a folder that is swapped under a running server', { timeout: 60_000 }, () => {

@@ -54,6 +54,8 @@ export interface PushResult {
   readonly created: boolean
   /** Paths of the files that were sent, or would be in a dry run. */
   readonly sent: readonly string[]
+  /** Paths of the files that were stored before, and that the server had lost. */
+  readonly restored: readonly string[]
   /** Bytes of all files. */
   readonly size: number
 }
@@ -92,9 +94,9 @@ export async function push(
       { next: 'Nothing was sent. Find out what changed in the folder.' },
     )
   await options.beforeSending?.({ digest, size: bytes.byteLength })
-  const sent = await sendFiles(calls, ref, hashed, options)
+  const { sent, restored } = await sendFiles(calls, ref, hashed, options)
   const size = scan.files.reduce((sum, file) => sum + file.size, 0)
-  const shared = { ref, digest, manifest, sent, size }
+  const shared = { ref, digest, manifest, sent, restored, size }
   if (dryRun) return { ...shared, entry: undefined, created: false }
   const described = { ...descriptionInput(options), contentType: MANIFEST_TYPE, digest, signal }
   const { entry, created } = await calls.put(ref, bytesSource(bytes), described)
@@ -169,13 +171,13 @@ async function hashFile(
   }
 }
 
-/** Sends each different file once. @returns the paths of those that were missing, sorted. */
+/** Sends each different file once. @returns the paths of those that were missing, and of those that were lost, sorted. */
 async function sendFiles(
   calls: PushCalls,
   ref: ArtifactRef,
   files: readonly HashedFile[],
   options: PushOptions,
-): Promise<string[]> {
+): Promise<Pick<PushResult, 'sent' | 'restored'>> {
   const { parallel = DEFAULT_PARALLEL, dryRun = false, openFile = fileSource, onProgress, signal } = options
   const description = descriptionInput(options)
   const byDigest = new Map<Digest, HashedFile>()
@@ -185,6 +187,7 @@ async function sendFiles(
   const missing = [...byDigest.values()].filter(({ entry }) => !stored.has(entry.digest))
   const total = missing.reduce((sum, { entry }) => sum + entry.size, 0)
   const sent: string[] = []
+  const restored: string[] = []
   const underWay = new Map<string, number>()
   let done = 0
   let doneFiles = 0
@@ -197,7 +200,7 @@ async function sendFiles(
     const { path, size, digest } = entry
     if (!dryRun) {
       const source = await openFile(location, { signal: stop })
-      const { created } = await calls.put(
+      const result = await calls.put(
         fileRef(ref, { digest }),
         { ...source, ...digests },
         {
@@ -211,14 +214,15 @@ async function sendFiles(
           },
         },
       )
-      if (created) sent.push(path)
+      if (result.created) sent.push(path)
+      if (result.restored) restored.push(path)
     } else sent.push(path)
     underWay.delete(path)
     done += size
     doneFiles += 1
     report()
   })
-  return sent.sort()
+  return { sent: sent.sort(), restored: restored.sort() }
 }
 
 /** The files that are stored already, as far as a list finds them faster than one request per file. */

@@ -12,4 +12,6 @@ export interface PutResult {
   readonly entry: Entry
   /** False if the same bytes were stored there before. */
   readonly created: boolean
+  /** True if the same bytes were stored there before, the server had lost them, and this call brought them back. */
+  readonly restored: boolean
 }

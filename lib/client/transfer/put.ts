@@ -21,7 +21,7 @@ import type { PutOptions, PutResult } from './put-options.ts'
 import type { Source } from './source.ts'
 import { upload } from './upload.ts'
 
-/** Above this size the entry is requested before the body is sent: one cheap request may save seconds of sending. */
+/** Above this size the entry is requested before the bytes are sent: one cheap request may save seconds of sending. */
 const ASK_FIRST_BYTES = MIB
 
 /**
@@ -45,21 +45,21 @@ export async function put(
   const digests = await hashSource(source, api.platform.sha256, options)
   const digest = digestFromHex(digests.sha256)
   if (pinned !== undefined && digest !== pinned) throw otherBytes(ref, pinned, digest, source.size)
+  const uploadNew = async () => ({ ...(await upload(api, ref, source, digests, options)), restored: false })
   try {
-    if (!isInline) return await upload(api, ref, source, digests, options)
     const stored = source.size > ASK_FIRST_BYTES ? await entryIfStored(api, ref, signal) : undefined
     if (stored !== undefined) {
       if (stored.digest !== digest) throw versionExists(digest, stored)
-      // The server looks whether it still has the bytes: if it has lost them, this upload restores them.
-      return await upload(api, ref, source, digests, options)
+      // The server begins an upload of stored bytes only if it has lost them.
+      const { entry } = await upload(api, ref, source, digests, options)
+      return { entry, created: false, restored: true }
     }
+    if (!isInline) return await uploadNew()
     return await storeInline(api, ref, source, digest, options)
   } catch (error) {
     // The server may accept less than any known one.
     if (isInline && isBucketError(error, 'inline_too_large'))
-      return await upload(api, ref, source, digests, options).catch((refusal) =>
-        asFound(ref, digest, refusal),
-      )
+      return await uploadNew().catch((refusal) => asFound(ref, digest, refusal))
     return asFound(ref, digest, error)
   }
 }
@@ -67,7 +67,7 @@ export async function put(
 /** The caller wants these bytes stored, and they are. */
 function asFound(ref: ArtifactRef, digest: Digest, error: unknown): PutResult {
   if (!isBucketError(error, 'version_exists') || error.details.conflict !== 'identical') throw error
-  return { entry: ensureEntryOf(ref, digest, error.details.stored), created: false }
+  return { entry: ensureEntryOf(ref, digest, error.details.stored), created: false, restored: false }
 }
 
 async function storeInline(
@@ -106,8 +106,8 @@ async function storeInline(
       signal,
     })
     const entry = decodeEntryOf(ref, digest, await readJson(response, api.timeouts))
-    // 200: the version was stored before and had lost its bytes, which this request restored.
-    return { entry, created: response.status === 201 }
+    const { status } = response
+    return { entry, created: status === 201, restored: status === 200 }
   }
   const result = await retrying(api, signal, send, patience)
   onProgress?.({ phase: 'committed', bytes: total, total })

@@ -29,7 +29,7 @@ export async function upload(
   source: Source,
   digests: ArtifactDigests,
   options: PutOptions,
-): Promise<PutResult> {
+): Promise<Omit<PutResult, 'restored'>> {
   const { onProgress, signal } = options
   const id = { ref, digest: digestFromHex(digests.sha256) }
   const { size } = source

@@ -3,15 +3,15 @@
  * so it is never synced. It is trusted only with a proof: the SHA-256 of its file, which a server writes at a clean stop. An index that
  * does not match its proof is rebuilt.
  */
-import { createHash } from 'node:crypto'
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { BucketError } from '../../domain/errors.ts'
 import { hashFile } from '../disk.ts'
-import { writeDurably } from '../folder-format.ts'
 import { lmdbError } from '../lmdb-failure.ts'
+import { readSealed, writeSealed } from '../sealed-json.ts'
 import type { LogEnd, RecordPosition } from './append-log.ts'
+import { UnchangedFile } from './unchanged-file.ts'
 
 export const INDEX_FILES = { index: 'index.mdb', lock: 'index.mdb-lock', proof: 'index.proof' } as const
 
@@ -111,18 +111,27 @@ export async function openLogIndex(
   rmSync(inside(INDEX_FILES.lock), { force: true })
   if (!isProven) rmSync(path, { force: true })
   const { environment, table, isEmptied } = openTable(path)
+  const file = new UnchangedFile(path)
   /** The first failure to read. After it, a reference that is not found may be one that cannot be read, so nothing is answered. */
   let failure: BucketError | undefined
-  const read = <T>(look: () => T): T => {
+  const fail = (error: unknown): BucketError => {
+    failure = BucketError.unavailable(
+      'the index of the ledger cannot be read: a restart builds it again',
+      error,
+    )
+    return failure
+  }
+  /** @param freshMs how old the last look at the file may be, in milliseconds. */
+  function assertUsable(freshMs?: number): void {
     if (failure) throw failure
+    if (!file.isUnchanged(freshMs)) throw fail(new Error(`something else has written to ${path}`))
+  }
+  const read = <T>(look: () => T): T => {
+    assertUsable()
     try {
       return look()
     } catch (error) {
-      failure = BucketError.unavailable(
-        'the index of the ledger cannot be read: a restart builds it again',
-        error,
-      )
-      throw failure
+      throw fail(error)
     }
   }
   const index: LogIndex = {
@@ -143,21 +152,32 @@ export async function openLogIndex(
       }),
     async add(positions) {
       const sorted = [...positions].sort(([a], [b]) => (a < b ? -1 : 1))
+      assertUsable(0)
+      const commit = () => {
+        try {
+          environment.transactionSync(() => {
+            for (const [ref, position] of sorted)
+              table.putSync(keyOf(ref), encodePosition(position), { noOverwrite: true })
+          })
+        } finally {
+          file.accept()
+        }
+      }
       try {
-        environment.transactionSync(() => {
-          for (const [ref, position] of sorted)
-            table.putSync(keyOf(ref), encodePosition(position), { noOverwrite: true })
-        })
+        commit()
       } catch (error) {
         throw await lmdbError({ name: 'the index of the ledger', path }, error)
       }
     },
     async close(end) {
+      if (!failure && !file.isUnchanged(0)) fail(undefined)
+      file.close()
       await environment.close()
       // A proof would let the next start trust an index that could not be read.
       if (end === undefined || failure) return
       // A full disk has no room for the proof. Without it, the next start rebuilds the index.
-      await writeProof(dataDir, { storeId, index: await identify(path), covered: end }).catch(() =>
+      const proof: Proof = { storeId, index: await identify(path), covered: end }
+      await writeSealed(dataDir, INDEX_FILES.proof, proof).catch(() =>
         rmSync(`${inside(INDEX_FILES.proof)}.new`, { force: true, recursive: true }),
       )
     },
@@ -172,20 +192,9 @@ export async function openLogIndex(
  * @returns undefined when there is none for this store; a proof that is damaged proves nothing.
  */
 export function readProof(dataDir: string, storeId: string): Proof | undefined {
-  const path = join(dataDir, INDEX_FILES.proof)
-  if (!existsSync(path)) return undefined
-  const [text = '', checksum] = readFileSync(path, 'utf8').split('\n')
-  if (checksum !== sha256Of(text)) return undefined
-  const proof: Proof = JSON.parse(text)
-  return proof.storeId === storeId ? proof : undefined
+  const proof = readSealed<Proof>(join(dataDir, INDEX_FILES.proof))
+  return proof?.storeId === storeId ? proof : undefined
 }
-
-async function writeProof(dataDir: string, proof: Proof): Promise<void> {
-  const text = JSON.stringify(proof)
-  await writeDurably(dataDir, INDEX_FILES.proof, `${text}\n${sha256Of(text)}\n`)
-}
-
-const sha256Of = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 const isFile = async (path: string, wanted: FileIdentity): Promise<boolean> => {
   if (!existsSync(path)) return false

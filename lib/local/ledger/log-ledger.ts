@@ -22,6 +22,14 @@ export interface LogLedger extends Ledger, WholeWriter {
   close(): Promise<boolean>
 }
 
+/** Damage to the log. A check in the background may add to it. */
+export interface KnownDamage {
+  /** Damaged records that the index does not name, so that a reference without a record may be one of them. */
+  readonly lostRecords: number
+  /** Damaged records in all. */
+  readonly records: number
+}
+
 export interface LogLedgerParts {
   readonly log: AppendLog
   readonly index: LogIndex
@@ -29,8 +37,7 @@ export interface LogLedgerParts {
   readonly backlog: Map<string, RecordPosition>
   readonly reader: RecordReader
   readonly held: HeldBlobs
-  /** Records that cannot be read, so that a reference without a record may be one of them. */
-  readonly lostRecords: number
+  readonly damage: KnownDamage
   /** Throws if the folder is no longer the one that was opened. */
   readonly guard: () => void
 }
@@ -57,7 +64,7 @@ interface Waiting {
 }
 
 export function logLedger(parts: LogLedgerParts): LogLedger {
-  const { log, index, backlog: recent, reader, held, lostRecords, guard } = parts
+  const { log, index, backlog: recent, reader, held, damage, guard } = parts
   let nextFlush = INDEX_BATCH
   const cache = recordCache()
   let waiting: Waiting[] = []
@@ -77,9 +84,9 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
 
   /** A reference without a record counts as free only if no record is damaged. */
   function assertComplete(): void {
-    if (lostRecords > 0)
-      throw BucketError.unavailable(
-        `the ledger has ${lostRecords} damaged records, and this version may be one of them: run bucket fsck`,
+    if (damage.lostRecords > 0)
+      throw BucketError.ledgerDamaged(
+        `the ledger has ${damage.lostRecords} damaged records, and this version may be one of them`,
       )
   }
 
@@ -192,7 +199,8 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
     },
 
     async check() {
-      assertComplete()
+      if (damage.records > 0)
+        throw BucketError.ledgerDamaged(`the ledger has ${damage.records} damaged records`)
       guard()
       index.get('/')
     },

@@ -5,10 +5,13 @@
 import { chmodSync, closeSync, openSync, rmSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Entry } from '../../domain/entry.ts'
 import { syncFile, truncateFile } from '../disk.ts'
 import { LAYOUT } from '../folder-format.ts'
 import { createSegment, type LogEnd, openAppendLog, type RecordPosition } from './append-log.ts'
+import { checkInBackground } from './background-check.ts'
 import { type HeldBlobs, heldBlobs } from './held-blobs.ts'
+import { keepKnownEnd, laterEnd, olderThan, readKnownEnd } from './known-end.ts'
 import { type LogIndex, openLogIndex, readProof } from './log-index.ts'
 import { type LogLedger, logLedger } from './log-ledger.ts'
 import {
@@ -22,7 +25,7 @@ import {
 } from './read-log.ts'
 import { refOfRecord } from './record.ts'
 import { recordReader } from './record-reader.ts'
-import { NO_SEGMENT, SEGMENT_HEADER_BYTES } from './segment.ts'
+import { NO_SEGMENT, SEGMENT_HEADER_BYTES, segmentName } from './segment.ts'
 
 /** The result of opening a ledger. */
 export interface LedgerReport {
@@ -31,12 +34,16 @@ export interface LedgerReport {
   readonly tornBytes: number
   /** Set when the index was built from the log. */
   readonly rebuilt: { readonly records: number; readonly seconds: number } | undefined
+  /** The server before did not stop in order, or it is unknown. */
+  readonly isAfterCrash: boolean
   readonly damage: readonly LogDamage[]
 }
 
 export interface OpenLedger {
   readonly ledger: LogLedger
   readonly held: HeldBlobs
+  /** Whether a reference has an entry. */
+  readonly has: (ref: string) => boolean
   readonly report: LedgerReport
   /** Waits for appends in progress. */
   close(): Promise<void>
@@ -51,7 +58,18 @@ export interface OpenLedgerOptions {
   readonly segmentBytes?: number
   /** How much room the log reserves at a time, in bytes. */
   readonly reservedBytes?: number
+  /** Receives what the check in the background finds after a start that did not read the whole log. */
+  readonly onFinding?: (finding: LateFinding) => void
 }
+
+/** A damaged part of the log, or an entry whose bytes in the log are wrong. */
+export type LateFinding =
+  | { readonly damage: LogDamage }
+  | {
+      readonly entry: Entry
+      /** Of the segment. */
+      readonly file: string
+    }
 
 /** Makes the log of a new store, durably. @param folder exists. */
 export async function createLog(folder: string, storeId: string): Promise<void> {
@@ -60,46 +78,72 @@ export async function createLog(folder: string, storeId: string): Promise<void> 
 
 /** @throws FolderRefused when the log is not complete; BucketError when the disk fails. */
 export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger> {
-  const { dataDir, storeId, guard = () => undefined, ...sizes } = options
+  const { dataDir, storeId, guard = () => undefined, onFinding, ...sizes } = options
   const folder = join(dataDir, LAYOUT.ledger)
+  const proof = readProof(dataDir, storeId)
+  const known = readKnownEnd(dataDir, storeId)
   const segments = listLog(folder, storeId)
-  await tidy(folder, segments)
   const last = segments.at(-1)
   if (!last) throw new Error('a log has at least one segment')
   const began = performance.now()
-  const proof = readProof(dataDir, storeId)
-  const end = await findEnd(last, storeId, proof?.covered)
+  const earlier = laterEnd(known, proof?.covered)
+  const end = await findEnd(last, storeId, earlier)
+  const older = olderThan(end, earlier)
+  if (older) throw older
+  await tidy(folder, segments)
   const { index, covered } = await openLogIndex(dataDir, storeId, proof)
   try {
     const torn = await tornBytes(last, end)
     await cut(last, end)
-    const { records, damage, backlog } = await updateIndex(index, segments, storeId, {
+    const {
+      records,
+      damage: found,
+      backlog,
+    } = await updateIndex(index, segments, storeId, {
       from: covered ?? { segment: 1, offset: SEGMENT_HEADER_BYTES },
       end,
     })
     const seconds = (performance.now() - began) / 1000
     const hash = await hashSegment(last, end.offset)
     const log = await openAppendLog({ folder, storeId, tail: { ...end, hash }, ...sizes })
+    const keeper = await keepKnownEnd(log, dataDir, storeId, guard)
     const reader = recordReader(folder, storeId)
     const held = heldBlobs()
-    const lostRecords = damage.filter(({ part }) => part === 'record').length
-    const ledger = logLedger({ log, index, backlog, reader, held, lostRecords, guard })
+    const lostRecords = found.filter(({ part }) => part === 'record').length
+    const damage = { lostRecords, records: lostRecords }
+    const ledger = logLedger({ log, index, backlog, reader, held, damage, guard })
+    const stopChecking =
+      covered &&
+      checkInBackground(
+        { segments, storeId, end: covered },
+        {
+          onDamage(late) {
+            if (late.part === 'record') damage.records += 1
+            onFinding?.({ damage: late })
+          },
+          onWrongBytes: (entry, segment) => onFinding?.({ entry, file: segmentName(segment) }),
+        },
+      )
     return {
       ledger,
       held,
+      has: (ref) => backlog.has(ref) || index.get(ref) !== undefined,
       report: {
         entries: index.entries + backlog.size,
         tornBytes: torn,
         rebuilt: covered ? undefined : { records, seconds },
-        damage,
+        isAfterCrash: known?.isStop !== true,
+        damage: found,
       },
       async close() {
+        await stopChecking?.()
         const isComplete = await ledger.close()
+        await keeper.close()
         const { end } = log
         reader.close()
         log.close()
-        // The next start must find the damage again, so no proof is written that would let it skip the log.
-        await index.close(isComplete && damage.length === 0 ? end : undefined)
+        // The index lacks damaged records, so no proof is written: the next start must read the log again.
+        await index.close(isComplete && found.length === 0 ? end : undefined)
       },
     }
   } catch (error) {

@@ -103,19 +103,20 @@ async function withSegment<T>(segment: LogSegment, use: (fd: number) => Promise<
 
 export interface FoundEnd extends LogEnd {
   readonly nextGroup: number
+  /** Something was written up to here, in bytes: a group, or what is left of one. Reserved room comes after it. */
+  readonly reached: number
 }
 
 /**
  * Finds the end of the last whole group.
  *
  * @param segment the last one of the log.
- * @param covered where an orderly stop left the end of the log: a torn group can only come after it.
- * @throws FolderDamaged when the log ends before `covered`.
+ * @param known where the log is known to have ended before: a torn group can only come after it.
  */
 export async function findEnd(
   segment: LogSegment,
   storeId: string,
-  covered: LogEnd | undefined,
+  known: LogEnd | undefined,
 ): Promise<FoundEnd> {
   const seed = segmentSeed(storeId, segment.number)
   const groups = new GroupTracker((segment.header?.firstGroup ?? 1) - 1)
@@ -129,13 +130,11 @@ export async function findEnd(
       },
     ),
   )
-  const least = covered?.segment === segment.number ? covered.offset : SEGMENT_HEADER_BYTES
-  if ((covered?.segment ?? 0) > segment.number || least > segment.size)
-    throw new FolderDamaged(
-      `the ledger is older than the folder: it ends in ${segmentName(segment.number)} at byte ${segment.size}, and the server stopped with more stored`,
-      'Restore the ledger folder from the same backup as everything else, or the newest one that there is.',
-    )
-  return { segment: segment.number, ...groups.end(least) }
+  const { number, size } = segment
+  const end = { segment: number, ...groups.end(SEGMENT_HEADER_BYTES) }
+  const reached = Math.min(end.offset + (await tornBytes(segment, end)), size)
+  const isInside = known?.segment === number && known.offset <= reached
+  return { ...end, reached, ...(isInside && groups.end(known.offset)) }
 }
 
 /**
@@ -208,20 +207,19 @@ class GroupTracker {
 export interface LogVisitor {
   record(segment: number, frame: RecordFrame, buffer: Buffer, at: number, offset: number): void
   damage(damage: LogDamage): void
-  /** Called every few MiB; the next record is read after it. */
+  /** Called after each window; the next record is read after it. */
   pause?(): Promise<void>
 }
 
 /**
  * Reads every record of a log.
  *
- * @param from where to begin.
- * @param end as `findEnd` found it.
+ * @param range where to begin, the end as `findEnd` found it, and how many bytes are read at once, if not 4 MiB.
  */
 export async function readLog(
   segments: readonly LogSegment[],
   storeId: string,
-  { from, end }: { readonly from: LogEnd; readonly end: LogEnd },
+  { from, end, windowBytes }: { readonly from: LogEnd; readonly end: LogEnd; readonly windowBytes?: number },
   visitor: LogVisitor,
 ): Promise<void> {
   for (const segment of segments) {
@@ -237,7 +235,7 @@ export async function readLog(
     await withSegment(segment, (fd) =>
       scanRecords(
         fd,
-        { seed, ...range },
+        { seed, ...range, windowBytes },
         {
           record: (frame, buffer, at, offset) => visitor.record(number, frame, buffer, at, offset),
           damage: (offset, length) => visitor.damage({ file, offset, length, part: 'record' }),

@@ -62,7 +62,7 @@ export function recordReader(folder: string, storeId: string): RecordReader {
     } catch (error) {
       throw diskError(error)
     }
-    throw BucketError.unavailable(
+    throw BucketError.ledgerDamaged(
       `the record of ${ref} is damaged: ${segmentName(segment)} of the ledger, byte ${offset}`,
     )
   }

@@ -89,25 +89,33 @@ export interface ScanVisitor {
   record(frame: RecordFrame, buffer: Buffer, at: number, offset: number): void
   /** Bytes in which no record can be recognized. */
   damage(offset: number, length: number): void
-  /** Called every few MiB; the next record is read after it. */
+  /** Called after each window; the next record is read after it. */
   pause?(): Promise<void>
 }
 
 const WINDOW_BYTES = 4 * 1024 * 1024
 
+export interface ScanRange {
+  readonly seed: number
+  /** Offset of the first record to read, in bytes. */
+  readonly from: number
+  /** Where the segment ends, in bytes. */
+  readonly end: number
+  /** Bytes that are read at once: 4 MiB, or at least the length of a record. */
+  readonly windowBytes?: number | undefined
+}
+
 /**
  * Reads the records of a segment in order. After damage it continues at the next record with the right checksum.
  *
- * @param from offset of the first record to read, in bytes.
- * @param end where the segment ends, in bytes.
  * @throws BucketError `unavailable` when the disk fails.
  */
 export async function scanRecords(
   fd: number,
-  { seed, from, end }: { readonly seed: number; readonly from: number; readonly end: number },
+  { seed, from, end, windowBytes = WINDOW_BYTES }: ScanRange,
   visitor: ScanVisitor,
 ): Promise<void> {
-  const window = Buffer.allocUnsafe(Math.min(WINDOW_BYTES, Math.max(end - from, 1)))
+  const window = Buffer.allocUnsafe(Math.min(windowBytes, Math.max(end - from, 1)))
   /** The offset of the window's first byte. */
   let base = from
   let filled = 0

@@ -106,15 +106,15 @@ class ArtifactClient(EntryClient):
         provenance_source: str | None = None,
         lock: PathLike | None = None,
         progress: ProgressLike = None,
-    ) -> Literal["created", "identical"]:
+    ) -> Literal["created", "identical", "restored"]:
         """Make sure that a ref holds exactly these bytes: the call of schedulers and re-runs.
 
         An existing version is compared before anything is sent; with ``digest``, or a pinned ref, before the source is
         read. Options as for :meth:`put`.
 
         Returns:
-            ``"identical"`` if the same bytes were stored before, also if the service had lost them and this call
-            restored them.
+            ``"identical"`` if the same bytes were stored before; ``"restored"`` if they were, and the service had lost
+            them.
 
         Raises:
             ConflictError: ``version_exists``: the version holds other bytes.
@@ -143,7 +143,9 @@ class ArtifactClient(EntryClient):
             lock=lock,
             progress=progress,
         )
-        return "created" if result.created else "identical"
+        if result.created:
+            return "created"
+        return "restored" if result.restored else "identical"
 
     def _put_open(
         self,

@@ -49,6 +49,8 @@ class PushResult:
     created: bool
     #: Paths of the files that this push sent, or would send.
     sent: tuple[str, ...]
+    #: Paths of the files that were stored before, and that the service had lost.
+    restored: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -209,11 +211,11 @@ def push(
             f"the manifest of {folder} has the digest {pinned.digest}, not {ref.digest}; nothing was sent",
             next="Find out what changed in the folder.",
         )
-    sent = _send(ref, manifest, folder, put_file, list_files, dry_run, parallel, report)
+    sent, restored = _send(ref, manifest, folder, put_file, list_files, dry_run, parallel, report)
     if dry_run:
         return PushResult(pinned, manifest, None, False, sent)
     result = put_manifest(data)
-    return PushResult(result.ref, manifest, result.entry, result.created, sent)
+    return PushResult(result.ref, manifest, result.entry, result.created, sent, restored)
 
 
 def _digest(data: bytes) -> str:
@@ -231,12 +233,13 @@ def _send(
     dry_run: bool,
     parallel: int,
     report: Report,
-) -> tuple[str, ...]:
-    """Send each different file once, and return the paths of those that were missing."""
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Send each different file once, and return the paths of those that were missing, and of those that were lost."""
     by_digest = {entry.digest: entry for entry in manifest.files}
     total = sum(entry.size for entry in by_digest.values())
     stored = _stored_digests(ref, by_digest, list_files)
     sent: list[str] = []
+    restored: list[str] = []
     acknowledged = Total(lambda _: None)
     left = Total(lambda sent: report("uploading", acknowledged.done, total, sent))
     for digest in stored:
@@ -255,14 +258,17 @@ def _send(
             if phase == "uploading":
                 piece(max(done, sent or 0))
 
-        if put_file(default_ref(ref, entry.digest), folder / entry.path, file_report, stop).created:
+        result = put_file(default_ref(ref, entry.digest), folder / entry.path, file_report, stop)
+        if result.created:
             sent.append(entry.path)
+        if result.restored:
+            restored.append(entry.path)
         acknowledged.add(entry.size)
         piece(entry.size)
         report("uploading", acknowledged.done, total, left.done)
 
     run_parallel(missing, send, parallel, None)
-    return tuple(sorted(sent))
+    return tuple(sorted(sent)), tuple(sorted(restored))
 
 
 def _stored_digests(

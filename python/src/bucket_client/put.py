@@ -32,7 +32,7 @@ from .upload import UploadCalls, upload
 
 #: Every front takes this much in one body, or refuses with ``inline_too_large``.
 _ALWAYS_INLINE_BYTES = 4 << 20
-#: Above this the entry is requested before the body is sent.
+#: Above this the entry is requested before the bytes are sent.
 _ASK_FIRST_BYTES = 1 << 20
 
 _TEXT = re.compile(r"[!-~]+(?: [!-~]+)*")
@@ -45,6 +45,8 @@ class PutResult:
     entry: Entry
     #: False if the same bytes were stored there before.
     created: bool
+    #: True if the same bytes were stored there before, the service had lost them, and this call brought them back.
+    restored: bool = False
 
     @property
     def ref(self) -> ArtifactReference:
@@ -135,7 +137,8 @@ def put(
     ref = name(digests.digest)
     try:
         # If the server has lost stored bytes, an upload restores them; if not, its begin is refused as identical.
-        if is_inline and not _is_stored(api, ref, source.size, cancel):
+        is_stored = _is_stored(api, ref, source.size, cancel)
+        if is_inline and not is_stored:
             try:
                 return _put_inline(api, ref, source, description, report, cancel)
             except TooLargeError as refusal:
@@ -143,7 +146,7 @@ def put(
                 if refusal.code != "inline_too_large":
                     raise
         entry, created = upload(UploadCalls(api, ref, cancel), source, digests, description, report, parallel)
-        return PutResult(entry, created)
+        return PutResult(entry, created and not is_stored, restored=is_stored)
     except ConflictError as refusal:
         if refusal.code != "version_exists" or refusal.members.get("conflict") != "identical":
             raise
@@ -184,15 +187,14 @@ def _put_inline(
         try:
             with api.attempt(request) as response:
                 entry = decode_entry(read_json(response, f"the store of {ref.name}"), ref)
-                # 200: the version was stored before and had lost its bytes, which this request restored.
-                created = response.status == 201
+                status = response.status
         except BucketError as problem:
             if problem.code == "digest_mismatch":
                 raise _explain_mismatch(problem, source, ref) from problem
             patience.wait(problem, cancel)
             continue
         report("committed", size, size)
-        return PutResult(entry, created)
+        return PutResult(entry, created=status == 201, restored=status == 200)
 
 
 def _is_stored(api: Api, ref: ArtifactReference, size: int, cancel: Cancel | None) -> bool:

@@ -55,4 +55,12 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ['test/contract/http-in-process.test.ts'],
     titles: 'lost blob',
   },
+  {
+    fault: 'HEAD calls a lost blob stored',
+    file: 'lib/http/fetch.ts',
+    from: '  await assertHasBytes(entry, context)\n',
+    to: '',
+    tests: ['test/unit/local/lost-bytes.test.ts'],
+    titles: 'a missing file',
+  },
 ]

@@ -35,7 +35,7 @@ describe('a command of the owner of a folder', () => {
     ['restore *file/x --data-dir *new', 2, 'does not exist', 'that `bucket backup` made'],
     ["restore '' --data-dir *new", 2, 'the folder "" does not exist', 'that `bucket backup` made'],
     ['restore *empty --data-dir *new', 2, "isn't a Bucket folder", 'of a server or a backup'],
-    ['restore *data --data-dir *file', 2, '*file is a file', 'Name a folder'],
+    ['restore *data --data-dir *file', 2, '*file is not a folder', 'Name a folder'],
     ['restore *data --data-dir *data', 2, 'is the folder that is to be copied', 'somewhere else'],
     ['restore *data --data-dir *link', 2, 'is the folder that is to be copied', 'somewhere else'],
     ['restore *data --data-dir *other', 2, 'it holds "thesis.txt"', 'Name an empty folder'],

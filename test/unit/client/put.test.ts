@@ -100,14 +100,15 @@ describe('put', () => {
     expect((await front.bytesOf(REF))?.equals(bytes)).toBe(true)
   })
 
-  it.each([10, 3_000_000])('restores a lost blob of %d bytes', async (size) => {
+  it.each([10, 3_000_000, 70_000_000])('restores a lost blob of %d bytes, and says so', async (size) => {
     const bytes = someBytes(size)
     const { entry } = await bucket.put(REF, bytes)
     front.stores.blobs.lose(entry)
-    expect(await bucket.put(REF, bytes)).toEqual({ entry, created: false })
+    expect(await bucket.put(REF, bytes)).toEqual({ entry, created: false, restored: true })
     expect((await buffer(await bucket.get(REF))).equals(bytes)).toBe(true)
     front.stores.blobs.lose(entry)
-    expect(await bucket.ensure(REF, bytes, { digest: entry.digest })).toBe('identical')
+    expect(await bucket.ensure(REF, bytes, { digest: entry.digest })).toBe('restored')
+    expect(await bucket.put(REF, bytes)).toEqual({ entry, created: false, restored: false })
     expect((await buffer(await bucket.get(REF))).equals(bytes)).toBe(true)
   })
 

@@ -2,7 +2,16 @@
  * A folder that has lost bytes of stored versions, broken by hand as a disk or an operator may break it: a fetch says so in the log and to
  * the caller, and a store of the same bytes brings them back.
  */
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -55,6 +64,18 @@ const blobPath = () => {
   return join(dataDir, 'blobs', 'b', 'a', name ?? 'none')
 }
 
+/** The bytes are right, and they are not the folder's own. */
+function linkElsewhere(): void {
+  const path = blobPath()
+  renameSync(path, join(dataDir, 'elsewhere'))
+  symlinkSync(join(dataDir, 'elsewhere'), path)
+}
+function makePipe(): void {
+  const path = blobPath()
+  rmSync(path)
+  execFileSync('mkfifo', [path])
+}
+
 /** A server keeps the records that it wrote last in memory. */
 async function restartWith(damage: () => void | Promise<void>): Promise<void> {
   await folder.close()
@@ -80,6 +101,9 @@ describe.each([
   ['a missing file', LARGE, true, () => rmSync(blobPath()), 'does not exist'],
   ['a file that was cut short', LARGE, true, () => truncateSync(blobPath(), LARGE - 1), 'has 299999 bytes'],
   ['a missing small file', SMALL, false, () => rmSync(blobPath()), 'does not exist'],
+  ['a file that became a symlink', LARGE, true, () => linkElsewhere(), 'is not a regular file'],
+  ['a small file that became a symlink', SMALL, false, () => linkElsewhere(), 'is not a regular file'],
+  ['a file that became a pipe', LARGE, true, () => makePipe(), 'is not a regular file'],
 ] as const)('%s', (_, size, announced, damage, reason) => {
   const bytes = someBytes(size)
 
@@ -93,6 +117,10 @@ describe.each([
     ])
     expect(response.headers.get('Retry-After')).toBeNull()
     expect(lines.at(-1)).toMatchObject({ code: 'blob_lost', error: expect.stringContaining(reason) })
+    expect((await handle(new Request(URL_OF_V, { method: 'HEAD' }))).status).toBe(500)
+    await folder.close()
+    expect((await bucket(['fsck', '--data-dir', dataDir])).exit).toBe(5)
+    await open()
   })
 
   it('is restored by a store of the same bytes, also after a restart', async () => {
@@ -136,7 +164,8 @@ describe('a small blob with wrong bytes', () => {
     await folder.close()
     const copy = `${dataDir}-copy`
     try {
-      await backupFolder(dataDir, copy, new AbortController().signal)
+      const { signal } = new AbortController()
+      await backupFolder(dataDir, copy, { signal, onLost: (lost) => expect.fail(lost.path) })
       for (const checked of [dataDir, copy])
         expect(await bucket(['fsck', '--verify', '--data-dir', checked])).toMatchObject({
           exit: 0,

@@ -47,7 +47,11 @@ describe('a record with a flipped byte, anywhere in it', () => {
       const { ledger, report, close } = await log.open()
       expect(report.damage).toEqual([{ file: '00000001.log', offset: begin, length, part: 'record' }])
       for (const { entry } of [before, after, last]) expect(await ledger.find(entry.ref)).toEqual(entry)
-      const unavailable = { code: 'unavailable', message: expect.stringContaining('bucket fsck') }
+      const unavailable = {
+        code: 'unavailable',
+        retryable: false,
+        next: expect.stringContaining('bucket fsck'),
+      }
       // The damaged record may be that of any missing version.
       await expect(ledger.find(damaged.entry.ref)).rejects.toMatchObject(unavailable)
       await expect(ledger.append(artifact('new').entry, 'c')).rejects.toMatchObject(unavailable)

@@ -15,12 +15,13 @@ afterEach(() => rm(dataDir, { recursive: true }))
 
 /** In a process of its own, because LMDB maps the file into memory. */
 const PROGRAM = `
-  import { fstatSync, openSync, writeSync } from 'node:fs'
+  import { randomFillSync } from 'node:crypto'
+  import { fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs'
   import { createFullApi } from './lib/http/full-api.ts'
   import { openFolder } from './lib/local/folder.ts'
   import { entryOf, someBytes } from './test/support/fake-artifacts.ts'
   import { webHandler } from './test/support/web-handler.ts'
-  const [dataDir] = process.argv.slice(2)
+  const [dataDir, damage] = process.argv.slice(2)
   let folder = await openFolder(dataDir)
   const entries = Array.from({ length: 2_000 }, (_, at) => entryOf('b/a' + (at % 50) + '/v' + at, someBytes(1, at)))
   await Promise.all(entries.map((entry) => folder.ledger.append(entry, 'commit of ' + entry.ref.version)))
@@ -28,10 +29,9 @@ const PROGRAM = `
   folder = await openFolder(dataDir)
   const fd = openSync(dataDir + '/index.mdb', 'r+')
   const page = Buffer.alloc(4096)
-  // The first two pages describe the file, and are checked before it is opened.
-  for (let at = 8192; at < fstatSync(fd).size; at += 4096) {
-    writeSync(fd, page, 0, 4096, at)
-  }
+  if (damage === 'an empty file') ftruncateSync(fd)
+  for (let at = 0; at < fstatSync(fd).size; at += 4096)
+    writeSync(fd, damage === 'zeros' ? page : randomFillSync(page), 0, 4096, at)
   const lines = []
   const { blobs, ledger, uploads, staging, queue } = folder
   const ports = { blobs, bytes: blobs, ledger, uploads, staging, queue, health: [ledger, blobs] }
@@ -45,22 +45,27 @@ const PROGRAM = `
     const response = await handle(new Request(path))
     seen[name] = [response.status, (await response.json()).code, lines.at(-1).error !== undefined]
   }
+  seen.store = (await folder.ledger.append(entryOf('b/a1/new', someBytes(1)), 'new').catch((error) => error)).code
   await folder.close().catch(() => undefined)
   folder = await openFolder(dataDir)
   seen.rebuilt = (await folder.ledger.find(entries[7].ref))?.digest === entries[7].digest
   console.log(JSON.stringify(seen))
   process.exit(0)`
 
-// With random bytes in place of zeros, LMDB itself may end the process; the next start builds the index, too.
-it('gives 503 with a cause in the log, and is built again by a restart', { timeout: 60_000 }, async () => {
-  const { path, remove } = await bundledProgram(PROGRAM)
-  const { stdout } = await promisify(execFile)(process.execPath, [path, dataDir]).finally(remove)
-  const unavailable = [503, 'unavailable', true]
-  expect(JSON.parse(stdout)).toEqual({
-    stored: unavailable,
-    absent: unavailable,
-    list: unavailable,
-    health: unavailable,
-    rebuilt: true,
-  })
-})
+it.each(['zeros', 'random bytes', 'an empty file'])(
+  'overwritten with %s gives 503 with a cause in the log, and is built again by a restart',
+  { timeout: 60_000 },
+  async (damage) => {
+    const { path, remove } = await bundledProgram(PROGRAM)
+    const { stdout } = await promisify(execFile)(process.execPath, [path, dataDir, damage]).finally(remove)
+    const unavailable = [503, 'unavailable', true]
+    expect(JSON.parse(stdout)).toEqual({
+      stored: unavailable,
+      absent: unavailable,
+      list: unavailable,
+      health: unavailable,
+      store: 'unavailable',
+      rebuilt: true,
+    })
+  },
+)

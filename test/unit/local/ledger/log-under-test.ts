@@ -62,10 +62,11 @@ export class LogUnderTest {
   }
 
   /** The end of the log at a start. */
-  async end(): Promise<FoundEnd> {
+  async end(): Promise<Omit<FoundEnd, 'reached'>> {
     const last = listLog(this.folder, STORE_ID).at(-1)
     if (!last) throw new Error('the log has no segment')
-    return findEnd(last, STORE_ID, undefined)
+    const { segment, offset, nextGroup } = await findEnd(last, STORE_ID, undefined)
+    return { segment, offset, nextGroup }
   }
 
   path(segment = 1): string {

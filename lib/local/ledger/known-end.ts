@@ -1,0 +1,107 @@
+/**
+ * Where the log ended, durably, at some earlier time. The file lies among the blobs: an older ledger that is put next to newer blobs, with or
+ * without its index, ends before it and is refused. The server writes it at its start, at its stop, and every ten seconds in which
+ * something was stored, so that no store waits for it.
+ */
+import { join } from 'node:path'
+import { FolderDamaged, LAYOUT } from '../folder-format.ts'
+import { readSealed, writeSealed } from '../sealed-json.ts'
+import type { AppendLog, LogEnd } from './append-log.ts'
+import type { FoundEnd } from './read-log.ts'
+import { segmentName } from './segment.ts'
+
+export interface KnownEnd extends LogEnd {
+  readonly storeId: string
+  /** When it was written: ISO 8601. */
+  readonly at: string
+  /** Whether a server wrote it at its stop, and nothing was stored after it. */
+  readonly isStop: boolean
+}
+
+/** How often the end is written while artifacts are stored, in milliseconds. */
+const INTERVAL_MS = 10_000
+
+/** Read it before the log, which a server may extend meanwhile. @returns undefined when this store has none. */
+export function readKnownEnd(dataDir: string, storeId: string): KnownEnd | undefined {
+  const known = readSealed<KnownEnd>(join(dataDir, LAYOUT.knownEnd))
+  return known?.storeId === storeId ? known : undefined
+}
+
+/** @param end of a log that is durable up to there. */
+export function writeKnownEnd(
+  dataDir: string,
+  storeId: string,
+  { segment, offset }: LogEnd,
+  isStop: boolean,
+): Promise<void> {
+  const known: KnownEnd = { storeId, segment, offset, at: new Date().toISOString(), isStop }
+  return writeSealed(dataDir, LAYOUT.knownEnd, known)
+}
+
+/** The later of two ends, the first one if they are equal; undefined counts as the beginning. */
+export function laterEnd(one: LogEnd | undefined, other: LogEnd | undefined): LogEnd | undefined {
+  if (!one || !other) return one ?? other
+  const isBefore = one.segment === other.segment ? one.offset < other.offset : one.segment < other.segment
+  return isBefore ? other : one
+}
+
+/**
+ * @param end of the log, as it was found.
+ * @param known where it ended at an earlier time.
+ * @returns why the log is older than the folder; undefined when it is not.
+ */
+export function olderThan(
+  { segment, reached }: FoundEnd,
+  known: LogEnd | undefined,
+): FolderDamaged | undefined {
+  if (!known || known.segment < segment) return undefined
+  if (known.segment === segment && known.offset <= reached) return undefined
+  const time = 'at' in known ? ` on ${known.at}` : ''
+  return new FolderDamaged(
+    `the ledger is older than the folder: it ends in ${segmentName(segment)} at byte ${reached}, and${time} it already reached byte ${known.offset} of ${segmentName(known.segment)}`,
+    'Restore the ledger folder from the newest backup. If there is no newer one than this, `bucket fsck` lists the blobs that it does not name, and `bucket fsck --discard-damage` goes on without the versions that it lacks.',
+  )
+}
+
+export interface EndKeeper {
+  /** Writes the end once more, as that of a stop. Call it after the last append. */
+  close(): Promise<void>
+}
+
+/**
+ * Keeps the known end up to date while a server stores. If the disk refuses it, a later attempt succeeds; until then an older end is known.
+ *
+ * @param guard throws if the folder is no longer the one that was opened.
+ */
+export async function keepKnownEnd(
+  log: AppendLog,
+  dataDir: string,
+  storeId: string,
+  guard: () => void,
+): Promise<EndKeeper> {
+  let written: LogEnd | undefined
+  async function write(isStop = false): Promise<void> {
+    const { end } = log
+    if (!isStop && end.segment === written?.segment && end.offset === written.offset) return
+    try {
+      guard()
+      await writeKnownEnd(dataDir, storeId, end, isStop)
+      written = end
+    } catch {
+      // The next one tries again.
+    }
+  }
+  await write()
+  let writing = Promise.resolve()
+  const timer = setInterval(() => {
+    writing = writing.then(() => write())
+  }, INTERVAL_MS)
+  timer.unref()
+  return {
+    async close() {
+      clearInterval(timer)
+      await writing
+      await write(true)
+    },
+  }
+}
