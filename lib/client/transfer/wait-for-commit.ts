@@ -25,6 +25,9 @@ const failure = (problem: BucketError): Error =>
 /** How many times in a row the commit is repeated for a verification without progress. */
 const MOST_STALLS = 20
 
+/** A GiB takes a local server about a second: the first looks come sooner than those after them. */
+const FIRST_LOOK_MS = 100
+
 /**
  * @returns the entry; `created` is false if another client's store of the same bytes made it.
  * @throws BucketError like commit; RestartUploadError.
@@ -43,8 +46,9 @@ export async function commitAndWait(
 
   /** Polls the upload. @returns the entry; undefined if the verification made no progress for too long. */
   async function watch(everyMs: number): Promise<Entry | undefined> {
-    for (let advancedAt = performance.now(); ; ) {
-      await sleep(everyMs, signal)
+    let waitMs = FIRST_LOOK_MS
+    for (let advancedAt = performance.now(); ; waitMs *= 2) {
+      await sleep(Math.min(waitMs, everyMs), signal)
       const upload = await uploadState(api, id, signal, new TransferPatience(api.retry, true))
       if (upload.state === 'committed' && upload.entry) return upload.entry
       if (upload.state === 'failed' && upload.problem) throw failure(upload.problem)

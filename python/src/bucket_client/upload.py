@@ -33,6 +33,8 @@ from .workers import run_parallel
 _MOST_PER_REQUEST = 100
 #: A verification that does not advance is asked for again this often.
 _MOST_STALLS = 20
+#: Seconds before the first look at a verification; each wait is twice the last, up to what the server names.
+_FIRST_LOOK = 0.1
 
 
 class _Restart(Exception):
@@ -269,9 +271,11 @@ def _commit_and_wait(calls: UploadCalls, size: int, report: Report) -> tuple[Ent
             entry, created = answer
             return entry, created or is_ours
         is_ours = True
+        wait = _FIRST_LOOK
         advanced_at = time.monotonic()
         while time.monotonic() - advanced_at < calls.api.timeouts.verification_idle:
-            pause(answer, calls.cancel)
+            pause(min(wait, answer), calls.cancel)
+            wait *= 2
             current = calls.state()
             if current.entry is not None:
                 return current.entry, True

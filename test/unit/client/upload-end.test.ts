@@ -44,6 +44,16 @@ const isLook = ({ method, url }: IncomingMessage) => method === 'GET' && url?.in
 const isStored = async () => (await front.bytesOf(REF))?.equals(bytes)
 
 describe('the end of an upload', () => {
+  it('is looked for soon after the commit, long before the time that the server names', async () => {
+    front.misbehave = ({ url }) =>
+      url?.endsWith('/commit') === true && {
+        head: ({ headers }) => {
+          headers['retry-after'] = '600'
+        },
+      }
+    expect((await bucket.put(REF, path)).created).toBe(true)
+  })
+
   it('is a success that created nothing if another client stored the same bytes meanwhile', async () => {
     front.store.misbehave = () => {
       front.put(REF, bytes)
