@@ -1,9 +1,31 @@
 /** Runs every test that needs no emulator. */
 import { availableParallelism } from 'node:os'
+import { relative } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** The tests that run the built packages, as users do. */
 const PACKAGE = ['test/package/**/*.test.ts', 'test/e2e/readme.test.ts']
+/** Tests that change the environment or functions of their process, or load the functions of the service with settings of their own. */
+const ALONE = [
+  'test/e2e/**/*.test.ts',
+  'test/client-cases/**/*.test.ts',
+  'test/unit/lambda/**/*.test.ts',
+  'test/unit/client/network.test.ts',
+]
+/** The costliest files begin first, so that none of them runs on when the others have ended. */
+const FIRST = ['test/simulation/', 'test/e2e/', 'test/package/', 'test/infra/']
+
+class CostliestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const path = relative('.', moduleId)
+      const at = FIRST.findIndex((folder) => path.startsWith(folder))
+      return at === -1 ? FIRST.length : at
+    }
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b))
+  }
+}
 
 export default defineConfig({
   test: {
@@ -12,16 +34,28 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     expect: { poll: { timeout: 20_000 } },
+    // Many tests wait for a disk, a process or a timer, so one more than there are processors keeps all of them busy.
+    maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: CostliestFirst },
     projects: [
       {
         extends: true,
         test: {
-          name: 'service',
+          name: 'process',
+          include: ALONE,
+          exclude: PACKAGE,
           globalSetup: 'test/support/build-program.ts',
+        },
+      },
+      // These share workers and loaded modules, because a worker of its own costs a file more than most of its tests.
+      {
+        extends: true,
+        test: {
+          name: 'service',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/infra/**', 'test/browser/**', ...PACKAGE],
-          // Tests mostly wait for a disk, a process or a timer, so two of them share two processors well.
-          maxWorkers: Math.max(2, availableParallelism() - 1),
+          exclude: ['test/integration/**', 'test/infra/**', 'test/browser/**', ...ALONE, ...PACKAGE],
+          globalSetup: 'test/support/build-program.ts',
+          isolate: false,
         },
       },
       {
@@ -30,11 +64,9 @@ export default defineConfig({
           name: 'package',
           include: PACKAGE,
           globalSetup: ['test/package/build.ts', 'test/support/build-program.ts'],
-          maxWorkers: 2,
-          sequence: { groupOrder: 2 },
         },
       },
-      // Loading the CDK takes seconds, so these files share one worker, its modules and its synthesized stacks.
+      // Loading the CDK takes seconds, so these files share workers, their modules and their synthesized stacks.
       {
         extends: true,
         test: {
@@ -42,8 +74,6 @@ export default defineConfig({
           include: ['test/infra/**/*.test.ts'],
           globalSetup: 'test/infra/scratch-folder.ts',
           isolate: false,
-          maxWorkers: 1,
-          sequence: { groupOrder: 1 },
         },
       },
     ],
