@@ -90,7 +90,7 @@ describe.skipIf(cannotTrace)(`a small store${cannotTrace ? ` (skipped: ${cannotT
       .filter(({ text, begin }) => begin < appended.begin && !text.includes('"begin"'))
       // Threads of Node wake each other through pipes.
       .filter(({ text }) => !/<(pipe|anon_inode)/.test(text))
-    expect(calls.map(({ text }) => /^(\w+)\(\d+<.*?([^/]*)>/.exec(text)?.slice(1))).toEqual([
+    expect(calls.map(({ text }) => /^(\w+)\(\d+<[^>]*?([^/>]*)>/.exec(text)?.slice(1))).toEqual([
       [expect.stringMatching(/^pwrite/), '00000001.log'],
       ['fdatasync', '00000001.log'],
     ])
