@@ -12,6 +12,23 @@ function nameOf(member: string): string {
   return name
 }
 
+/** The line of a record without its end. Faster than `JSON.stringify` of `encodeRecord`, whose object has no fixed shape. */
+function encodeLine(record: object): string {
+  let line = '{'
+  for (const [member, value] of Object.entries(record)) {
+    if (value === undefined) continue
+    if (line !== '{') line += ','
+    line += `"${nameOf(member)}":${isMembers(value) ? encodeLine(value) : encodeValue(value)}`
+  }
+  return `${line}}`
+}
+
+/** Texts that need no escapes in JSON. */
+const PLAIN_TEXT = /^[ !#-[\]-~]*$/
+
+const encodeValue = (value: unknown): string =>
+  typeof value === 'string' && PLAIN_TEXT.test(value) ? `"${value}"` : JSON.stringify(value)
+
 /** @returns the members of the line for `record`: every record in the code is in camelCase, every line in snake_case. */
 export function encodeRecord(record: object): Record<string, unknown> {
   const members: Record<string, unknown> = {}
@@ -57,7 +74,7 @@ export function jsonLines(stream: NodeJS.WritableStream): JsonLines {
     if (lines.length >= BATCH_BYTES) flush()
     else timer ??= setTimeout(flush, BATCH_MS)
   }
-  const encode = (record: object) => `${JSON.stringify(encodeRecord(record))}\n`
+  const encode = (record: object) => `${encodeLine(record)}\n`
   const repeated: JsonLines['repeated'] = (recordOf) => {
     const line = encode(recordOf({ time: SLOT, requestId: SLOT, durationMs: NUMBER_SLOT }))
     const [start, toRequestId, toDuration, end] = aroundSlots(line, [SLOT, SLOT, String(NUMBER_SLOT)])

@@ -282,16 +282,22 @@ export function responseHeadersOf(name: RouteName, status: number): readonly Res
   return [...COMMON_HEADERS, ...(responses[status]?.headers ?? [])]
 }
 
-/** The texts and the names of a template in turn. */
+/** Of each template, its texts and the names in it in turn. */
 const templates = new Map<string, readonly string[]>()
+
+function partsOf(template: string): readonly string[] {
+  const known = templates.get(template)
+  if (known !== undefined) return known
+  const parts = template.split(/\{(\w+)\}/)
+  templates.set(template, parts)
+  return parts
+}
 
 /** Fills a template of the table: each value becomes one percent-encoded segment. */
 function fill(template: string, values: Record<string, string>): string {
-  const parts = templates.get(template) ?? template.split(/\{(\w+)\}/)
-  templates.set(template, parts)
   let path: string = API_ROOT
   let isName = false
-  for (const part of parts) {
+  for (const part of partsOf(template)) {
     path += isName ? encodeURIComponent(values[part] ?? '') : part
     isName = !isName
   }
@@ -299,7 +305,7 @@ function fill(template: string, values: Record<string, string>): string {
 }
 
 const keyValues = (key: ArtifactKey) => ({ bucket_id: key.bucketId, artifact_id: key.artifactId })
-const refValues = (ref: ArtifactRef) => ({ ...keyValues(ref), version: ref.version })
+const refValues = (ref: ArtifactRef) => Object.assign(keyValues(ref), { version: ref.version })
 
 export const problemPath = (code: string): string => fill(ROUTES.problem.path, { code })
 export const versionsPath = (key: ArtifactKey): string => fill(ROUTES.listVersions.path, keyValues(key))

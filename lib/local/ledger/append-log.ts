@@ -22,7 +22,7 @@ export const SEGMENT_BYTES = 64 * MIB
 
 /**
  * How much room is reserved at a time, in bytes: zeros at the end of the file that later groups overwrite. To make an append to a file
- * durable, a file system with a journal has to commit the new length, too, which takes two to four times as long (docs/benchmarks.md).
+ * durable, a file system with a journal has to commit the new length, too, which takes longer (docs/benchmarks.md).
  */
 const RESERVED_BYTES = MIB
 const ZEROS = Buffer.alloc(64 * KIB)

@@ -1,5 +1,6 @@
 /** Lines of the operation log have the names of docs/operations.md, however the records are named in the code. */
 import { PassThrough } from 'node:stream'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { repeatedLine } from '../../../lib/http/logged-body.ts'
 import { encodeRecord, jsonLines } from '../../../lib/http/operation-log.ts'
@@ -23,6 +24,29 @@ describe('a record of the operation log', () => {
       code: 'version_exists',
       root_folders: ['/a', '/b'],
     })
+  })
+})
+
+describe('a line', () => {
+  it('is the record in JSON, for any texts and numbers', () => {
+    const stream = new PassThrough()
+    const log = jsonLines(stream)
+    const values = fc.oneof(
+      fc.string(),
+      fc.string({ unit: 'binary' }),
+      fc.double(),
+      fc.boolean(),
+      fc.constantFrom(null, undefined),
+      fc.array(fc.string()),
+      fc.dictionary(fc.constantFrom('someRecords', 'size'), fc.string()),
+    )
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom('requestId', 'error', 'indexRebuilt'), values), (record) => {
+        log(record)
+        log.flush()
+        expect(String(stream.read())).toBe(`${JSON.stringify(encodeRecord(record))}\n`)
+      }),
+    )
   })
 })
 
