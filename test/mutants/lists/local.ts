@@ -103,7 +103,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     fault: 'a version that may be in a damaged record is called absent',
     file: 'lib/local/ledger/log-ledger.ts',
-    from: '    if (lostRecords > 0)\n',
+    from: '    if (damage.lostRecords > 0)\n',
     to: '    if (false)\n',
     tests: ['test/unit/local/ledger/damage.test.ts'],
   },
