@@ -3,7 +3,7 @@
  * is asked to move wrong blobs aside. It needs neither the index nor much memory: eight bytes for each blob that is a file.
  */
 import { createHash } from 'node:crypto'
-import { lstat, readdir } from 'node:fs/promises'
+import { lstat, readdir, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { digestFromHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
@@ -220,6 +220,8 @@ class FolderCheck {
       if (this.#expected.has(path) || isOwnFile(relative(this.#root, path))) continue
       this.#options.signal.throwIfAborted()
       const stats = await lstat(path)
+      // The blobs below a linked folder are checked by name, and an operator may delete what is listed as unreferenced.
+      if (stats.isSymbolicLink() && (await isFolder(path))) continue
       if (stats.isDirectory()) await this.#findUnreferenced(path)
       else this.#options.onUnreferenced({ path: relative(this.#root, path), size: stats.size })
     }
@@ -228,6 +230,12 @@ class FolderCheck {
 
 /** The known end of the ledger is kept among the blobs; a crash may leave it under the name of its writer. */
 const isOwnFile = (path: string): boolean => path === LAYOUT.knownEnd || path === `${LAYOUT.knownEnd}.new`
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  )
 
 /** A folder may be gone, and its blobs with it. */
 async function listFolder(folder: string): Promise<readonly string[]> {

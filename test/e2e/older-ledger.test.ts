@@ -45,6 +45,7 @@ const onFolder = (command: string, ...args: string[]) => bucket(command, ...args
 const LARGE = Buffer.alloc(100_000, 'large')
 const OTHER = Buffer.alloc(100_000, 'other')
 const LOG = 'ledger/00000001.log'
+const KNOWN_END = 'blobs/.ledger-end'
 
 const LEDGER = ['ledger', 'index.mdb', 'index.mdb-lock', 'index.proof']
 
@@ -98,11 +99,11 @@ describe('an older ledger', { timeout: 240_000 }, () => {
   it('that lost its last stores before a crash starts, and its log names their blobs before a store is taken', async () => {
     await start()
     await store('v1', LARGE)
-    const older = join(folder, 'older.log')
-    cpSync(join(dataDir, LOG), older)
+    // What a power cut leaves if it comes before the end of the log is written down.
+    for (const name of [LOG, KNOWN_END]) cpSync(join(dataDir, name), join(folder, 'older', name))
     await store('v2', LARGE)
     await end('kill')
-    cpSync(older, join(dataDir, LOG))
+    cpSync(join(folder, 'older'), dataDir, { recursive: true })
     await start()
     const line = () =>
       server

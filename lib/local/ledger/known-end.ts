@@ -1,7 +1,7 @@
 /**
  * Where the log ended, durably, at some earlier time. The file lies among the blobs: an older ledger that is put next to newer blobs, with or
- * without its index, ends before it and is refused. The server writes it at its start, at its stop, and every ten seconds in which
- * something was stored, so that no store waits for it.
+ * without its index, ends before it and is refused. The server writes it at its start, at its stop, after a second without a store,
+ * and every ten seconds while stores go on, so that no store waits for it.
  */
 import { join } from 'node:path'
 import { FolderDamaged, LAYOUT } from '../folder-format.ts'
@@ -18,8 +18,10 @@ export interface KnownEnd extends LogEnd {
   readonly isStop: boolean
 }
 
-/** How often the end is written while artifacts are stored, in milliseconds. */
-const INTERVAL_MS = 10_000
+/** How often the server looks whether something was stored, in milliseconds. */
+const LOOK_MS = 1_000
+/** While stores go on, the end is written after this many looks. */
+const BUSY_LOOKS = 10
 
 /** Read it before the log, which a server may extend meanwhile. @returns undefined when this store has none. */
 export function readKnownEnd(dataDir: string, storeId: string): KnownEnd | undefined {
@@ -63,6 +65,9 @@ export function olderThan(
   )
 }
 
+const isSame = (one: LogEnd, other: LogEnd | undefined): boolean =>
+  one.segment === other?.segment && one.offset === other.offset
+
 export interface EndKeeper {
   /** Writes the end once more, as that of a stop. Call it after the last append. */
   close(): Promise<void>
@@ -80,9 +85,10 @@ export async function keepKnownEnd(
   guard: () => void,
 ): Promise<EndKeeper> {
   let written: LogEnd | undefined
+  let seen = log.end
+  let looks = 0
   async function write(isStop = false): Promise<void> {
     const { end } = log
-    if (!isStop && end.segment === written?.segment && end.offset === written.offset) return
     try {
       guard()
       await writeKnownEnd(dataDir, storeId, end, isStop)
@@ -94,8 +100,15 @@ export async function keepKnownEnd(
   await write()
   let writing = Promise.resolve()
   const timer = setInterval(() => {
+    const { end } = log
+    const isQuiet = isSame(end, seen)
+    seen = end
+    if (isSame(end, written)) return
+    looks += 1
+    if (!isQuiet && looks < BUSY_LOOKS) return
+    looks = 0
     writing = writing.then(() => write())
-  }, INTERVAL_MS)
+  }, LOOK_MS)
   timer.unref()
   return {
     async close() {
