@@ -19,7 +19,7 @@ export interface MeasuredServer {
   cpuSeconds(): number
   /** Nanoseconds of processor time of the threads that run now: exact where `cpuSeconds` counts ticks. */
   cpuNanoseconds(): number
-  stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
+  stop(): Promise<void>
 }
 
 /**
@@ -50,8 +50,8 @@ async function start(script: readonly string[]): Promise<MeasuredServer> {
     memory: () => memory(child),
     cpuSeconds: () => cpuSeconds(child),
     cpuNanoseconds: () => cpuNanoseconds(child),
-    async stop(signal = 'SIGTERM') {
-      child.kill(signal)
+    async stop() {
+      child.kill('SIGTERM')
       const timer = setTimeout(() => child.kill('SIGKILL'), 5_000)
       await once(child, 'exit')
       clearTimeout(timer)
