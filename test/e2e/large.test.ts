@@ -9,6 +9,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bundledProgram } from '../support/bundled-program.ts'
 import { type ServedFolder, serveFolder } from '../support/served-folder.ts'
 
 const MIB = 1024 * 1024
@@ -59,14 +60,12 @@ describe('an artifact of 1 GiB', { timeout: 120_000 }, () => {
     expect(`sha256:${back.digest('hex')}`).toBe(digest)
     expect(server.peakMemory()).toBeLessThan(200)
 
-    const program = `
+    const { path, remove } = await bundledProgram(`
       import { BucketClient } from './lib/client/node.ts'
       const bucket = new BucketClient({ url: ${JSON.stringify(server.url)} })
       const { digest } = await bucket.download('b/large/v1', ${JSON.stringify(join(folder, 'copy'))})
-      console.log(JSON.stringify({ digest, mib: process.resourceUsage().maxRSS / 1024 }))`
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      ...['--import', 'tsx', '--input-type=module', '--eval', program],
-    ])
+      console.log(JSON.stringify({ digest, mib: process.resourceUsage().maxRSS / 1024 }))`)
+    const { stdout } = await promisify(execFile)(process.execPath, [path]).finally(remove)
     const got = JSON.parse(stdout)
     expect(got.digest).toBe(digest)
     // The ranges of several connections, of which those ahead of the others wait in memory to be hashed.
