@@ -139,7 +139,7 @@ async function copy(from: string, to: string, options: FolderOptions, context: C
   )
   if (lostCount === 0) return
   output.remark(
-    `${lostCount} versions have lost their bytes in ${from}: a \`bucket put\` of the same bytes brings each back`,
+    `${lostCount === 1 ? '1 version has lost its' : `${lostCount} versions have lost their`} bytes in ${from}: a \`bucket put\` of the same bytes brings each back`,
   )
   throw new ExitError(EXIT.digestMismatch)
 }

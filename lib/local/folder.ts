@@ -232,7 +232,7 @@ const describeMove = ({ entries, seconds }: MoveReport) =>
   `moved ${entries} entries from format 1 to format 2 in ${seconds.toFixed(1)} s; the old ledger is kept as ledger.format-1.mdb, and can be removed once a backup of the folder exists`
 
 const describeBlobsWithoutEntry = (count: number, examples: readonly string[]) =>
-  `${count} blobs belong to versions without an entry, such as ${examples.join(', ')}: stores and uploads that were cut short leave such blobs; a ledger that was restored or damaged may lack their entries, and then any bytes can be stored under these references: stop the server and restore a newer ledger`
+  `${count === 1 ? '1 blob belongs' : `${count} blobs belong`} to versions without an entry, such as ${examples.join(', ')}: stores and uploads that were cut short leave such blobs; a ledger that was restored or damaged may lack their entries, and then any bytes can be stored under these references: stop the server and restore a newer ledger`
 
 function tellReport(
   { entries, rebuilt, tornBytes, damage }: LedgerReport,

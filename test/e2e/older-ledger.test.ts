@@ -35,8 +35,9 @@ async function store(version: string, bytes: Buffer): Promise<number> {
   const headers = { 'X-Artifact-Digest': digest }
   return (await fetch(urlOf(version), { method: 'PUT', body: bytes, headers })).status
 }
+/** The limit ends a server that should have been refused. */
 function bucket(...args: string[]) {
-  const ran = spawnSync(process.execPath, [...BUCKET, ...args], { encoding: 'utf8' })
+  const ran = spawnSync(process.execPath, [...BUCKET, ...args], { encoding: 'utf8', timeout: 100_000 })
   return { exit: ran.status, stdout: ran.stdout, stderr: ran.stderr }
 }
 const serve = () => bucket('serve', '--port', '0', '--data-dir', dataDir)
@@ -113,7 +114,7 @@ describe('an older ledger', { timeout: 240_000 }, () => {
     await expect.poll(line).toBeDefined()
     expect(JSON.parse(line() ?? '')).toMatchObject({
       blobs_without_entry: 1,
-      message: expect.stringMatching(/^1 blobs belong to versions without an entry, such as b\/a\/v2@/),
+      message: expect.stringMatching(/^1 blob belongs to versions without an entry, such as b\/a\/v2@/),
     })
     // A store that was cut short leaves such a blob, too, so the version is free.
     expect(await store('v2', OTHER)).toBe(201)

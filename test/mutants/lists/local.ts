@@ -58,16 +58,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'lib/local/ledger/open-ledger.ts',
     from: 'if (older) throw older',
     to: '',
-    tests: ['test/e2e/older-ledger.test.ts'],
-    titles: 'put back with its index after a stop',
+    tests: ['test/unit/local/ledger/known-end.test.ts'],
   },
   {
     fault: 'the end of the log is forgotten at a stop',
     file: 'lib/local/ledger/known-end.ts',
     from: '      await writing\n      await write(true)\n',
     to: '      await writing\n',
-    tests: ['test/e2e/older-ledger.test.ts'],
-    titles: 'put back with its index after a stop',
+    tests: ['test/unit/local/ledger/known-end.test.ts'],
   },
   {
     fault: 'a start after a crash does not name blobs without an entry',
