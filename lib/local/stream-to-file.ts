@@ -5,10 +5,7 @@
 import { BATCH_BYTES, batches } from './batches.ts'
 import { closeFile, syncFile, writeAll } from './disk.ts'
 
-/**
- * A large file is synced while it is still arriving, so that the last sync does not wait for all of it. One sync runs at a time, next
- * to the writes that follow it: at most twice these bytes wait for the disk.
- */
+/** A large file is synced while it is still arriving, so that the last sync does not wait for all of it. */
 const WRITE_BACK_BATCHES = (32 * 1024 * 1024) / BATCH_BYTES
 
 /**
@@ -28,25 +25,20 @@ export async function streamToFile(
     let batch = await stream.next()
     const fd = await open()
     let at = position
-    let writing: Promise<void> = Promise.resolve()
-    let syncing: Promise<void> = Promise.resolve()
+    let work: Promise<void> = Promise.resolve()
     try {
       for (let count = 1; !batch.done; count++) {
         const pieces = batch.value
-        writing = writeAll(fd, pieces, at)
-        writing.catch(() => undefined) // it is awaited below, after the next batch arrived
+        const writeBack = count % WRITE_BACK_BATCHES === 0
+        work = writeAll(fd, pieces, at).then(() => (writeBack ? syncFile(fd) : undefined))
+        work.catch(() => undefined) // it is awaited below, after the next batch arrived
         if (at !== undefined) at += pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
         batch = await stream.next()
-        await writing
-        if (count % WRITE_BACK_BATCHES > 0) continue
-        await syncing
-        syncing = syncFile(fd)
-        syncing.catch(() => undefined)
+        await work
       }
-      await syncing // the system reports a failed write-back once, so the last sync may not see it
       await syncFile(fd)
     } finally {
-      await Promise.allSettled([writing, syncing]) // neither may use a descriptor after it was closed
+      await work.catch(() => undefined) // no write may use a descriptor after it was closed
       await closeFile(fd)
     }
   } catch (error) {
