@@ -262,6 +262,24 @@ def test_a_lock_file_that_cannot_be_extended_stops_a_store_before_it_begins(
     assert not bucket.exists(ref)
 
 
+def test_a_ref_that_is_locked_with_other_bytes_is_not_stored(bucket: BucketClient, ref: str, tmp_path: Path) -> None:
+    lock = tmp_path / "bucket.lock"
+    lock.write_text(f"# bucket-lock 1\n{ref}@sha256:{'0' * 64} 5\n")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_text(ref)
+    for store in (
+        lambda: bucket.put(ref, b"bytes", lock=lock),
+        lambda: bucket.push(ref, tmp_path / "folder", lock=lock),
+    ):
+        with pytest.raises(LockFileError) as caught:
+            store()
+        assert caught.value.code == "lock_differs"
+    bucket_id, artifact_id, _ = ref.split("/")
+    assert not bucket.exists(ref)
+    assert list(bucket.list_versions(f"{bucket_id}/{artifact_id}.files")) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bucket.lock", "folder"]
+
+
 def test_a_missing_version_is_not_found(bucket: BucketClient, ref: str) -> None:
     for call in (bucket.entry, bucket.get):
         with pytest.raises(NotFoundError) as caught:

@@ -84,6 +84,8 @@ class ArtifactClient(EntryClient):
         description = Description(content_type, uploaded_by, provenance_source)
         _check_put(ref, source, digest, size, description, lock, progress)
         name = namer(ref, digest)
+        if lock is not None:
+            name = _checked(name, LockFile(lock))
         with (
             reporting(progress, str(ref)) as report,
             contextlib.closing(open_source(source, size, report)) as opened,
@@ -305,6 +307,17 @@ def _check_put(
     check_source(source)
     if lock is not None:
         LockFile(lock).check()
+
+
+def _checked(name: Callable[[str], ArtifactReference], lock: LockFile) -> Callable[[str], ArtifactReference]:
+    """Return ``name``, which then also raises ``lock_differs`` before anything is sent."""
+
+    def named(computed: str) -> ArtifactReference:
+        ref = name(computed)
+        lock.check(ref)
+        return ref
+
+    return named
 
 
 def locked_reference(ref: ReferenceLike, digest: str | None, lock: PathLike | None) -> ArtifactReference:

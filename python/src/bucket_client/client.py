@@ -102,6 +102,7 @@ class BucketClient(ArtifactClient):
             result = push(
                 asked,
                 Path(folder),
+                before_sending=None if lock is None else LockFile(lock).check,
                 put_file=self._put_file,
                 put_manifest=lambda data: self._put_open(BytesSource(data), namer(asked, None), description, no_report),
                 list_files=self.list_versions,

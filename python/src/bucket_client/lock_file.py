@@ -75,17 +75,26 @@ class LockFile:
             raise error("lock_differs", f"{self.path} locks {locked[0]}, not {ref}")
         return locked[0]
 
-    def check(self) -> None:
+    def check(self, ref: ArtifactReference | None = None) -> None:
         """Check before a store that :meth:`add` can succeed.
 
+        Args:
+            ref: pinned, once the bytes are known: it must not be locked with another digest.
+
         Raises:
-            LockFileError: ``lock_invalid``: its lines, or a folder in which it cannot be written.
+            LockFileError: ``lock_invalid``: its lines, or a folder in which it cannot be written; ``lock_differs``;
+                ``lock_busy``.
             OSError: the file cannot be read, or its folder does not exist.
         """
-        self.read()
         self.path.parent.stat()
-        if not os.access(self.path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
-            raise _unwritable(self.path, "no permission to write there")
+        new = self.path.with_name(f"{self.path.name}.new")
+        os.close(_create(new))
+        try:
+            lines = self.read()
+            if ref is not None and ref.name in lines and lines[ref.name][0] != ref:
+                raise error("lock_differs", f"{self.path} locks {lines[ref.name][0]}, not {ref}")
+        finally:
+            new.unlink(missing_ok=True)
 
     def add(self, ref: ArtifactReference, size: int) -> None:
         """Add a pinned ref with its size in bytes, sorted among the others. A line that exists is never changed.

@@ -177,6 +177,7 @@ def push(
     ref: ArtifactReference,
     folder: Path,
     *,
+    before_sending: Callable[[ArtifactReference], None] | None,
     put_file: Callable[[ArtifactReference, Path, Report, Cancel], PutResult],
     put_manifest: Callable[[bytes], PutResult],
     list_files: Callable[[str], Iterator[Entry]],
@@ -211,6 +212,8 @@ def push(
             f"the manifest of {folder} has the digest {pinned.digest}, not {ref.digest}; nothing was sent",
             next="Find out what changed in the folder.",
         )
+    if before_sending is not None:
+        before_sending(pinned)
     sent, restored = _send(ref, manifest, folder, put_file, list_files, dry_run, parallel, report)
     if dry_run:
         return PushResult(pinned, manifest, None, False, sent)
