@@ -45,7 +45,7 @@ interface Finding {
 
 /** A request that AWS gets this much too early or too late is refused (signature version 4). */
 const MOST_SKEW_MS = 5 * 60_000
-/** `Date` has whole seconds, and the answer takes its time. */
+/** `Date` has whole seconds, and the response takes its time. */
 const NOTED_SKEW_MS = 5_000
 
 async function doctor(options: DoctorOptions, context: CliContext): Promise<void> {
@@ -56,7 +56,7 @@ async function doctor(options: DoctorOptions, context: CliContext): Promise<void
   const bucket = await attempt(findings, 'settings', () =>
     connectTo(chosen, context, {
       onEvent(event) {
-        if (event.kind === 'answer') skewMs = Date.now() - event.serverTime
+        if (event.kind === 'response') skewMs = Date.now() - event.serverTime
         output.onEvent(event)
       },
     }),

@@ -18,7 +18,7 @@ export const withOutput = (command: Command): Command =>
   command
     .option('--json', 'print one JSON document on stdout')
     .option('-q, --quiet', 'print only results and errors')
-    .option('-v, --verbose', 'print each request, its answer and its time on stderr (env: BUCKET_DEBUG)')
+    .option('-v, --verbose', 'print each request, its response and its time on stderr (env: BUCKET_DEBUG)')
 
 /** `BUCKET_OUTPUT`: how a command answers when its options do not say it. */
 export type OutputKind = 'text' | 'json' | 'agent'
@@ -111,7 +111,7 @@ function clockLine({ aheadMs }: Extract<ClientEvent, { kind: 'clock' }>): string
 
 function eventLine(event: ClientEvent): string {
   switch (event.kind) {
-    case 'answer': {
+    case 'response': {
       const id = event.requestId === undefined ? '' : `  request ${event.requestId}`
       return `> ${event.method} ${event.url}  ${event.status}  ${event.ms} ms${id}`
     }

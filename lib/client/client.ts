@@ -100,7 +100,7 @@ export class BucketClient {
    *
    * @returns the entry, and `created: false` when the same bytes were there already; with `restored: true` if the server had lost them.
    * @throws BucketError `version_exists` (with `details.stored`) when other bytes are there, `artifact_too_large`,
-   * `invalid_request`, …; NetworkError when no answer came; SourceChangedError when the bytes change while they are sent.
+   * `invalid_request`, …; NetworkError when no response came; SourceChangedError when the bytes change while they are sent.
    */
   async put(ref: RefInput, source: PutSource, options: PutOptions = {}): Promise<PutResult> {
     const checked = refOf(ref)

@@ -94,7 +94,7 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
   const located = (address: string): URL =>
     isUnder(API_ROOT, address) ? rooted(address) : parseUrl(address, base)
 
-  /** Milliseconds since the epoch, by the last answer of the API. */
+  /** Milliseconds since the epoch, by the last response of the API. */
   let serverTime = Number.NaN
 
   async function exchange(request: Omit<OutgoingRequest, 'timeouts'>): Promise<IncomingResponse> {
@@ -104,8 +104,8 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
     try {
       const response = await platform.transport.send({ ...request, timeouts })
       const requestId = response.headers.get(HEADERS.requestId) ?? undefined
-      const answeredAt = Date.parse(response.headers.get('date') ?? '')
-      onEvent({ kind: 'answer', ...shared(), status: response.status, requestId, serverTime: answeredAt })
+      const respondedAt = Date.parse(response.headers.get('date') ?? '')
+      onEvent({ kind: 'response', ...shared(), status: response.status, requestId, serverTime: respondedAt })
       return response
     } catch (error) {
       onEvent({ kind: 'failure', ...shared(), error })

@@ -42,7 +42,7 @@ export interface Authorizer {
 
 type Authorize = (request: Unauthorized) => Promise<Record<string, string>>
 
-/** AWS refuses signatures that are more than 5 minutes off; the time of an answer is not exact. Milliseconds. */
+/** AWS refuses signatures that are more than 5 minutes off; the time of a response is not exact. Milliseconds. */
 const CLOCK_TOLERANCE_MS = 4 * 60 * 1000
 
 const EXECUTE_API = /\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$/

@@ -10,7 +10,7 @@ import { decodeEntry, decodeService } from '../../protocol/decode.ts'
 import { NetworkError } from './network-error.ts'
 import { type IncomingResponse, jsonMs, type Timeouts } from './transport.ts'
 
-/** The largest JSON answer: a page of 1,000 entries has at most about 3 KiB each. */
+/** The largest JSON response: a page of 1,000 entries has at most about 3 KiB each. */
 const MAX_JSON_BYTES = 16 * 1024 * 1024
 
 export type JsonObject = { readonly [member: string]: unknown }
@@ -39,10 +39,10 @@ export async function readText(response: IncomingResponse, timeouts: Timeouts): 
   let size = 0
   for await (const chunk of response.body) {
     size += chunk.byteLength
-    if (size > MAX_JSON_BYTES) throw unexpectedResponse('more JSON than any answer of Bucket has')
+    if (size > MAX_JSON_BYTES) throw unexpectedResponse('more JSON than any response of Bucket has')
     // Leaving the loop closes the connection; the transport bounds the wait for the next bytes.
     if (performance.now() - began > jsonMs(timeouts, size))
-      throw new NetworkError('stalled', `the answer comes too slowly: ${size} bytes so far`)
+      throw new NetworkError('stalled', `the response comes too slowly: ${size} bytes so far`)
     text += decoder.decode(chunk, { stream: true })
   }
   return text + decoder.decode()
@@ -98,7 +98,7 @@ export function ensureEntryOf(ref: ArtifactRef, digest: Digest | undefined, entr
 
 /** @returns the error for a valid response that is about something else. */
 export const aboutAnother = (asked: string, told: string) =>
-  new NetworkError('unexpected_response', `asked for ${asked}, the answer is about ${told}`)
+  new NetworkError('unexpected_response', `asked for ${asked}, the response is about ${told}`)
 
 /** @throws NetworkError `unexpected_response` when it is not a service document (docs/http-api.md, section 2). */
 export const serviceOf = (value: JsonObject): Service => ({

@@ -15,8 +15,8 @@ export async function getEntry(
   ref: ArtifactRef,
   signal: AbortSignal | undefined,
 ): Promise<Entry> {
-  const answer = await api.json({ method: 'GET', path: entryPath(ref), accept: [200], signal })
-  return decodeEntryOf(ref, undefined, answer)
+  const response = await api.json({ method: 'GET', path: entryPath(ref), accept: [200], signal })
+  return decodeEntryOf(ref, undefined, response)
 }
 
 /** @returns undefined only if the version is absent. */
@@ -41,14 +41,14 @@ export async function* listEntries(
 ): AsyncGenerator<Entry, void> {
   let cursor: string | null = null
   do {
-    const answer = await api.json({
+    const response = await api.json({
       method: 'GET',
       path: versionsPath(key),
       query: { limit: String(MAX_PAGE_LIMIT), ...(cursor !== null && { cursor }) },
       accept: [200],
       signal,
     })
-    const page = decoded(decodePage(answer), 'page of versions')
+    const page = decoded(decodePage(response), 'page of versions')
     if (page.next !== null && page.next === cursor)
       throw new NetworkError(
         'unexpected_response',

@@ -2,7 +2,7 @@
 
 export type ClientEvent =
   | {
-      readonly kind: 'answer'
+      readonly kind: 'response'
       readonly method: string
       /** Without its query. */
       readonly url: string
@@ -10,7 +10,7 @@ export type ClientEvent =
       /** Milliseconds until the headers of the response arrived. */
       readonly ms: number
       readonly requestId: string | undefined
-      /** The clock of the server, in milliseconds since the epoch, to the second; NaN if the answer does not tell it. */
+      /** The clock of the server, in milliseconds since the epoch, to the second; NaN if the response does not tell it. */
       readonly serverTime: number
     }
   | {

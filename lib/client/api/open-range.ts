@@ -43,14 +43,14 @@ export async function openRange(
     ? {}
     : { range: `bytes=${start}-${end === undefined ? '' : end - 1}` }
   if (api.authorizes || !api.platform.transport.seesRedirects) {
-    const answer = await api.attempt({
+    const response = await api.attempt({
       method: 'GET',
       path: downloadPath(ref),
       query,
       accept: [200],
       signal,
     })
-    const { request, entry } = decoded(decodeDownload(await readJson(answer, api.timeouts)), 'download')
+    const { request, entry } = decoded(decodeDownload(await readJson(response, api.timeouts)), 'download')
     const followed = await api.follow(request.url, { ...request.headers, ...range }, signal)
     return opened(followed, entry, ref, expected, start)
   }

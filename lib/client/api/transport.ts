@@ -56,7 +56,7 @@ const BUFFERED_BYTES = 4 * 1024 * 1024
 const SLOW_BYTES_PER_MS = 32
 
 /** A server receives the last bytes, hashes and syncs before it responds: one second for every 16 MiB, in addition to the idle limit. */
-export const answerMs = (timeouts: Timeouts, bodyBytes: number): number =>
+export const responseMs = (timeouts: Timeouts, bodyBytes: number): number =>
   timeouts.idleMs +
   Math.min(bodyBytes, BUFFERED_BYTES) / SLOW_BYTES_PER_MS +
   Math.ceil(bodyBytes / (16 * 1024 * 1024)) * 1000

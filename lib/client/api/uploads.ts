@@ -97,14 +97,14 @@ export async function beginUpload(
   terms: Omit<UploadTerms, 'mode'>,
   signal: AbortSignal | undefined,
 ): Promise<BegunUpload> {
-  const answer = await api.json({
+  const response = await api.json({
     method: 'PUT',
     path: uploadPath(ref, digest),
     ...withJson(api, encodeUploadTerms({ ...terms, mode: undefined })),
     accept: [200, 201],
     signal,
   })
-  return uploadOf(answer, { ref, digest })
+  return uploadOf(response, { ref, digest })
 }
 
 /** @throws BucketError `upload_not_found`. */
@@ -149,7 +149,7 @@ export async function presignParts(
   parts: readonly PartDigest[],
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<number, Presigned>> {
-  const answer = await api.json({
+  const response = await api.json({
     method: 'POST',
     path: uploadPartsPath(ref, digest),
     ...withJson(api, encodePartDigests(parts)),
@@ -157,7 +157,7 @@ export async function presignParts(
     signal,
     isInTransfer: true,
   })
-  const given = decoded(decodePartRequests(answer), 'list of requests for parts')
+  const given = decoded(decodePartRequests(response), 'list of requests for parts')
   const requests = new Map(given.map(({ number, request }) => [number, request]))
   if (parts.some(({ number }) => !requests.has(number))) throw unexpectedResponse('no request for every part')
   return requests

@@ -4,7 +4,7 @@
  */
 import { within } from '../../flow/abort.ts'
 import { NetworkError, shownUrl } from '../api/network-error.ts'
-import { answerMs, type IncomingResponse, type OutgoingRequest, type Transport } from '../api/transport.ts'
+import { type IncomingResponse, type OutgoingRequest, responseMs, type Transport } from '../api/transport.ts'
 import { exactLength, readStream, type Source } from '../transfer/source.ts'
 
 /** @returns a transport that sees no redirects, so its user gets bytes by `download` (docs/http-api.md, section 5). */
@@ -33,10 +33,10 @@ async function send(request: OutgoingRequest): Promise<IncomingResponse> {
     given.abort()
   }
 
-  async function answer(): Promise<Response> {
+  async function fetchResponse(): Promise<Response> {
     const payload = body && (await wholeBody(body))
     const response = await within(
-      answerMs(timeouts, body?.size ?? 0) + transferMs(body?.size ?? 0),
+      responseMs(timeouts, body?.size ?? 0) + transferMs(body?.size ?? 0),
       fetch(url, {
         method: request.method,
         headers: request.headers,
@@ -56,7 +56,7 @@ async function send(request: OutgoingRequest): Promise<IncomingResponse> {
   }
 
   // A signal may outlive thousands of requests, so each removes its listener.
-  const response = await answer().catch((error) => {
+  const response = await fetchResponse().catch((error) => {
     settled()
     throw error
   })
@@ -67,7 +67,7 @@ async function send(request: OutgoingRequest): Promise<IncomingResponse> {
     try {
       for (;;) {
         const next = await within(timeouts.idleMs, chunks.next(), stalled).catch((error) => {
-          throw translate(error, 'interrupted', `the answer of ${where} broke off`)
+          throw translate(error, 'interrupted', `the response of ${where} broke off`)
         })
         if (next.done) return
         yield next.value

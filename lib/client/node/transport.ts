@@ -9,7 +9,7 @@ import { rootCertificates } from 'node:tls'
 import { within } from '../../flow/abort.ts'
 import { Semaphore } from '../../flow/semaphore.ts'
 import { NetworkError, shownUrl } from '../api/network-error.ts'
-import { answerMs, type IncomingResponse, type OutgoingRequest, type Transport } from '../api/transport.ts'
+import { type IncomingResponse, type OutgoingRequest, responseMs, type Transport } from '../api/transport.ts'
 import { exactLength, type Source } from '../transfer/source.ts'
 import { assertCertificates } from './certificates.ts'
 import { isSystemError, networkError, UNREACHABLE } from './connection-errors.ts'
@@ -122,16 +122,16 @@ async function exchange(
     },
   })
 
-  let answer: http.IncomingMessage | undefined
-  const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
+  let hasResponse = false
+  const responded = new Promise<http.IncomingMessage>((resolve, reject) => {
     outgoing.once('response', (message) => {
-      answer = message
+      hasResponse = true
       resolve(message)
     })
     // Stays for the life of the request, because a late write error after the response has no other listener.
     outgoing.on('error', reject)
   })
-  answered.catch(() => {})
+  responded.catch(() => {})
   const abort = () => outgoing.destroy(signal?.reason)
   signal?.addEventListener('abort', abort, { once: true })
   const settled = () => signal?.removeEventListener('abort', abort)
@@ -157,17 +157,17 @@ async function exchange(
       if (asksFirst)
         await within(
           timeouts.idleMs + timeouts.continueMs,
-          mayContinue(outgoing, answered, timeouts.continueMs),
+          mayContinue(outgoing, responded, timeouts.continueMs),
           stalled('does not take the connection'),
         )
-      const sending = sendBody(outgoing, body, () => answer !== undefined, request, stalled)
+      const sending = sendBody(outgoing, body, () => hasResponse, request, stalled)
       // The first event decides: a response ends the sending, and so does a failure of either.
-      await Promise.race([sending, answered])
+      await Promise.race([sending, responded])
       sending.catch(() => {})
     } else outgoing.end()
     const message = await within(
-      answerMs(timeouts, body?.size ?? 0),
-      answered,
+      responseMs(timeouts, body?.size ?? 0),
+      responded,
       stalled('did not answer in time'),
     )
     if (through && message.statusCode === PROXY_AUTHENTICATION_REQUIRED)
@@ -176,14 +176,14 @@ async function exchange(
   } catch (error) {
     settled()
     outgoing.destroy()
-    throw translate(error, 'closed the connection without an answer')
+    throw translate(error, 'closed the connection without a response')
   }
 }
 
 /** Resolves when the body may be sent, or is no longer needed. A server that ignores Expect gets it after a moment. */
 async function mayContinue(
   outgoing: http.ClientRequest,
-  answered: Promise<unknown>,
+  responded: Promise<unknown>,
   ms: number,
 ): Promise<void> {
   let timer: NodeJS.Timeout | undefined
@@ -198,14 +198,14 @@ async function mayContinue(
         else start()
       })
     }),
-    answered,
+    responded,
   ]).finally(() => clearTimeout(timer))
 }
 
 async function sendBody(
   outgoing: http.ClientRequest,
   body: Source,
-  isAnswered: () => boolean,
+  hasResponse: () => boolean,
   { onSent, timeouts }: OutgoingRequest,
   stalled: (what: string) => () => Error,
 ): Promise<void> {
@@ -216,7 +216,7 @@ async function sendBody(
       // Waits one turn of the event loop, which reads before it writes: a response that has arrived is seen before a write to a closed
       // connection can discard it.
       await new Promise((resolve) => setImmediate(resolve))
-      if (isAnswered()) return
+      if (hasResponse()) return
       const left = new Promise<void>((resolve, reject) => {
         outgoing.write(piece, (error) => (error ? reject(error) : resolve()))
       })
@@ -259,8 +259,8 @@ function response(
     headers,
     body: new ResponseBody(message, {
       idleMs: timeouts.idleMs,
-      stalled: stalled('stalled in the middle of its answer'),
-      translate: (error) => translate(error, 'broke off its answer'),
+      stalled: stalled('stalled in the middle of its response'),
+      translate: (error) => translate(error, 'broke off its response'),
       ended(isWhole) {
         settled()
         // A connection with an incomplete request or response cannot be reused.

@@ -60,11 +60,11 @@ export async function deliver(
     return retrying(api, signal, reporting, patience)
   }
   for (let current = await request(false); current !== undefined; current = await request(true)) {
-    const answer = await send(current)
-    if (answer === 'stored') return
-    if (answer === 'refused') await assureUnchanged(api, body, sha256, signal)
+    const outcome = await send(current)
+    if (outcome === 'stored') return
+    if (outcome === 'refused') await assureUnchanged(api, body, sha256, signal)
     refusals += 1
-    if (refusals > MOST_FRESH) throw answer === 'expired' ? forbidden() : damaged(body, sha256)
+    if (refusals > MOST_FRESH) throw outcome === 'expired' ? forbidden() : damaged(body, sha256)
     if (refusals > 1) await sleep(backoffDelay(api.retry, refusals, Math.random()), signal)
   }
 

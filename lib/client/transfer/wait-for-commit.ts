@@ -67,11 +67,11 @@ export async function commitAndWait(
 
   onProgress?.({ phase: 'verifying', bytes: 0, total: size })
   for (; stalls <= MOST_STALLS; stalls++) {
-    const answer = await commitUpload(api, id, signal)
-    if ('problem' in answer) throw failure(answer.problem)
-    if ('entry' in answer) return { ...answer, created: answer.created || isOurs }
+    const response = await commitUpload(api, id, signal)
+    if ('problem' in response) throw failure(response.problem)
+    if ('entry' in response) return { ...response, created: response.created || isOurs }
     isOurs = true
-    const entry = await watch(answer.lookAfterMs ?? pollMs)
+    const entry = await watch(response.lookAfterMs ?? pollMs)
     if (entry) return { entry, created: true }
   }
   throw BucketError.unavailable(`the verification of ${formatRef(id.ref)} does not advance`)
