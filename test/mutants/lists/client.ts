@@ -33,8 +33,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     fault: 'large bytes that the server has lost are called stored',
     file: 'lib/client/transfer/put.ts',
-    from: '      return await upload(api, ref, source, digests, options)\n    }\n',
-    to: '      return { entry: stored, created: false }\n    }\n',
+    from: '      const { entry } = await upload(api, ref, source, digests, options)\n      return { entry, created: false, restored: true }\n',
+    to: '      return { entry: stored, created: false, restored: false }\n',
     tests: ['test/unit/client/put.test.ts'],
     titles: 'lost blob',
   },
