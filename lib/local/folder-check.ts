@@ -13,7 +13,7 @@ import { FolderRefused, LAYOUT, ownersError } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
 import { type FolderLog, openFolderLog } from './folder-log.ts'
 import { describeDamage, hashSegment, tornBytes } from './ledger/read-log.ts'
-import { blobOfRecord, decodeEntry } from './ledger/record.ts'
+import { blobOfRecord, blobSizeOfRecord, decodeEntry } from './ledger/record.ts'
 import { segmentName } from './ledger/segment.ts'
 import { PathSet } from './path-set.ts'
 import { moveToQuarantine } from './quarantine.ts'
@@ -124,10 +124,10 @@ class FolderCheck {
   async #countEntries(): Promise<number> {
     let entries = 0
     await this.#log.read({
-      record: (_, frame, buffer, at) => {
-        if (frame.kind === 'removed') return
+      record: (_, { kind }, buffer, at) => {
+        if (kind === 'removed') return
         entries += 1
-        this.#total += decodeEntry(buffer, at, frame).entry.size
+        this.#total += blobSizeOfRecord(buffer, at)
       },
       damage: (found) => this.#tell(describeDamage(found)),
       pause: async () => this.#options.signal.throwIfAborted(),

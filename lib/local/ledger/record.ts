@@ -163,6 +163,9 @@ export function readFrame(
 export const refOfRecord = (buffer: Buffer, at: number): string =>
   buffer.toString('latin1', at + HEADER_BYTES, at + HEADER_BYTES + buffer.readUInt16LE(at + 28))
 
+/** The size of the blob, in bytes, of the record at `at`, whose frame was read. */
+export const blobSizeOfRecord = (buffer: Buffer, at: number): number => buffer.readDoubleLE(at + 64)
+
 /** Reads the entry of the record at `at`, whose frame was read. */
 export function decodeEntry(buffer: Buffer, at: number, frame: RecordFrame): Omit<RecordContent, 'bytes'> {
   const ref = refOfRecord(buffer, at)
@@ -173,7 +176,7 @@ export function decodeEntry(buffer: Buffer, at: number, frame: RecordFrame): Omi
     entry: {
       ref: parseRef(ref),
       digest: digestFromHex(buffer.toString('hex', at + 32, at + 64)),
-      size: buffer.readDoubleLE(at + 64),
+      size: blobSizeOfRecord(buffer, at),
       ...descriptionFromRow(JSON.parse(buffer.toString('utf8', descriptionAt, at + frame.entryLength))),
       createdAt: new Date(buffer.readDoubleLE(at + 72)).toISOString(),
     },
