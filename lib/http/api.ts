@@ -8,6 +8,7 @@ import type { MessageValues } from '../protocol/messages.ts'
 import { type Method, ROUTES, type RouteDescriptor, type RouteName, type Routes } from '../protocol/routes.ts'
 import { corsHeaders } from './cors.ts'
 import type { AnyHandler, Handlers } from './handlers.ts'
+import { joinHeaders } from './join-headers.ts'
 import { logged } from './logged-body.ts'
 import { type OperationLog, RequestTrace, requestContexts } from './request-context.ts'
 import { type BodyDecoder, readInputs } from './request-reader.ts'
@@ -86,7 +87,7 @@ export function createApi<N extends RouteName, S extends object>(options: ApiOpt
   }
 
   function finish(request: HttpRequest, trace: RequestTrace, response: HttpResponse): HttpResponse {
-    const headers = { ...response.headers, ...commonHeaders(request.requestId, trace.serverTiming()) }
+    const headers = joinHeaders(response.headers, commonHeaders(request.requestId, trace.serverTiming()))
     if (request.method !== 'OPTIONS')
       Object.assign(headers, joinVary(headers, corsHeaders(corsOrigins, request)))
     if (typeof response.body === 'string')

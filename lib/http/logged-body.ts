@@ -48,7 +48,8 @@ const lineOf = (
   method: string,
   status: number,
   record: Partial<OperationRecord>,
-): OperationRecord => ({ time, requestId, operation: 'unknown', method, status, durationMs, ...record })
+): OperationRecord =>
+  Object.assign({ time, requestId, operation: 'unknown' as const, method, status, durationMs }, record)
 
 /** @param size of the body in bytes. A receiver that has all of them may disconnect before the front has seen the end. */
 function counted(

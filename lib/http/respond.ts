@@ -6,6 +6,7 @@ import { HEADERS, MEDIA_TYPES } from '../protocol/headers.ts'
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
 import { ROUTES, type RouteDescriptor, type RouteName } from '../protocol/routes.ts'
 import type { Reply } from './handlers.ts'
+import { joinHeaders } from './join-headers.ts'
 import { acceptsHtml, problemPage } from './problem-page.ts'
 
 /** Responses must not be cached unless their headers say otherwise (docs/http-api.md, section 1). */
@@ -27,7 +28,7 @@ export function encodeReply(
   const route: RouteDescriptor = ROUTES[name]
   const described = route.responses[status]
   if (described === undefined) throw new TypeError(`${name} has no response ${status}`)
-  const all = { ...NOT_KEPT, ...headers }
+  const all = joinHeaders(NOT_KEPT, headers ?? {})
   if (described.content === undefined) return { status, headers: all, body: null }
   // The type of a handler holds status and content together, which `Reply` cannot express.
   if (described.content === 'bytes')
@@ -35,9 +36,13 @@ export function encodeReply(
   const message = described.content === 'json' ? content : encode(described.content, content, context)
   if (described.page && acceptsHtml(request)) {
     const page = problemPage(message)
-    return { status, headers: { ...all, ...page.headers }, body: page.html }
+    return { status, headers: joinHeaders(all, page.headers), body: page.html }
   }
-  return { status, headers: { 'Content-Type': MEDIA_TYPES.json, ...all }, body: JSON.stringify(message) }
+  return {
+    status,
+    headers: joinHeaders({ 'Content-Type': MEDIA_TYPES.json }, all),
+    body: JSON.stringify(message),
+  }
 }
 
 const encode = (name: keyof typeof ENCODERS, value: unknown, context: WireContext): unknown =>
@@ -61,11 +66,7 @@ export function encodeRefusal(
   context: WireContext,
   headers: Readonly<Record<string, string>> = {},
 ): HttpResponse {
-  const all: Record<string, string> = {
-    'Content-Type': MEDIA_TYPES.problem,
-    ...NOT_KEPT,
-    ...headers,
-  }
+  const all: Record<string, string> = joinHeaders({ 'Content-Type': MEDIA_TYPES.problem }, NOT_KEPT, headers)
   if (error.retryAfter !== undefined) all['Retry-After'] = String(error.retryAfter)
   if (isBucketError(error, 'artifact_too_large'))
     all[HEADERS.uploadLimit] = `max-size=${error.details.maxArtifactBytes}`
