@@ -131,7 +131,7 @@ async function runFetches(peer: Peer, { size, clients, operations }: Omit<Load, 
   for (const name of names) stores.push({ ...(await peer.store(name, bytes)), bytes })
   await perform(peer, stores, size, clients)
   // Once for each name: signing a request takes longer than serving it.
-  const addresses = await Promise.all(names.map((name) => peer.fetch(name, size)))
+  const addresses = await Promise.all(names.map(async (name) => await peer.fetch(name, size)))
   // The target is a fetch that is repeated: the first one of each artifact is not measured.
   if (size <= MIB) await perform(peer, addresses, size, clients)
   const fetches = Array.from({ length: operations }, (_, at) => addresses[at % addresses.length])
