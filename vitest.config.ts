@@ -6,12 +6,16 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** The tests that run the built packages, as users do. */
 const PACKAGE = ['test/package/**/*.test.ts', 'test/e2e/readme.test.ts']
-/** Tests that change the environment or functions of their process, or load the functions of the service with settings of their own. */
+/**
+ * Tests that change the environment or functions of their process, count what their process holds, or load the functions of the service
+ * with settings of their own.
+ */
 const ALONE = [
   'test/e2e/**/*.test.ts',
   'test/client-cases/**/*.test.ts',
   'test/unit/lambda/**/*.test.ts',
   'test/unit/client/network.test.ts',
+  'test/unit/repository/digest-diagnosis.test.ts',
 ]
 /** The costliest files begin first, so that none of them runs on when the others have ended. */
 const FIRST = ['test/simulation/', 'test/e2e/', 'test/package/', 'test/infra/']

@@ -6,5 +6,5 @@ import { join } from 'node:path'
 export function setup(): () => void {
   const folder = mkdtempSync(join(tmpdir(), 'bucket-infra-'))
   process.env.TMPDIR = folder
-  return () => rmSync(folder, { recursive: true })
+  return () => rmSync(folder, { recursive: true, force: true })
 }

@@ -30,10 +30,13 @@ async function cdk({ project, work, env }: CdkOptions, args: readonly string[]):
   })
 }
 
-export const bootstrap = (options: CdkOptions): Promise<void> =>
-  cdk(options, ['bootstrap', 'aws://000000000000/us-east-1'])
+/** Two emulators may run side by side, and the CDK locks the folder in which it synthesizes. */
+const ownFolder = ({ work }: CdkOptions) => ['--output', join(work, 'cdk.out')]
 
-const stack = ({ work }: CdkOptions) => [STACK, '--output', join(work, 'cdk.out')]
+export const bootstrap = (options: CdkOptions): Promise<void> =>
+  cdk(options, ['bootstrap', 'aws://000000000000/us-east-1', ...ownFolder(options)])
+
+const stack = (options: CdkOptions) => [STACK, ...ownFolder(options)]
 /** Without termination protection, so that the suite of `cdk destroy` can delete the stack. */
 const context = ({ env, settings = [] }: CdkOptions) =>
   ['access=none', 'terminationProtection=false', `emulatorUrl=${env.AWS_ENDPOINT_URL}`, ...settings].flatMap(
