@@ -20,7 +20,14 @@ import { findBlobsWithoutEntry } from './blobs-without-entry.ts'
 import { cleanUp } from './clean-up.ts'
 import { makeFolders, syncFolder } from './disk.ts'
 import { folderBlobs } from './folder-blobs.ts'
-import { FolderRefused, initializeFolder, LAYOUT, readFormat, writeDurably } from './folder-format.ts'
+import {
+  assertHasBlobs,
+  FolderRefused,
+  initializeFolder,
+  LAYOUT,
+  readFormat,
+  writeDurably,
+} from './folder-format.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { folderStaging } from './folder-staging.ts'
 import { freeSpace } from './free-space.ts'
@@ -114,6 +121,7 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
   const format = await readFormat(root)
   let storeId = format?.version === 2 ? format.storeId : undefined
   if (!format) storeId = await initializeFolder(root, createLog)
+  await assertHasBlobs(root)
   for (const name of [LAYOUT.temporaries, LAYOUT.blobs, LAYOUT.staging])
     await mkdir(inside(name), { recursive: true })
   for (const from of [LAYOUT.temporaries, LAYOUT.staging]) assertOneFileSystem(root, from, LAYOUT.blobs)

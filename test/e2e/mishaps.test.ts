@@ -206,6 +206,30 @@ describe('a blob that is lost', { timeout: 180_000 }, () => {
   })
 })
 
+describe('the folder of the blobs', { timeout: 60_000 }, () => {
+  it('is missed at start, once anything is stored', async () => {
+    await start()
+    expect((await store('v1', 'small')).status).toBe(201)
+    await stop()
+    rmSync(join(dataDir, 'blobs'), { recursive: true })
+    const refused = serve()
+    expect(refused.exit).toBe(5)
+    expect(refused.stderr).toContain('blobs is missing: it holds the bytes of every artifact above 16 KiB')
+    expect(existsSync(join(dataDir, 'blobs'))).toBe(false)
+  })
+})
+
+describe('a ledger that is lost under a running server', { timeout: 60_000 }, () => {
+  it('is noticed by the health check', async () => {
+    await start()
+    expect((await store('v1', 'small')).status).toBe(201)
+    expect(await health()).toBe(200)
+    rmSync(join(dataDir, 'ledger', '00000001.log'))
+    expect(await health()).toBe(503)
+    expect((await store('v2', 'small')).status).toBe(503)
+  })
+})
+
 describe('a folder that is swapped under a running server', { timeout: 60_000 }, () => {
   async function expectRefusal() {
     for (const bytes of ['small', LARGE]) {

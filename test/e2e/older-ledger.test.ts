@@ -1,10 +1,12 @@
 /** An older copy of the ledger next to newer blobs: it is noticed before other bytes can take the reference of a stored version. */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readKnownEnd } from '../../lib/local/ledger/known-end.ts'
+import { writeSealed } from '../../lib/local/sealed-json.ts'
 import { BUCKET } from '../support/program.ts'
 import { type ServedFolder, serveFolder } from '../support/served-folder.ts'
 
@@ -47,6 +49,7 @@ const LARGE = Buffer.alloc(100_000, 'large')
 const OTHER = Buffer.alloc(100_000, 'other')
 const LOG = 'ledger/00000001.log'
 const KNOWN_END = 'blobs/.ledger-end'
+const storeIdOf = (path: string) => readFileSync(join(path, 'format'), 'latin1').split('\n')[1] ?? ''
 
 const LEDGER = ['ledger', 'index.mdb', 'index.mdb-lock', 'index.proof']
 
@@ -118,6 +121,22 @@ describe('an older ledger', { timeout: 240_000 }, () => {
     })
     // A store that was cut short leaves such a blob, too, so the version is free.
     expect(await store('v2', OTHER)).toBe(201)
+  })
+
+  it('that is copied over a newer folder with everything else starts, and its log names the newer blobs', async () => {
+    await start()
+    await store('v1', LARGE)
+    await end('stop')
+    const older = join(folder, 'older')
+    cpSync(dataDir, older, { recursive: true })
+    const known = readKnownEnd(older, storeIdOf(older))
+    await writeSealed(older, KNOWN_END, { ...known, at: '2026-01-01T00:00:00.000Z', isStop: true })
+    await start()
+    await store('v2', LARGE)
+    await end('stop')
+    cpSync(older, dataDir, { recursive: true })
+    await start()
+    await expect.poll(() => server?.log()).toContain('such as b/a/v2@')
   })
 
   it('is not seen in a folder that was killed, copied as a whole, or restored as a whole', async () => {

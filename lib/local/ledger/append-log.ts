@@ -61,6 +61,8 @@ export interface AppendLog {
    * @throws BucketError `insufficient_storage`, `unavailable`; none of the group is in the log then.
    */
   append(records: readonly Buffer[]): Promise<readonly RecordPosition[]>
+  /** @throws BucketError `unavailable` when the last segment is no longer the file that was opened. */
+  check(): void
   close(): void
 }
 
@@ -143,10 +145,14 @@ export async function openAppendLog(options: AppendLogOptions): Promise<AppendLo
     })
   }
 
-  /** Bytes written to an unlinked file, or after bytes of another writer, would be lost. */
-  function assertInPlace(): void {
+  /**
+   * Bytes written to an unlinked file, or after bytes of another writer, would be lost.
+   *
+   * @param isIdle without an append in progress, which changes the size of the file.
+   */
+  function assertInPlace(isIdle: boolean): void {
     const found = statSync(join(folder, segmentName(segment)), { throwIfNoEntry: false })
-    if (found?.ino === ino && found.dev === dev && found.size === size) return
+    if (found?.ino === ino && found.dev === dev && (!isIdle || found.size === size)) return
     throw BucketError.unavailable(
       `the ledger in ${folder} was changed by something else: nothing is stored until the server is restarted`,
     )
@@ -161,7 +167,7 @@ export async function openAppendLog(options: AppendLogOptions): Promise<AppendLo
       // The descriptor may belong to another file by now.
       if (isClosed) throw BucketError.unavailable('the server is stopping')
       if (isDirty) await cutOff()
-      assertInPlace()
+      assertInPlace(true)
       const bytes = records.reduce((sum, { length }) => sum + length, 0)
       try {
         if (offset >= segmentBytes) await sealSegment()
@@ -186,6 +192,8 @@ export async function openAppendLog(options: AppendLogOptions): Promise<AppendLo
       nextGroup += 1
       return positions
     },
+
+    check: () => assertInPlace(false),
 
     close() {
       isClosed = true

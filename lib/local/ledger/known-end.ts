@@ -3,6 +3,7 @@
  * without its index, ends before it and is refused. The server writes it at its start, at its stop, after a second without a store,
  * and every ten seconds while stores go on, so that no store waits for it.
  */
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { FolderDamaged, LAYOUT } from '../folder-format.ts'
 import { readSealed, writeSealed } from '../sealed-json.ts'
@@ -14,7 +15,7 @@ export interface KnownEnd extends LogEnd {
   readonly storeId: string
   /** When it was written: ISO 8601. */
   readonly at: string
-  /** Whether a server wrote it at its stop, and nothing was stored after it. */
+  /** Whether a server wrote it here at its stop, and nothing was stored after it. */
   readonly isStop: boolean
 }
 
@@ -23,10 +24,19 @@ const LOOK_MS = 1_000
 /** While stores go on, the end is written after this many looks. */
 const BUSY_LOOKS = 10
 
+/**
+ * A file that changed this much later than its content says was copied, in milliseconds. An older folder that is copied over a newer one
+ * brings its own end, and leaves the newer blobs.
+ */
+const COPIED_MS = 5_000
+
 /** Read it before the log, which a server may extend meanwhile. @returns undefined when this store has none. */
 export function readKnownEnd(dataDir: string, storeId: string): KnownEnd | undefined {
-  const known = readSealed<KnownEnd>(join(dataDir, LAYOUT.knownEnd))
-  return known?.storeId === storeId ? known : undefined
+  const path = join(dataDir, LAYOUT.knownEnd)
+  const known = readSealed<KnownEnd>(path)
+  if (known?.storeId !== storeId) return undefined
+  const isCopied = Math.abs(statSync(path).ctimeMs - Date.parse(known.at)) > COPIED_MS
+  return { ...known, isStop: known.isStop && !isCopied }
 }
 
 /** @param end of a log that is durable up to there. */

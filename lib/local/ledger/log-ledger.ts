@@ -202,6 +202,7 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
       if (damage.records > 0)
         throw BucketError.ledgerDamaged(`the ledger has ${damage.records} damaged records`)
       guard()
+      log.check()
       index.get('/')
     },
 
