@@ -123,6 +123,8 @@ const joinVary = (headers: Record<string, string>, cors: Record<string, string>)
 function toBucketError(error: unknown, { signal }: HttpRequest, { record }: RequestTrace): BucketError {
   if (error instanceof BucketError) {
     if (error.cause instanceof Error) record.error = error.cause.message
+    // What a store itself found, such as a folder that was replaced, has no inner cause.
+    else if (error.code === 'unavailable') record.error = error.message
     return error
   }
   if (signal?.aborted) {

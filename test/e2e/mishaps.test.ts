@@ -236,6 +236,12 @@ describe('a folder that is swapped under a running server', { timeout: 60_000 },
       const { status, body } = await store(`after-${bytes.length}`, bytes)
       expect(status, body).toBe(503)
     }
+    const refusals = () =>
+      (server?.log() ?? '')
+        .split('\n')
+        .filter((line) => line.includes('"operation":"store"') && line.includes('"status":503'))
+    await expect.poll(() => refusals().length).toBe(2)
+    for (const line of refusals()) expect(line).toContain('"error":')
     expect(await health()).toBe(503)
   }
 
