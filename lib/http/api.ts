@@ -123,7 +123,7 @@ const joinVary = (headers: Record<string, string>, cors: Record<string, string>)
 function toBucketError(error: unknown, { signal }: HttpRequest, { record }: RequestTrace): BucketError {
   if (error instanceof BucketError) {
     if (error.cause instanceof Error) record.error = error.cause.message
-    // What a store itself found, such as a folder that was replaced, has no inner cause.
+    // A store's own finding, such as a replaced folder, has no inner cause.
     else if (error.code === 'unavailable') record.error = error.message
     return error
   }

@@ -52,7 +52,7 @@ export function hotStore(
       for await (const chunk of body) arrived.add(chunk)
       trace.spent('blobs', from)
     } catch {
-      // The general path reads what arrived, and then why there is no more.
+      // The general path reads the bytes that arrived, and then the error that ended the body.
       return request.general({ requestId, body: joined(arrived.whole(), body) })
     }
     commit(begun, arrived.whole())
