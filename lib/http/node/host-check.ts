@@ -28,23 +28,29 @@ export function allowedHosts(
   const own = ['127.0.0.1', 'localhost', '[::1]']
   if (!['0.0.0.0', '::'].includes(address.host))
     own.push(address.host.includes(':') ? `[${address.host}]` : address.host)
-  const hosts = own.flatMap((name) =>
-    address.port === 80
-      ? [name.toLowerCase(), `${name.toLowerCase()}:80`]
-      : [`${name.toLowerCase()}:${address.port}`],
-  )
+  const hosts = own.flatMap((name) => spellings('http:', name, address.port))
   const origins = hosts.map((host) => `http://${host}`)
   if (publicUrl) {
-    hosts.push(publicUrl.host)
-    origins.push(publicUrl.origin)
+    const { protocol, hostname, port } = publicUrl
+    const names = spellings(protocol, hostname, port === '' ? DEFAULT_PORTS[protocol] : Number(port))
+    hosts.push(...names)
+    origins.push(...names.map((host) => `${protocol}//${host}`))
   }
   const names = new Set(others.map((host) => host.toLowerCase()))
   return { hosts: new Set(hosts), names, origins: new Set(origins) }
 }
 
-/** A name that was allowed without a port is accepted with any. */
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
+
+/** The values of `Host` for an address: a client may send the default port of the protocol, or leave it out. */
+function spellings(protocol: string, name: string, port: number | undefined): readonly string[] {
+  const withPort = `${name}:${port}`.toLowerCase()
+  return port === DEFAULT_PORTS[protocol] ? [name.toLowerCase(), withPort] : [withPort]
+}
+
+/** A name that was allowed without a port is accepted with any, and one with a default port also without it. */
 const isNamed = ({ names }: AllowedHosts, host: string): boolean =>
-  names.has(host) || names.has(host.replace(/:\d+$/, ''))
+  [host, host.replace(/:\d+$/, ''), `${host}:80`, `${host}:443`].some((name) => names.has(name))
 
 /**
  * @param acceptsAnyHost for a resource without confidential content: probes of containers and load balancers send their own names.
