@@ -1,7 +1,6 @@
 /** Wires a server for `bucket serve`: the rules over a folder, or over S3 and DynamoDB, with the Node server in front. */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { setTimeout } from 'node:timers/promises'
 import type { RunningServer } from '../lib/cli/context.ts'
 import type { LocalStores, ServeSettings } from '../lib/cli/serve-settings.ts'
 import { PRESIGNED_SECONDS } from '../lib/domain/limits.ts'
@@ -56,8 +55,7 @@ export async function startFront(settings: ServeSettings, version: string): Prom
     return {
       url: server.url,
       async stop() {
-        // Requests that still run after the limit end with the process. None of them was acknowledged.
-        await Promise.race([server.stop(), setTimeout(drainLimit, undefined, { ref: false })])
+        await server.stop(drainLimit)
         await stores.close()
       },
     }

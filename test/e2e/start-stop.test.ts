@@ -60,6 +60,8 @@ describe('a server', { timeout: 60_000 }, () => {
     await fetch(`${server.url}/health`)
     expect(await server.stop()).toBe(0)
     outgoing.destroy()
+    // The operator finds every request that the stop cut off.
+    expect(server.log()).toMatch(/"operation":"store",.*"version":"v".*"aborted":true/)
     const again = await serveFolder(dataDir)
     expect((await fetch(`${again.url}/buckets/b/artifacts/a/versions/v/entry`)).status).toBe(404)
     await again.stop()

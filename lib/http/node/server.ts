@@ -6,6 +6,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { BucketError } from '../../domain/errors.ts'
 import { DEFAULT_BODY_PACE, DEFAULT_MAX_CONNECTIONS, GIB } from '../../domain/limits.ts'
 import { ERROR_STATUS } from '../../protocol/errors.ts'
@@ -67,6 +68,9 @@ export interface ServerTimeouts {
 /** After an early refusal, the server reads at most this much of the rest of a body. */
 const DROPPED_BYTES = GIB
 
+/** How long requests whose connections were closed may take to end, in milliseconds: one may wait for a disk that hangs. */
+const CUT_MS = 1_000
+
 /** After a stalled sender, no further request can arrive on its connection. */
 const STALLED = ERROR_STATUS.request_timeout
 
@@ -76,8 +80,12 @@ export interface RunningServer {
   readonly port: number
   /** The API root, `http://127.0.0.1:9470/v1`. */
   readonly url: string
-  /** Accepts no new request, and waits for the running ones. */
-  stop(): Promise<void>
+  /**
+   * Accepts no new request, and waits for the running ones.
+   *
+   * @param limitMs then the connections of those that still run are closed, and they fail as if their peers had left.
+   */
+  stop(limitMs?: number): Promise<void>
 }
 
 /**
@@ -90,6 +98,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
   const connections = new Map<Socket, Connection>()
   let allowed: AllowedHosts = { hosts: new Set(), names: new Set(), origins: new Set() }
+  const running = new Set<Promise<void>>()
   let stopping = false
 
   const server = createServer({
@@ -164,7 +173,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   const inTurn = (awaitsContinue: boolean) => (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const connection = connections.get(incoming.socket)
-    const general = (begun?: BegunRequest) => void serve(incoming, outgoing, awaitsContinue, begun)
+    const general = (begun?: BegunRequest) => {
+      const served = serve(incoming, outgoing, awaitsContinue, begun).finally(() => running.delete(served))
+      running.add(served)
+    }
     const isPlain = !awaitsContinue && !connection?.isSurplus
     connection?.turn(incoming, outgoing, () => {
       if (isPlain && !stopping && options.hotPath !== undefined)
@@ -197,11 +209,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     port,
     url: `${originOf(options.host, port)}${API_ROOT}`,
-    async stop() {
+    async stop(limitMs) {
       stopping = true
       const closed = once(server, 'close')
       server.close()
+      const cut = () => {
+        for (const socket of connections.keys()) socket.destroy()
+      }
+      const timer = limitMs === undefined ? undefined : setTimeout(cut, limitMs)
       await closed
+      clearTimeout(timer)
+      // Each of them writes its line in the operation log when it ends.
+      await Promise.race([Promise.allSettled(running), sleep(CUT_MS, undefined, { ref: false })])
     },
   }
 }
