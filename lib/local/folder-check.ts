@@ -1,8 +1,9 @@
 /**
  * Compares the ledger of a data folder with its blobs, while no server has it open. It only reads, so it works on read-only media, unless it
- * is asked to move wrong blobs aside. It needs neither the index nor much memory: eight bytes for each blob that is a file.
+ * is asked to move wrong blobs aside. It reads the log once, and needs neither the index nor much memory: eight bytes for each blob that
+ * is a file.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { lstat, readdir, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { digestFromHex } from '../domain/digest.ts'
@@ -12,9 +13,9 @@ import { blobFolder, blobName } from './blob-names.ts'
 import { FolderRefused, LAYOUT, ownersError } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
 import { type FolderLog, openFolderLog } from './folder-log.ts'
-import { describeDamage, hashSegment, tornBytes } from './ledger/read-log.ts'
-import { blobOfRecord, blobSizeOfRecord, decodeEntry } from './ledger/record.ts'
-import { segmentName } from './ledger/segment.ts'
+import { describeDamage, type LogSegment, tornBytes } from './ledger/read-log.ts'
+import { blobOfRecord, blobSizeOfRecord, decodeEntry, isBlobRight } from './ledger/record.ts'
+import { SEGMENT_HEADER_BYTES, segmentName } from './ledger/segment.ts'
 import { PathSet } from './path-set.ts'
 import { moveToQuarantine } from './quarantine.ts'
 
@@ -36,7 +37,7 @@ export interface FolderCheckOptions {
   /** Receives a description of damage to the ledger itself: unreadable entries, altered segments. */
   readonly onLedgerDamage?: (message: string) => void
   readonly onUnreferenced: (file: Unreferenced) => void
-  /** Receives the number of bytes read and their total, if bytes are read. */
+  /** Receives the number of bytes read and their total, if bytes are read. The total is an estimate until the whole log was read. */
   readonly onProgress?: (bytes: number, total: number) => void
 }
 
@@ -88,7 +89,11 @@ class FolderCheck {
   readonly #blobs: string
   readonly #options: FolderCheckOptions
   readonly #expected = new PathSet()
+  /** Of the log's records, in bytes: all, and those that were read. */
+  readonly #logBytes: number
+  #logBytesRead = 0
   #bytesRead = 0
+  /** Of the entries that were read. */
   #total = 0
 
   constructor(log: FolderLog, options: FolderCheckOptions) {
@@ -96,14 +101,15 @@ class FolderCheck {
     this.#root = log.root
     this.#blobs = join(log.root, LAYOUT.blobs)
     this.#options = options
+    const { segments, end } = log
+    const endOf = ({ number, size }: LogSegment) => (number === end.segment ? end.offset : size)
+    this.#logBytes = segments.reduce((sum, segment) => sum + endOf(segment) - SEGMENT_HEADER_BYTES, 0)
   }
 
   async run(): Promise<FolderTotals> {
     const { segments, end, older } = this.#log
     if (older) this.#tell(`${older.message}. ${older.next}`)
-    const entries = await this.#countEntries()
-    await this.#checkSegments()
-    await this.#checkEntries()
+    const entries = await this.#checkLog()
     this.#expected.seal()
     await this.#findUnreferenced(this.#blobs)
     // A crash left an unfinished group. No entry of it was acknowledged, and the next start cuts it off.
@@ -121,61 +127,48 @@ class FolderCheck {
     this.#options.onLedgerDamage?.(message)
   }
 
-  async #countEntries(): Promise<number> {
+  /** @returns the number of entries. */
+  async #checkLog(): Promise<number> {
     let entries = 0
+    let inFiles: Entry[] = []
     await this.#log.read({
-      record: (_, { kind }, buffer, at) => {
-        if (kind === 'removed') return
+      record: (segment, frame, buffer, at) => {
+        this.#logBytesRead += frame.length
+        if (frame.kind === 'removed') return
         entries += 1
         this.#total += blobSizeOfRecord(buffer, at)
+        const blob = blobOfRecord(buffer, at, frame)
+        if (blob) this.#bytesRead += blob.byteLength
+        if (blob && isBlobRight(buffer, at, blob)) return
+        const { entry } = decodeEntry(buffer, at, frame)
+        if (!blob || this.#isRestored(entry, blob, segment)) inFiles.push(entry)
       },
       damage: (found) => this.#tell(describeDamage(found)),
-      pause: async () => this.#options.signal.throwIfAborted(),
+      sealed: (segment, sha256) => this.#checkSegment(segment, sha256),
+      pause: async () => {
+        const batch = inFiles
+        inFiles = []
+        this.#options.signal.throwIfAborted()
+        await this.#checkFiles(batch)
+      },
     })
     return entries
   }
 
   /** A sealed segment has the digest that the next one remembers, unless it was rewritten and says so. */
-  async #checkSegments(): Promise<void> {
-    const { segments, end } = this.#log
-    for (const segment of segments) {
-      const next = segments[segment.number]
-      if (segment.number === end.segment || !next?.header) continue
-      this.#options.signal.throwIfAborted()
-      const { sha256 } = next.header.previous
-      const found = (await hashSegment(segment, segment.size)).digest('hex')
-      if (found !== sha256 && segment.header?.replaces !== sha256)
-        this.#tell(`${segmentName(segment.number)} is not what it was when it was sealed`)
-    }
+  #checkSegment({ number, header }: LogSegment, found: string): void {
+    const remembered = this.#log.segments[number]?.header?.previous.sha256
+    if (remembered === undefined || found === remembered || header?.replaces === remembered) return
+    this.#tell(`${segmentName(number)} is not what it was when it was sealed`)
   }
 
-  async #checkEntries(): Promise<void> {
-    let inFiles: Entry[] = []
-    await this.#log.read({
-      record: (segment, frame, buffer, at) => {
-        if (frame.kind === 'removed') return
-        const { entry } = decodeEntry(buffer, at, frame)
-        const blob = blobOfRecord(buffer, at, frame)
-        if (!blob || !this.#isRight(entry, blob, segment)) inFiles.push(entry)
-      },
-      damage: () => undefined,
-      pause: async () => {
-        const batch = inFiles
-        inFiles = []
-        await this.#checkFiles(batch)
-      },
-    })
-  }
-
-  /** @returns false when the blob's bytes must be in a file, because those in the record are wrong and were restored. */
-  #isRight(entry: Entry, blob: Buffer, segment: number): boolean {
-    const found = digestFromHex(createHash('sha256').update(blob).digest('hex'))
-    this.#bytesRead += blob.byteLength
-    if (found === entry.digest && blob.byteLength === entry.size) return true
-    if (nameFault(entry, this.#pathOf(entry)) === undefined) return false
+  /** The bytes in the record are wrong. @returns whether they were restored as a file. */
+  #isRestored(entry: Entry, blob: Buffer, segment: number): boolean {
+    if (nameFault(entry, this.#pathOf(entry)) === undefined) return true
+    const foundDigest = digestFromHex(hash('sha256', blob, 'hex'))
     const path = `${LAYOUT.ledger}/${segmentName(segment)}`
-    this.#options.onDamage({ entry, path, fault: 'wrong_digest', foundDigest: found })
-    return true
+    this.#options.onDamage({ entry, path, fault: 'wrong_digest', foundDigest })
+    return false
   }
 
   #pathOf = (entry: Entry) => join(blobFolder(this.#blobs, entry), blobName(entry))
@@ -205,7 +198,7 @@ class FolderCheck {
     try {
       for await (const { byteLength } of verifiedBytes(entry, path, signal)) {
         this.#bytesRead += byteLength
-        onProgress?.(this.#bytesRead, this.#total)
+        onProgress?.(this.#bytesRead, Math.round(this.#total * (this.#logBytes / this.#logBytesRead)))
       }
       return undefined
     } catch (error) {

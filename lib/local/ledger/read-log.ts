@@ -3,17 +3,18 @@
  * cut can tear only the last group, because a group is written after the one before it is durable: a torn group was never acknowledged, and
  * is cut off. Everything else is damage, and is reported.
  */
-import type { Hash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { KIB } from '../../domain/limits.ts'
-import { hashFile, readInto } from '../disk.ts'
+import { hashFile, readAt, readInto } from '../disk.ts'
 import { FolderDamaged } from '../folder-format.ts'
 import type { LogEnd } from './append-log.ts'
 import { isBlobIntact, type RecordFrame } from './record.ts'
 import {
   decodeHeader,
   NO_SEGMENT,
+  newWindow,
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
   scanRecords,
@@ -207,6 +208,8 @@ class GroupTracker {
 export interface LogVisitor {
   record(segment: number, frame: RecordFrame, buffer: Buffer, at: number, offset: number): void
   damage(damage: LogDamage): void
+  /** Called after each sealed segment that was read from its first record on, with the SHA-256 of its file, which costs extra. */
+  sealed?(segment: LogSegment, sha256: string): void
   /** Called after each window; the next record is read after it. */
   pause?(): Promise<void>
 }
@@ -222,6 +225,8 @@ export async function readLog(
   { from, end, windowBytes }: { readonly from: LogEnd; readonly end: LogEnd; readonly windowBytes?: number },
   visitor: LogVisitor,
 ): Promise<void> {
+  // One for all segments: the memory of a reader does not depend on the length of the log.
+  const window = newWindow(Math.max(...segments.map(({ size }) => size)), windowBytes)
   for (const segment of segments) {
     const { number, size } = segment
     const file = segmentName(number)
@@ -232,17 +237,22 @@ export async function readLog(
       from: number === from.segment ? from.offset : SEGMENT_HEADER_BYTES,
       end: number === end.segment ? end.offset : size,
     }
-    await withSegment(segment, (fd) =>
-      scanRecords(
+    const isWhole = number !== end.segment && range.from === SEGMENT_HEADER_BYTES
+    const hash = visitor.sealed && isWhole ? createHash('sha256') : undefined
+    await withSegment(segment, async (fd) => {
+      hash?.update(await readAt(fd, 0, SEGMENT_HEADER_BYTES))
+      await scanRecords(
         fd,
-        { seed, ...range, windowBytes },
+        { seed, ...range, window },
         {
+          bytes: (bytes) => hash?.update(bytes),
           record: (frame, buffer, at, offset) => visitor.record(number, frame, buffer, at, offset),
           damage: (offset, length) => visitor.damage({ file, offset, length, part: 'record' }),
           pause: async () => visitor.pause?.(),
         },
-      ),
-    )
+      )
+    })
+    if (hash) visitor.sealed?.(segment, hash.digest('hex'))
   }
 }
 

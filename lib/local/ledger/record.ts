@@ -21,6 +21,7 @@
  * The checksum is seeded because blobs are the users' bytes: a blob that contains a well-formed record must never be read as one,
  * and a record that was copied to another place must not pass.
  */
+import { hash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { digestFromHex, digestHex } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
@@ -191,3 +192,8 @@ export const blobOfRecord = (buffer: Buffer, at: number, frame: RecordFrame): Bu
 export const isBlobIntact = (buffer: Buffer, at: number, frame: RecordFrame): boolean =>
   frame.kind !== 'inline' ||
   crc32(buffer.subarray(at + frame.entryLength, at + frame.length)) === buffer.readUInt32LE(at + 12)
+
+/** Whether `blob`, the bytes in the record at `at`, are those that its entry promises. */
+export const isBlobRight = (buffer: Buffer, at: number, blob: Buffer): boolean =>
+  blob.byteLength === blobSizeOfRecord(buffer, at) &&
+  hash('sha256', blob, 'hex') === buffer.toString('hex', at + 32, at + 64)

@@ -85,6 +85,8 @@ export const segmentNumbers = (folder: string): readonly number[] =>
     .sort((a, b) => a - b)
 
 export interface ScanVisitor {
+  /** All bytes, in order, before the records in them. `bytes` is reused after the call. */
+  bytes?(bytes: Buffer): void
   /** A record with the right checksum. `buffer` is reused after the call. */
   record(frame: RecordFrame, buffer: Buffer, at: number, offset: number): void
   /** Bytes in which no record can be recognized. */
@@ -95,14 +97,22 @@ export interface ScanVisitor {
 
 const WINDOW_BYTES = 4 * 1024 * 1024
 
+/**
+ * Memory for reading records.
+ *
+ * @param most bytes that are to be read in all.
+ */
+export const newWindow = (most: number, windowBytes = WINDOW_BYTES): Buffer =>
+  Buffer.allocUnsafeSlow(Math.max(1, Math.min(windowBytes, most)))
+
 export interface ScanRange {
   readonly seed: number
   /** Offset of the first record to read, in bytes. */
   readonly from: number
   /** Where the segment ends, in bytes. */
   readonly end: number
-  /** Bytes that are read at once: 4 MiB, or at least the length of a record. */
-  readonly windowBytes?: number | undefined
+  /** As many bytes are read at once: at least a record, or all of them. */
+  readonly window?: Buffer
 }
 
 /**
@@ -112,10 +122,9 @@ export interface ScanRange {
  */
 export async function scanRecords(
   fd: number,
-  { seed, from, end, windowBytes = WINDOW_BYTES }: ScanRange,
+  { seed, from, end, window = newWindow(end - from) }: ScanRange,
   visitor: ScanVisitor,
 ): Promise<void> {
-  const window = Buffer.allocUnsafe(Math.min(windowBytes, Math.max(end - from, 1)))
   /** The offset of the window's first byte. */
   let base = from
   let filled = 0
@@ -128,6 +137,7 @@ export async function scanRecords(
       Math.min(window.length, end - base) - filled,
       base + filled,
     )
+    visitor.bytes?.(window.subarray(filled, filled + read))
     filled += read
     const isLast = base + filled >= end || read === 0
     let at = 0

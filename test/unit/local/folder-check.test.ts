@@ -1,5 +1,16 @@
 /** The check of a data folder: finds every entry whose bytes are missing or wrong, counts unreferenced blobs, and changes nothing. */
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -12,6 +23,7 @@ import { lockFolder } from '../../../lib/local/folder-lock.ts'
 import { SMALL_BLOB_BYTES } from '../../../lib/local/ledger/record.ts'
 import { described } from '../../support/described.ts'
 import { digestOf, entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
+import { artifact, LogUnderTest, STORE_ID, storeAll } from './ledger/log-under-test.ts'
 
 let dataDir: string
 let folder: Folder
@@ -140,6 +152,56 @@ describe('a check', () => {
     file[at + 50] = (file[at + 50] ?? 0) ^ 1
     await writeFile(path, file)
     expect((await check()).damaged).toMatchObject([{ entry, fault: 'wrong_digest', path: LOG }])
+  })
+
+  it('names each sealed segment that was altered', async () => {
+    await folder.close()
+    await rm(dataDir, { recursive: true })
+    await mkdir(join(dataDir, 'blobs'), { recursive: true })
+    const log = await new LogUnderTest(dataDir).create()
+    const opened = await log.open({ segmentBytes: 800 })
+    for (let at = 0; at < 40; at += 1) await storeAll(opened, [artifact(`v${at}`)])
+    await opened.close()
+    await writeFile(join(dataDir, 'format'), `bucket-folder 2\n${STORE_ID}\n`)
+    const segments = (await readdir(log.folder)).length
+    expect(segments).toBeGreaterThan(4)
+    // The last byte of a segment is one of a blob, so no record is damaged. Only the last segment is still written to.
+    for (const number of [2, 4, segments]) {
+      const path = log.path(number)
+      await chmod(path, 0o600)
+      const file = await open(path, 'r+')
+      await file.write(Buffer.from([0xff]), 0, 1, log.size(number) - 1)
+      await file.close()
+    }
+    const messages: string[] = []
+    const damaged: Damage[] = []
+    await checkFolder(dataDir, {
+      ...quiet,
+      onDamage: (damage) => damaged.push(damage),
+      onLedgerDamage: (message) => messages.push(message),
+    })
+    expect(messages).toEqual([
+      '00000002.log is not what it was when it was sealed',
+      '00000004.log is not what it was when it was sealed',
+    ])
+    expect(damaged.map(({ path }) => path)).toEqual(
+      [2, 4, segments].map((number) => `ledger/0000000${number}.log`),
+    )
+  })
+
+  it('knows before it reads the first file how many bytes it will read', async () => {
+    await stored('b/a/first', someBytes(300_000))
+    await stored('b/a/small', someBytes(1000))
+    await stored('b/a/second', someBytes(500_000))
+    await folder.close()
+    const totals = new Set<number>()
+    let last = 0
+    const onProgress = (bytes: number, total: number) => {
+      totals.add(total)
+      last = bytes
+    }
+    await checkFolder(dataDir, { ...quiet, verify: true, onProgress })
+    expect([[...totals], last]).toEqual([[801_000], 801_000])
   })
 
   it('follows a ledger over many pages', async () => {
