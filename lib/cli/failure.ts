@@ -19,6 +19,15 @@ export class Interrupted extends Error {
   override readonly name = 'Interrupted'
 }
 
+/** A command that the user stopped could not stop in order, which is a failure of its own: `cause`. */
+export class StopFailure extends Error {
+  override readonly name = 'StopFailure'
+
+  constructor(cause: unknown) {
+    super('the stop failed', { cause })
+  }
+}
+
 /** Some of the work of a command is done, and its `cause` ended the rest. With `--json` one document tells both. */
 export class PartialFailure extends Error {
   override readonly name = 'PartialFailure'

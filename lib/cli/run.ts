@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { addCommands } from './commands.ts'
 import type { CliContext } from './context.ts'
 import { EXIT, SIGNAL_EXIT } from './exit-codes.ts'
-import { ExitError, Interrupted, PartialFailure, UsageError } from './failure.ts'
+import { ExitError, Interrupted, PartialFailure, StopFailure, UsageError } from './failure.ts'
 import { applyOutputKind, outputKind, write } from './output.ts'
 
 /**
@@ -21,8 +21,9 @@ export async function run(args: readonly string[], context: CliContext): Promise
     return EXIT.done
   } catch (thrown) {
     const { cause, done } = thrown instanceof PartialFailure ? thrown : { cause: thrown, done: undefined }
-    // An error that follows from the user's stop is not a failure of its own.
-    const error = signal.aborted ? signal.reason : cause
+    // Any other error that follows from the user's stop is not a failure of its own.
+    const ownError: unknown = cause instanceof StopFailure ? cause.cause : cause
+    const error: unknown = signal.aborted && ownError === cause ? signal.reason : ownError
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage
     if (isClosedPipe(error)) return SIGNAL_EXIT.SIGPIPE

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { Command } from 'commander'
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
 import type { CliContext } from './context.ts'
+import { StopFailure } from './failure.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
 import { isLoopback, readServeSettings, type ServeOptions } from './serve-settings.ts'
 
@@ -89,5 +90,7 @@ async function serve(options: ServeOptions & OutputOptions, context: CliContext)
   await output.result(`Bucket is ready at ${url}\n`, { url, store: settings.store })
   if (!signal.aborted) await once(signal, 'abort')
   output.remark('stopping: running requests are finished first')
-  await server.stop()
+  await server.stop().catch((error: unknown) => {
+    throw new StopFailure(error)
+  })
 }

@@ -14,8 +14,10 @@ export interface FolderLock {
   /**
    * Compares what is at the folder's path now with what was locked.
    *
-   * @throws BucketError `unavailable` when the folder was moved, removed, replaced or mounted over.
+   * @returns what happened, when the folder was moved, removed, replaced or mounted over.
    */
+  change(): string | undefined
+  /** @throws BucketError `unavailable` after such a change. */
   assertInPlace(): void
   release(): void
 }
@@ -28,15 +30,21 @@ export function lockFolder(dataDir: string): FolderLock {
   ftruncateSync(fd)
   writeSync(fd, `${process.pid}\n`)
   const { dev, ino } = fstatSync(fd)
+  function change(): string | undefined {
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found?.ino === ino && found.dev === dev) return undefined
+    return `${dataDir} isn't the folder that this server opened: it was moved, removed, replaced or mounted over`
+  }
   return {
+    change,
     lockFormat() {
       fds.push(lockFile(dataDir, join(dataDir, LAYOUT.format), 'r+'))
     },
     assertInPlace() {
-      const found = statSync(path, { throwIfNoEntry: false })
-      if (found?.ino === ino && found.dev === dev) return
+      const changed = change()
+      if (changed === undefined) return
       throw BucketError.unavailable(
-        `${dataDir} isn't the folder that this server opened: it was moved, removed, replaced or mounted over; nothing is stored until the server is restarted on the right folder`,
+        `${changed}; nothing is stored until the server is restarted on the right folder`,
       )
     },
     release() {

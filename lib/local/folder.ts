@@ -54,6 +54,8 @@ export interface Folder {
   /**
    * Stops verifications, which the next opening resumes, and releases the folder after the last write. Call it when no request is in
    * progress.
+   *
+   * @throws FolderRefused when the folder was moved, removed or replaced in the meantime.
    */
   close(): Promise<void>
 }
@@ -211,7 +213,13 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
       await Promise.all([queue.close(), cleaning])
       await tables.close()
       await openedLedger.close()
+      const changed = lock.change()
       lock.release()
+      if (changed !== undefined)
+        throw new FolderRefused(
+          changed,
+          'The folder that was opened has everything that was stored: find it, or restore it from a backup, and start the server on it.',
+        )
     },
   }
 }

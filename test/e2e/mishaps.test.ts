@@ -230,6 +230,8 @@ describe('a ledger that is lost under a running server', { timeout: 60_000 }, ()
   })
 })
 
+const namesIn = (path: string) => (existsSync(path) ? readdirSync(path).sort() : [])
+
 describe('a folder that is swapped under a running server', { timeout: 60_000 }, () => {
   async function expectRefusal() {
     for (const bytes of ['small', LARGE]) {
@@ -268,7 +270,17 @@ describe('a folder that is swapped under a running server', { timeout: 60_000 },
     cpSync(dataDir, join(folder, 'backup'), { recursive: true })
     await store('v2', 'small')
     swap()
+    const names = namesIn(dataDir)
     await expectRefusal()
+    const stopped = await server?.stop()
+    expect([stopped, server?.log()]).toEqual([
+      1,
+      expect.stringMatching(
+        /error: The data folder cannot be used\n {2}why: {2}.* isn't the folder that this server opened/,
+      ),
+    ])
+    // The stop writes nothing into a folder that is not its own.
+    expect(namesIn(dataDir)).toEqual(names)
   })
 
   it('(mounted over) refuses every store', async (context) => {

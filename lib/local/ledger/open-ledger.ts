@@ -143,12 +143,22 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
         reader.close()
         log.close()
         // The index lacks damaged records, so no proof is written: the next start must read the log again.
-        await index.close(isComplete && found.length === 0 ? end : undefined)
+        // What lies at the path of another folder is none of this ledger's.
+        await index.close(isComplete && found.length === 0 && holds(guard) ? end : undefined)
       },
     }
   } catch (error) {
     await index.close(undefined)
     throw error
+  }
+}
+
+function holds(guard: () => void): boolean {
+  try {
+    guard()
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -146,6 +146,29 @@ describe('bucket serve', () => {
     expect((await serve(['--host', '127.1.2.3'])).ran.stderr).not.toContain('warning')
   })
 
+  it('says why it could not stop in order, with the exit code of that', async () => {
+    const given = new AbortController()
+    const ran = await bucket(['serve'], {
+      signal: given.signal,
+      startServer: async () => {
+        setImmediate(() => given.abort(new Interrupted('SIGTERM')))
+        return {
+          url: 'http://127.0.0.1:4711/v1',
+          stop: () =>
+            Promise.reject(
+              Object.assign(new Error('the folder is gone'), { name: 'FolderDamaged', next: 'Find it.' }),
+            ),
+        }
+      },
+    })
+    expect(ran).toMatchObject({
+      exit: 5,
+      stderr: expect.stringMatching(
+        /error: The data folder is damaged\n {2}why: {2}the folder is gone\n {2}next: Find it/,
+      ),
+    })
+  })
+
   it('says in three parts why it cannot start', async () => {
     const refuse = (error: Error) => bucket(['serve'], { startServer: () => Promise.reject(error) })
     const taken = Object.assign(new Error('listen EADDRINUSE: 127.0.0.1:9470'), { code: 'EADDRINUSE' })
