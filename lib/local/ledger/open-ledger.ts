@@ -143,7 +143,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
         reader.close()
         log.close()
         // The index lacks damaged records, so no proof is written: the next start must read the log again.
-        // What lies at the path of another folder is none of this ledger's.
+        // Another folder may have taken its place, and a proof there would vouch for a foreign index.
         await index.close(isComplete && found.length === 0 && holds(guard) ? end : undefined)
       },
     }
