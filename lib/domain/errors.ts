@@ -136,11 +136,20 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
     return new BucketError('unavailable', message, {}, { cause, retryAfter })
   }
 
-  /** The ledger cannot tell, and only its operator can help. */
+  /**
+   * A store that failed and does not recover by itself.
+   *
+   * @param remedy what its operator does, such as `restart the server`.
+   */
+  static needsOperator(message: string, remedy: string, cause?: unknown): BucketError<'unavailable'> {
+    const next = `Tell the operator of the service: ${remedy}. A retry does not help.`
+    return new BucketError('unavailable', message, {}, { retryable: false, next, cause })
+  }
+
+  /** The ledger cannot tell. */
   static ledgerDamaged(message: string): BucketError<'unavailable'> {
-    const next =
-      'Tell the operator of the service: `bucket fsck` says what is damaged, and a backup of the ledger brings it back. A retry does not help.'
-    return new BucketError('unavailable', message, {}, { retryable: false, next, cause: new Error(message) })
+    const remedy = '`bucket fsck` says what is damaged, and a backup of the ledger brings it back'
+    return BucketError.needsOperator(message, remedy)
   }
 
   /** The ledger promises a blob, and the blob store does not have its bytes. @param cause for the operator: what was found instead. */
@@ -153,7 +162,7 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
 export const isBucketError = <C extends ErrorCode>(error: unknown, code: C): error is BucketError<C> =>
   error instanceof BucketError && error.code === code
 
-/** Whether a retry does not help, although it does for most errors of this code: a damaged ledger stays `unavailable`. */
+/** Whether a retry does not help, although it does for most errors of this code: a store that needs its operator stays `unavailable`. */
 export const isFinal = ({ code, retryable }: BucketError): boolean => !retryable && ERRORS[code].retryable
 
 /** The part of an error that an upload's row keeps. */

@@ -1,6 +1,7 @@
 /** The handlers of every route with read access. */
 import { BucketError, ERRORS, type ErrorCode, isErrorCode } from '../domain/errors.ts'
 import type { ServiceLimits } from '../protocol/messages.ts'
+import { PROBLEM_TEXTS } from '../protocol/problem-texts.ts'
 import { type RouteNameOf, versionsPath } from '../protocol/routes.ts'
 import { findEntry, presignFetch } from '../repository/fetch.ts'
 import type { HealthCheck } from '../repository/ports.ts'
@@ -78,17 +79,28 @@ async function checkAll(stores: ReadStores['health']): Promise<void> {
   const checks = Object.entries(stores).map(([name, store]) =>
     store.check().then(
       () => [],
-      (error: unknown) => [{ name, reason: reasonOf(error) }],
+      (error: unknown) => [{ name, error, reason: reasonOf(error) }],
     ),
   )
   const failures = (await Promise.all(checks)).flat()
   if (failures.length === 0) return
   const names = failures.map(({ name }) => `the ${name}`).join(' and ')
   const reasons = failures.map(({ name, reason }) => `${name}: ${reason}`).join('; ')
-  throw BucketError.unavailable(
+  // A failure that only a person can mend is the one to act on.
+  const next = failures.map(({ error }) => lastingRemedy(error)).find((text) => text !== undefined)
+  throw new BucketError(
+    'unavailable',
     `${names} ${failures.length > 1 ? 'do not respond as they should' : 'does not respond as it should'}`,
-    new Error(reasons),
+    {},
+    { cause: new Error(reasons), ...(next === undefined ? { retryAfter: 1 } : { retryable: false, next }) },
   )
+}
+
+/** The next step after a failure that no retry ends; undefined for any other one. */
+function lastingRemedy(error: unknown): string | undefined {
+  if (!(error instanceof BucketError)) return undefined
+  const { code, next, retryable }: BucketError = error
+  return retryable ? undefined : (next ?? PROBLEM_TEXTS[code].next)
 }
 
 /** The message of an error and of its cause. */

@@ -48,13 +48,15 @@ export function blobFiles(root: string): BlobFiles {
 
     async publish(blob, file) {
       const { folder, path } = locate(blob)
-      try {
+      const rename = async () => {
         await folders.ensure(folder)
         await renameFile(file, path)
-      } catch (error) {
-        folders.forget(folder)
-        throw error
       }
+      await rename().catch(() => {
+        // An operator may have removed the folder, which is made again then.
+        folders.forget(folder)
+        return rename()
+      })
       await folders.sync(folder)
       attest(path)
     },

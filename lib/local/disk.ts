@@ -1,6 +1,6 @@
 /**
  * The file system calls of the local stores. Every failure is translated here and nowhere else. A full disk or an exhausted quota is
- * `insufficient_storage`; every other failure is `unavailable`, never "not found".
+ * `insufficient_storage`; every other failure is `unavailable`, never "not found". It says whether a retry can help.
  */
 import { createHash, type Hash } from 'node:crypto'
 import fs from 'node:fs'
@@ -39,8 +39,18 @@ export function diskError(error: unknown, folder?: string): BucketError {
       {},
       { cause: error },
     )
-  return BucketError.unavailable(`the data folder failed (${code ?? 'unknown cause'})`, error)
+  const message = `the data folder failed (${code ?? 'unknown cause'})`
+  return code !== undefined && LASTING.has(code)
+    ? BucketError.needsOperator(message, REMEDY, error)
+    : BucketError.unavailable(message, error)
 }
+
+/** Failures that last until a person acts: a broken or read-only disk, permissions, a folder that was removed. */
+const LASTING: ReadonlySet<string> = new Set([
+  ...['EACCES', 'EIO', 'ELOOP', 'ENODEV', 'ENOENT', 'ENOTDIR', 'EPERM', 'EROFS'],
+])
+const REMEDY =
+  'check the disk, the permissions and the files of the data folder (the log of the server has the cause), and restart the server'
 
 /** File systems without a fixed number of inodes say 0. */
 function hasNoInodes(folder: string): boolean {

@@ -43,8 +43,9 @@ export function lockFolder(dataDir: string): FolderLock {
     assertInPlace() {
       const changed = change()
       if (changed === undefined) return
-      throw BucketError.unavailable(
+      throw BucketError.needsOperator(
         `${changed}; nothing is stored until the server is restarted on the right folder`,
+        'restart the server on the right folder',
       )
     },
     release() {

@@ -36,8 +36,9 @@ export async function isBlobIntact(
 }
 
 export const nameTaken = ({ ref }: BlobId): BucketError<'unavailable'> =>
-  BucketError.unavailable(
-    `the name of the blob of ${formatRef(ref)} is taken by other bytes: an operator must remove them`,
+  BucketError.needsOperator(
+    `the name of the blob of ${formatRef(ref)} is taken by other bytes`,
+    'other bytes have the name of this blob, and must be removed first',
   )
 
 async function hashInPlace(blobs: BlobReader, blob: BlobId, signal: AbortSignal | undefined) {

@@ -48,7 +48,8 @@ async function store(version: string, text: string | Uint8Array) {
     body: Buffer.from(text),
     headers: { 'X-Artifact-Digest': `sha256:${createHash('sha256').update(text).digest('hex')}` },
   })
-  return { status: response.status, body: await response.text() }
+  const { status, headers } = response
+  return { status, retryAfter: headers.get('Retry-After'), body: await response.text() }
 }
 const get = (version: string) => fetch(`${server?.url}/buckets/b/artifacts/a/versions/${version}`)
 const health = async () => (await fetch(`${server?.url}/health`)).status
@@ -235,8 +236,12 @@ const namesIn = (path: string) => (existsSync(path) ? readdirSync(path).sort() :
 describe('a folder that is swapped under a running server', { timeout: 60_000 }, () => {
   async function expectRefusal() {
     for (const bytes of ['small', LARGE]) {
-      const { status, body } = await store(`after-${bytes.length}`, bytes)
-      expect(status, body).toBe(503)
+      const { status, retryAfter, body } = await store(`after-${bytes.length}`, bytes)
+      expect([status, retryAfter], body).toEqual([503, null])
+      expect(JSON.parse(body)).toMatchObject({
+        retryable: false,
+        next: expect.stringMatching(/operator.*restart/),
+      })
     }
     const refusals = () =>
       (server?.log() ?? '')
@@ -304,6 +309,32 @@ describe('a folder that is swapped under a running server', { timeout: 60_000 },
     expect(serve()).toMatchObject({ exit: 1, stderr: expect.stringContaining('in use by another process') })
     await expectRefusal()
     expect(existsSync(join(dataDir, 'ledger', '00000001.log'))).toBe(true)
+  })
+})
+
+describe('a folder that loses a part while a server runs', { timeout: 60_000 }, () => {
+  it('ends a store at once where only the operator can help, and serves the rest', async () => {
+    await start()
+    expect((await store('v1', LARGE)).status).toBe(201)
+    rmSync(join(dataDir, 'tmp'), { recursive: true })
+    const file = join(folder, 'file')
+    writeFileSync(file, Buffer.alloc(3_000_000))
+    const put = bucket('put', 'b/a/v2', file, '--url', server?.url ?? '')
+    expect(put).toMatchObject({ exit: 5, stderr: expect.stringMatching(/next: Tell the operator.*disk/) })
+    const checked = await fetch(`${server?.url}/health`)
+    expect([checked.status, checked.headers.get('Retry-After')]).toEqual([503, null])
+    expect(await checked.json()).toMatchObject({ retryable: false, next: expect.stringContaining('disk') })
+    expect((await get('v1')).status).toBe(200)
+    // The lines of all requests before it have arrived.
+    await expect.poll(() => server?.log()).toContain('"operation":"fetch"')
+    expect(server?.log().match(/"operation":"store".*"status":503/g)).toHaveLength(1)
+  })
+
+  it('makes a folder of the blobs again that was removed', async () => {
+    await start()
+    expect((await store('v1', LARGE)).status).toBe(201)
+    rmSync(join(dataDir, 'blobs', 'b'), { recursive: true })
+    expect((await store('v2', LARGE)).status).toBe(201)
   })
 })
 

@@ -115,8 +115,9 @@ export async function openLogIndex(
   /** The first failure to read. After it, a reference that is not found may be one that cannot be read, so nothing is answered. */
   let failure: BucketError | undefined
   const fail = (error: unknown): BucketError => {
-    failure = BucketError.unavailable(
+    failure = BucketError.needsOperator(
       'the index of the ledger cannot be read: a restart builds it again',
+      'restart the server',
       error,
     )
     return failure

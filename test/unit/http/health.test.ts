@@ -27,6 +27,23 @@ it('names the store that fails, and keeps the reason for the log', async () => {
   })
 })
 
+it('asks for no retry if a store needs its operator, and says for what', async () => {
+  const failing = (error: BucketError): HealthCheck => ({ check: () => Promise.reject(error) })
+  const moved = failing(BucketError.needsOperator('the folder was moved', 'restart the server'))
+  await expect(healthOf({ ledger: bad, 'blob store': moved })).rejects.toMatchObject({
+    retryable: false,
+    retryAfter: undefined,
+    next: 'Tell the operator of the service: restart the server. A retry does not help.',
+  })
+  const full = failing(new BucketError('insufficient_storage', 'the disk is full', {}))
+  await expect(healthOf({ ledger: good, 'blob store': full })).rejects.toMatchObject({
+    code: 'unavailable',
+    retryable: false,
+    next: expect.stringContaining('Free space'),
+  })
+  await expect(healthOf({ ledger: bad })).rejects.toMatchObject({ retryable: true, retryAfter: 1 })
+})
+
 it('names every store that fails', async () => {
   await expect(healthOf({ ledger: bad, 'uploads table': good, 'staging area': bad })).rejects.toMatchObject({
     message: 'the ledger and the staging area do not respond as they should',

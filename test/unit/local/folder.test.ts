@@ -121,13 +121,16 @@ describe('a data folder', () => {
     await rename(dataDir, `${dataDir}-moved`)
     try {
       await cp(`${dataDir}-moved`, dataDir, { recursive: true })
-      const refusal = { code: 'unavailable', message: expect.stringContaining("isn't the folder") }
+      const refusal = {
+        ...{ code: 'unavailable', retryable: false },
+        message: expect.stringContaining("isn't the folder"),
+      }
       await expect(folder.ledger.append(entryOf('b/a/v', someBytes(10)), 'commit')).rejects.toMatchObject(
         refusal,
       )
       await expect(folder.ledger.check()).rejects.toMatchObject(refusal)
     } finally {
-      await folder.close()
+      await expect(folder.close()).rejects.toThrow("isn't the folder")
       await rm(`${dataDir}-moved`, { recursive: true })
     }
   })
