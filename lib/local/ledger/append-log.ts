@@ -9,6 +9,7 @@ import { BucketError } from '../../domain/errors.ts'
 import { KIB, MIB } from '../../domain/limits.ts'
 import { closeFile, diskError, renameFile, syncFile, syncFolder, truncateFile, writeAll } from '../disk.ts'
 import { placeRecord } from './record.ts'
+import { SealedSegments } from './sealed-segments.ts'
 import {
   encodeHeader,
   SEGMENT_HEADER_BYTES,
@@ -61,7 +62,7 @@ export interface AppendLog {
    * @throws BucketError `insufficient_storage`, `unavailable`; none of the group is in the log then.
    */
   append(records: readonly Buffer[]): Promise<readonly RecordPosition[]>
-  /** @throws BucketError `unavailable` when the last segment is no longer the file that was opened. */
+  /** @throws BucketError `unavailable` when a segment is no longer the file that was opened or sealed. */
   check(): void
   close(): void
 }
@@ -82,6 +83,7 @@ export async function openAppendLog(options: AppendLogOptions): Promise<AppendLo
   let fd = openSync(join(folder, segmentName(segment)), 'r+')
   let { dev, ino } = fstatSync(fd)
   let seed = segmentSeed(storeId, segment)
+  const sealed = new SealedSegments(folder, segment - 1)
   /** Of the file: from `offset` on, it has zeros. */
   let size = offset
   let canReserve = true
@@ -115,14 +117,15 @@ export async function openAppendLog(options: AppendLogOptions): Promise<AppendLo
 
   async function sealSegment(): Promise<void> {
     if (size > offset) await cutOff()
-    const sealed = { length: offset, sha256: hash.copy().digest('hex') }
+    const summary = { length: offset, sha256: hash.copy().digest('hex') }
     const header = await createSegment(
       folder,
       { storeId, number: segment + 1, firstGroup: nextGroup },
-      sealed,
+      summary,
     )
     const next = openSync(join(folder, segmentName(segment + 1)), 'r+')
     chmodSync(join(folder, segmentName(segment)), 0o444)
+    sealed.add()
     closeSync(fd)
     fd = next
     ;({ dev, ino } = fstatSync(fd))
@@ -194,7 +197,10 @@ export async function openAppendLog(options: AppendLogOptions): Promise<AppendLo
       return positions
     },
 
-    check: () => assertInPlace(false),
+    check() {
+      assertInPlace(false)
+      sealed.check()
+    },
 
     close() {
       isClosed = true

@@ -1,5 +1,14 @@
 /** Damage to the ledger costs no intact artifact, is reported, and never makes a stored version look absent. */
-import fs, { chmodSync, existsSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import fs, {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readFrame } from '../../../../lib/local/ledger/record.ts'
@@ -255,5 +264,50 @@ describe('an incomplete log', () => {
     const whole = await log.open()
     for (const { entry } of many) expect(await whole.ledger.find(entry.ref)).toEqual(entry)
     await whole.close()
+  })
+})
+
+describe('a sealed segment under a running server', () => {
+  const sealed = (number: number) => join(log.folder, `0000000${number}.log`)
+
+  it.each([
+    ['removed', (path: string) => rmSync(path)],
+    [
+      'replaced by a copy',
+      (path: string) => {
+        copyFileSync(path, `${path}-copy`)
+        renameSync(`${path}-copy`, path)
+      },
+    ],
+    [
+      'written to',
+      (path: string) => {
+        chmodSync(path, 0o600)
+        const bytes = readFileSync(path)
+        writeFileSync(path, bytes.fill(0, 200, 201))
+      },
+    ],
+  ])('that is %s is noticed by the health check, sealed by this process or before', async (_, change) => {
+    const options = { segmentBytes: 200 }
+    const first = await log.open(options)
+    await storeAll(first, [before])
+    await storeAll(first, [after])
+    await first.close()
+    // The first pass seals segment 2 itself.
+    for (const number of [2, 1]) {
+      const opened = await log.open(options)
+      const { ledger, close } = opened
+      await storeAll(opened, [artifact(`new-${number}`)])
+      await expect(ledger.check()).resolves.toBeUndefined()
+      copyFileSync(sealed(number), join(log.dataDir, 'saved'))
+      change(sealed(number))
+      await expect(ledger.check()).rejects.toMatchObject({
+        ...{ code: 'unavailable', retryable: false },
+        message: `0000000${number}.log of the ledger was removed or changed by something else`,
+      })
+      await close()
+      rmSync(sealed(number), { force: true })
+      copyFileSync(join(log.dataDir, 'saved'), sealed(number))
+    }
   })
 })

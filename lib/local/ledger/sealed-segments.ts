@@ -1,0 +1,40 @@
+/**
+ * Notices that something else has removed, replaced or written to a sealed segment, which never changes while a server runs. The server may
+ * not meet that by itself: it has the records that were read last in memory, and segments open.
+ */
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { BucketError } from '../../domain/errors.ts'
+import { segmentName } from './segment.ts'
+
+export class SealedSegments {
+  readonly #folder: string
+  /** What each segment was when it was opened or sealed. */
+  readonly #states: (string | undefined)[] = []
+
+  /** @param count of the segments that are sealed already. */
+  constructor(folder: string, count: number) {
+    this.#folder = folder
+    while (this.#states.length < count) this.add()
+  }
+
+  /** Call it when the next segment was sealed. */
+  add(): void {
+    this.#states.push(this.#look(this.#states.length + 1))
+  }
+
+  /** @throws BucketError `unavailable`, of the first segment that is not what it was. */
+  check(): void {
+    const changed = this.#states.findIndex((state, index) => state !== this.#look(index + 1))
+    if (changed >= 0)
+      throw BucketError.ledgerDamaged(
+        `${segmentName(changed + 1)} of the ledger was removed or changed by something else`,
+      )
+  }
+
+  #look(number: number): string | undefined {
+    const path = join(this.#folder, segmentName(number))
+    const found = statSync(path, { bigint: true, throwIfNoEntry: false })
+    return found && `${found.dev}/${found.ino}/${found.size}/${found.mtimeNs}`
+  }
+}
