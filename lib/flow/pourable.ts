@@ -13,3 +13,16 @@ export interface Pourable extends AsyncIterable<Uint8Array> {
 }
 
 export const isPourable = (stream: AsyncIterable<Uint8Array>): stream is Pourable => 'pour' in stream
+
+/**
+ * Passes every chunk of a stream to `write`, one after the other.
+ *
+ * @param write may use the memory of its chunk until it resolves.
+ */
+export async function pour(
+  stream: AsyncIterable<Uint8Array>,
+  write: (chunk: Uint8Array) => Promise<void>,
+): Promise<void> {
+  if (isPourable(stream)) return stream.pour(write)
+  for await (const chunk of stream) await write(chunk)
+}

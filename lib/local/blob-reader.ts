@@ -76,7 +76,7 @@ const long = (path: string, first: number, end: number, signal: AbortSignal | un
 const spareBuffers: Buffer[] = []
 const MAX_SPARE_BUFFERS = 16
 
-/** Reads one buffer while the other is written. */
+/** Reads one buffer while the other is written, or hashed: the read is under way before `write` is called. */
 async function pourLong(
   path: string,
   first: number,
@@ -105,13 +105,13 @@ async function pourLong(
       // The buffer that is read next was written before.
       await writing
       signal?.throwIfAborted()
-      writing = write(chunk)
-      writing.catch(() => undefined) // it is awaited in the next turn
       position += chunk.byteLength
       if (position < end) {
         reading = read(buffers[1 - turn] ?? buffers[0], position)
-        reading.catch(() => undefined)
+        reading.catch(() => undefined) // it is awaited in the next turn
       }
+      writing = write(chunk)
+      writing.catch(() => undefined) // it is awaited in the next turn
     }
     await writing
     // After a failure, a write may still need its buffer.

@@ -5,11 +5,13 @@
 import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { wholeRange } from '../domain/byte-range.ts'
 import { digestFromHex } from '../domain/digest.ts'
 import { BucketError } from '../domain/errors.ts'
 import { partSize } from '../domain/limits.ts'
 import type { UploadId } from '../domain/upload.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
+import { type Pourable, pour } from '../flow/pourable.ts'
 import type { Clock } from '../repository/ports.ts'
 import type { StagedBytes, StagedUpload, Staging } from '../repository/upload-ports.ts'
 import { verifyingStream } from '../repository/verifying-stream.ts'
@@ -209,8 +211,14 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
 /** An upload without a staging id has no staging file. */
 const idOf = ({ stagingId }: StagedUpload): string => stagingId ?? ''
 
-async function* readAll(path: string, size: number, signal: AbortSignal | undefined) {
-  yield* await readFile(path, { first: 0, last: size - 1 }, signal)
+function readAll(path: string, size: number, signal: AbortSignal | undefined): Pourable {
+  const opened = () => readFile(path, wholeRange(size), signal)
+  return {
+    async *[Symbol.asyncIterator]() {
+      yield* await opened()
+    },
+    pour: async (write) => pour(await opened(), write),
+  }
 }
 
 /** The file was dropped, or has become a blob. */

@@ -8,6 +8,7 @@ import { digestFromHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError, type ErrorCode } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
+import { pour } from '../flow/pourable.ts'
 import { nameTaken } from './ensure-blob-intact.ts'
 import type { BlobInspector, BlobReader, BlobState, Clock, Ledger } from './ports.ts'
 import type { StagedBytes, Staging, UploadRecord, Uploads, VerificationRequest } from './upload-ports.ts'
@@ -202,11 +203,11 @@ async function hashAll(
   const hash = createHash('sha256')
   const began = performance.now()
   let read = 0
-  for await (const chunk of bytes) {
+  await pour(bytes, async (chunk) => {
     hash.update(chunk)
     read += chunk.byteLength
     await lease.keep(read)
-  }
+  })
   lease.note({ hashMs: Math.round(performance.now() - began) })
   const computed = digestFromHex(hash.digest('hex'))
   if (computed === id.digest && read === size) return undefined

@@ -3,7 +3,7 @@
  * in turn and in one run, so that the two columns saw the same machine. Nothing here passes or fails: it is read.
  *
  * Options: `--quick` (smaller cells), `--folder DIR` (a disk to measure; default: under the checkout, not a tmpfs),
- * `--only targets,floors,cells,growth,rebuild,cold-start,start-up`, `--cell '1 KiB/4'` (size and clients; may stand several times, and is measured each time),
+ * `--only targets,floors,cells,client,growth,rebuild,cold-start,start-up`, `--cell '1 KiB/4'` (size and clients; may stand several times, and is measured each time),
  * `--target 'fetch 1 KiB'` (the beginning of the name of a target; may stand several times).
  */
 import { execFileSync } from 'node:child_process'
@@ -12,6 +12,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { clients } from './client.ts'
 import { coldStarts } from './cold-start.ts'
 import { sha256Rate, syncedFileRate, syncedWriteRate } from './floors.ts'
 import { growth } from './growth.ts'
@@ -149,7 +150,7 @@ if (wants('floors'))
     console.log(`floor: 1 GiB written, synced  ${(await syncedWriteRate(folder)).toFixed(0)} MiB/s\n`)
   })
 
-if (['targets', 'cells', 'growth'].some(wants)) execFileSync(process.execPath, ['tools/build.mjs'])
+if (['targets', 'cells', 'client', 'growth'].some(wants)) execFileSync(process.execPath, ['tools/build.mjs'])
 if (wants('targets')) await inFolder((folder) => targets(folder, values.quick === true, values.target))
 
 if (wants('cells')) {
@@ -179,6 +180,7 @@ if (wants('cells')) {
   }
 }
 
+if (wants('client')) await inFolder((folder) => clients(folder, values.quick ? 128 : 1024))
 if (wants('growth')) await inFolder((folder) => growth(folder, values.quick ? 100_000 : 1_000_000))
 if (wants('rebuild')) await inFolder((folder) => ledgerRebuild(folder))
 if (wants('cold-start')) await coldStarts()

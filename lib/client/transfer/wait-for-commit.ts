@@ -27,6 +27,8 @@ const MOST_STALLS = 20
 
 /** A GiB takes a local server about a second: the first looks come sooner than those after them. */
 const FIRST_LOOK_MS = 100
+/** Each wait is this many times the one before, so a result is seen after about a fifth more time than it took. */
+const LATER_LOOKS = 1.25
 
 /**
  * @returns the entry; `created` is false if another client's store of the same bytes made it.
@@ -47,7 +49,7 @@ export async function commitAndWait(
   /** Polls the upload. @returns the entry; undefined if the verification made no progress for too long. */
   async function watch(everyMs: number): Promise<Entry | undefined> {
     let waitMs = FIRST_LOOK_MS
-    for (let advancedAt = performance.now(); ; waitMs *= 2) {
+    for (let advancedAt = performance.now(); ; waitMs *= LATER_LOOKS) {
       await sleep(Math.min(waitMs, everyMs), signal)
       const upload = await uploadState(api, id, signal, new TransferPatience(api.retry, true))
       if (upload.state === 'committed' && upload.entry) return upload.entry

@@ -33,8 +33,10 @@ from .workers import run_parallel
 _MOST_PER_REQUEST = 100
 #: A verification that does not advance is asked for again this often.
 _MOST_STALLS = 20
-#: Seconds before the first look at a verification; each wait is twice the last, up to what the server names.
+#: Seconds before the first look at a verification; each wait is a quarter longer than the last, up to what the server
+#: names.
 _FIRST_LOOK = 0.1
+_LATER_LOOKS = 1.25
 
 
 class _Restart(Exception):
@@ -275,7 +277,7 @@ def _commit_and_wait(calls: UploadCalls, size: int, report: Report) -> tuple[Ent
         advanced_at = time.monotonic()
         while time.monotonic() - advanced_at < calls.api.timeouts.verification_idle:
             pause(min(wait, answer), calls.cancel)
-            wait *= 2
+            wait *= _LATER_LOOKS
             current = calls.state()
             if current.entry is not None:
                 return current.entry, True

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MIB } from '../../../lib/domain/limits.ts'
+import { isPourable } from '../../../lib/flow/pourable.ts'
 import { blobFolder, blobName } from '../../../lib/local/blob-names.ts'
 import { type Folder, openFolder } from '../../../lib/local/folder.ts'
 import type { StagedUpload } from '../../../lib/repository/upload-ports.ts'
@@ -224,6 +225,18 @@ describe('the completed upload', () => {
     const staged = await folder.staging.open(upload)
     expect(staged?.size).toBe(whole.byteLength)
     expect(digestOf(await collect(staged?.read(undefined) ?? expect.fail()))).toBe(blob.digest)
+  })
+
+  it('can be poured, with the same bytes as when it is iterated', async () => {
+    const upload = await begin()
+    await send(upload, 1)
+    await send(upload, 2)
+    await folder.staging.complete(upload, [received(1), received(2)])
+    const stream = (await folder.staging.open(upload))?.read(undefined)
+    if (!stream || !isPourable(stream)) return expect.fail('a large staging file can be poured')
+    const hash = createHash('sha256')
+    await stream.pour(async (chunk) => void hash.update(chunk))
+    expect(hash.digest('hex')).toBe(hex(whole))
   })
 
   it('becomes the blob by a rename: on disk once, read-only, attested', async () => {
