@@ -75,6 +75,13 @@ async function start(options: readonly string[] = [], era: Era = 'legacy'): Prom
 }
 
 describe('an assistant', { timeout: 60_000 }, () => {
+  /** A session with the folders of all tests, for those that need none of their own. */
+  let shared: McpSession
+  beforeAll(async () => {
+    shared = await startMcp(['--url', proxy.url, '--root', folder])
+  }, 60_000)
+  afterAll(() => shared.close())
+
   it.each(['legacy', 'modern'] as const)(
     'of the %s protocol stores and fetches text and files',
     async (era) => {
@@ -112,20 +119,20 @@ describe('an assistant', { timeout: 60_000 }, () => {
   )
 
   it('stores a folder and fetches it again', async () => {
-    const { call } = await start()
+    const { call } = shared
     await mkdir(at('in', 'sub'), { recursive: true })
     await writeFile(at('in', 'sub', 'a'), 'a')
     await writeFile(at('in', 'b.tmp'), 'b')
-    expect(await call('push_folder', { ref: `${id}/v1`, path: 'in', exclude: ['*.tmp'] })).toMatchObject({
+    expect(await call('push_folder', { ref: `${id}/v1`, path: at('in'), exclude: ['*.tmp'] })).toMatchObject({
       created: true,
       files: 1,
       sent_files: 1,
     })
-    expect(await call('push_folder', { ref: `${id}/v1`, path: 'in', exclude: ['*.tmp'] })).toMatchObject({
+    expect(await call('push_folder', { ref: `${id}/v1`, path: at('in'), exclude: ['*.tmp'] })).toMatchObject({
       created: false,
       sent_files: 0,
     })
-    expect(await call('pull_folder', { ref: `${id}/v1`, path: 'out' })).toMatchObject({
+    expect(await call('pull_folder', { ref: `${id}/v1`, path: at('out') })).toMatchObject({
       path: at('out'),
       files: 1,
     })
@@ -133,7 +140,7 @@ describe('an assistant', { timeout: 60_000 }, () => {
   })
 
   it('pages through versions in the order of their names', async () => {
-    const { call } = await start()
+    const { call } = shared
     for (const version of ['b', 'a', 'c', 'B']) await bucket.put(`${id}/${version}`, Buffer.from(version))
     const names = async (after?: string) => {
       const page = await call<{ versions: { version: string }[]; next_after: string | null }>(
@@ -151,7 +158,7 @@ describe('an assistant', { timeout: 60_000 }, () => {
   })
 
   it('that stores the same again succeeds; other bytes are refused with what to do', async () => {
-    const { call, refused } = await start()
+    const { call, refused } = shared
     await call('store_text', { ref: `${id}/v1`, text: 'hello', provenance_source: 'run=1' })
     expect(await call('store_text', { ref: `${id}/v1`, text: 'hello' })).toMatchObject({ created: false })
     expect(await refused('store_text', { ref: `${id}/v1`, text: 'other' })).toMatch(
@@ -163,7 +170,7 @@ describe('an assistant', { timeout: 60_000 }, () => {
   })
 
   it('that names no version gets one from the content, and is told what "latest" means', async () => {
-    const { call, refused } = await start()
+    const { call, refused } = shared
     const named = await call<Stored>('store_text', { ref: id, text: 'hello' })
     expect(named.pinned_ref).toBe(`${id}/sha256-2cf24dba5fb0@${HELLO}`)
     expect(await refused('fetch_text', { ref: `${id}/latest` })).toContain('ask your own registry')
@@ -193,7 +200,7 @@ describe('an assistant', { timeout: 60_000 }, () => {
 
   it('with --read-only gets only the tools that say they change nothing', async () => {
     const { client } = await start(['--read-only'])
-    const all = await (await startMcpOnce()).listTools()
+    const all = await shared.client.listTools()
     const { tools } = await client.listTools()
     expect(tools.map(({ name }) => name)).toEqual(
       all.tools.filter(({ annotations }) => annotations?.readOnlyHint).map(({ name }) => name),
@@ -206,7 +213,7 @@ describe('an assistant', { timeout: 60_000 }, () => {
   })
 
   it('is told by every tool that it can be repeated and destroys nothing, and what it returns', async () => {
-    const { client } = await start()
+    const { client } = shared
     const { tools } = await client.listTools()
     expect(tools.map(({ name }) => name).sort()).toEqual([
       'check_refs',
@@ -228,7 +235,7 @@ describe('an assistant', { timeout: 60_000 }, () => {
   })
 
   it('finds the guide as a resource and as a prompt', async () => {
-    const { client } = await start()
+    const { client } = shared
     const guide = await readFile('docs/for-assistants.md', 'utf8')
     expect((await client.readResource({ uri: 'bucket://guide' })).contents).toMatchObject([{ text: guide }])
     expect((await client.getPrompt({ name: 'bucket_guide' })).messages).toMatchObject([
@@ -295,16 +302,6 @@ describe('an assistant that calls', { timeout: 60_000 }, () => {
     expect(await shared.refused(name, args)).toMatch(expected)
     expect(await readdir(root)).toEqual(['other'])
   })
-})
-
-const startMcpOnce = async () => {
-  const { client } = await startMcp(['--url', server.url])
-  onTestEnd.push(() => client.close())
-  return client
-}
-const onTestEnd: (() => Promise<void>)[] = []
-afterEach(async () => {
-  for (const end of onTestEnd.splice(0)) await end()
 })
 
 describe('a large transfer', { timeout: 120_000 }, () => {
@@ -487,11 +484,12 @@ describe('bucket mcp', { timeout: 60_000 }, () => {
 })
 
 describe('bucket mcp --http', { timeout: 120_000 }, () => {
-  let mcp: Awaited<ReturnType<typeof startMcpHttp>>
-  beforeEach(async () => {
-    mcp = await startMcpHttp(['--url', proxy.url, '--root', work])
+  const startHttp = () => startMcpHttp(['--url', proxy.url, '--root', folder])
+  let mcp: Awaited<ReturnType<typeof startHttp>>
+  beforeAll(async () => {
+    mcp = await startHttp()
   })
-  afterEach(() => mcp.stop())
+  afterAll(() => mcp.stop())
 
   it.each(['legacy', 'modern'] as const)('serves the same tools, with progress (%s)', async (era) => {
     const client = createClient(era)
@@ -501,7 +499,7 @@ describe('bucket mcp --http', { timeout: 120_000 }, () => {
     const progress: number[] = []
     const stored = await call<Stored>(
       'store_file',
-      { ref: `${id}/v1`, path: 'model' },
+      { ref: `${id}/v1`, path: at('model') },
       {
         onprogress: (report) => progress.push(report.progress),
       },
@@ -540,7 +538,7 @@ describe('bucket mcp --http', { timeout: 120_000 }, () => {
     await stalledFetch(() => {
       cancelled = callsOf(client).call(
         'fetch_file',
-        { ref: `${id}/v1`, path: 'model' },
+        { ref: `${id}/v1`, path: at('model') },
         { signal: stop.signal },
       )
       cancelled.catch(() => {})
@@ -554,13 +552,14 @@ describe('bucket mcp --http', { timeout: 120_000 }, () => {
   it.each(['its client disconnects', 'it is stopped'])(
     'ends the transfer of a call of an older revision when %s, and keeps what arrived',
     async (how) => {
-      const params = { name: 'fetch_file', arguments: { ref: `${id}/v1`, path: 'model' } }
+      const asked = how === 'it is stopped' ? await startHttp() : mcp
+      const params = { name: 'fetch_file', arguments: { ref: `${id}/v1`, path: at('model') } }
       const headers = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' }
-      const outgoing = request(mcp.url, { method: 'POST', headers }).on('error', () => {})
+      const outgoing = request(asked.url, { method: 'POST', headers }).on('error', () => {})
       await stalledFetch(() =>
         outgoing.end(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params })),
       )
-      if (how === 'it is stopped') expect(await mcp.stop()).toBe(0)
+      if (how === 'it is stopped') expect(await asked.stop()).toBe(0)
       else outgoing.destroy()
       await expect.poll(partials).toMatch(PARTIAL)
     },
@@ -586,7 +585,8 @@ describe('bucket mcp --http', { timeout: 120_000 }, () => {
   })
 
   it('listens on loopback only, and stops on SIGTERM', async () => {
-    expect(new URL(mcp.url).hostname).toBe('127.0.0.1')
-    expect(await mcp.stop()).toBe(0)
+    const own = await startHttp()
+    expect(new URL(own.url).hostname).toBe('127.0.0.1')
+    expect(await own.stop()).toBe(0)
   })
 })

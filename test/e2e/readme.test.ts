@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -40,6 +40,7 @@ const runs = blocks.filter(({ role }) => role === 'run')
 const printed = printedBy(blocks)
 
 let folder: string
+let bin: string
 let server: ChildProcess
 let origin: string
 
@@ -65,15 +66,31 @@ async function freshCheckout(): Promise<string> {
   return copy
 }
 
+/**
+ * npx starts the server. It takes several times as long as the command that it starts, so the blocks get an `npx` that runs the same
+ * link of the checkout at once.
+ */
+async function quickNpx(): Promise<string> {
+  const bin = join(folder, '.quick')
+  await mkdir(bin)
+  await writeFile(join(bin, 'npx'), '#!/bin/sh\nexec "node_modules/.bin/$@"\n', { mode: 0o755 })
+  return bin
+}
+
 /** The variables of a user's shell, and no others. */
-const place = () => ({
+const place = (bin?: string) => ({
   folder,
-  environment: { PATH: process.env.PATH, HOME: process.env.HOME, BUCKET_URL: `http://${origin}/v1` },
+  environment: {
+    PATH: bin === undefined ? process.env.PATH : `${bin}:${process.env.PATH}`,
+    HOME: process.env.HOME,
+    BUCKET_URL: `http://${origin}/v1`,
+  },
   limit: BLOCK_MS,
 })
 
 beforeAll(async () => {
   folder = await freshCheckout()
+  bin = await quickNpx()
   const [first] = blocks
   expect(first, 'the block that starts the server').toMatchObject({
     role: 'serve',
@@ -110,7 +127,7 @@ describe('the README', () => {
       for (const tool of TOOLS[block.language] ?? [])
         context.skip(spawnSync(tool, ['--version']).status !== 0, `${tool} is not installed`)
       const text = block.text.replaceAll(PRINTED_ORIGIN, origin)
-      const { exit, stdout, stderr } = await runBlock({ ...block, text }, place())
+      const { exit, stdout, stderr } = await runBlock({ ...block, text }, place(bin))
       expect(exit, `${stdout}${stderr}`).toBe(0)
       const expected = printed.get(block)
       if (expected !== undefined) expect(stdout.trimEnd()).toMatch(patternOf(expected))

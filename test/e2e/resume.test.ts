@@ -16,7 +16,7 @@ import { someBytes } from '../support/random-bytes.ts'
 /** Memory limit of each process, in bytes. */
 const MEMORY = 250 * MIB
 /** Larger than the memory limit, so that no process can hold it whole. Larger sizes, such as 5 GiB, can be set by hand. */
-const SIZE = Number(process.env.RESUME_TEST_BYTES ?? 320 * MIB)
+const SIZE = Number(process.env.RESUME_TEST_BYTES ?? 272 * MIB)
 
 interface Operation {
   readonly operation: string

@@ -121,7 +121,7 @@ describe('an upload in parts', () => {
     timeout: 240_000,
   }, async () => {
     // Larger than the server's memory limit, so that the server cannot hold it whole.
-    const large = artifact(320 * MIB + 12_345)
+    const large = artifact(272 * MIB + 12_345)
     expect(await begin(large, 'multipart')).toMatchObject({
       status: 201,
       body: { state: 'open', part_count: large.count, received: [] },
@@ -164,7 +164,7 @@ describe('an upload in parts', () => {
   it('is verified after a restart when the server stops during verification', {
     timeout: 60_000,
   }, async () => {
-    const large = artifact(200 * MIB)
+    const large = artifact(80 * MIB)
     await begin(large, 'multipart')
     await sendParts(large, numbers(1, large.count))
     expect((await commit(large)).status).toBe(202)
