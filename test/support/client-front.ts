@@ -176,7 +176,8 @@ async function serveStore(origin: string, blobs: FakeBlobStore, staging: FakeSta
       headers: headers as Record<string, string>,
       expiresAt: '',
     } as const
-    const body = await buffer(request).catch(() => undefined)
+    // `buffer` of Node's consumers copies large bodies several times.
+    const body = await request.toArray().then(Buffer.concat, () => undefined)
     if (body === undefined) return
     const answer = url.startsWith('/parts/')
       ? new Response('<Error/>', { status: await staging.send(presigned, body) })

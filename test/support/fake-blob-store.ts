@@ -157,7 +157,7 @@ async function drain(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal | und
     signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
     reading.then(resolve, reject)
   })
-  return new Uint8Array(Buffer.concat(chunks))
+  return Buffer.concat(chunks)
 }
 
 function give({ blob, contentType }: Signed, bytes: Uint8Array | undefined, range: string | null): Response {

@@ -105,7 +105,7 @@ export function fakeStaging({
       if (place.joined) return 'complete'
       const held = sorted(place)
       if (!isSame(parts, held)) return 'incomplete'
-      place.joined = new Uint8Array(Buffer.concat(held.map(({ bytes }) => bytes)))
+      place.joined = Buffer.concat(held.map(({ bytes }) => bytes))
       place.parts.clear()
       return 'complete'
     },

@@ -7,6 +7,7 @@ import { useStaging } from './staged.ts'
 
 const stand = useStaging()
 const bytes = noise(6 * RANGE_BYTES + 12_345)
+const few = bytes.subarray(0, 2 * RANGE_BYTES + 12_345)
 const gets = () => stand.aws.calls.filter(({ operation }) => operation === 'GetObject')
 
 test('all bytes come in order, every range pinned to the object that was opened', async () => {
@@ -33,13 +34,13 @@ describe('a range that breaks', () => {
     ['is refused with 503', { status: 503, code: 'SlowDown' }],
     ['gets no connection', 'drop' as const],
   ])('because it %s is fetched again, and the bytes are exact', async (_, how) => {
-    const { staged } = await stand.opened(bytes)
+    const { staged } = await stand.opened(few)
     stand.aws.misbehave('GetObject', how, 2)
-    expect((await collect(staged.read(undefined))).equals(bytes)).toBe(true)
+    expect((await collect(staged.read(undefined))).equals(few)).toBe(true)
   })
 
   test('repeatedly ends as unavailable', async () => {
-    const { staged } = await stand.opened(bytes)
+    const { staged } = await stand.opened(few)
     stand.aws.misbehave('GetObject', 'cut')
     await expect(collect(staged.read(undefined))).rejects.toMatchObject({ code: 'unavailable' })
   })

@@ -3,6 +3,7 @@ import { createS3Client } from '../../../lib/aws/clients.ts'
 import { createS3BlobStore } from '../../../lib/aws/s3-blob-store.ts'
 import { ONE_PUT_BYTES, uploadPartSize } from '../../../lib/aws/s3-write.ts'
 import { digestBase64, digestHex } from '../../../lib/domain/digest.ts'
+import type { BlobId } from '../../../lib/domain/entry.ts'
 import { GIB, MIB } from '../../../lib/domain/limits.ts'
 import type { BlobStore } from '../../../lib/repository/ports.ts'
 import { type AwsStandIn, startAwsStandIn } from '../../support/aws-stand-in.ts'
@@ -22,14 +23,16 @@ afterAll(() => aws.close())
 beforeEach(() => aws.reset())
 
 const small = Buffer.from('hello')
-const large = noise(17 * MIB + 1)
+/** Two parts. */
+const large = noise(9 * MIB + 1)
+const LARGE = blobOf(large)
 const options = (size: number | undefined, signal?: AbortSignal) => ({
   size,
   description: described({ contentType: 'text/x' }),
   signal,
 })
-const keyOf = (bytes: Uint8Array) =>
-  `/blobs/blobs/prod-models/llama_3.8b+lora:x/v3.1.0+a/${digestHex(blobOf(bytes).digest)}`
+const keyOf = ({ digest }: BlobId) =>
+  `/blobs/blobs/prod-models/llama_3.8b+lora:x/v3.1.0+a/${digestHex(digest)}`
 
 describe('a small blob of known size', () => {
   test('is one create-only PUT with its length and the digest for S3 to check', async () => {
@@ -42,7 +45,7 @@ describe('a small blob of known size', () => {
       'x-amz-checksum-sha256': digestBase64(blobOf(small).digest),
       'x-amz-sdk-checksum-algorithm': 'SHA256',
     })
-    expect(aws.objects.get(keyOf(small))?.bytes).toEqual(small)
+    expect(aws.objects.get(keyOf(blobOf(small)))?.bytes).toEqual(small)
     expect(await store.inspect(blobOf(small))).toEqual({ found: true, size: 5, attested: true })
   })
 
@@ -84,9 +87,9 @@ describe('a small blob of known size', () => {
 
   test('whose name is taken leaves the existing object', async () => {
     await store.write(blobOf(small), verified(small), options(5))
-    const taken = aws.objects.get(keyOf(small))
+    const taken = aws.objects.get(keyOf(blobOf(small)))
     expect(await store.write(blobOf(small), verified(small), options(5))).toBe('exists')
-    expect(aws.objects.get(keyOf(small))).toBe(taken)
+    expect(aws.objects.get(keyOf(blobOf(small)))).toBe(taken)
   })
 
   test('that meets a simultaneous writer is sent again', async () => {
@@ -115,11 +118,10 @@ describe.each([
   ['of unknown size', undefined],
 ])('a large blob %s', (_, size) => {
   test('is uploaded create-only in parts that S3 hashes, and is attested by its metadata', async () => {
-    expect(await store.write(blobOf(large), verified(large), options(size))).toBe('written')
+    expect(await store.write(LARGE, verified(large, LARGE.digest), options(size))).toBe('written')
     expect(aws.operations().sort()).toEqual([
       'CompleteMultipartUpload',
       'CreateMultipartUpload',
-      'UploadPart',
       'UploadPart',
       'UploadPart',
     ])
@@ -127,10 +129,10 @@ describe.each([
       expect(call.headers['x-amz-checksum-sha256']).toMatch(/^[A-Za-z0-9+/]{43}=$/)
     const complete = aws.calls.find(({ operation }) => operation === 'CompleteMultipartUpload')
     expect(complete?.headers['if-none-match']).toBe('*')
-    const object = aws.objects.get(keyOf(large))
+    const object = aws.objects.get(keyOf(LARGE))
     expect(object?.bytes.equals(large)).toBe(true)
     expect(object?.sha256?.type).toBe('COMPOSITE')
-    expect(await store.inspect(blobOf(large))).toEqual({
+    expect(await store.inspect(LARGE)).toEqual({
       found: true,
       size: large.byteLength,
       attested: true,
@@ -140,8 +142,8 @@ describe.each([
   test('whose last byte is wrong is never completed, and its parts are dropped', async () => {
     const wrong = Buffer.from(large)
     wrong[wrong.byteLength - 1] = (wrong.at(-1) ?? 0) ^ 1
-    const bytes = verified(wrong, blobOf(large).digest)
-    await expect(store.write(blobOf(large), bytes, options(size))).rejects.toMatchObject({
+    const bytes = verified(wrong, LARGE.digest)
+    await expect(store.write(LARGE, bytes, options(size))).rejects.toMatchObject({
       code: 'digest_mismatch',
     })
     expect(aws.operations()).not.toContain('CompleteMultipartUpload')
@@ -155,7 +157,7 @@ describe.each([
       yield large.subarray(0, 9 * MIB)
       throw gone
     }
-    await expect(store.write(blobOf(large), broken(), options(size))).rejects.toBe(gone)
+    await expect(store.write(LARGE, broken(), options(size))).rejects.toBe(gone)
     expect(aws.objects.size).toBe(0)
     expect(aws.openUploads.size).toBe(0)
   })
@@ -167,7 +169,7 @@ describe.each([
       yield large.subarray(0, 9 * MIB)
       throw gone
     }
-    await expect(store.write(blobOf(large), broken(), options(size))).rejects.toBe(gone)
+    await expect(store.write(LARGE, broken(), options(size))).rejects.toBe(gone)
     expect(aws.objects.size).toBe(0)
   })
 
@@ -178,47 +180,47 @@ describe.each([
       request.abort()
       await new Promise(() => {})
     }
-    const write = store.write(blobOf(large), stalled(), options(size, request.signal))
+    const write = store.write(LARGE, stalled(), options(size, request.signal))
     await expect(write).rejects.toMatchObject({ name: 'AbortError' })
     expect(aws.openUploads.size).toBe(0)
   })
 
   test('whose name is taken leaves the existing object, and drops its parts', async () => {
-    await store.write(blobOf(large), verified(large), options(size))
-    const taken = aws.objects.get(keyOf(large))
-    expect(await store.write(blobOf(large), verified(large), options(size))).toBe('exists')
-    expect(aws.objects.get(keyOf(large))).toBe(taken)
+    await store.write(LARGE, verified(large, LARGE.digest), options(size))
+    const taken = aws.objects.get(keyOf(LARGE))
+    expect(await store.write(LARGE, verified(large, LARGE.digest), options(size))).toBe('exists')
+    expect(aws.objects.get(keyOf(LARGE))).toBe(taken)
     expect(aws.openUploads.size).toBe(0)
   })
 
   test('that meets a simultaneous writer at the end relies on it only if its blob exists', async () => {
     aws.misbehave('CompleteMultipartUpload', { status: 409, code: 'ConditionalRequestConflict' }, 1)
-    await expect(store.write(blobOf(large), verified(large), options(size))).rejects.toMatchObject({
+    await expect(store.write(LARGE, verified(large, LARGE.digest), options(size))).rejects.toMatchObject({
       code: 'unavailable',
     })
-    await store.write(blobOf(large), verified(large), options(size))
+    await store.write(LARGE, verified(large, LARGE.digest), options(size))
     aws.misbehave('CompleteMultipartUpload', { status: 409, code: 'ConditionalRequestConflict' }, 1)
-    expect(await store.write(blobOf(large), verified(large), options(size))).toBe('exists')
+    expect(await store.write(LARGE, verified(large, LARGE.digest), options(size))).toBe('exists')
   })
 
   test('whose name turns out to be taken inside of a 200 leaves the object, and asks once', async () => {
     aws.misbehave('CompleteMultipartUpload', { status: 200, code: 'PreconditionFailed' })
-    expect(await store.write(blobOf(large), verified(large), options(size))).toBe('exists')
+    expect(await store.write(LARGE, verified(large, LARGE.digest), options(size))).toBe('exists')
     expect(aws.operations().filter((operation) => operation === 'CompleteMultipartUpload')).toHaveLength(1)
     expect(aws.openUploads.size).toBe(0)
   })
 
   test('whose completion gets no response is found by the retry', async () => {
     aws.misbehave('CompleteMultipartUpload', 'lose-answer', 1)
-    expect(await store.write(blobOf(large), verified(large), options(size))).toBe('exists')
-    expect(await store.inspect(blobOf(large))).toMatchObject({ found: true, attested: true })
+    expect(await store.write(LARGE, verified(large, LARGE.digest), options(size))).toBe('exists')
+    expect(await store.inspect(LARGE)).toMatchObject({ found: true, attested: true })
   })
 
   test.each(['CreateMultipartUpload', 'UploadPart', 'CompleteMultipartUpload'] as const)(
     'of which %s fails is unavailable, and nothing is visible',
     async (operation) => {
       aws.misbehave(operation, { status: 500, code: 'InternalError' })
-      await expect(store.write(blobOf(large), verified(large), options(size))).rejects.toMatchObject({
+      await expect(store.write(LARGE, verified(large, LARGE.digest), options(size))).rejects.toMatchObject({
         code: 'unavailable',
       })
       expect(aws.objects.size).toBe(0)
@@ -235,7 +237,7 @@ test('a small blob of unknown size is also one PUT, hashed by S3 and attested by
 test('the smallest blob that is uploaded in parts', async () => {
   const bytes = noise(ONE_PUT_BYTES)
   expect(await store.write(blobOf(bytes), verified(bytes), options(bytes.byteLength))).toBe('written')
-  expect(aws.objects.get(keyOf(bytes))?.bytes.equals(bytes)).toBe(true)
+  expect(aws.objects.get(keyOf(blobOf(bytes)))?.bytes.equals(bytes)).toBe(true)
 })
 
 test('memory stays bounded, because only the parts in transfer are read', async () => {
@@ -247,7 +249,7 @@ test('memory stays bounded, because only the parts in transfer are read', async 
     }
   }
   aws.misbehave('UploadPart', { status: 500, code: 'InternalError' })
-  await expect(store.write(blobOf(large), counted(), options(5 * GIB))).rejects.toMatchObject({
+  await expect(store.write(LARGE, counted(), options(5 * GIB))).rejects.toMatchObject({
     code: 'unavailable',
   })
   // Four parts of 8 MiB under way, a fifth being filled, and what the pipe holds.

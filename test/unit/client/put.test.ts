@@ -100,7 +100,15 @@ describe('put', () => {
     expect((await front.bytesOf(REF))?.equals(bytes)).toBe(true)
   })
 
-  it.each([10, 3_000_000, 70_000_000])('restores a lost blob of %d bytes, and says so', async (size) => {
+  it.each([
+    ['in a short body', 10],
+    ['in a long body', 3_000_000],
+    ['in parts', 6_000_000],
+  ])('restores a lost blob %s, and says so', async (how, size) => {
+    if (how === 'in parts') {
+      Object.assign(front.stores, { maxInlineBytes: 5_000_000 })
+      front.mode = 'multipart'
+    }
     const bytes = someBytes(size)
     const { entry } = await bucket.put(REF, bytes)
     front.stores.blobs.lose(entry)
