@@ -2,9 +2,27 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type BundledProgram, bundledProgram } from '../../support/bundled-program.ts'
 import { cannotTrace } from '../../support/system-calls.ts'
+
+/** Writes 80 MiB, which are synced after 32 MiB, after 64 MiB and at the end. */
+const WRITER = `
+  import { writeTemporary } from './lib/local/temporary.ts'
+  const block = new Uint8Array(512 * 1024)
+  async function* bytes() { for (let at = 0; at < 160; at += 1) yield block }
+  const outcome = await writeTemporary(process.argv[2], bytes(), undefined).then(
+    () => 'written',
+    ({ code }) => code,
+  )
+  console.log(outcome)`
+
+let program: BundledProgram
+beforeAll(async () => {
+  program = await bundledProgram(WRITER)
+})
+afterAll(() => program.remove())
 
 let folder: string
 beforeEach(async () => {
@@ -12,27 +30,18 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-/** Writes 80 MiB, which are synced after 32 MiB, after 64 MiB and at the end. @returns what the writer is told. */
+/** @returns what the writer is told. */
 function writeWhile(failure: string): string {
   const path = join(folder, 'temporary')
-  const program = `
-    import { writeTemporary } from './lib/local/temporary.ts'
-    const block = new Uint8Array(512 * 1024)
-    async function* bytes() { for (let at = 0; at < 160; at += 1) yield block }
-    const outcome = await writeTemporary(${JSON.stringify(path)}, bytes(), undefined).then(
-      () => 'written',
-      ({ code }) => code,
-    )
-    console.log(outcome)`
   return execFileSync(
     'strace',
     [
       ...['-f', '-qq', '-o', '/dev/null', '-P', path],
       ...['-e', 'trace=fdatasync,close', '-e', `inject=${failure}`],
-      ...[process.execPath, '--import', 'tsx', '--input-type=module', '--eval', program],
+      ...[process.execPath, program.path, path],
     ],
     // One thread, so that the n-th sync of the thread is the n-th sync of the process.
-    { cwd: resolve('.'), env: { ...process.env, UV_THREADPOOL_SIZE: '1' }, encoding: 'utf8' },
+    { env: { ...process.env, UV_THREADPOOL_SIZE: '1' }, encoding: 'utf8' },
   ).trim()
 }
 

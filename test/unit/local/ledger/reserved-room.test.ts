@@ -4,9 +4,9 @@
  */
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { OpenLedger } from '../../../../lib/local/ledger/open-ledger.ts'
+import { bundledProgram } from '../../../support/bundled-program.ts'
 import { cannotTrace } from '../../../support/system-calls.ts'
 import { artifact, LogUnderTest, type Stored, storeAll } from './log-under-test.ts'
 
@@ -122,11 +122,11 @@ describe('reserved room', () => {
 
 describe.skipIf(cannotTrace)(`a disk${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`, () => {
   it('that has no room to reserve takes stores all the same', { timeout: 60_000 }, async () => {
-    const program = `
+    const { path, remove } = await bundledProgram(`
       import { LogUnderTest, artifact, storeAll } from './test/unit/local/ledger/log-under-test.ts'
       const opened = await new LogUnderTest(${JSON.stringify(log.dataDir)}).open({ reservedBytes: 10_000 })
       for (const version of ['v1', 'v2', 'v3']) await storeAll(opened, [artifact(version)])
-      process.exit(0)`
+      process.exit(0)`)
     const traced = [
       '-P',
       log.path(),
@@ -135,14 +135,8 @@ describe.skipIf(cannotTrace)(`a disk${cannotTrace ? ` (skipped: ${cannotTrace})`
       '-e',
       'inject=pwrite64,pwritev:error=ENOSPC:when=1',
     ]
-    execFileSync(
-      'strace',
-      [
-        ...['-f', '-qq', '-o', '/dev/null', ...traced],
-        ...[process.execPath, '--import', 'tsx', '--input-type=module', '--eval', program],
-      ],
-      { cwd: resolve('.') },
-    )
+    execFileSync('strace', [...['-f', '-qq', '-o', '/dev/null', ...traced], ...[process.execPath, path]])
+    await remove()
     expect(log.size()).toBe((await log.end()).offset)
     const opened = await log.open()
     expect(opened.report).toMatchObject({ entries: 3, damage: [], tornBytes: 0 })
