@@ -197,6 +197,15 @@ export const syncFile = (fd: number): Promise<void> =>
     fs.fdatasync(fd, (error) => (error ? reject(diskError(error)) : resolve()))
   })
 
+/** `syncFile` on this thread: nothing else runs until the disk has the bytes. */
+export function syncFileHere(fd: number): void {
+  try {
+    fs.fdatasyncSync(fd)
+  } catch (error) {
+    throw diskError(error)
+  }
+}
+
 /** Makes a file read-only and durable. */
 export async function sealFile(path: string): Promise<void> {
   try {

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { BucketError } from '../../domain/errors.ts'
 import { KIB, MIB } from '../../domain/limits.ts'
 import { closeFile, diskError, renameFile, syncFile, syncFolder, truncateFile, writeAll } from '../disk.ts'
+import { groupSync } from './group-sync.ts'
 import { placeRecord } from './record.ts'
 import { SealedSegments } from './sealed-segments.ts'
 import {
@@ -75,10 +76,13 @@ export interface AppendLogOptions {
   readonly segmentBytes?: number
   /** How much room is reserved at a time. */
   readonly reservedBytes?: number
+  /** How long a quick sync takes at most, in milliseconds; 0 runs all syncs on another thread. */
+  readonly quickSyncMs?: number
 }
 
 export async function openAppendLog(options: AppendLogOptions): Promise<AppendLog> {
   const { folder, storeId, segmentBytes = SEGMENT_BYTES, reservedBytes = RESERVED_BYTES } = options
+  const sync = groupSync(options.quickSyncMs)
   let { segment, offset, nextGroup, hash } = options.tail
   let fd = openSync(join(folder, segmentName(segment)), 'r+')
   let { dev, ino } = fstatSync(fd)
@@ -183,7 +187,7 @@ export async function openAppendLog(options: AppendLogOptions): Promise<AppendLo
       isDirty = true
       try {
         await writeAll(fd, records, offset)
-        await syncFile(fd)
+        await sync(fd)
       } catch (error) {
         // If this fails too, the next group retries it.
         await cutOff().catch(() => undefined)

@@ -98,9 +98,11 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
   }
 
   async function commitAll(): Promise<void> {
-    // Everything that arrives in this turn of the event loop joins the first group.
-    await new Promise(setImmediate)
-    while (waiting.length > 0) await commitGroup()
+    do {
+      // Everything that arrives in this turn of the event loop joins the group.
+      await new Promise(setImmediate)
+      await commitGroup()
+    } while (waiting.length > 0)
     running = undefined
   }
 

@@ -58,6 +58,8 @@ export interface OpenLedgerOptions {
   readonly segmentBytes?: number
   /** How much room the log reserves at a time, in bytes. */
   readonly reservedBytes?: number
+  /** How long a quick sync takes at most, in milliseconds; 0 runs all syncs on another thread. */
+  readonly quickSyncMs?: number
   /** Receives what the check in the background finds after a start that did not read the whole log. */
   readonly onFinding?: (finding: LateFinding) => void
 }
@@ -78,7 +80,7 @@ export async function createLog(folder: string, storeId: string): Promise<void> 
 
 /** @throws FolderRefused when the log is not complete; BucketError when the disk fails. */
 export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger> {
-  const { dataDir, storeId, guard = () => undefined, onFinding, ...sizes } = options
+  const { dataDir, storeId, guard = () => undefined, onFinding, ...ofLog } = options
   const folder = join(dataDir, LAYOUT.ledger)
   const proof = readProof(dataDir, storeId)
   const known = readKnownEnd(dataDir, storeId)
@@ -105,7 +107,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
     })
     const seconds = (performance.now() - began) / 1000
     const hash = await hashSegment(last, end.offset)
-    const log = await openAppendLog({ folder, storeId, tail: { ...end, hash }, ...sizes })
+    const log = await openAppendLog({ folder, storeId, tail: { ...end, hash }, ...ofLog })
     const keeper = await keepKnownEnd(log, dataDir, storeId, guard)
     const reader = recordReader(folder, storeId)
     const held = heldBlobs()
