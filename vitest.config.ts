@@ -11,8 +11,6 @@ const PACKAGE = ['test/package/**/*.test.ts', 'test/e2e/readme.test.ts']
  * with settings of their own.
  */
 const ALONE = [
-  'test/e2e/**/*.test.ts',
-  'test/client-cases/**/*.test.ts',
   'test/unit/lambda/**/*.test.ts',
   'test/unit/client/network.test.ts',
   'test/unit/repository/digest-diagnosis.test.ts',
@@ -45,7 +43,7 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'process',
+          name: 'alone',
           include: ALONE,
           exclude: PACKAGE,
           globalSetup: 'test/support/build-program.ts',
