@@ -2,8 +2,10 @@
  * The final names of blobs, in the folder of all blobs. Only a complete, verified and durable file is renamed to one. It
  * replaces an existing file of that name, because that file has no attestation and the new one has the digest of the name.
  */
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BlobId } from '../domain/entry.ts'
+import { BucketError } from '../domain/errors.ts'
 import type { BlobState } from '../repository/ports.ts'
 import { blobFolder, blobName } from './blob-names.ts'
 import { closeFile, openBlob, removeFile, renameFile, syncFile } from './disk.ts'
@@ -14,6 +16,8 @@ const ATTESTED = 10_000
 
 export interface BlobFiles {
   pathOf(blob: BlobId): string
+  /** @throws BucketError `unavailable` when the folder of all blobs is no longer the one that was opened. */
+  assertInPlace(): void
   /**
    * Gives a durable file, on the same file system, the name of a blob, durably.
    *
@@ -30,6 +34,20 @@ export interface BlobFiles {
 export function blobFiles(root: string): BlobFiles {
   const folders = durableFolders(root)
   const attested = new Set<string>()
+  const identity = () => {
+    const found = statSync(root, { throwIfNoEntry: false })
+    return found && `${found.dev}/${found.ino}`
+  }
+  const opened = identity()
+
+  /** A blob in another folder would disappear with it. */
+  function assertInPlace(): void {
+    if (identity() === opened) return
+    throw BucketError.needsOperator(
+      `${root} isn't the folder that this server opened: it was moved, removed or replaced`,
+      'put that folder back in its place, and restart the server',
+    )
+  }
 
   const attest = (path: string) => {
     attested.add(path)
@@ -45,9 +63,11 @@ export function blobFiles(root: string): BlobFiles {
 
   return {
     pathOf: (blob) => locate(blob).path,
+    assertInPlace,
 
     async publish(blob, file) {
       const { folder, path } = locate(blob)
+      assertInPlace()
       const rename = async () => {
         await folders.ensure(folder)
         await renameFile(file, path)

@@ -7,10 +7,12 @@ import { join } from 'node:path'
 import type { Entry } from '../domain/entry.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
 import { blobFiles } from './blob-files.ts'
-import { syncFolder } from './disk.ts'
+import { lostBlobs } from './blobs-folder.ts'
+import { makeFolders, syncFolder } from './disk.ts'
 import { LAYOUT, ownersError } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
 import { type FolderLog, openFolderLog } from './folder-log.ts'
+import { writeKnownEnd } from './ledger/known-end.ts'
 import { INDEX_FILES } from './ledger/log-index.ts'
 import { describeDamage, hashSegment, type LogDamage, type LogSegment } from './ledger/read-log.ts'
 import { decodeEntry, refOfRecord } from './ledger/record.ts'
@@ -45,8 +47,8 @@ export const eraseVersion = (dataDir: string, ref: ArtifactRef): Promise<Entry |
   })
 
 /**
- * Discards unreadable records of the ledger, and takes an older ledger for the newest one. The versions of lost records are forgotten, and
- * their references are free again.
+ * Discards unreadable records of the ledger, takes an older ledger for the newest one, and makes the folder of the blobs again if it is
+ * lost. The versions of lost records are forgotten, and their references are free again; those of lost blobs are kept.
  *
  * @returns a description of everything that was given up.
  * @throws FolderRefused as `eraseVersion`.
@@ -63,13 +65,16 @@ export const discardDamage = (dataDir: string): Promise<readonly string[]> =>
           here.filter(({ part }) => part === 'record'),
         )
     }
-    if (log.older) await forgetEnds(log.root)
-    return [...(log.older ? [log.older.message] : []), ...damage.map(describeDamage)]
+    const losses = [log.older, await lostBlobs(log)].filter((loss) => loss !== undefined)
+    if (losses.length > 0) await acceptLosses(log)
+    return [...losses.map(({ message }) => message), ...damage.map(describeDamage)]
   })
 
-/** The next start takes the end of the log for the true one. */
-async function forgetEnds(root: string): Promise<void> {
-  for (const name of [LAYOUT.knownEnd, INDEX_FILES.proof]) rmSync(join(root, name), { force: true })
+/** The next start takes the end of the log, and the folder of the blobs, for the true ones. */
+async function acceptLosses({ root, storeId, end }: FolderLog): Promise<void> {
+  rmSync(join(root, INDEX_FILES.proof), { force: true })
+  makeFolders(join(root, LAYOUT.blobs))
+  await writeKnownEnd(root, storeId, end, false)
   await syncFolder(root)
 }
 

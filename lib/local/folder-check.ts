@@ -10,6 +10,7 @@ import { digestFromHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { type BlobFault, type Damage, nameFault, verifiedBytes, WrongBytes } from './blob-fault.ts'
 import { blobFolder, blobName } from './blob-names.ts'
+import { lostBlobs } from './blobs-folder.ts'
 import { FolderRefused, LAYOUT, ownersError } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
 import { type FolderLog, openFolderLog } from './folder-log.ts'
@@ -108,7 +109,8 @@ class FolderCheck {
 
   async run(): Promise<FolderTotals> {
     const { segments, end, older } = this.#log
-    if (older) this.#tell(`${older.message}. ${older.next}`)
+    for (const loss of [older, await lostBlobs(this.#log)])
+      if (loss) this.#tell(`${loss.message}. ${loss.next}`)
     const entries = await this.#checkLog()
     this.#expected.seal()
     await this.#findUnreferenced(this.#blobs)

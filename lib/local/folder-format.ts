@@ -123,22 +123,12 @@ export async function initializeFolder(
   return storeId
 }
 
-/** @throws FolderDamaged when the folder of the blobs is missing, and the ledger has records. */
-export async function assertHasBlobs(dataDir: string): Promise<void> {
-  const names = await readdir(dataDir)
-  if (names.includes(LAYOUT.blobs) || !names.includes(LAYOUT.ledger) || (await isEmptyLedger(dataDir))) return
-  throw new FolderDamaged(
-    `the folder ${join(dataDir, LAYOUT.blobs)} is missing: it holds the bytes of every artifact above 16 KiB`,
-    'Put it back or mount it, or restore the folder from a backup. `bucket fsck` lists the artifacts that it would hold. If they are lost, make an empty folder with this name: the other artifacts can be used then, and a store of the same bytes restores each of these.',
-  )
-}
-
 /** The folder contains only a ledger without a record. */
 async function isUnfinishedLedger(dataDir: string, found: readonly string[]): Promise<boolean> {
   return found.length === 1 && found[0] === LAYOUT.ledger && (await isEmptyLedger(dataDir))
 }
 
-async function isEmptyLedger(dataDir: string): Promise<boolean> {
+export async function isEmptyLedger(dataDir: string): Promise<boolean> {
   const folder = join(dataDir, LAYOUT.ledger)
   const sizes = await Promise.all(
     (await readdir(folder)).map(async (name) => (await stat(join(folder, name))).size),

@@ -14,10 +14,8 @@ export interface FolderLock {
   /**
    * Compares what is at the folder's path now with what was locked.
    *
-   * @returns what happened, when the folder was moved, removed, replaced or mounted over.
+   * @throws BucketError `unavailable` when the folder was moved, removed, replaced or mounted over.
    */
-  change(): string | undefined
-  /** @throws BucketError `unavailable` after such a change. */
   assertInPlace(): void
   release(): void
 }
@@ -30,21 +28,15 @@ export function lockFolder(dataDir: string): FolderLock {
   ftruncateSync(fd)
   writeSync(fd, `${process.pid}\n`)
   const { dev, ino } = fstatSync(fd)
-  function change(): string | undefined {
-    const found = statSync(path, { throwIfNoEntry: false })
-    if (found?.ino === ino && found.dev === dev) return undefined
-    return `${dataDir} isn't the folder that this server opened: it was moved, removed, replaced or mounted over`
-  }
   return {
-    change,
     lockFormat() {
       fds.push(lockFile(dataDir, join(dataDir, LAYOUT.format), 'r+'))
     },
     assertInPlace() {
-      const changed = change()
-      if (changed === undefined) return
+      const found = statSync(path, { throwIfNoEntry: false })
+      if (found?.ino === ino && found.dev === dev) return
       throw BucketError.needsOperator(
-        `${changed}; nothing is stored until the server is restarted on the right folder`,
+        `${dataDir} isn't the folder that this server opened: it was moved, removed, replaced or mounted over`,
         'restart the server on the right folder',
       )
     },

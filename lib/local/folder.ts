@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { BucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { PRESIGNED_SECONDS, UPLOAD_SECONDS } from '../domain/limits.ts'
 import { type DeliveryRecord, inProcessQueue } from '../repository/in-process-queue.ts'
@@ -16,18 +17,12 @@ import { failVerification, verifyUpload } from '../repository/verify.ts'
 import { type BlobEndpoint, createBlobEndpoint } from './blob-endpoint.ts'
 import { nameFault } from './blob-fault.ts'
 import { blobFiles } from './blob-files.ts'
+import { assertHasBlobs } from './blobs-folder.ts'
 import { findBlobsWithoutEntry } from './blobs-without-entry.ts'
 import { cleanUp } from './clean-up.ts'
 import { makeFolders, syncFolder } from './disk.ts'
 import { folderBlobs } from './folder-blobs.ts'
-import {
-  assertHasBlobs,
-  FolderRefused,
-  initializeFolder,
-  LAYOUT,
-  readFormat,
-  writeDurably,
-} from './folder-format.ts'
+import { FolderRefused, initializeFolder, LAYOUT, readFormat, writeDurably } from './folder-format.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { folderStaging } from './folder-staging.ts'
 import { freeSpace } from './free-space.ts'
@@ -136,13 +131,17 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
     storeId = moved.storeId
     tell('move_folder', describeMove(moved), { entries: moved.entries })
   }
+  const assertInPlace = () => {
+    lock.assertInPlace()
+    files.assertInPlace()
+  }
   await keepOldLedger(root)
   lock.lockFormat()
   const secret = await folderSecret(root)
   const { ledger, held, report, ...openedLedger } = await openLedger({
     dataDir: root,
     storeId,
-    guard: lock.assertInPlace,
+    guard: assertInPlace,
     onFinding(finding) {
       if ('damage' in finding) return tell('ledger_damage', describeDamage(finding.damage))
       // A store of the same bytes may have restored them, as a file.
@@ -213,13 +212,9 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
       await Promise.all([queue.close(), cleaning])
       await tables.close()
       await openedLedger.close()
-      const changed = lock.change()
+      const refusal = refusalOf(assertInPlace)
       lock.release()
-      if (changed !== undefined)
-        throw new FolderRefused(
-          changed,
-          'The folder that was opened has everything that was stored: find it, or restore it from a backup, and start the server on it.',
-        )
+      if (refusal) throw refusal
     },
   }
 }
@@ -242,6 +237,19 @@ function assertOneFileSystem(root: string, from: string, to: string): void {
     )
   }
   rmSync(target)
+}
+
+function refusalOf(assertInPlace: () => void): FolderRefused | undefined {
+  try {
+    assertInPlace()
+    return undefined
+  } catch (error) {
+    if (!(error instanceof BucketError)) throw error
+    return new FolderRefused(
+      error.message,
+      'The folder that was opened has everything that was stored: find it, or restore it from a backup, and start the server on it.',
+    )
+  }
 }
 
 const describeMove = ({ entries, seconds }: MoveReport) =>

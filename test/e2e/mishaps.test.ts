@@ -61,6 +61,8 @@ function bucket(...args: string[]) {
 const fsck = () => bucket('fsck', '--data-dir', dataDir)
 const serve = () => bucket('serve', '--port', '0', '--data-dir', dataDir)
 
+const namesIn = (path: string) => (existsSync(path) ? readdirSync(path).sort() : [])
+
 const LARGE = Buffer.alloc(100_000, 'large')
 
 describe('a folder whose ledger is lost', { timeout: 180_000 }, () => {
@@ -218,6 +220,71 @@ describe('the folder of the blobs', { timeout: 60_000 }, () => {
     expect(refused.stderr).toContain('blobs is missing: it holds the bytes of every artifact above 16 KiB')
     expect(existsSync(join(dataDir, 'blobs'))).toBe(false)
   })
+
+  const blobs = () => join(dataDir, 'blobs')
+  it('is missed at start if it is empty although it held blobs, until its owner accepts the loss', async () => {
+    await start()
+    expect((await store('small', 'small')).status).toBe(201)
+    expect((await store('large', LARGE)).status).toBe(201)
+    await stop()
+    renameSync(blobs(), join(folder, 'away'))
+    mkdirSync(blobs())
+    for (const ran of [serve(), fsck()]) {
+      expect(ran.exit).toBe(5)
+      expect(ran.stdout + ran.stderr).toMatch(
+        /blobs is empty: it holds the bytes of every artifact above 16 KiB/,
+      )
+    }
+    expect(namesIn(blobs())).toEqual([])
+    // Back in its place, it is the one.
+    rmSync(blobs(), { recursive: true })
+    renameSync(join(folder, 'away'), blobs())
+    await start()
+    expect((await get('large')).status).toBe(200)
+    await stop()
+    rmSync(blobs(), { recursive: true })
+    expect(bucket('fsck', '--discard-damage', '--data-dir', dataDir)).toMatchObject({
+      exit: 5,
+      stdout: expect.stringMatching(/^discarded {2}the folder .*blobs is missing.*\nmissing {2}b\/a\/large@/),
+    })
+    await start()
+    expect([(await get('small')).status, (await get('large')).status]).toEqual([200, 500])
+    expect((await store('large', 'other')).status).toBe(409)
+    expect((await store('large', LARGE)).status).toBe(200)
+    expect((await get('large')).status).toBe(200)
+  })
+
+  it('may be empty while it holds no blob, and may have lost the end of the ledger', async () => {
+    await start()
+    expect((await store('v1', 'small')).status).toBe(201)
+    await stop()
+    rmSync(join(blobs(), '.ledger-end'))
+    await start()
+    expect((await store('v2', LARGE)).status).toBe(201)
+    await stop()
+    // As a copy of `blobs/*` leaves it.
+    rmSync(join(blobs(), '.ledger-end'))
+    await start()
+    expect((await get('v2')).status).toBe(200)
+  })
+
+  it.each([
+    ['removed', () => {}],
+    ['replaced', () => mkdirSync(blobs())],
+  ])('takes no blob if it was %s under a running server, and health says so', async (_, replace) => {
+    await start()
+    expect((await store('v1', LARGE)).status).toBe(201)
+    renameSync(blobs(), join(folder, 'away'))
+    replace()
+    const { status, body } = await store('v2', LARGE)
+    expect([status, JSON.parse(body)]).toMatchObject([503, { retryable: false }])
+    expect(await health()).toBe(503)
+    expect((await store('v3', 'small')).status).toBe(503)
+    const stopped = await server?.stop()
+    expect([stopped, server?.log()]).toEqual([1, expect.stringContaining("blobs isn't the folder")])
+    expect(namesIn(blobs())).toEqual([])
+    expect(serve()).toMatchObject({ exit: 5, stderr: expect.stringMatching(/blobs is (missing|empty)/) })
+  })
 })
 
 describe('a ledger that is lost under a running server', { timeout: 60_000 }, () => {
@@ -230,8 +297,6 @@ describe('a ledger that is lost under a running server', { timeout: 60_000 }, ()
     expect((await store('v2', 'small')).status).toBe(503)
   })
 })
-
-const namesIn = (path: string) => (existsSync(path) ? readdirSync(path).sort() : [])
 
 describe('a folder that is swapped under a running server', { timeout: 60_000 }, () => {
   async function expectRefusal() {

@@ -9,7 +9,7 @@ import { segmentName } from './segment.ts'
 
 export class SealedSegments {
   readonly #folder: string
-  /** What each segment was when it was opened or sealed. */
+  /** The state of each segment when it was opened or sealed. */
   readonly #states: (string | undefined)[] = []
 
   /** @param count of the segments that are sealed already. */

@@ -1,5 +1,5 @@
 /** The owner of a folder can erase a version permanently, and discard damaged records; everything else is unchanged. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -77,6 +77,7 @@ describe('erasing a version', () => {
 
   it('in a sealed segment keeps the chain of segments valid', async () => {
     const log = await new LogUnderTest(dataDir).create()
+    mkdirSync(join(dataDir, 'blobs'))
     const many = Array.from({ length: 20 }, (_, at) => artifact(`v${at}`))
     const opened = await log.open({ segmentBytes: 800 })
     for (const each of many) await storeAll(opened, [each])
