@@ -5,20 +5,19 @@
 import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { wholeRange } from '../domain/byte-range.ts'
 import { digestFromHex } from '../domain/digest.ts'
 import { BucketError } from '../domain/errors.ts'
 import { partSize } from '../domain/limits.ts'
 import type { UploadId } from '../domain/upload.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
-import { type Pourable, pour } from '../flow/pourable.ts'
 import type { Clock } from '../repository/ports.ts'
 import type { StagedBytes, StagedUpload, Staging } from '../repository/upload-ports.ts'
 import { verifyingStream } from '../repository/verifying-stream.ts'
 import type { BlobFiles } from './blob-files.ts'
-import { readFile } from './blob-reader.ts'
+import { readFileFrom } from './blob-reader.ts'
 import { createSparseFile, openFile, removeTemporary, sealFile, sizeOfBlob, syncFolder } from './disk.ts'
 import type { FreeSpace } from './free-space.ts'
+import { PrefixHash } from './prefix-hash.ts'
 import { type PartId, presignedPart, type SignedPut } from './presigned.ts'
 import type { StagingTable } from './staging-table.ts'
 import { streamToFile } from './stream-to-file.ts'
@@ -41,6 +40,8 @@ export interface FolderStaging extends Staging {
   uploadOf(part: PartId): UploadId | undefined
   /** Removes files that the table does not name. Call it only while no upload can begin. */
   removeOrphans(): Promise<void>
+  /** Ends the work in the background. Call it when no request is in progress. */
+  close(): Promise<void>
 }
 
 export interface FolderStagingOptions {
@@ -57,6 +58,12 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
   const { folder, table, blobFiles, space, secret, clock } = options
   const fileOf = (stagingId: string) => join(folder, stagingId)
   const receiving = new Set<string>()
+  /** Of the staging files that were begun by this process and are not complete. */
+  const prefixes = new Map<string, PrefixHash>()
+  const discardPrefix = (stagingId: string) => {
+    prefixes.get(stagingId)?.discard()
+    prefixes.delete(stagingId)
+  }
 
   async function receivePart(
     part: PartId,
@@ -99,7 +106,8 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     try {
       // While a part is missing from the table, its staging file cannot be completed, so no verifier reads changing bytes.
       if (!(await table.forget(part.stagingId, part.number))) return 'gone'
-      return await writePart(part, wholeSize, signed, readAll(spare, signed.size, signal), signal)
+      discardPrefix(part.stagingId)
+      return await writePart(part, wholeSize, signed, readFileFrom(0, spare, signed.size, signal), signal)
     } finally {
       await removeTemporary(spare)
     }
@@ -124,7 +132,9 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
       if (error instanceof StagingFileGone) return 'gone'
       throw error
     }
-    return (await table.record(stagingId, { number, size, sha256 })) ? 'received' : 'gone'
+    if (!(await table.record(stagingId, { number, size, sha256 }))) return 'gone'
+    prefixes.get(stagingId)?.advance()
+    return 'received'
   }
 
   return {
@@ -139,6 +149,8 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
         await removeTemporary(fileOf(stagingId))
         throw error
       }
+      const isReceived = (number: number) => table.part(stagingId, number) !== undefined
+      prefixes.set(stagingId, new PrefixHash({ path: fileOf(stagingId), size, isReceived }))
       return stagingId
     },
 
@@ -161,15 +173,18 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
       const path = fileOf(stagingId)
       const size = await sizeOfBlob(path)
       if (size === undefined) return undefined
+      const hashed = await prefixes.get(stagingId)?.end()
+      prefixes.delete(stagingId)
       return {
-        size,
-        read: (signal) => readAll(path, size, signal),
+        ...{ size, hashed },
+        read: (signal) => readFileFrom(0, path, size, signal),
         promote: async (blob) => promotion(blob, path, size),
       }
     },
 
     async drop(upload) {
       const stagingId = idOf(upload)
+      discardPrefix(stagingId)
       await table.drop(stagingId)
       await removeTemporary(fileOf(stagingId))
     },
@@ -189,6 +204,13 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
 
     async removeOrphans() {
       for (const name of await readdir(folder)) if (!table.find(name)) await removeTemporary(fileOf(name))
+    },
+
+    async close() {
+      for (const prefix of prefixes.values()) {
+        prefix.discard()
+        await prefix.end()
+      }
     },
   }
 
@@ -210,16 +232,6 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
 
 /** An upload without a staging id has no staging file. */
 const idOf = ({ stagingId }: StagedUpload): string => stagingId ?? ''
-
-function readAll(path: string, size: number, signal: AbortSignal | undefined): Pourable {
-  const opened = () => readFile(path, wholeRange(size), signal)
-  return {
-    async *[Symbol.asyncIterator]() {
-      yield* await opened()
-    },
-    pour: async (write) => pour(await opened(), write),
-  }
-}
 
 /** The file was dropped, or has become a blob. */
 class StagingFileGone extends Error {}

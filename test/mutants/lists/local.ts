@@ -170,4 +170,12 @@ export const MUTANTS: readonly Mutant[] = [
     to: '',
     tests: ['test/unit/local/folder-staging.test.ts', 'test/unit/local/durability-parts.test.ts'],
   },
+  {
+    fault: 'the hash of a replaced part is kept',
+    file: 'lib/local/folder-staging.ts',
+    from: '      discardPrefix(part.stagingId)\n',
+    to: '',
+    tests: ['test/unit/local/folder-staging.test.ts'],
+    titles: 'was replaced after it was hashed',
+  },
 ]
