@@ -1,10 +1,14 @@
 /** Fills the ledger of a new data folder through its own code, in large groups: a million entries in well under a minute. */
 import { createHash } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { digestFromHex } from '../../lib/domain/digest.ts'
+import type { BlobId } from '../../lib/domain/entry.ts'
 import { parseRef } from '../../lib/domain/refs.ts'
-import { initializeFolder } from '../../lib/local/folder-format.ts'
+import { blobFolder, blobName } from '../../lib/local/blob-names.ts'
+import { initializeFolder, LAYOUT } from '../../lib/local/folder-format.ts'
 import { createLog, openLedger } from '../../lib/local/ledger/open-ledger.ts'
+import { SMALL_BLOB_BYTES } from '../../lib/local/ledger/record.ts'
 import { described } from '../support/described.ts'
 
 const AT_ONCE = 2_000
@@ -13,7 +17,7 @@ export interface Filling {
   readonly entries: number
   /** `bucket/artifact/version` of each entry. */
   readonly nameOf: (index: number) => string
-  /** The bytes of every entry, kept in its record; an entry without them has its blob in a file, which is not made. */
+  /** The bytes of every entry, kept in its record or in a file; an entry without them has its blob in a file, which is not made. */
   readonly bytes: Uint8Array | undefined
 }
 
@@ -38,10 +42,18 @@ export async function fillLedger(dataDir: string, { entries, nameOf, bytes }: Fi
           ...described(),
           createdAt: new Date().toISOString(),
         }
-        if (bytes) held.hold(entry, bytes)
+        if (bytes && bytes.byteLength <= SMALL_BLOB_BYTES) held.hold(entry, bytes)
+        else if (bytes) writeBlob(dataDir, entry, bytes)
         return ledger.append(entry, `00000000-0000-0000-0000-${String(first + at).padStart(12, '0')}`)
       }),
     )
   await close()
   return (performance.now() - from) / 1000
+}
+
+/** Without a sync. */
+function writeBlob(dataDir: string, blob: BlobId, bytes: Uint8Array): void {
+  const folder = blobFolder(join(dataDir, LAYOUT.blobs), blob)
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, blobName(blob)), bytes)
 }

@@ -9,7 +9,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, ftruncateSync, openSync, read } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -75,7 +75,8 @@ async function sendLarge(response: ServerResponse): Promise<void> {
 }
 
 async function takeLarge(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const target = await open(join(folder, randomUUID()), 'wx')
+  const path = join(folder, randomUUID())
+  const target = await open(path, 'wx')
   const hash = createHash('sha256')
   let batch: Buffer[] = []
   let bytes = 0
@@ -99,6 +100,8 @@ async function takeLarge(request: IncomingMessage, response: ServerResponse): Pr
   await target.close()
   hash.digest()
   response.writeHead(201, storeHeaders()).end(entry)
+  // Rounds of a GiB would fill a file system in memory.
+  await rm(path)
 }
 
 const server = createServer({ highWaterMark: 1024 * 1024 }, (request, response) => {

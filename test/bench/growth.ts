@@ -1,6 +1,7 @@
 /**
  * What a large ledger costs: a store, a fetch and a page of the list at 1,000 entries and at 1,000,000, on two servers that take turns;
- * and the memory, start, check and listing of the large one. Entries are versions of one artifact, or artifacts of one version.
+ * and the memory, start, check and listing of the large one. Entries are versions of one artifact, or artifacts of one version; or
+ * 200,000 versions of one artifact whose blobs are files, all of them in one folder.
  * It runs the built server, because the loader of a checkout needs memory of its own.
  */
 import { spawnSync } from 'node:child_process'
@@ -16,6 +17,7 @@ import { get, measure, payload, put } from './load.ts'
 import { type MeasuredServer, startBucketServer } from './server-process.ts'
 
 const BUCKET = resolve('dist/bin/bucket.js')
+const KIB = 1024
 const SMALL = 1_000
 const ROUNDS = 5
 /** The first rounds compile the code that the others measure. */
@@ -26,11 +28,16 @@ const STORES = 512
 interface Shape {
   readonly name: string
   readonly nameOf: (index: number) => string
+  /** Of each artifact, in bytes. */
+  readonly size: number
+  /** Entries of the large ledger, as a share of what is asked for. */
+  readonly share: number
 }
 
 export const SHAPES: readonly Shape[] = [
-  { name: 'versions of one artifact', nameOf: (index) => `bench/growth/v${index}` },
-  { name: 'artifacts', nameOf: (index) => `bench/artifact-${index}/v1` },
+  { name: 'versions of one artifact', nameOf: (index) => `bench/growth/v${index}`, size: KIB, share: 1 },
+  { name: 'artifacts', nameOf: (index) => `bench/artifact-${index}/v1`, size: KIB, share: 1 },
+  { name: 'files', nameOf: (index) => `bench/files/v${index}`, size: 20 * KIB, share: 0.2 },
 ]
 
 /** One kind of request: `index` counts through all rounds, `entries` are in the ledger. */
@@ -39,8 +46,8 @@ type Act = (agent: Agent, origin: string, shape: Shape, entries: number, index: 
 /** Visits every entry once, in an order in which neighbours are far apart. */
 const anyOf = (entries: number, index: number) => (index * 7_368_787) % entries
 
-const fetchOf = (agent: Agent, origin: string, name: string) =>
-  get(agent, `${origin}${versionPath(parseRef(name))}`, 1024)
+const fetchOf = (agent: Agent, origin: string, { nameOf, size }: Shape, index: number) =>
+  get(agent, `${origin}${versionPath(parseRef(nameOf(index)))}`, size)
 
 /** The order matters: no entry is in a cache before the first fetch of it. A page fills none. */
 const OPERATIONS: readonly { readonly name: string; readonly count: number; readonly act: Act }[] = [
@@ -59,18 +66,18 @@ const OPERATIONS: readonly { readonly name: string; readonly count: number; read
   {
     name: 'first fetch of a version',
     count: 140,
-    act: (agent, origin, { nameOf }, entries, index) => fetchOf(agent, origin, nameOf(anyOf(entries, index))),
+    act: (agent, origin, shape, entries, index) => fetchOf(agent, origin, shape, anyOf(entries, index)),
   },
   {
     name: 'fetch of one of 200',
     count: 400,
-    act: (agent, origin, { nameOf }, _, index) => fetchOf(agent, origin, nameOf(index % 200)),
+    act: (agent, origin, shape, _, index) => fetchOf(agent, origin, shape, index % 200),
   },
   {
     name: 'store',
     count: STORES,
-    act: (agent, origin, { nameOf }, entries, index) =>
-      put(agent, `${origin}${versionPath(parseRef(nameOf(entries + index)))}`, payload(1024, index)),
+    act: (agent, origin, { nameOf, size }, entries, index) =>
+      put(agent, `${origin}${versionPath(parseRef(nameOf(entries + index)))}`, payload(size, index)),
   },
 ]
 
@@ -79,15 +86,19 @@ const median = (values: readonly number[]) =>
 
 /** @param entries of the large ledger. */
 export async function growth(folder: string, entries: number): Promise<void> {
-  const bytes = randomBytes(1024)
   for (const [at, shape] of SHAPES.entries()) {
+    const bytes = randomBytes(shape.size)
     const small = join(folder, `small-${at}`)
     const large = join(folder, `large-${at}`)
     await fillLedger(small, { entries: SMALL, bytes, nameOf: shape.nameOf })
-    const seconds = await fillLedger(large, { entries, bytes, nameOf: shape.nameOf })
-    console.log(`\n${shape.name}: ${entries} entries of 1 KiB, appended in ${seconds.toFixed(0)} s\n`)
-    await compare(shape, entries, small, large)
+    const many = entries * shape.share
+    const seconds = await fillLedger(large, { entries: many, bytes, nameOf: shape.nameOf })
+    console.log(
+      `\n${shape.name}: ${many} entries of ${shape.size / KIB} KiB, appended in ${seconds.toFixed(0)} s\n`,
+    )
+    await compare(shape, many, small, large)
     await tools(large)
+    rmSync(large, { recursive: true })
   }
 }
 
@@ -105,7 +116,7 @@ export async function compare(shape: Shape, entries: number, small: string, larg
     for (let round = 0; round < WARM_UP + ROUNDS; round++)
       for (const [side, { server, entries }] of sides.entries()) {
         const before = server.cpuNanoseconds()
-        const { p50 } = await measure({ size: 1024, clients: 1, operations: count }, (agent, index) =>
+        const { p50 } = await measure({ size: shape.size, clients: 1, operations: count }, (agent, index) =>
           act(agent, server.origin, shape, entries, round * count + index),
         )
         const result = results.get(name)?.[side]
