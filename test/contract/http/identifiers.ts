@@ -1,7 +1,8 @@
 /** The identifiers of a path: their form, and that they are compared byte by byte (docs/http-api.md, section 1). */
 import { describe, expect, test } from 'vitest'
 import { expectFaults, expectProblem } from '../../support/problem.ts'
-import { entryPath, freshRef, get, json, listPath, put, stored, versionPath } from './requests.ts'
+import { header } from '../../support/raw-http.ts'
+import { entryPath, fetchBytes, freshRef, get, json, listPath, put, stored, versionPath } from './requests.ts'
 import { needs, type TargetThunk } from './target.ts'
 
 const LEGAL = 'aZ09._+:-'
@@ -37,6 +38,24 @@ export function describeIdentifiers(target: TargetThunk): void {
       const { ref, entry } = await stored(target(), 'colon and plus', [], freshRef({ version: 'a:b+c' }))
       for (const written of ['a:b+c', 'a%3Ab%2Bc', 'a%3ab%2bc', 'a:b%2Bc'])
         expect(json(await get(target(), `${listPath(ref)}/${written}/entry`)), written).toEqual(entry)
+    })
+
+    test('responses write %3A and %2B, however the request wrote them', async () => {
+      const ref = freshRef({ version: 'a:b+c' })
+      const path = versionPath(ref)
+      const spellings = ['a:b+c', 'a%3Ab%2Bc', 'a%3ab%2bc'].map((version) => `${listPath(ref)}/${version}`)
+      const [first = ''] = spellings
+      const created = await put(target(), ref, 'x', [], { path: first })
+      expect([created.status, header(created, 'Location')]).toEqual([201, path])
+      const [one, ...others] = await Promise.all(
+        spellings.map(async (written) => {
+          expect(await fetchBytes(target(), written)).toEqual(Buffer.from('x'))
+          expectProblem(await put(target(), ref, 'y', [], { path: written }), 'version_exists')
+          const { url } = json(await get(target(), `${written}/download`)) as { url: string }
+          return new URL(url, 'http://a.example').pathname
+        }),
+      )
+      for (const other of others) expect(other).toBe(one)
     })
 
     test('a percent-encoded unreserved character is 400: a proxy could read another path', async (context) => {
