@@ -39,8 +39,15 @@ import { lockFolder } from './folder-lock.ts'
 import { type FolderLog, openFolderLog } from './folder-log.ts'
 import { writeKnownEnd } from './ledger/known-end.ts'
 import { INDEX_FILES } from './ledger/log-index.ts'
-import { describeDamage, type LogSegment, readSegment } from './ledger/read-log.ts'
-import { segmentName, segmentNumbers } from './ledger/segment.ts'
+import {
+  describeDamage,
+  findEnd,
+  type LogDamage,
+  type LogSegment,
+  readLog,
+  readSegment,
+} from './ledger/read-log.ts'
+import { SEGMENT_HEADER_BYTES, segmentName, segmentNumbers } from './ledger/segment.ts'
 
 /**
  * @param from a data folder; a server may run on it.
@@ -61,7 +68,10 @@ export async function backupFolder(from: string, to: string, options: CopyOption
   try {
     const inside = (name: string) => join(target, name)
     for (const name of [LAYOUT.blobs, LAYOUT.temporaries, LAYOUT.ledger]) makeFolders(inside(name))
-    await assertExtends(log, target)
+    await assertExtends(log, target).catch(async (error: unknown) => {
+      // The ledger of the folder was found to be undamaged.
+      throw (await damageOfCopy(log, target)) ?? error
+    })
     // The index describes another end of the log, so the copy needs its own.
     rmSync(inside(INDEX_FILES.proof), { force: true })
     const blobs = await copyBlobs(log, target, options)
@@ -71,7 +81,7 @@ export async function backupFolder(from: string, to: string, options: CopyOption
     await writeFormat(target, log.storeId)
     return { ...blobs, copiedBytes: blobs.copiedBytes + ledgerBytes }
   } catch (error) {
-    throw ownersError(error, `the copy in ${target} is not complete`)
+    throw ownersError(error, `the copy in ${target} is not complete`, target)
   } finally {
     lock.release()
   }
@@ -154,6 +164,32 @@ async function assertExtends({ root, segments, end }: FolderLog, target: string)
       closeSync(source)
     }
   }
+}
+
+/** @returns what is damaged in the ledger of the copy; undefined when every record can be read. */
+async function damageOfCopy({ storeId }: FolderLog, target: string): Promise<FolderDamaged | undefined> {
+  const folder = join(target, LAYOUT.ledger)
+  const segments = segmentNumbers(folder).map((number) => readSegment(folder, number))
+  const last = segments.at(-1)
+  if (!last) return undefined
+  let found: LogDamage | undefined
+  const range = {
+    from: { segment: 1, offset: SEGMENT_HEADER_BYTES },
+    end: await findEnd(last, storeId, undefined),
+  }
+  await readLog(segments, storeId, range, {
+    record: () => undefined,
+    damage(damage) {
+      found ??= damage
+    },
+  })
+  return (
+    found &&
+    new FolderDamaged(
+      `the ledger of the copy in ${target} is damaged: ${describeDamage(found)}`,
+      'Nothing was copied, and the folder itself is not damaged. Name an empty folder for a new copy, and remove the damaged one after that.',
+    )
+  )
 }
 
 const lengthOf = ({ number, size }: LogSegment, end: FolderLog['end']): number =>

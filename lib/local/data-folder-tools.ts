@@ -21,7 +21,7 @@ export async function listFolder(
   if (log.older) damage.push(log.older.message)
   const pass: Parameters<typeof forEachEntry>[1] = (batch) => use(batch.map(({ entry }) => entry))
   await forEachEntry(log, pass, (found) => damage.push(describeDamage(found))).catch((error: unknown) => {
-    throw ownersError(error, 'the ledger cannot be read')
+    throw ownersError(error, 'the ledger cannot be read', log.root)
   })
   const [first, ...more] = damage
   if (first === undefined) return

@@ -33,12 +33,7 @@ export function diskError(error: unknown, folder?: string): BucketError {
   const code = errorCode(error)
   if (code === 'ENOSPC' && folder !== undefined && hasNoInodes(folder)) return noInodes(error)
   if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new BucketError(
-      'insufficient_storage',
-      code === 'ENOSPC' ? 'the disk of the data folder is full' : 'the quota of the data folder is exhausted',
-      {},
-      { cause: error },
-    )
+    return new BucketError('insufficient_storage', spaceText(code, 'the data folder'), {}, { cause: error })
   const message = `the data folder failed (${code ?? 'unknown cause'})`
   return code !== undefined && LASTING.has(code)
     ? BucketError.needsOperator(message, REMEDY, error)
@@ -51,6 +46,15 @@ const LASTING: ReadonlySet<string> = new Set([
 ])
 const REMEDY =
   'check the disk, the permissions and the files of the data folder (the log of the server has the cause), and restart the server'
+
+const spaceText = (code: 'ENOSPC' | 'EDQUOT', folder: string): string =>
+  code === 'ENOSPC' ? `the disk of ${folder} is full` : `the quota of ${folder} is exhausted`
+
+/** @returns why nothing more can be written to a folder, in words. */
+export const noRoom = (folder: string, cause: unknown): string =>
+  hasNoInodes(folder)
+    ? `the disk of ${folder} has no free inodes`
+    : spaceText(errorCode(cause) === 'EDQUOT' ? 'EDQUOT' : 'ENOSPC', folder)
 
 /** File systems without a fixed number of inodes say 0. */
 function hasNoInodes(folder: string): boolean {

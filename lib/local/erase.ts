@@ -99,7 +99,7 @@ async function withLog<T>(dataDir: string, use: (log: OfflineLog) => Promise<T>)
       },
     })
   } catch (error) {
-    throw ownersError(error, 'the ledger could not be rewritten')
+    throw ownersError(error, 'the ledger could not be rewritten', root)
   } finally {
     lock.release()
   }

@@ -59,7 +59,7 @@ export async function checkFolder(dataDir: string, options: FolderCheckOptions):
   try {
     return await new FolderCheck(log, options).run()
   } catch (error) {
-    throw ownersError(error, 'the check did not end')
+    throw ownersError(error, 'the check did not end', log.root)
   } finally {
     unlock()
   }

@@ -7,8 +7,8 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { open, readdir, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { BucketError } from '../domain/errors.ts'
-import { syncFolder } from './disk.ts'
+import { BucketError, isBucketError } from '../domain/errors.ts'
+import { noRoom, syncFolder } from './disk.ts'
 
 /** Names in the data folder. */
 export const LAYOUT = {
@@ -59,12 +59,19 @@ export class FolderDamaged extends FolderRefused {
  * A failure of the disk, in the words of an owner who works on a folder without a server.
  *
  * @param what failed: `the copy in /backup is not complete`.
+ * @param written the only folder that was written to, so that it is the one without room.
  */
-export function ownersError(error: unknown, what: string): unknown {
+export function ownersError(error: unknown, what: string, written: string): unknown {
   if (!(error instanceof BucketError)) return error
-  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
+  const { cause } = error
+  const why = isBucketError(error, 'insufficient_storage')
+    ? noRoom(written, cause)
+    : // The system's message has the path, or the call that failed.
+      cause instanceof Error
+      ? cause.message
+      : error.message
   return new FolderRefused(
-    `${what}: ${error.message}${cause}`,
+    `${what}: ${why}`,
     'Check the space, the permissions and the health of the disk, then repeat the command: it continues where it ended.',
   )
 }

@@ -182,7 +182,7 @@ describe('a backup', { timeout: 240_000 }, () => {
     try {
       expect(await bucket('backup', copy, '--data-dir', dataDir)).toMatchObject({
         exit: 1,
-        stderr: expect.stringMatching(/is not complete: .*full/),
+        stderr: expect.stringContaining(`the copy in ${copy} is not complete: the disk of ${copy} is full\n`),
       })
       execFileSync('mount', ['-o', 'remount,size=40m', copy])
       expect((await bucket('backup', copy, '--data-dir', dataDir)).exit).toBe(0)
@@ -207,6 +207,24 @@ describe('a backup', { timeout: 240_000 }, () => {
     await server.stop()
     expect((await bucket('backup', copy, '--data-dir', dataDir)).stderr).toContain('differs from that in')
     expect((await bucket('ls', '--data-dir', copy)).stdout).toContain('b/a/other@')
+  })
+
+  it('into a copy that is damaged says so, and does not suspect the folder', async () => {
+    server = await serveFolder(dataDir)
+    for (const version of ['v1', 'v2']) await store(version, 100)
+    await bucket('backup', copy, '--data-dir', dataDir)
+    const log = join(copy, 'ledger', '00000001.log')
+    const bytes = readFileSync(log)
+    bytes.write('X', bytes.indexOf('b/a/v1'))
+    writeFileSync(log, bytes)
+    const refused = await bucket('backup', copy, '--data-dir', dataDir)
+    expect(refused).toMatchObject({
+      exit: 5,
+      stderr: expect.stringMatching(
+        /the ledger of the copy in .* is damaged: .* bytes from byte 128 of 00000001.log/,
+      ),
+    })
+    expect(readFileSync(log)).toEqual(bytes)
   })
 
   it.each([
