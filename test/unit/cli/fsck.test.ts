@@ -54,7 +54,7 @@ describe('bucket fsck', () => {
 
   it('exits with 5 if an entry has lost its bytes, and names it', async () => {
     await folder.close()
-    await rm(join(dataDir, 'blobs'), { recursive: true })
+    await rm(join(dataDir, 'blobs', 'b'), { recursive: true })
     const ran = await fsck()
     expect(ran.exit).toBe(5)
     expect(ran.stdout).toContain(`missing  b/a/v1@${entry.digest}  blobs/b/a/v1@`)
@@ -72,7 +72,7 @@ describe('bucket fsck', () => {
       damaged: { count: 0, ledger: [], entries: [] },
       unreferenced: { count: 0, size: 0, blobs: [] },
     })
-    await rm(join(dataDir, 'blobs'), { recursive: true })
+    await rm(join(dataDir, 'blobs', 'b'), { recursive: true })
     const ran = await fsck('--json')
     expect(ran.exit).toBe(5)
     expect(JSON.parse(ran.stdout)).toMatchObject({
