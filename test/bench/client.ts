@@ -43,19 +43,20 @@ export async function clients(folder: string, mebibytes: number): Promise<void> 
   )
   console.log('|---|---|---|---|---|---|')
   try {
-    compare('put', server, (round) => {
+    const compareWays = (what: string, ways: (round: number) => readonly [Way, Way]) =>
+      compare(what, server, () => rmSync(copy, { force: true }), ways)
+    compareWays('put', (round) => {
       const name = `put-${round}`
       return [
         { name: 'bucket', script: `${bucket} put ${target} bench/clients/${name} "${file}"` },
         { name: 'curl', script: curlPut(`curl-${round}`) },
       ]
     })
-    compare('get', server, (round) => {
-      rmSync(copy, { force: true })
+    compareWays('get', (round) => {
       return [
         {
           name: 'bucket',
-          script: `${bucket} get ${target} bench/clients/put-${round} -o "${copy}"; rm "${copy}"`,
+          script: `${bucket} get ${target} bench/clients/put-${round} -o "${copy}"`,
         },
         { name: 'curl', script: curlGet(`put-${round}`) },
       ]
@@ -66,10 +67,19 @@ export async function clients(folder: string, mebibytes: number): Promise<void> 
   console.log('')
 }
 
-function compare(what: string, server: MeasuredServer, ways: (round: number) => readonly [Way, Way]): void {
+/** @param prepare is called before each way, and not measured. */
+function compare(
+  what: string,
+  server: MeasuredServer,
+  prepare: () => void,
+  ways: (round: number) => readonly [Way, Way],
+): void {
   const costs: [Cost[], Cost[]] = [[], []]
   for (let round = 0; round < ROUNDS; round += 1)
-    for (const [at, way] of ways(round).entries()) costs[at]?.push(costOf(way, server))
+    for (const [at, way] of ways(round).entries()) {
+      prepare()
+      costs[at]?.push(costOf(way, server))
+    }
   const [ours, theirs] = costs.map((all) => all.toSorted((a, b) => a.seconds - b.seconds)[ROUNDS >> 1])
   if (!ours || !theirs) return
   const used = ({ client, server }: Cost) => `${client.toFixed(2)}, ${server.toFixed(2)}`

@@ -25,6 +25,7 @@ export interface Filling {
 export async function fillLedger(dataDir: string, { entries, nameOf, bytes }: Filling): Promise<number> {
   mkdirSync(dataDir)
   const storeId = await initializeFolder(dataDir, createLog)
+  mkdirSync(join(dataDir, LAYOUT.blobs))
   const { ledger, held, close } = await openLedger({ dataDir, storeId })
   const digest = digestFromHex(
     createHash('sha256')
