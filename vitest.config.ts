@@ -10,11 +10,7 @@ const PACKAGE = ['test/package/**/*.test.ts', 'test/e2e/readme.test.ts']
  * Tests that change the environment or functions of their process, count what their process holds, or load the functions of the service
  * with settings of their own.
  */
-const ALONE = [
-  'test/unit/lambda/**/*.test.ts',
-  'test/unit/client/network.test.ts',
-  'test/unit/repository/digest-diagnosis.test.ts',
-]
+const ALONE = ['test/unit/lambda/**/*.test.ts', 'test/unit/client/network.test.ts']
 /** The costliest files begin first, so that none of them runs on when the others have ended. */
 const FIRST = ['test/simulation/', 'test/e2e/', 'test/package/', 'test/infra/']
 

@@ -69,12 +69,20 @@ export function verifyingStream(source: AsyncIterable<Uint8Array>, declared: Dec
       kept.release()
     }
   }
-  let bytes: AsyncGenerator<Uint8Array> | undefined
+  let isRead = false
   return {
     [Symbol.asyncIterator]() {
-      if (bytes) throw new Error('a verified stream can be read only once')
-      bytes = verifyAndRelease()
-      return bytes
+      if (isRead) throw new Error('a verified stream can be read only once')
+      isRead = true
+      const bytes = verifyAndRelease()
+      return {
+        next: () => bytes.next(),
+        return() {
+          // A generator that waits for a source that hangs does not reach its end.
+          kept.release()
+          return bytes.return(undefined)
+        },
+      }
     },
     get size() {
       return size

@@ -7,6 +7,7 @@ import type { BlobId } from '../../lib/domain/entry.ts'
 import { BucketError } from '../../lib/domain/errors.ts'
 import { formatRef } from '../../lib/domain/identifiers.ts'
 import type { PresignedRequest } from '../../lib/domain/upload.ts'
+import { abortableIterable } from '../../lib/flow/abortable-iterable.ts'
 import type { BlobStore, Clock } from '../../lib/repository/ports.ts'
 import { digestOf } from './fake-artifacts.ts'
 
@@ -150,13 +151,7 @@ async function* pieces(bytes: Uint8Array, signal: AbortSignal | undefined) {
 async function drain(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<Uint8Array> {
   signal?.throwIfAborted()
   const chunks: Uint8Array[] = []
-  const reading = (async () => {
-    for await (const chunk of bytes) chunks.push(chunk.slice())
-  })()
-  await new Promise<void>((resolve, reject) => {
-    signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
-    reading.then(resolve, reject)
-  })
+  for await (const chunk of abortableIterable(bytes, signal)) chunks.push(chunk.slice())
   return Buffer.concat(chunks)
 }
 

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EMPTY_DIGEST } from '../../../lib/domain/digest.ts'
 import { BucketError } from '../../../lib/domain/errors.ts'
+import { DIAGNOSABLE_BYTES, KEPT_BYTES, KeptBody } from '../../../lib/repository/digest-diagnosis.ts'
 import { verifyingStream } from '../../../lib/repository/verifying-stream.ts'
 import { collect, digestOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
@@ -118,6 +119,23 @@ describe('a stream that fails', () => {
     }
     for await (const _ of verified(source())) break
     expect(isClosed).toBe(true)
+  })
+
+  it('releases what it keeps for a hint as soon as its reader stops, even while its source hangs', async () => {
+    async function* hanging() {
+      yield new Uint8Array(DIAGNOSABLE_BYTES)
+      await new Promise(() => {})
+    }
+    for (let kept = 0; kept <= KEPT_BYTES; kept += DIAGNOSABLE_BYTES) {
+      const reader = verified(hanging(), EMPTY_DIGEST, undefined, DIAGNOSABLE_BYTES)[Symbol.asyncIterator]()
+      await reader.next()
+      void reader.next()
+      void reader.return?.()
+    }
+    const next = new KeptBody()
+    next.keep(new Uint8Array(1))
+    expect(next.bytes).toBeDefined()
+    next.release()
   })
 
   it('is never read a second time, because a retry would read an empty body', async () => {
