@@ -96,7 +96,7 @@ async function fsck(options: FsckOptions, context: CliContext): Promise<void> {
     ...damaged.map(damageLine),
     ...unreferenced.map(({ path, size: bytes }) => `unreferenced  ${path}  ${formatSize(bytes)}\n`),
     `${count(entries, 'entry', 'entries')}, ${formatSize(size)}: ${verdict(damagedCount, verify)}\n`,
-    `${count(unreferencedCount, 'unreferenced blob', 'unreferenced blobs')}, ${formatSize(unreferencedSize)}\n`,
+    `${count(unreferencedCount, 'unreferenced blob', 'unreferenced blobs')}, ${formatSize(unreferencedSize)}${unreferencedCount > 0 ? ': their references are free, unless they have another entry' : ''}\n`,
   ]
   await tell(output, text.join(''), {
     entries,

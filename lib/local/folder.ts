@@ -20,12 +20,13 @@ import { blobFiles } from './blob-files.ts'
 import { assertHasBlobs } from './blobs-folder.ts'
 import { findBlobsWithoutEntry } from './blobs-without-entry.ts'
 import { cleanUp } from './clean-up.ts'
-import { makeFolders, syncFolder } from './disk.ts'
+import { makeFolders, sizeOfBlob, syncFolder } from './disk.ts'
 import { folderBlobs } from './folder-blobs.ts'
 import { FolderRefused, initializeFolder, LAYOUT, readFormat, writeDurably } from './folder-format.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { folderStaging } from './folder-staging.ts'
-import { freeSpace } from './free-space.ts'
+import { type FreeSpace, freeSpace } from './free-space.ts'
+import type { LostFiles } from './ledger/background-check.ts'
 import { createLog, type LedgerReport, openLedger } from './ledger/open-ledger.ts'
 import { describeDamage } from './ledger/read-log.ts'
 import { lmdbFault } from './lmdb-check.ts'
@@ -63,6 +64,7 @@ export interface FolderRecord {
     | 'move_folder'
     | 'ledger_damage'
     | 'blobs_without_entry'
+    | 'lost_blobs'
     | 'uploads_damage'
     | 'clock'
   folder: string
@@ -72,6 +74,8 @@ export interface FolderRecord {
   entries?: number
   /** Blobs of versions that have no entry. */
   blobsWithoutEntry?: number
+  /** Versions whose blobs are missing or have another size. */
+  lostBlobs?: number
   /** Set when the index of the ledger was built from its log. */
   indexRebuilt?: { records: number; seconds: number; recordsPerSecond: number }
   /** Bytes of an unfinished group that were cut off the ledger. */
@@ -142,8 +146,14 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
     dataDir: root,
     storeId,
     guard: assertInPlace,
+    async hasFile(entry) {
+      const size = await sizeOfBlob(files.pathOf(entry)).catch(() => undefined)
+      return size === entry.size
+    },
     onFinding(finding) {
       if ('damage' in finding) return tell('ledger_damage', describeDamage(finding.damage))
+      if ('lost' in finding)
+        return tell('lost_blobs', describeLostFiles(finding.lost), { lostBlobs: finding.lost.count })
       // A store of the same bytes may have restored them, as a file.
       const { entry, file } = finding
       if (nameFault(entry, files.pathOf(entry)) === undefined) return
@@ -158,8 +168,16 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
   const setAside = setAsideDamaged(root, LAYOUT.uploads)
   const tables = openUploadTables(inside(LAYOUT.uploads))
   await syncFolder(root)
-  const space = freeSpace(root)
-  tellReport(report, format === undefined, await space.bytes(), tell)
+  const disk = freeSpace(root)
+  tellReport(report, format === undefined, await disk.bytes(), tell)
+  const space: FreeSpace = {
+    ...disk,
+    // Before bytes are sent that the folder could not take.
+    async require(size) {
+      assertInPlace()
+      await disk.require(size)
+    },
+  }
   if (setAside !== undefined) tell('uploads_damage', setAside)
   if (format && (report.rebuilt || report.isAfterCrash)) {
     const { count, examples } = await findBlobsWithoutEntry(inside(LAYOUT.blobs), openedLedger.has)
@@ -256,8 +274,11 @@ function refusalOf(assertInPlace: () => void): FolderRefused | undefined {
 const describeMove = ({ entries, seconds }: MoveReport) =>
   `moved ${entries} entries from format 1 to format 2 in ${seconds.toFixed(1)} s; the old ledger is kept as ledger.format-1.mdb, and can be removed once a backup of the folder exists`
 
+const describeLostFiles = ({ count, examples, files }: LostFiles) =>
+  `${count} of ${files} blobs above 16 KiB are missing or cut short, such as ${examples.map(({ ref }) => formatRef(ref)).join(', ')}: \`bucket fsck\` names all of them, and a store of the same bytes restores each`
+
 const describeBlobsWithoutEntry = (count: number, examples: readonly string[]) =>
-  `${count === 1 ? '1 blob belongs' : `${count} blobs belong`} to versions without an entry, such as ${examples.join(', ')}: stores and uploads that were cut short leave such blobs; a ledger that was restored or damaged may lack their entries, and then any bytes can be stored under these references: stop the server and restore a newer ledger`
+  `${count === 1 ? '1 blob belongs' : `${count} blobs belong`} to versions without an entry, such as ${examples.join(', ')}: stores and uploads that were cut short leave such blobs; a ledger that was restored or damaged may lack their entries, and then any bytes can be stored under these references: stop the server and restore a newer ledger, or \`bucket put\` each file under its reference`
 
 function tellReport(
   { entries, rebuilt, tornBytes, damage }: LedgerReport,

@@ -64,6 +64,7 @@ const serve = () => bucket('serve', '--port', '0', '--data-dir', dataDir)
 const namesIn = (path: string) => (existsSync(path) ? readdirSync(path).sort() : [])
 
 const LARGE = Buffer.alloc(100_000, 'large')
+const DIGEST_OF_LARGE = `sha256:${createHash('sha256').update(LARGE).digest('hex')}`
 
 describe('a folder whose ledger is lost', { timeout: 180_000 }, () => {
   it.each([
@@ -254,6 +255,30 @@ describe('the folder of the blobs', { timeout: 60_000 }, () => {
     expect((await get('large')).status).toBe(200)
   })
 
+  it.each(['stop', 'kill'] as const)(
+    'that lost a folder in it is told after a %s, and the rest is served',
+    async (how) => {
+      await start()
+      for (const version of ['v1', 'v2']) expect((await store(version, LARGE)).status).toBe(201)
+      expect((await store('small', 'small')).status).toBe(201)
+      await server?.[how]()
+      const { url } = await start()
+      const other = `${url}/buckets/c/artifacts/a/versions/v`
+      const bytes = { method: 'PUT', body: LARGE, headers: { 'X-Artifact-Digest': DIGEST_OF_LARGE } }
+      expect((await fetch(other, bytes)).status).toBe(201)
+      await server?.[how]()
+      rmSync(join(blobs(), 'b'), { recursive: true })
+      await start()
+      await expect
+        .poll(() => server?.log())
+        .toMatch(
+          /"operation":"lost_blobs".*"message":"2 of 3 blobs above 16 KiB are missing or cut short, such as b\/a\/v1, b\/a\/v2: .*"lost_blobs":2/,
+        )
+      expect(await health()).toBe(200)
+      expect((await get('v1')).status).toBe(500)
+    },
+  )
+
   it('may be empty while it holds no blob, and may have lost the end of the ledger', async () => {
     await start()
     expect((await store('v1', 'small')).status).toBe(201)
@@ -307,6 +332,16 @@ describe('a folder that is swapped under a running server', { timeout: 60_000 },
         retryable: false,
         next: expect.stringMatching(/operator.*restart/),
       })
+    }
+    for (const mode of ['single', 'multipart']) {
+      const begun = await fetch(
+        `${server?.url}/buckets/b/artifacts/a/versions/${mode}/uploads/${DIGEST_OF_LARGE}`,
+        {
+          ...{ method: 'PUT', headers: { 'Content-Type': 'application/json' } },
+          body: JSON.stringify({ size: 100_000_000, mode }),
+        },
+      )
+      expect([begun.status, await begun.json()]).toMatchObject([503, { retryable: false }])
     }
     const refusals = () =>
       (server?.log() ?? '')

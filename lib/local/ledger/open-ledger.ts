@@ -9,7 +9,7 @@ import type { Entry } from '../../domain/entry.ts'
 import { syncFile, truncateFile } from '../disk.ts'
 import { LAYOUT } from '../folder-format.ts'
 import { createSegment, type LogEnd, openAppendLog, type RecordPosition } from './append-log.ts'
-import { checkInBackground } from './background-check.ts'
+import { checkInBackground, type LostFiles } from './background-check.ts'
 import { type HeldBlobs, heldBlobs } from './held-blobs.ts'
 import { keepKnownEnd, laterEnd, olderThan, readKnownEnd } from './known-end.ts'
 import { type LogIndex, openLogIndex, readProof } from './log-index.ts'
@@ -60,13 +60,16 @@ export interface OpenLedgerOptions {
   readonly reservedBytes?: number
   /** How long a quick sync takes at most, in milliseconds; 0 runs all syncs on another thread. */
   readonly quickSyncMs?: number
-  /** Receives what the check in the background finds after a start that did not read the whole log. */
+  /** Whether the file of a blob is there, with its size. */
+  readonly hasFile?: (entry: Entry) => Promise<boolean>
+  /** Receives what the check in the background finds. */
   readonly onFinding?: (finding: LateFinding) => void
 }
 
-/** A damaged part of the log, or an entry whose bytes in the log are wrong. */
+/** A damaged part of the log, an entry whose bytes in the log are wrong, or lost files. */
 export type LateFinding =
   | { readonly damage: LogDamage }
+  | { readonly lost: LostFiles }
   | {
       readonly entry: Entry
       /** Of the segment. */
@@ -80,7 +83,14 @@ export async function createLog(folder: string, storeId: string): Promise<void> 
 
 /** @throws FolderRefused when the log is not complete; BucketError when the disk fails. */
 export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger> {
-  const { dataDir, storeId, guard = () => undefined, onFinding, ...ofLog } = options
+  const {
+    dataDir,
+    storeId,
+    guard = () => undefined,
+    hasFile = async () => true,
+    onFinding,
+    ...ofLog
+  } = options
   const folder = join(dataDir, LAYOUT.ledger)
   const proof = readProof(dataDir, storeId)
   const known = readKnownEnd(dataDir, storeId)
@@ -114,18 +124,19 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
     const lostRecords = found.filter(({ part }) => part === 'record').length
     const damage = { lostRecords, records: lostRecords }
     const ledger = logLedger({ log, index, backlog, reader, held, damage, guard })
-    const stopChecking =
-      covered &&
-      checkInBackground(
-        { segments, storeId, end: covered },
-        {
-          onDamage(late) {
-            if (late.part === 'record') damage.records += 1
-            onFinding?.({ damage: late })
-          },
-          onWrongBytes: (entry, segment) => onFinding?.({ entry, file: segmentName(segment) }),
+    const stopChecking = checkInBackground(
+      { segments, storeId, end: covered ?? end, hasFile },
+      {
+        onDamage(late) {
+          // A start that read the log has reported it.
+          if (!covered) return
+          if (late.part === 'record') damage.records += 1
+          onFinding?.({ damage: late })
         },
-      )
+        onWrongBytes: (entry, segment) => onFinding?.({ entry, file: segmentName(segment) }),
+        onLost: (lost) => onFinding?.({ lost }),
+      },
+    )
     return {
       ledger,
       held,
@@ -138,7 +149,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
         damage: found,
       },
       async close() {
-        await stopChecking?.()
+        await stopChecking()
         const isComplete = await ledger.close()
         await keeper.close()
         const { end } = log
