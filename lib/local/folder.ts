@@ -25,8 +25,9 @@ import { folderBlobs } from './folder-blobs.ts'
 import { FolderRefused, initializeFolder, LAYOUT, readFormat, writeDurably } from './folder-format.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { folderStaging } from './folder-staging.ts'
-import { type FreeSpace, freeSpace } from './free-space.ts'
+import { assertRoomToStart, type FreeSpace, freeSpace } from './free-space.ts'
 import type { LostFiles } from './ledger/background-check.ts'
+import { INDEX_FILES } from './ledger/log-index.ts'
 import { createLog, type LedgerReport, openLedger } from './ledger/open-ledger.ts'
 import { describeDamage } from './ledger/read-log.ts'
 import { lmdbFault } from './lmdb-check.ts'
@@ -104,6 +105,8 @@ const DAY_MS = 24 * 3_600_000
 export async function openFolder(dataDir: string, options: FolderOptions = {}): Promise<Folder> {
   const root = resolve(dataDir)
   await makeDataFolder(root)
+  const hasFiles = [INDEX_FILES.index, LAYOUT.uploads].every((name) => existsSync(join(root, name)))
+  if (!hasFiles) await assertRoomToStart(root)
   const lock = lockFolder(root)
   try {
     return await openLocked(root, lock, options)

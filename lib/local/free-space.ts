@@ -3,11 +3,28 @@ import { statfs } from 'node:fs/promises'
 import { BucketError } from '../domain/errors.ts'
 import { MIB } from '../domain/limits.ts'
 import { diskError, noInodes } from './disk.ts'
+import { FolderRefused } from './folder-format.ts'
 
 /** The reserve for stores in progress and for the ledger: this many bytes, but at most a hundredth of the disk. */
 const RESERVE_BYTES = 64 * MIB
 /** Fewer free inodes than this count as none, because a blob may need folders of its own. */
 const RESERVE_INODES = 8
+
+/** A folder whose LMDB files must be made needs this to start: LMDB ends the process with a signal when a mapped file finds no room. */
+const START_BYTES = MIB
+const START_INODES = 32
+
+/** @throws FolderRefused when the disk has no room to make the files of a data folder. */
+export async function assertRoomToStart(folder: string): Promise<void> {
+  const { bavail, bsize, files, ffree } = await look(folder)
+  const free = bavail * bsize
+  const isShort = free < START_BYTES || (files > 0 && ffree < START_INODES)
+  if (isShort)
+    throw new FolderRefused(
+      `the disk of ${folder} is full: it has ${free} bytes and ${ffree} inodes free, and making the files of the folder takes ${START_BYTES} and ${START_INODES}`,
+      'Free space on that disk, then start the server again. Nothing in the folder was changed.',
+    )
+}
 
 export interface FreeSpace {
   /** Bytes that are free for this user. */

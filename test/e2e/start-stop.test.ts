@@ -1,5 +1,5 @@
 /** Starting and stopping a server: what it leaves behind, what it says, and how long it takes. */
-import { spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -11,6 +11,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
@@ -86,6 +87,35 @@ describe('a server', { timeout: 60_000 }, () => {
     other.close()
     expect([ran.status, ran.stderr]).toEqual([1, expect.stringContaining(String(port))])
     expect(existsSync(dataDir)).toBe(false)
+  })
+
+  it('on a disk that is full says so, leaves nothing behind, and starts once there is room', async (context) => {
+    const disk = join(folder, 'disk')
+    mkdirSync(disk)
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk])
+    context.skip(mounted.status !== 0, 'a file system cannot be mounted here')
+    const [data, ballast] = [join(disk, 'data'), join(disk, 'ballast')]
+    const start = () =>
+      spawnSync(process.execPath, [...BUCKET, 'serve', '--port', '0', '--data-dir', data], {
+        encoding: 'utf8',
+      })
+    try {
+      for (const free of [4_096, 16_384, 65_536]) {
+        writeFileSync(ballast, Buffer.alloc(2 * 1024 * 1024 - free - 4096))
+        expect(start()).toMatchObject({
+          status: 1,
+          stderr: expect.stringMatching(/why: {2}the disk of .* is full/),
+        })
+        expect(readdirSync(data)).toEqual([])
+      }
+      rmSync(ballast)
+      execFileSync('mount', ['-o', 'remount,nr_inodes=20', disk])
+      expect(start()).toMatchObject({ status: 1, stderr: expect.stringContaining('inodes free') })
+      execFileSync('mount', ['-o', 'remount,nr_inodes=1000', disk])
+      await (await serveFolder(data)).stop()
+    } finally {
+      execFileSync('umount', [disk])
+    }
   })
 
   it('accepts a fresh file system, and makes everything in it private to its user', async () => {
