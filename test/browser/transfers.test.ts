@@ -26,7 +26,7 @@ import {
 import { digestOf, servePage } from './served-page.ts'
 
 const MIB = 1024 * 1024
-const LARGE = 200 * MIB
+const LARGE = 128 * MIB
 
 describeInBrowser('transfers', () => {
   const served = servePage()
@@ -48,7 +48,7 @@ describeInBrowser('transfers', () => {
     await closePage(opened)
   }
 
-  it('200 MiB are hashed, canceled midway, continued after the page was closed, and fetched as the same bytes', async () => {
+  it('128 MiB are hashed, canceled midway, continued after the page was closed, and fetched as the same bytes', async () => {
     const first = await storePage()
     await chooseFile(first.page, large)
     const shown = await first.page.waitForSelector('.file .digest')
@@ -79,7 +79,7 @@ describeInBrowser('transfers', () => {
       saveTo: 'private file',
     })
     await press(third.page, 'Download and verify')
-    await waitForText(third.page, 'Verified: all 200.0 MiB')
+    await waitForText(third.page, 'Verified: all 128.0 MiB')
     expect(await privateFile(third.page, 'large-v1')).toEqual({ size: LARGE, digest: largeDigest })
     await finish(third)
   })
@@ -229,7 +229,7 @@ describeInBrowser('transfers', () => {
             const button = [...document.querySelectorAll('button')].find(
               ({ textContent }) => textContent === 'Cancel',
             )
-            if (!button || !/MiB of 200\.0 MiB/.test(document.querySelector('.rows')?.textContent ?? ''))
+            if (!button || !/MiB of 128\.0 MiB/.test(document.querySelector('.rows')?.textContent ?? ''))
               return
             observer.disconnect()
             button.click()
@@ -255,7 +255,7 @@ const cancelOnceSent = (page: Page): Promise<void> =>
       new Promise<void>((resolve) => {
         new MutationObserver((_, observer) => {
           const outcome = document.querySelector('.outcome')
-          const sent = /([\d.]+) MiB of 200\.0 MiB/.exec(outcome?.textContent ?? '')?.[1]
+          const sent = /([\d.]+) MiB of 128\.0 MiB/.exec(outcome?.textContent ?? '')?.[1]
           if (!outcome?.textContent?.includes('Sending') || sent === undefined || Number(sent) === 0) return
           observer.disconnect()
           outcome.querySelector('button')?.click()
