@@ -4,10 +4,11 @@
  * is a file.
  */
 import { hash } from 'node:crypto'
-import { lstat, readdir, stat } from 'node:fs/promises'
+import { lstat, opendir, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { digestFromHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
+import { KIB } from '../domain/limits.ts'
 import { type BlobFault, type Damage, nameFault, verifiedBytes, WrongBytes } from './blob-fault.ts'
 import { blobFolder, blobName } from './blob-names.ts'
 import { lostBlobs } from './blobs-folder.ts'
@@ -84,6 +85,9 @@ function lockUnlessReadOnly(root: string, isChanged = false): () => void {
 /** The check looks at its signal after this many files. */
 const FILES_AT_ONCE = 256
 
+/** The entries of one window whose blobs are files are held at once: about 1,400. */
+const WINDOW_BYTES = 256 * KIB
+
 class FolderCheck {
   readonly #log: FolderLog
   readonly #root: string
@@ -133,27 +137,30 @@ class FolderCheck {
   async #checkLog(): Promise<number> {
     let entries = 0
     let inFiles: Entry[] = []
-    await this.#log.read({
-      record: (segment, frame, buffer, at) => {
-        this.#logBytesRead += frame.length
-        if (frame.kind === 'removed') return
-        entries += 1
-        this.#total += blobSizeOfRecord(buffer, at)
-        const blob = blobOfRecord(buffer, at, frame)
-        if (blob) this.#bytesRead += blob.byteLength
-        if (blob && isBlobRight(buffer, at, blob)) return
-        const { entry } = decodeEntry(buffer, at, frame)
-        if (!blob || this.#isRestored(entry, blob, segment)) inFiles.push(entry)
+    await this.#log.read(
+      {
+        record: (segment, frame, buffer, at) => {
+          this.#logBytesRead += frame.length
+          if (frame.kind === 'removed') return
+          entries += 1
+          this.#total += blobSizeOfRecord(buffer, at)
+          const blob = blobOfRecord(buffer, at, frame)
+          if (blob) this.#bytesRead += blob.byteLength
+          if (blob && isBlobRight(buffer, at, blob)) return
+          const { entry } = decodeEntry(buffer, at, frame)
+          if (!blob || this.#isRestored(entry, blob, segment)) inFiles.push(entry)
+        },
+        damage: (found) => this.#tell(describeDamage(found)),
+        sealed: (segment, sha256) => this.#checkSegment(segment, sha256),
+        pause: async () => {
+          const batch = inFiles
+          inFiles = []
+          this.#options.signal.throwIfAborted()
+          await this.#checkFiles(batch)
+        },
       },
-      damage: (found) => this.#tell(describeDamage(found)),
-      sealed: (segment, sha256) => this.#checkSegment(segment, sha256),
-      pause: async () => {
-        const batch = inFiles
-        inFiles = []
-        this.#options.signal.throwIfAborted()
-        await this.#checkFiles(batch)
-      },
-    })
+      WINDOW_BYTES,
+    )
     return entries
   }
 
@@ -210,9 +217,11 @@ class FolderCheck {
   }
 
   async #findUnreferenced(folder: string): Promise<void> {
-    for (const name of await listFolder(folder)) {
-      const path = join(folder, name)
-      if (this.#expected.has(path) || isOwnFile(relative(this.#root, path))) continue
+    // A folder may hold a million blobs that are expected.
+    const unexpected: string[] = []
+    for await (const path of pathsIn(folder))
+      if (!this.#expected.has(path) && !isOwnFile(relative(this.#root, path))) unexpected.push(path)
+    for (const path of unexpected.sort()) {
       this.#options.signal.throwIfAborted()
       const stats = await lstat(path)
       // The blobs below a linked folder are checked by name, and an operator may delete what is listed as unreferenced.
@@ -232,12 +241,13 @@ const isFolder = (path: string): Promise<boolean> =>
     () => false,
   )
 
-/** A folder may be gone, and its blobs with it. */
-async function listFolder(folder: string): Promise<readonly string[]> {
+/** The paths in a folder, which may be gone, and its blobs with it. */
+async function* pathsIn(folder: string): AsyncGenerator<string, void, undefined> {
   try {
-    return (await readdir(folder)).sort()
+    for await (const { name } of await opendir(folder, { bufferSize: FILES_AT_ONCE }))
+      yield join(folder, name)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
     throw error
   }
 }

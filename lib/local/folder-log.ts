@@ -27,7 +27,8 @@ export interface FolderLog {
   readonly end: FoundEnd
   /** Set when the log ends before an end that was recorded earlier: the ledger has lost entries. */
   readonly older: FolderDamaged | undefined
-  read(visitor: LogVisitor): Promise<void>
+  /** @param windowBytes how many bytes are read at once, if not 4 MiB. */
+  read(visitor: LogVisitor, windowBytes?: number): Promise<void>
 }
 
 /** @throws FolderRefused if this isn't a data folder of this format; FolderDamaged if its log is incomplete. */
@@ -49,7 +50,7 @@ export async function openFolderLog(dataDir: string): Promise<FolderLog> {
   const from = { segment: 1, offset: SEGMENT_HEADER_BYTES }
   return {
     ...{ root, storeId, segments, end, older: olderThan(end, known) },
-    read: (visitor) => readLog(segments, storeId, { from, end }, visitor),
+    read: (visitor, windowBytes) => readLog(segments, storeId, { from, end, windowBytes }, visitor),
   }
 }
 

@@ -84,9 +84,13 @@ const OPERATIONS: readonly { readonly name: string; readonly count: number; read
 const median = (values: readonly number[]) =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 
-/** @param entries of the large ledger. */
-export async function growth(folder: string, entries: number): Promise<void> {
-  for (const [at, shape] of SHAPES.entries()) {
+/**
+ * @param entries of the large ledger.
+ * @param only the beginnings of the names of shapes to measure; all by default.
+ */
+export async function growth(folder: string, entries: number, only: readonly string[] = ['']): Promise<void> {
+  const shapes = SHAPES.filter(({ name }) => only.some((start) => name.startsWith(start)))
+  for (const [at, shape] of shapes.entries()) {
     const bytes = randomBytes(shape.size)
     const small = join(folder, `small-${at}`)
     const large = join(folder, `large-${at}`)

@@ -4,7 +4,7 @@
  *
  * Options: `--quick` (smaller cells), `--folder DIR` (a disk to measure; default: under the checkout, not a tmpfs),
  * `--only targets,floors,cells,client,growth,rebuild,cold-start,start-up`, `--cell '1 KiB/4'` (size and clients; may stand several times, and is measured each time),
- * `--target 'fetch 1 KiB'` (the beginning of the name of a target; may stand several times).
+ * `--target 'fetch 1 KiB'` (the beginning of the name of a target, or of a ledger that grows; may stand several times).
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
@@ -181,7 +181,8 @@ if (wants('cells')) {
 }
 
 if (wants('client')) await inFolder((folder) => clients(folder, values.quick ? 128 : 1024))
-if (wants('growth')) await inFolder((folder) => growth(folder, values.quick ? 100_000 : 1_000_000))
+if (wants('growth'))
+  await inFolder((folder) => growth(folder, values.quick ? 100_000 : 1_000_000, values.target))
 if (wants('rebuild')) await inFolder((folder) => ledgerRebuild(folder))
 if (wants('cold-start')) await coldStarts()
 if (wants('start-up')) startUps(base)

@@ -222,7 +222,11 @@ export interface LogVisitor {
 export async function readLog(
   segments: readonly LogSegment[],
   storeId: string,
-  { from, end, windowBytes }: { readonly from: LogEnd; readonly end: LogEnd; readonly windowBytes?: number },
+  {
+    from,
+    end,
+    windowBytes,
+  }: { readonly from: LogEnd; readonly end: LogEnd; readonly windowBytes?: number | undefined },
   visitor: LogVisitor,
 ): Promise<void> {
   // One for all segments: the memory of a reader does not depend on the length of the log.
