@@ -13,12 +13,12 @@ const COUNTER = `
 const fs = require('node:fs')
 let left = Number(process.env.KILL_AT)
 const names = ['open', 'write', 'writev', 'writeFile', 'ftruncate', 'rename', 'rm', 'unlink', 'mkdir', 'chmod', 'fchmod']
-const isRead = (name, args) => name.startsWith('open') && (args[1] === undefined || args[1] === 'r')
+const changesNothing = (name, args) => name.startsWith('open') && [undefined, 'r', 'r+'].includes(args[1])
 const count = (holder, name) => {
   const original = holder[name]
   if (typeof original !== 'function') return
   holder[name] = function (...args) {
-    if (!isRead(name, args) && --left === 0) process.kill(process.pid, 'SIGKILL')
+    if (!changesNothing(name, args) && --left === 0) process.kill(process.pid, 'SIGKILL')
     return original.apply(this, args)
   }
 }
