@@ -1,8 +1,8 @@
-import { appendFile, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient, type Progress } from '../../../lib/client/node.ts'
 import { MIB } from '../../../lib/domain/limits.ts'
 import { presignParts } from '../../../lib/repository/presign-parts.ts'
@@ -17,6 +17,7 @@ const SIZE = 17 * MIB
 let front: ClientFront
 let bucket: BucketClient
 let folder: string
+/** Tests that change the file change a copy. */
 let path: string
 const bytes = someBytes(SIZE)
 
@@ -25,19 +26,25 @@ const client = (url = front.url) => new BucketClient({ url, ...IMPATIENT })
 const hasty = () =>
   new BucketClient({ url: front.url, ...IMPATIENT, retry: { ...IMPATIENT.retry, patienceMs: 0 } })
 
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'client-upload-'))
+  path = join(folder, 'model')
+  await writeFile(path, bytes)
+})
+afterAll(() => rm(folder, { recursive: true }))
 beforeEach(async () => {
   front = await startFront()
   Object.assign(front.stores, { maxArtifactBytes: 64 * MIB, maxInlineBytes: MIB })
   front.mode = 'multipart'
   bucket = client()
-  folder = await mkdtemp(join(tmpdir(), 'client-upload-'))
-  path = join(folder, 'model')
-  await writeFile(path, bytes)
 })
-afterEach(async () => {
-  await front.close()
-  await rm(folder, { recursive: true })
-})
+afterEach(() => front.close())
+
+async function copyOfFile(): Promise<string> {
+  const copy = join(folder, 'copy')
+  await copyFile(path, copy)
+  return copy
+}
 
 const isStored = async () => (await front.bytesOf(REF))?.equals(bytes)
 const answer = (response: ServerResponse, status: number): true => {
@@ -252,11 +259,12 @@ describe('an unreliable store', { timeout: 30_000 }, () => {
 
 describe('a file that changes while it is being sent', { timeout: 30_000 }, () => {
   it('is detected by its size or time', async () => {
+    const growing = await copyOfFile()
     let grown: Promise<void> | undefined
     const onProgress = ({ phase }: Progress) => {
-      if (phase === 'uploading') grown ??= appendFile(path, 'more')
+      if (phase === 'uploading') grown ??= appendFile(growing, 'more')
     }
-    await expect(bucket.put(REF, path, { onProgress })).rejects.toMatchObject({ name: 'SourceChangedError' })
+    await expect(bucket.put(REF, growing, { onProgress })).rejects.toMatchObject({ name: 'SourceChangedError' })
     await grown
     expect(front.entries()).toEqual([])
   })
@@ -283,13 +291,14 @@ describe('a file that changes while it is being sent', { timeout: 30_000 }, () =
   })
 
   it('is detected if it is truncated', async () => {
+    const shrinking = await copyOfFile()
     front.store.misbehave = async () => {
-      const file = await open(path, 'r+')
+      const file = await open(shrinking, 'r+')
       await file.truncate(SIZE / 2)
       await file.close()
       return false
     }
-    await expect(bucket.put(REF, path)).rejects.toMatchObject({ name: 'SourceChangedError' })
+    await expect(bucket.put(REF, shrinking)).rejects.toMatchObject({ name: 'SourceChangedError' })
   })
 })
 
