@@ -6,7 +6,6 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
-import { buffer } from 'node:stream/consumers'
 import type { ReadableStream } from 'node:stream/web'
 import type { Entry } from '../../lib/domain/entry.ts'
 import { BucketError, type ErrorCode } from '../../lib/domain/errors.ts'
@@ -143,7 +142,8 @@ export async function startFront({
     },
     async bytesOf(ref: string) {
       const entry = await ledger.find(parseRef(ref))
-      return entry && buffer(await blobs.read(entry, undefined, undefined))
+      if (entry === undefined) return undefined
+      return Buffer.concat(await Readable.from(await blobs.read(entry, undefined, undefined)).toArray())
     },
     async changeUpload(change: (record: UploadRecord) => UploadRecord) {
       const row = front.upload()
