@@ -305,6 +305,12 @@ describe('the folder of the blobs', { timeout: 60_000 }, () => {
     expect([status, JSON.parse(body)]).toMatchObject([503, { retryable: false }])
     expect(await health()).toBe(503)
     expect((await store('v3', 'small')).status).toBe(503)
+    // The size of a chunked body is not known before its end.
+    const chunked = await fetch(`${server?.url}/buckets/b/artifacts/a/versions/v4`, {
+      ...{ method: 'PUT', duplex: 'half', body: new Blob([LARGE]).stream() },
+      headers: { 'X-Artifact-Digest': DIGEST_OF_LARGE },
+    })
+    expect(chunked.status).toBe(503)
     const stopped = await server?.stop()
     expect([stopped, server?.log()]).toEqual([1, expect.stringContaining("blobs isn't the folder")])
     expect(namesIn(blobs())).toEqual([])

@@ -16,4 +16,11 @@ export const MUTANTS: readonly Mutant[] = [
     to: '',
     tests: ['test/unit/cli/fsck.test.ts'],
   },
+  {
+    fault: 'the failure of a stop is taken for the signal',
+    file: 'lib/cli/run.ts',
+    from: 'signal.aborted && ownError === cause',
+    to: 'signal.aborted',
+    tests: ['test/unit/cli/serve.test.ts'],
+  },
 ]

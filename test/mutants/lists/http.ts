@@ -63,4 +63,12 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ['test/unit/local/lost-bytes.test.ts'],
     titles: 'a missing file',
   },
+  {
+    fault: 'requests that a stop cuts off leave no line',
+    file: 'lib/http/node/server.ts',
+    from: '        for (const socket of connections.keys()) socket.destroy()\n',
+    to: '',
+    tests: ['test/e2e/start-stop.test.ts'],
+    titles: 'drain limit',
+  },
 ]

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FolderRefused, openFolder } from '../../../lib/local/folder.ts'
 import { bundledProgram } from '../../support/bundled-program.ts'
-import { entryOf, someBytes } from '../../support/fake-artifacts.ts'
+import { entryOf, inChunks, someBytes } from '../../support/fake-artifacts.ts'
 
 let dataDir: string
 
@@ -114,6 +114,26 @@ describe('a data folder', () => {
     const again = await openFolder(dataDir)
     expect(await again.ledger.find(entry.ref)).toEqual(entry)
     await again.close()
+  })
+
+  it('is refused if the folder of its blobs is empty although it held one', async () => {
+    const folder = await openFolder(dataDir)
+    const bytes = someBytes(20_000)
+    const entry = entryOf('b/a/v', bytes)
+    const options = { size: bytes.byteLength, description: entry, signal: undefined }
+    await folder.blobs.write(entry, inChunks(bytes, 65_536), options)
+    await folder.ledger.append(entry, 'commit')
+    await folder.close()
+    await rm(join(dataDir, 'blobs'), { recursive: true })
+    await mkdir(join(dataDir, 'blobs'))
+    const refusal = await openFolder(dataDir).then(
+      (opened) => opened.close(),
+      (error: unknown) => error,
+    )
+    expect(refusal).toMatchObject({
+      name: 'FolderDamaged',
+      message: expect.stringContaining('blobs is empty'),
+    })
   })
 
   it('that is replaced under its server takes no store, and its health says so', async () => {
