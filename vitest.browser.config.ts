@@ -8,7 +8,7 @@ export default defineConfig({
   test: {
     setupFiles: 'test/support/byte-equality.ts',
     include: ['test/browser/**/*.test.ts'],
-    globalSetup: 'test/browser/build.ts',
+    globalSetup: ['test/support/build-program.ts', 'test/browser/build.ts'],
     // One browser at a time keeps both cores of a small machine busy.
     fileParallelism: false,
     // These limits end hung tests, not slow ones.

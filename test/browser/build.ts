@@ -1,8 +1,9 @@
 /** Builds the page once, so that the tests see the sources of now and never an older build. */
-import { mkdtempSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdtempSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 // @ts-expect-error a script without types
 import { buildPage } from '../../tools/build-page.mjs'
+import { BUNDLE } from '../support/program.ts'
 import { chromiumPath } from './chromium.ts'
 
 export async function setup(): Promise<void> {
@@ -16,4 +17,7 @@ export async function setup(): Promise<void> {
   rmSync('dist/page', { recursive: true, force: true })
   renameSync(join(work, 'page'), 'dist/page')
   rmSync(work, { recursive: true })
+  // The bundled program finds the page as that of the package does.
+  const program = process.env[BUNDLE]
+  if (program !== undefined) symlinkSync(resolve('dist/page'), join(program, '..', '..', 'page'))
 }

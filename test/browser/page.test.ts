@@ -1,14 +1,14 @@
 /** Looking up, listing and copying, by pointer and by keyboard alone. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { Page } from 'puppeteer-core'
 import { beforeAll, expect, it } from 'vitest'
+import { BUCKET } from '../support/program.ts'
 import { chooseFile, closePage, describeInBrowser, type OpenPage, openPage, waitForText } from './chromium.ts'
 import { digestOf, servePage } from './served-page.ts'
 
-/** The command line from the sources. */
-const BUCKET = `node --import ${import.meta.resolve('tsx')} ${resolve('bin/bucket.ts')}`
+const COMMAND = ['node', ...BUCKET].join(' ')
 
 describeInBrowser('the page', () => {
   const served = servePage()
@@ -149,7 +149,7 @@ describeInBrowser('the page', () => {
       execFileSync('bash', ['-c', `set -e\n${command}`], { cwd, stdio: 'pipe' })
       expect(digestOf(readFileSync(join(cwd, 'model-v1'))), name).toBe(digest)
     }
-    run(bucket.replace(/^bucket /, `${BUCKET} `), 'bucket')
+    run(bucket.replace(/^bucket /, `${COMMAND} `), 'bucket')
     run(curl, 'curl')
     await finish(opened)
   })
