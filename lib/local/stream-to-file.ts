@@ -5,7 +5,10 @@
 import { BATCH_BYTES, batches } from './batches.ts'
 import { closeFile, syncFile, writeAll } from './disk.ts'
 
-/** A large file is synced while it is still arriving, so that the last sync does not wait for all of it. */
+/**
+ * A large file is synced while it is still arriving, so that the last sync does not wait for all of it. Writing goes on meanwhile, but no
+ * further than to the next sync, so that the system holds a bounded part of the file.
+ */
 const WRITE_BACK_BATCHES = (32 * 1024 * 1024) / BATCH_BYTES
 
 /**
@@ -26,19 +29,28 @@ export async function streamToFile(
     const fd = await open()
     let at = position
     let work: Promise<void> = Promise.resolve()
+    let syncing: Promise<void> = Promise.resolve()
     try {
       for (let count = 1; !batch.done; count++) {
         const pieces = batch.value
         const writeBack = count % WRITE_BACK_BATCHES === 0
-        work = writeAll(fd, pieces, at).then(() => (writeBack ? syncFile(fd) : undefined))
+        work = writeAll(fd, pieces, at).then(async () => {
+          if (!writeBack) return
+          await syncing
+          syncing = syncFile(fd)
+          syncing.catch(() => undefined) // it is awaited before the next sync
+        })
         work.catch(() => undefined) // it is awaited below, after the next batch arrived
         if (at !== undefined) at += pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
         batch = await stream.next()
         await work
       }
+      await syncing
       await syncFile(fd)
     } finally {
-      await work.catch(() => undefined) // no write may use a descriptor after it was closed
+      // No call may use a descriptor after it was closed.
+      await work.catch(() => undefined)
+      await syncing.catch(() => undefined)
       await closeFile(fd)
     }
   } catch (error) {
