@@ -111,6 +111,8 @@ export async function openAppendLog(options: AppendLogOptions): Promise<AppendLo
     )
     try {
       await writeAll(fd, pieces, size)
+      // By itself: the sync of the group is then a small one, which may run on this thread.
+      await syncFile(fd)
       size = target
     } catch {
       // A disk without room for it may still have room for this group.
