@@ -60,9 +60,11 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
   const receiving = new Set<string>()
   /** Of the staging files that were begun by this process and are not complete. */
   const prefixes = new Map<string, PrefixHash>()
-  const discardPrefix = (stagingId: string) => {
-    prefixes.get(stagingId)?.discard()
+  /** Resolves when it no longer holds the file open. */
+  const discardPrefix = async (stagingId: string) => {
+    const prefix = prefixes.get(stagingId)
     prefixes.delete(stagingId)
+    await prefix?.discard()
   }
 
   async function receivePart(
@@ -106,7 +108,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     try {
       // While a part is missing from the table, its staging file cannot be completed, so no verifier reads changing bytes.
       if (!(await table.forget(part.stagingId, part.number))) return 'gone'
-      discardPrefix(part.stagingId)
+      await discardPrefix(part.stagingId)
       return await writePart(part, wholeSize, signed, readFileFrom(0, spare, signed.size, signal), signal)
     } finally {
       await removeTemporary(spare)
@@ -184,7 +186,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
 
     async drop(upload) {
       const stagingId = idOf(upload)
-      discardPrefix(stagingId)
+      await discardPrefix(stagingId)
       await table.drop(stagingId)
       await removeTemporary(fileOf(stagingId))
     },
@@ -207,10 +209,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     },
 
     async close() {
-      for (const prefix of prefixes.values()) {
-        prefix.discard()
-        await prefix.end()
-      }
+      await Promise.all([...prefixes.keys()].map(discardPrefix))
     },
   }
 

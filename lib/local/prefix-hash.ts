@@ -35,15 +35,16 @@ export class PrefixHash {
   advance(): void {
     this.#running ??= this.#advance()
       // The verifier reports what cannot be read.
-      .catch(() => this.discard())
+      .catch(() => this.#stopped.abort())
       .finally(() => {
         this.#running = undefined
       })
   }
 
-  /** Ends it, because hashed bytes may change. */
-  discard(): void {
+  /** Ends it, because hashed bytes may change. Resolves when it reads no more. */
+  async discard(): Promise<void> {
     this.#stopped.abort()
+    await this.#running
   }
 
   /** Ends it after the part that is being hashed. @returns undefined if no bytes were hashed. */

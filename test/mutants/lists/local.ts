@@ -173,7 +173,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     fault: 'the hash of a replaced part is kept',
     file: 'lib/local/folder-staging.ts',
-    from: '      discardPrefix(part.stagingId)\n',
+    from: '      await discardPrefix(part.stagingId)\n',
     to: '',
     tests: ['test/unit/local/folder-staging.test.ts'],
     titles: 'was replaced after it was hashed',
