@@ -8,7 +8,7 @@ import { type Digest, digestFromHex } from '../domain/digest.ts'
 import { BucketError } from '../domain/errors.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
 import { Allowance } from '../flow/allowance.ts'
-import { type Pourable, pour } from '../flow/pourable.ts'
+import type { Pourable } from '../flow/pourable.ts'
 import { WholeBytes } from '../flow/whole-bytes.ts'
 import { closeFile, openBlob, readAt, readInto, sizeOfBlob } from './disk.ts'
 import { SMALL_BLOB_BYTES } from './ledger/record.ts'
@@ -39,23 +39,6 @@ export async function readFile(
   const { first, last } = range ?? { first: 0, last: size - 1 }
   if (last >= size) throw shortened(path, size)
   return long(path, first, last + 1, signal)
-}
-
-/** The bytes of a file of `size` bytes from `first` on, which is opened when they are read. @throws as `readFile`. */
-export function readFileFrom(
-  first: number,
-  path: string,
-  size: number,
-  signal: AbortSignal | undefined,
-): Pourable {
-  const opened = async () =>
-    first === size ? new WholeBytes(new Uint8Array(0)) : readFile(path, { first, last: size - 1 }, signal)
-  return {
-    async *[Symbol.asyncIterator]() {
-      yield* await opened()
-    },
-    pour: async (write) => pour(await opened(), write),
-  }
 }
 
 const lengthOf = ({ first, last }: ByteRange) => last + 1 - first

@@ -5,19 +5,20 @@
 import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { wholeRange } from '../domain/byte-range.ts'
 import { digestFromHex } from '../domain/digest.ts'
 import { BucketError } from '../domain/errors.ts'
 import { partSize } from '../domain/limits.ts'
 import type { UploadId } from '../domain/upload.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
+import { type Pourable, pour } from '../flow/pourable.ts'
 import type { Clock } from '../repository/ports.ts'
 import type { StagedBytes, StagedUpload, Staging } from '../repository/upload-ports.ts'
 import { verifyingStream } from '../repository/verifying-stream.ts'
 import type { BlobFiles } from './blob-files.ts'
-import { readFileFrom } from './blob-reader.ts'
+import { readFile } from './blob-reader.ts'
 import { createSparseFile, openFile, removeTemporary, sealFile, sizeOfBlob, syncFolder } from './disk.ts'
 import type { FreeSpace } from './free-space.ts'
-import { PrefixHash } from './prefix-hash.ts'
 import { type PartId, presignedPart, type SignedPut } from './presigned.ts'
 import type { StagingTable } from './staging-table.ts'
 import { streamToFile } from './stream-to-file.ts'
@@ -40,8 +41,6 @@ export interface FolderStaging extends Staging {
   uploadOf(part: PartId): UploadId | undefined
   /** Removes files that the table does not name. Call it only while no upload can begin. */
   removeOrphans(): Promise<void>
-  /** Ends the work in the background. Call it when no request is in progress. */
-  close(): Promise<void>
 }
 
 export interface FolderStagingOptions {
@@ -58,14 +57,6 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
   const { folder, table, blobFiles, space, secret, clock } = options
   const fileOf = (stagingId: string) => join(folder, stagingId)
   const receiving = new Set<string>()
-  /** Of the staging files that were begun by this process and are not complete. */
-  const prefixes = new Map<string, PrefixHash>()
-  /** Resolves when it no longer holds the file open. */
-  const discardPrefix = async (stagingId: string) => {
-    const prefix = prefixes.get(stagingId)
-    prefixes.delete(stagingId)
-    await prefix?.discard()
-  }
 
   async function receivePart(
     part: PartId,
@@ -108,8 +99,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     try {
       // While a part is missing from the table, its staging file cannot be completed, so no verifier reads changing bytes.
       if (!(await table.forget(part.stagingId, part.number))) return 'gone'
-      await discardPrefix(part.stagingId)
-      return await writePart(part, wholeSize, signed, readFileFrom(0, spare, signed.size, signal), signal)
+      return await writePart(part, wholeSize, signed, readAll(spare, signed.size, signal), signal)
     } finally {
       await removeTemporary(spare)
     }
@@ -134,9 +124,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
       if (error instanceof StagingFileGone) return 'gone'
       throw error
     }
-    if (!(await table.record(stagingId, { number, size, sha256 }))) return 'gone'
-    prefixes.get(stagingId)?.advance()
-    return 'received'
+    return (await table.record(stagingId, { number, size, sha256 })) ? 'received' : 'gone'
   }
 
   return {
@@ -151,8 +139,6 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
         await removeTemporary(fileOf(stagingId))
         throw error
       }
-      const isReceived = (number: number) => table.part(stagingId, number) !== undefined
-      prefixes.set(stagingId, new PrefixHash({ path: fileOf(stagingId), size, isReceived }))
       return stagingId
     },
 
@@ -175,18 +161,15 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
       const path = fileOf(stagingId)
       const size = await sizeOfBlob(path)
       if (size === undefined) return undefined
-      const hashed = await prefixes.get(stagingId)?.end()
-      prefixes.delete(stagingId)
       return {
-        ...{ size, hashed },
-        read: (signal) => readFileFrom(0, path, size, signal),
+        size,
+        read: (signal) => readAll(path, size, signal),
         promote: async (blob) => promotion(blob, path, size),
       }
     },
 
     async drop(upload) {
       const stagingId = idOf(upload)
-      await discardPrefix(stagingId)
       await table.drop(stagingId)
       await removeTemporary(fileOf(stagingId))
     },
@@ -206,10 +189,6 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
 
     async removeOrphans() {
       for (const name of await readdir(folder)) if (!table.find(name)) await removeTemporary(fileOf(name))
-    },
-
-    async close() {
-      await Promise.all([...prefixes.keys()].map(discardPrefix))
     },
   }
 
@@ -231,6 +210,16 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
 
 /** An upload without a staging id has no staging file. */
 const idOf = ({ stagingId }: StagedUpload): string => stagingId ?? ''
+
+function readAll(path: string, size: number, signal: AbortSignal | undefined): Pourable {
+  const opened = () => readFile(path, wholeRange(size), signal)
+  return {
+    async *[Symbol.asyncIterator]() {
+      yield* await opened()
+    },
+    pour: async (write) => pour(await opened(), write),
+  }
+}
 
 /** The file was dropped, or has become a blob. */
 class StagingFileGone extends Error {}

@@ -231,7 +231,6 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
     async close() {
       clearInterval(timer)
       await Promise.all([queue.close(), cleaning])
-      await staging.close()
       await tables.close()
       await openedLedger.close()
       const refusal = refusalOf(assertInPlace)

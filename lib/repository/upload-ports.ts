@@ -2,7 +2,6 @@
  * The ports of uploads: a table of upload rows, a staging area for parts, and a queue of verifications. Rows change only by
  * compare-and-set. The row changes first, then the staging area, then the queue (docs/races.md).
  */
-import type { Hash } from 'node:crypto'
 import type { Description } from '../domain/description.ts'
 import type { BlobId } from '../domain/entry.ts'
 import type { UploadFailure } from '../domain/failure.ts'
@@ -92,8 +91,6 @@ export interface Staging extends StagingReader, PartPresigner {
 
 export interface StagedBytes {
   readonly size: number
-  /** The first bytes, if the store has hashed them itself: these very bytes, which can no longer change. */
-  readonly hashed?: HashedBytes | undefined
   /** All bytes in order, with bounded memory. */
   read(signal: AbortSignal | undefined): AsyncIterable<Uint8Array>
   /**
@@ -102,15 +99,6 @@ export interface StagedBytes {
    * @param description is kept with the bytes, as in `WriteOptions`.
    */
   promote(blob: BlobId, description: Description): Promise<Promotion>
-}
-
-export interface HashedBytes {
-  /** SHA-256 of them, to be continued once. */
-  readonly hash: Hash
-  /** Bytes. */
-  readonly size: number
-  /** The bytes after them, as `read` gives them. */
-  rest(signal: AbortSignal | undefined): AsyncIterable<Uint8Array>
 }
 
 export interface Promotion {

@@ -11,14 +11,7 @@ import { formatRef } from '../domain/identifiers.ts'
 import { pour } from '../flow/pourable.ts'
 import { nameTaken } from './ensure-blob-intact.ts'
 import type { BlobInspector, BlobReader, BlobState, Clock, Ledger } from './ports.ts'
-import type {
-  HashedBytes,
-  StagedBytes,
-  Staging,
-  UploadRecord,
-  Uploads,
-  VerificationRequest,
-} from './upload-ports.ts'
+import type { StagedBytes, Staging, UploadRecord, Uploads, VerificationRequest } from './upload-ports.ts'
 import { changed, committed, entryOf, failed, isHeld, unexpired, VERIFIER_LEASE_MS } from './upload-record.ts'
 
 export interface VerifyDependencies {
@@ -162,8 +155,7 @@ async function verifyStaged(
   }
   const promotion = await staged.promote(record.id, record.description)
   try {
-    const { hashed } = staged
-    const problem = await hashAll(lease, hashed ? hashed.rest(signal) : staged.read(signal), hashed)
+    const problem = await hashAll(lease, staged.read(signal))
     if (problem) {
       await promotion.abandon().catch(() => undefined) // what remains expires
       return problem
@@ -202,21 +194,15 @@ async function openStaged(deps: VerifyDependencies, record: UploadRecord): Promi
   return deps.staging.open(record)
 }
 
-/**
- * Hashes all bytes, renewing the lease.
- *
- * @param bytes those that follow `hashed`.
- * @returns the failure if the bytes are wrong.
- */
+/** Hashes all bytes, renewing the lease. @returns the failure if the bytes are wrong. */
 async function hashAll(
   lease: Lease,
   bytes: AsyncIterable<Uint8Array>,
-  hashed?: HashedBytes,
 ): Promise<BucketError<'digest_mismatch'> | undefined> {
   const { id, size } = lease.record
-  const hash = hashed?.hash ?? createHash('sha256')
+  const hash = createHash('sha256')
   const began = performance.now()
-  let read = hashed?.size ?? 0
+  let read = 0
   await pour(bytes, async (chunk) => {
     hash.update(chunk)
     read += chunk.byteLength

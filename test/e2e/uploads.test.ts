@@ -3,7 +3,7 @@
  * resume with correct bytes.
  */
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, open, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -187,6 +187,22 @@ describe('an upload in parts', () => {
     expect((await fetch(`${server.url}/buckets/b/artifacts/a/versions/v`)).status).toBe(404)
     await expect.poll(() => readdir(join(dataDir, 'staging'))).toEqual([])
     expect(await begin(wrong, 'multipart')).toMatchObject({ status: 201, body: { received: [] } })
+  })
+})
+
+describe('the bytes of a part that were damaged after it arrived', () => {
+  it('are refused at the commit, however long before it the damage was done', async () => {
+    const damaged = artifact(40 * MIB)
+    await begin(damaged, 'multipart')
+    await sendParts(damaged, [1, 2])
+    const [name = ''] = await readdir(join(dataDir, 'staging'))
+    const file = await open(join(dataDir, 'staging', name), 'r+')
+    await file.write('DAMAGE', 100)
+    await file.close()
+    await sendParts(damaged, [3])
+    await commit(damaged)
+    expect(await settled(damaged)).toMatchObject({ state: 'failed', problem: { code: 'digest_mismatch' } })
+    expect((await fetch(`${server.url}/buckets/b/artifacts/a/versions/v`)).status).toBe(404)
   })
 })
 

@@ -171,14 +171,6 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ['test/unit/local/folder-staging.test.ts', 'test/unit/local/durability-parts.test.ts'],
   },
   {
-    fault: 'the hash of a replaced part is kept',
-    file: 'lib/local/folder-staging.ts',
-    from: '      await discardPrefix(part.stagingId)\n',
-    to: '',
-    tests: ['test/unit/local/folder-staging.test.ts'],
-    titles: 'was replaced after it was hashed',
-  },
-  {
     fault: 'an empty folder of the blobs is taken at a start',
     file: 'lib/local/folder.ts',
     from: '  await assertHasBlobs(root)\n',

@@ -239,51 +239,6 @@ describe('the completed upload', () => {
     expect(hash.digest('hex')).toBe(hex(whole))
   })
 
-  /** Completes an upload, and hashes it as the verifier does: from where the store has stopped. */
-  async function verified(upload: StagedUpload) {
-    await folder.staging.complete(upload, [received(1), received(2)])
-    const staged = await folder.staging.open(upload)
-    if (!staged) return expect.fail('it is complete')
-    const { hashed } = staged
-    const hash = hashed?.hash ?? createHash('sha256')
-    for await (const chunk of hashed?.rest(undefined) ?? staged.read(undefined)) hash.update(chunk)
-    return { hashed: hashed?.size ?? 0, digest: hash.digest('hex') }
-  }
-
-  it.each([
-    ['in order', [1, 2]],
-    ['the last part first', [2, 1]],
-  ] as const)('was hashed while its parts arrived (%s)', async (_, order) => {
-    const upload = await begin()
-    for (const number of order) await send(upload, number)
-    const { hashed, digest } = await verified(upload)
-    expect(hashed).toBeGreaterThanOrEqual(16 * MIB)
-    expect(digest).toBe(hex(whole))
-    // A verifier that repeats the work of one that failed reads all bytes.
-    const again = await folder.staging.open(upload)
-    if (!again) return expect.fail('it is complete')
-    expect(again.hashed).toBeUndefined()
-    expect(digestOf(await collect(again.read(undefined)))).toBe(blob.digest)
-  })
-
-  it('is hashed as a whole if a part was replaced after it was hashed', async () => {
-    const upload = await begin()
-    await send(upload, 1, someBytes(16 * MIB, 2))
-    await send(upload, 1)
-    await send(upload, 2)
-    expect(await verified(upload)).toEqual({ hashed: 0, digest: hex(whole) })
-  })
-
-  it('is hashed as a whole if the server was restarted', async () => {
-    const upload = await begin()
-    await folder.uploads.write(rowOf(upload), undefined)
-    await send(upload, 1)
-    await folder.close()
-    folder = await openFolder(dataDir, { clock: () => now })
-    await send(upload, 2)
-    expect(await verified(upload)).toEqual({ hashed: 0, digest: hex(whole) })
-  })
-
   it('becomes the blob by a rename: on disk once, read-only, attested', async () => {
     const upload = await begin()
     await send(upload, 1)

@@ -1,5 +1,4 @@
 /** The outcomes of a delivery: taking, taking over and keeping the lease, and wrong bytes. Races are in test/simulation. */
-import { createHash } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { BucketError } from '../../../lib/domain/errors.ts'
 import { UPLOAD_SECONDS } from '../../../lib/domain/limits.ts'
@@ -161,29 +160,6 @@ describe('bytes that are not those of the digest', () => {
     expect(await verify(deps)).toBe('failed')
     expect(await state()).toMatchObject({ failure: { code: 'unavailable' } })
     expect(stores.ledger.entries).toEqual([])
-  })
-})
-
-describe('bytes that the store has begun to hash', () => {
-  const begun = (size: number, first: Uint8Array) =>
-    staged((bytes) => ({
-      read: () => expect.fail('all bytes are read'),
-      hashed: {
-        ...{ size, hash: createHash('sha256').update(first) },
-        async *rest(signal) {
-          yield (await collect(bytes.read(signal))).subarray(size)
-        },
-      },
-    }))
-
-  it.each([4, BYTES.byteLength])('are not read again (%s bytes)', async (size) => {
-    expect(await verify(begun(size, BYTES.subarray(0, size)))).toBe('committed')
-    expect(await collect(await stores.blobs.read(ID, undefined, undefined))).toEqual(BYTES)
-  })
-
-  it('fail the upload if they are other bytes', async () => {
-    expect(await verify(begun(4, new TextEncoder().encode('THE ')))).toBe('failed')
-    expect(await state()).toMatchObject({ failure: { code: 'digest_mismatch' } })
   })
 })
 
