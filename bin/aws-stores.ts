@@ -94,7 +94,7 @@ export async function openAws(
   // The in-process queue loses unfinished verifications when the process ends; their leases then expire, and a repeated commit
   // restarts them.
   const inProcess = inProcessQueue({
-    verify: (request, signal) => verifyUpload(verification, request, signal),
+    verify: (request, signal, note) => verifyUpload(verification, request, signal, note),
     abandon: (request) => failVerification(verification, request),
     log,
   })

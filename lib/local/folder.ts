@@ -198,7 +198,7 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
     ...{ folder: inside(LAYOUT.staging), table, blobFiles: files, space, secret, clock },
   })
   const queue = inProcessQueue({
-    verify: (request, signal) => verifyUpload(verification, request, signal),
+    verify: (request, signal, note) => verifyUpload(verification, request, signal, note),
     abandon: (request) => failVerification(verification, request),
     log,
   })

@@ -5,9 +5,10 @@
  */
 import { formatRef } from '../domain/identifiers.ts'
 import type { VerificationQueue, VerificationRequest } from './upload-ports.ts'
+import type { VerificationFacts } from './verify.ts'
 
 /** One delivery, for the operation log. */
-export interface DeliveryRecord {
+export interface DeliveryRecord extends VerificationFacts {
   time: string
   operation: 'verify' | 'abandon'
   /** The number of deliveries of this verification so far, this one included. */
@@ -26,7 +27,11 @@ export interface DeliveryRecord {
 
 export interface InProcessQueueOptions {
   /** Handles one delivery and returns its outcome; a rejection means that it is delivered again. */
-  readonly verify: (request: VerificationRequest, signal: AbortSignal) => Promise<string>
+  readonly verify: (
+    request: VerificationRequest,
+    signal: AbortSignal,
+    note: (facts: VerificationFacts) => void,
+  ) => Promise<string>
   /** Ends an upload whose deliveries all failed; a rejection means that this is retried. */
   readonly abandon: (request: VerificationRequest) => Promise<void>
   readonly log: (record: DeliveryRecord) => void
@@ -86,12 +91,16 @@ export function inProcessQueue(options: InProcessQueueOptions): InProcessQueue {
     job.isSentAgain = false
     const isLast = job.deliveries > tries
     const write = lineOf(job, isLast ? 'abandon' : 'verify')
+    const facts: VerificationFacts = {}
     try {
       if (isLast) await abandon(request)
-      log(write(isLast ? 'abandoned' : await verify(request, signal)))
+      const outcome = isLast
+        ? 'abandoned'
+        : await verify(request, signal, (more) => Object.assign(facts, more))
+      log(write(outcome, facts))
     } catch (error) {
       // A verification that stops with the server has not failed: the next start resumes it.
-      if (!signal.aborted) log(write('retry', error))
+      if (!signal.aborted) log(write('retry', facts, error))
       later(job)
       return
     }
@@ -138,7 +147,7 @@ export function inProcessQueue(options: InProcessQueueOptions): InProcessQueue {
 function lineOf({ request, deliveries }: Job, operation: DeliveryRecord['operation']) {
   const started = Date.now()
   const { ref, digest } = request.id
-  return (outcome: string, error?: unknown): DeliveryRecord => ({
+  return (outcome: string, facts: VerificationFacts, error?: unknown): DeliveryRecord => ({
     time: new Date(started).toISOString(),
     operation,
     delivery: deliveries,
@@ -147,6 +156,7 @@ function lineOf({ request, deliveries }: Job, operation: DeliveryRecord['operati
     ...ref,
     digest,
     attempt: request.attempt,
+    ...facts,
     ...(error === undefined ? {} : { error: describe(error) }),
   })
 }

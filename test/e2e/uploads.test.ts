@@ -184,6 +184,9 @@ describe('an upload in parts', () => {
       state: 'failed',
       problem: { code: 'digest_mismatch', computed_digest: right.digest },
     })
+    await expect
+      .poll(() => server.log())
+      .toMatch(/"operation":"verify".*"outcome":"failed".*"code":"digest_mismatch"/)
     expect((await fetch(`${server.url}/buckets/b/artifacts/a/versions/v`)).status).toBe(404)
     await expect.poll(() => readdir(join(dataDir, 'staging'))).toEqual([])
     expect(await begin(wrong, 'multipart')).toMatchObject({ status: 201, body: { received: [] } })

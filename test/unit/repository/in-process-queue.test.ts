@@ -50,6 +50,20 @@ describe('a verification', () => {
     await queue.close()
   })
 
+  it('that fails has the code of its failure in the log, and every other fact that the verifier noted', async () => {
+    const { queue, written } = queueOf({
+      async verify(_request, _signal, note) {
+        note({ size: 5 })
+        note({ code: 'digest_mismatch' })
+        return 'failed'
+      },
+    })
+    await queue.send(requestOf('v'))
+    const [line] = await written(1)
+    expect(line).toMatchObject({ outcome: 'failed', code: 'digest_mismatch', size: 5 })
+    await queue.close()
+  })
+
   it('is redelivered if it failed, with the reason in the log', async () => {
     let failures = 3
     const { queue, written } = queueOf({
