@@ -88,7 +88,10 @@ async function openLocal({ dataDir }: LocalStores, version: string): Promise<Sto
     log: (record) => log(record.operation === 'open_folder' ? { ...record, version } : record),
   })
   return {
-    ports: { blobs, bytes: blobs, ledger, uploads, staging, queue, health: { ledger, 'blob store': blobs } },
+    ports: {
+      ...{ blobs, bytes: blobs, ledger, uploads, staging, queue },
+      health: { ledger, 'uploads table': uploads, 'blob store': blobs, 'staging area': staging },
+    },
     hot: { ledger, bytes: blobs },
     extraRoutes: withLogging('blob', folder.blobEndpoint, log),
     close: folder.close,

@@ -2,14 +2,13 @@
  * The final names of blobs, in the folder of all blobs. Only a complete, verified and durable file is renamed to one. It
  * replaces an existing file of that name, because that file has no attestation and the new one has the digest of the name.
  */
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BlobId } from '../domain/entry.ts'
-import { BucketError } from '../domain/errors.ts'
 import type { BlobState } from '../repository/ports.ts'
 import { blobFolder, blobName } from './blob-names.ts'
 import { closeFile, openBlob, removeFile, renameFile, syncFile } from './disk.ts'
 import { durableFolders } from './durable-folders.ts'
+import { inPlaceCheck } from './in-place.ts'
 
 /** The number of blobs whose durable write this process remembers. An older one is hashed again if it needs proof. */
 const ATTESTED = 10_000
@@ -34,20 +33,8 @@ export interface BlobFiles {
 export function blobFiles(root: string): BlobFiles {
   const folders = durableFolders(root)
   const attested = new Set<string>()
-  const identity = () => {
-    const found = statSync(root, { throwIfNoEntry: false })
-    return found && `${found.dev}/${found.ino}`
-  }
-  const opened = identity()
-
-  /** A blob in another folder would disappear with it. */
-  function assertInPlace(): void {
-    if (identity() === opened) return
-    throw BucketError.needsOperator(
-      `${root} isn't the folder that this server opened: it was moved, removed or replaced`,
-      'put that folder back in its place, and restart the server',
-    )
-  }
+  const remedy = 'put that folder back in its place, and restart the server'
+  const assertInPlace = inPlaceCheck(root, 'folder', remedy)
 
   const attest = (path: string) => {
     attested.add(path)

@@ -12,19 +12,20 @@ import { partSize } from '../domain/limits.ts'
 import type { UploadId } from '../domain/upload.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
 import { type Pourable, pour } from '../flow/pourable.ts'
-import type { Clock } from '../repository/ports.ts'
+import type { Clock, HealthCheck } from '../repository/ports.ts'
 import type { StagedBytes, StagedUpload, Staging } from '../repository/upload-ports.ts'
 import { verifyingStream } from '../repository/verifying-stream.ts'
 import type { BlobFiles } from './blob-files.ts'
 import { readFile } from './blob-reader.ts'
 import { createSparseFile, openFile, removeTemporary, sealFile, sizeOfBlob, syncFolder } from './disk.ts'
 import type { FreeSpace } from './free-space.ts'
+import { inPlaceCheck, uploadsRemedy } from './in-place.ts'
 import { type PartId, presignedPart, type SignedPut } from './presigned.ts'
 import type { StagingTable } from './staging-table.ts'
 import { streamToFile } from './stream-to-file.ts'
 import { writeTemporary } from './temporary.ts'
 
-export interface FolderStaging extends Staging {
+export interface FolderStaging extends Staging, HealthCheck {
   /**
    * Takes the bytes of one part.
    * | @param body requests the bytes, after all checks have passed.
@@ -57,6 +58,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
   const { folder, table, blobFiles, space, secret, clock } = options
   const fileOf = (stagingId: string) => join(folder, stagingId)
   const receiving = new Set<string>()
+  const assertInPlace = inPlaceCheck(folder, 'folder', uploadsRemedy('folder'))
 
   async function receivePart(
     part: PartId,
@@ -124,11 +126,13 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
       if (error instanceof StagingFileGone) return 'gone'
       throw error
     }
+    assertInPlace()
     return (await table.record(stagingId, { number, size, sha256 })) ? 'received' : 'gone'
   }
 
   return {
     async begin(id, attempt, size) {
+      assertInPlace()
       await space.require(size)
       const stagingId = randomUUID()
       await createSparseFile(fileOf(stagingId), size)
@@ -143,11 +147,13 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     },
 
     async presignPart(upload, number, size, sha256, seconds) {
+      assertInPlace()
       const part = { stagingId: idOf(upload), number }
       return presignedPart(secret, part, { size, sha256 }, clock() + seconds * 1000)
     },
 
     async parts(upload) {
+      assertInPlace()
       const stagingId = idOf(upload)
       return table.find(stagingId)?.isComplete === false ? table.parts(stagingId) : undefined
     },
@@ -156,6 +162,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
       (await table.complete(idOf(upload), parts)) ? 'complete' : 'incomplete',
 
     async open(upload): Promise<StagedBytes | undefined> {
+      assertInPlace()
       const stagingId = idOf(upload)
       if (table.find(stagingId)?.isComplete !== true) return undefined
       const path = fileOf(stagingId)
@@ -175,6 +182,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     },
 
     async receive(part, signed, body, signal) {
+      assertInPlace()
       const name = `${part.stagingId}/${part.number}`
       if (receiving.has(name)) return 'busy'
       receiving.add(name)
@@ -183,6 +191,10 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
       } finally {
         receiving.delete(name)
       }
+    },
+
+    async check() {
+      assertInPlace()
     },
 
     uploadOf: ({ stagingId }) => table.find(stagingId)?.id,

@@ -11,7 +11,7 @@ import { BucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import { PRESIGNED_SECONDS, UPLOAD_SECONDS } from '../domain/limits.ts'
 import { type DeliveryRecord, inProcessQueue } from '../repository/in-process-queue.ts'
-import type { BlobStore, Clock, Ledger, WholeWriter } from '../repository/ports.ts'
+import type { BlobStore, Clock, HealthCheck, Ledger, WholeWriter } from '../repository/ports.ts'
 import type { Staging, Uploads, VerificationQueue } from '../repository/upload-ports.ts'
 import { failVerification, verifyUpload } from '../repository/verify.ts'
 import { type BlobEndpoint, createBlobEndpoint } from './blob-endpoint.ts'
@@ -42,8 +42,8 @@ export { FolderRefused }
 export interface Folder {
   readonly blobs: BlobStore
   readonly ledger: Ledger & WholeWriter
-  readonly uploads: Uploads
-  readonly staging: Staging
+  readonly uploads: Uploads & HealthCheck
+  readonly staging: Staging & HealthCheck
   /** Verifies in this process. */
   readonly queue: VerificationQueue
   /** Answers the requests that `blobs` and `staging` presigned. */

@@ -1,14 +1,15 @@
 /** The rows of uploads in LMDB: compared and set in one transaction, so that exactly one of several concurrent changes wins. */
+import type { HealthCheck } from '../repository/ports.ts'
 import type { UploadRecord, Uploads } from '../repository/upload-ports.ts'
 import { uploadFromRow, uploadRow } from './upload-row.ts'
 import { type UploadTables, uploadKey } from './upload-tables.ts'
 
-export interface LmdbUploads extends Uploads {
+export interface LmdbUploads extends Uploads, HealthCheck {
   /** Every row, expired ones too. */
   all(): Iterable<UploadRecord>
 }
 
-export function lmdbUploads({ rows, transact }: UploadTables): LmdbUploads {
+export function lmdbUploads({ rows, transact, assertInPlace }: UploadTables): LmdbUploads {
   /** Call it inside of a transaction. */
   const isStill = (key: Buffer, previous: UploadRecord | undefined): boolean => {
     const row = rows.get(key)
@@ -36,6 +37,10 @@ export function lmdbUploads({ rows, transact }: UploadTables): LmdbUploads {
         rows.removeSync(key)
         return true
       })
+    },
+
+    async check() {
+      assertInPlace()
     },
 
     *all() {

@@ -479,3 +479,62 @@ describe('an artifact that does not fit', { timeout: 60_000 }, () => {
     }
   })
 })
+
+describe('the store of unfinished uploads, lost under a running server', { timeout: 60_000 }, () => {
+  const PART = Buffer.alloc(1000, 'part')
+  const digest = createHash('sha256').update(PART).digest('hex')
+  const uploadOf = (version: string) =>
+    `${server?.url}/buckets/b/artifacts/a/versions/${version}/uploads/sha256:${digest}`
+  interface Presigned {
+    readonly parts: [{ readonly request: { readonly url: string; readonly headers: Record<string, string> } }]
+  }
+  const call = async (method: string, url: string, body: object) => {
+    const response = await fetch(url, {
+      method,
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    return { status: response.status, body: (await response.json()) as Presigned }
+  }
+  const begin = (version: string) =>
+    call('PUT', uploadOf(version), { size: PART.byteLength, mode: 'multipart' })
+  const asked = () => fetch(`${server?.url}/health`)
+
+  it.each([
+    ['staging', 'removed', 'the staging area'],
+    ['staging', 'replaced', 'the staging area'],
+    ['uploads.mdb', 'removed', 'the uploads table'],
+    ['uploads.mdb', 'replaced', 'the uploads table'],
+  ])('(%s, %s) takes no part, and health names it', async (name, change, named) => {
+    await start()
+    expect((await begin('v1')).status).toBe(201)
+    const presigned = await call('POST', `${uploadOf('v1')}/parts`, {
+      parts: [{ number: 1, sha256: digest }],
+    })
+    const { url, headers } = presigned.body.parts[0].request
+    const { 'content-length': _, ...others } = headers
+    const send = async () => (await fetch(url, { method: 'PUT', headers: others, body: PART })).status
+    const [path, away] = [join(dataDir, name), join(folder, 'away')]
+    renameSync(path, away)
+    if (change === 'replaced') cpSync(away, path, { recursive: true })
+
+    const checked = await asked()
+    expect([checked.status, await checked.json()]).toMatchObject([
+      503,
+      {
+        retryable: false,
+        detail: expect.stringContaining(named),
+        next: expect.stringContaining('restart the server'),
+      },
+    ])
+    expect(await send()).toBe(503)
+    expect(await begin('v2')).toMatchObject({ status: 503, body: { retryable: false } })
+    expect((await store('v3', LARGE)).status).toBe(201)
+
+    rmSync(path, { recursive: true, force: true })
+    renameSync(away, path)
+    expect((await asked()).status).toBe(200)
+    expect(await send()).toBe(200)
+    expect((await begin('v2')).status).toBe(201)
+  })
+})

@@ -9,5 +9,5 @@ export const folderPorts = ({
   queue,
 }: Pick<Folder, 'blobs' | 'ledger' | 'uploads' | 'staging' | 'queue'>) => ({
   ...{ blobs, bytes: blobs, ledger, uploads, staging, queue },
-  health: { ledger, 'blob store': blobs },
+  health: { ledger, 'uploads table': uploads, 'blob store': blobs, 'staging area': staging },
 })

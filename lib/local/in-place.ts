@@ -1,0 +1,30 @@
+/**
+ * Notices that the path of a file or folder which a server has opened leads to another one, or to none. Bytes that are written there
+ * would disappear with it.
+ */
+import { statSync } from 'node:fs'
+import { BucketError } from '../domain/errors.ts'
+
+/**
+ * @param path of what was just opened.
+ * @param remedy what the operator does once it is no longer there.
+ * @returns a function that throws BucketError `unavailable` then.
+ */
+export function inPlaceCheck(path: string, kind: 'file' | 'folder', remedy: string): () => void {
+  const identity = () => {
+    const found = statSync(path, { throwIfNoEntry: false })
+    return found && `${found.dev}/${found.ino}`
+  }
+  const opened = identity()
+  return () => {
+    if (identity() === opened) return
+    throw BucketError.needsOperator(
+      `${path} isn't the ${kind} that this server opened: it was moved, removed or replaced`,
+      remedy,
+    )
+  }
+}
+
+/** For what only unfinished uploads need. */
+export const uploadsRemedy = (kind: 'file' | 'folder'): string =>
+  `put that ${kind} back in its place and restart the server; if it is lost, restart the server, and unfinished uploads begin again`
