@@ -24,6 +24,7 @@ import { type PartId, presignedPart, type SignedPut } from './presigned.ts'
 import type { StagingTable } from './staging-table.ts'
 import { streamToFile } from './stream-to-file.ts'
 import { writeTemporary } from './temporary.ts'
+import type { StagingFile } from './upload-row.ts'
 
 export interface FolderStaging extends Staging, HealthCheck {
   /**
@@ -52,13 +53,31 @@ export interface FolderStagingOptions {
   readonly space: FreeSpace
   readonly secret: Uint8Array
   readonly clock: Clock
+  /** Is called once for each staging file of an open upload that something else has removed or cut short. */
+  readonly onLost: (path: string, id: UploadId) => void
 }
 
 export function folderStaging(options: FolderStagingOptions): FolderStaging {
-  const { folder, table, blobFiles, space, secret, clock } = options
+  const { folder, table, blobFiles, space, secret, clock, onLost } = options
   const fileOf = (stagingId: string) => join(folder, stagingId)
   const receiving = new Set<string>()
+  const reported = new Set<string>()
   const assertInPlace = inPlaceCheck(folder, 'folder', uploadsRemedy('folder'))
+
+  /** The staging file, if it accepts parts. One that has lost its bytes does not: its upload begins again. */
+  async function findOpen(stagingId: string): Promise<StagingFile | undefined> {
+    assertInPlace()
+    if (table.find(stagingId)?.isComplete !== false) return undefined
+    const path = fileOf(stagingId)
+    const size = await sizeOfBlob(path)
+    // It may have been completed, published or dropped in the meantime.
+    const stagingFile = table.find(stagingId)
+    if (stagingFile?.isComplete !== false) return undefined
+    if (size === stagingFile.size) return stagingFile
+    if (!reported.has(stagingId)) onLost(path, stagingFile.id)
+    reported.add(stagingId)
+    return undefined
+  }
 
   async function receivePart(
     part: PartId,
@@ -68,8 +87,8 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
   ): Promise<'received' | 'gone'> {
     const { stagingId, number } = part
     const { size, sha256 } = signed
-    const stagingFile = table.find(stagingId)
-    if (stagingFile?.isComplete !== false) return 'gone'
+    const stagingFile = await findOpen(stagingId)
+    if (!stagingFile) return 'gone'
     const bytes = () =>
       verifyingStream(body(), {
         digest: digestFromHex(sha256),
@@ -123,10 +142,11 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     try {
       await streamToFile(open, (number - 1) * partSize(wholeSize), bytes, signal)
     } catch (error) {
-      if (error instanceof StagingFileGone) return 'gone'
-      throw error
+      if (!(error instanceof StagingFileGone)) throw error
+      await findOpen(stagingId) // tells the operator if it is lost
+      return 'gone'
     }
-    assertInPlace()
+    if (!(await findOpen(stagingId))) return 'gone'
     return (await table.record(stagingId, { number, size, sha256 })) ? 'received' : 'gone'
   }
 
@@ -153,9 +173,8 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     },
 
     async parts(upload) {
-      assertInPlace()
       const stagingId = idOf(upload)
-      return table.find(stagingId)?.isComplete === false ? table.parts(stagingId) : undefined
+      return (await findOpen(stagingId)) ? table.parts(stagingId) : undefined
     },
 
     complete: async (upload, parts) =>
@@ -179,10 +198,10 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
       const stagingId = idOf(upload)
       await table.drop(stagingId)
       await removeTemporary(fileOf(stagingId))
+      reported.delete(stagingId)
     },
 
     async receive(part, signed, body, signal) {
-      assertInPlace()
       const name = `${part.stagingId}/${part.number}`
       if (receiving.has(name)) return 'busy'
       receiving.add(name)

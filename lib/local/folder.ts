@@ -67,6 +67,7 @@ export interface FolderRecord {
     | 'blobs_without_entry'
     | 'lost_blobs'
     | 'uploads_damage'
+    | 'lost_parts'
     | 'clock'
   folder: string
   /** Messages for the operator. */
@@ -196,6 +197,11 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
   const table = stagingTable(tables)
   const staging = folderStaging({
     ...{ folder: inside(LAYOUT.staging), table, blobFiles: files, space, secret, clock },
+    onLost: (path, { ref, digest }) =>
+      tell(
+        'lost_parts',
+        `${path} was removed or cut short by something else: it had the parts of the upload of ${formatRef(ref)}@${digest}, which must begin again, as a repeated \`bucket put\` does; stored versions are not affected`,
+      ),
   })
   const queue = inProcessQueue({
     verify: (request, signal, note) => verifyUpload(verification, request, signal, note),

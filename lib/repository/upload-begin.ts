@@ -76,7 +76,7 @@ async function findOrReopen(deps: BeginDependencies, terms: NewUpload): Promise<
   } else if (record && record.state !== 'failed') {
     if (record.state !== 'open' || record.mode === 'single')
       return { isNew: false, record, received: undefined }
-    // An open multipart upload whose staging place has expired or was removed can never be finished.
+    // An open multipart upload whose staging place has expired, was removed or has lost its bytes can never be finished.
     const received = await deps.staging.parts(record)
     if (received) return { isNew: false, record, received }
   }

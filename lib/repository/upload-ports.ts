@@ -55,7 +55,7 @@ export interface Uploads extends UploadsReader, UploadsWriter {}
 export type StagedUpload = Pick<UploadRecord, 'id' | 'attempt' | 'stagingId' | 'size'>
 
 export interface StagingReader {
-  /** The parts that arrived, by number; undefined when the staging area has no open place for parts (completed, dropped, expired). */
+  /** The parts that arrived, by number; undefined when the staging area has no open place for parts (completed, dropped, expired, lost). */
   parts(upload: StagedUpload): Promise<readonly ReceivedPart[] | undefined>
 }
 

@@ -3,7 +3,7 @@
  * resume with correct bytes.
  */
 import { createHash } from 'node:crypto'
-import { mkdtemp, open, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, open, readdir, rm, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -172,6 +172,27 @@ describe('an upload in parts', () => {
     server = await serveFolder(dataDir)
     expect((await settled(large)).state).toBe('committed')
     await expectStored(large)
+  })
+
+  it.each([
+    ['removed', (file: string) => rm(file)],
+    ['cut short', (file: string) => truncate(file, 1000)],
+  ])('begins again after its file was %s, and the log names the file once', async (_, lose) => {
+    const one = artifact(17 * MIB)
+    await begin(one, 'multipart')
+    await sendParts(one, [1, 2])
+    const [name = ''] = await readdir(join(dataDir, 'staging'))
+    await lose(join(dataDir, 'staging', name))
+    expect(await received(one)).toEqual([])
+    expect(await sendPart(one, 1)).toBe(404)
+    expect(await begin(one, 'multipart')).toMatchObject({ status: 201, body: { received: [] } })
+    await sendParts(one, [1, 2])
+    expect((await commit(one)).status).toBe(202)
+    expect((await settled(one)).state).toBe('committed')
+    await expectStored(one)
+    expect(await server.stop()).toBe(0)
+    const lost = server.log().match(/"operation":"lost_parts".*/g)
+    expect(lost).toEqual([expect.stringContaining(name)])
   })
 
   it('whose parts match but whose whole does not fails, and does not become visible', async () => {

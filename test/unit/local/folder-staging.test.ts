@@ -1,6 +1,6 @@
 /** Parts in a folder: each counts only once it is complete, right and on disk, and the joined bytes are the received ones. */
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -17,11 +17,18 @@ const SECOND = 1000
 let now: number
 let dataDir: string
 let folder: Folder
+let messages: string[]
 
 beforeEach(async () => {
   now = Date.parse('2026-11-23T04:00:00.000Z')
   dataDir = await mkdtemp(join(tmpdir(), 'bucket-staging-'))
-  folder = await openFolder(dataDir, { clock: () => now })
+  messages = []
+  folder = await openFolder(dataDir, {
+    clock: () => now,
+    log: (record) => {
+      if (record.operation === 'lost_parts' && 'message' in record) messages.push(record.message)
+    },
+  })
 })
 afterEach(async () => {
   await folder.close()
@@ -156,6 +163,39 @@ describe('a part', () => {
     expect(await folder.staging.parts(upload)).toBeUndefined()
     expect(await readdir(join(dataDir, 'staging'))).toEqual([])
   })
+
+  const fileOf = (upload: StagedUpload) => join(dataDir, 'staging', upload.stagingId ?? '')
+
+  it.each([
+    ['removed', (path: string) => rm(path)],
+    ['cut short', (path: string) => truncate(path, 16 * MIB)],
+  ])('is refused, received or not, once its file was %s; the log names that file once', async (_, lose) => {
+    const upload = await begin()
+    const puts = [await request(upload, 1, parts[0]), await request(upload, 2, parts[1])]
+    expect(await puts[1]?.()).toBe(200)
+    await lose(fileOf(upload))
+    for (const put of puts) expect(await put()).toBe(404)
+    expect(await folder.staging.parts(upload)).toBeUndefined()
+    expect(messages).toEqual([expect.stringContaining(`${fileOf(upload)} was removed or cut short`)])
+    expect(messages[0]).toContain(`b/a/v@${blob.digest}`)
+  })
+
+  it.each([
+    [1, 'large', parts[0]],
+    [2, 'small', parts[1]],
+  ] as const)(
+    '(%d, %s) is not received if its file was removed while it was arriving',
+    async (number, _, part) => {
+      const upload = await begin()
+      const { body, isHalted, go } = halting(part)
+      const first = (await request(upload, number, part))(body)
+      await isHalted
+      await rm(fileOf(upload))
+      go()
+      expect(await first).toBe(404)
+      expect(messages).toHaveLength(1)
+    },
+  )
 
   it('of an earlier attempt never reaches a later one', async () => {
     const late = await request(await begin('first'), 2, parts[1])

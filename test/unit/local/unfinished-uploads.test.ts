@@ -191,7 +191,7 @@ describe('while the server runs', () => {
       blobFiles: blobFiles(join(dataDir, 'blobs')),
       space: freeSpace(dataDir),
       secret: new Uint8Array(32),
-      ...{ table, clock },
+      ...{ table, clock, onLost: () => {} },
     })
     const all = { uploads, staging, table, clock }
     const stagingId = await staging.begin(blobOf('b/a/v', bytes), 'just begun', 10)
