@@ -7,6 +7,7 @@ import { describeWith } from '../domain/description.ts'
 import { digestFromHex } from '../domain/digest.ts'
 import type { BlobId } from '../domain/entry.ts'
 import { BucketError, type ErrorCode } from '../domain/errors.ts'
+import { ERROR_STATUS } from '../protocol/errors.ts'
 import { ARTIFACT_CACHE_CONTROL, contentDisposition } from '../protocol/headers.ts'
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
 import { parseRange } from '../protocol/range.ts'
@@ -65,6 +66,8 @@ const FAILURES = {
   no_such_key: [404, 'the stored bytes are lost: storing the same bytes again restores them'],
   no_such_upload: [404, 'this upload takes no more parts'],
   method_not_allowed: [405, 'a presigned request is sent with its own method'],
+  // S3 has 400 for it, which would say here that the bytes are wrong.
+  request_timeout: [ERROR_STATUS.request_timeout, 'the body arrives too slowly: send the request again'],
   operation_aborted: [409, 'another sender is at this part: send the request again'],
   precondition_failed: [412, 'the bytes are there already'],
   invalid_range: [416, 'the range begins after the last byte'],
@@ -78,7 +81,7 @@ type Failure = keyof typeof FAILURES
 const FAILURE_OF: { readonly [C in ErrorCode]?: Failure } = {
   digest_mismatch: 'bad_digest',
   invalid_request: 'bad_digest',
-  request_timeout: 'slow_down',
+  request_timeout: 'request_timeout',
   blob_lost: 'no_such_key',
   unavailable: 'slow_down',
   insufficient_storage: 'insufficient_storage',
@@ -226,7 +229,7 @@ function explain(error: unknown, request: HttpRequest, notes: BlobRequestNotes):
   const known = refusal && FAILURE_OF[refusal.code]
   if (request.signal?.aborted) notes.aborted = true
   else if (!known || FAILURES[known][0] >= 500 || known === 'no_such_key') notes.error = reasonOf(error)
-  const code = known ?? (request.signal?.aborted ? 'slow_down' : 'internal_error')
+  const code = known ?? (request.signal?.aborted ? 'request_timeout' : 'internal_error')
   return failure(code, code === 'slow_down' ? { 'Retry-After': '1' } : {})
 }
 

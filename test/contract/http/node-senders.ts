@@ -4,12 +4,14 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import { type Digest, digestHex } from '../../../lib/domain/digest.ts'
 import { CONTRACT_ERRORS, expectProblem } from '../../support/problem.ts'
 import { header } from '../../support/raw-http.ts'
 import { openConnection } from '../../support/raw-socket.ts'
 import { storeHead } from './node-expect.ts'
-import { expectInvisible, freshRef, get, put, sha256, versionPath } from './requests.ts'
+import { expectInvisible, freshRef, get, json, put, sha256, versionPath } from './requests.ts'
 import type { TargetThunk } from './target.ts'
+import { begun, type Presigned, partRequest, sendPresigned } from './upload-requests.ts'
 
 export function describeNodeSenders(target: TargetThunk): void {
   const root = () => new URL(target().root)
@@ -64,6 +66,24 @@ export function describeNodeSenders(target: TargetThunk): void {
       expect(header(response, 'Connection')).toBe('close')
       await expectInvisible(target(), ref)
       expect((await put(target(), ref, '0123456789')).status).toBe(201)
+    })
+
+    test('in the middle of a presigned request get 408, and it can be sent again', async () => {
+      const ref = freshRef()
+      const [bytes, digest] = ['0123456789', sha256('0123456789')]
+      await begun(target(), ref, digest, { size: bytes.length, mode: 'multipart' })
+      const part = await partRequest(target(), ref, digest, 1, digestHex(digest as Digest))
+      const single = freshRef()
+      const { request } = await begun(target(), single, digest, { size: bytes.length, mode: 'single' })
+      for (const presigned of [part, request as Presigned]) {
+        const { pathname, search } = new URL(presigned.url)
+        const lines = Object.entries(presigned.headers).map(([name, value]) => `${name}: ${value}`)
+        const head = [`PUT ${pathname}${search} HTTP/1.1`, `Host: ${root().host}`, ...lines, '', '']
+        const response = await answerTo(`${head.join('\r\n')}01234`)
+        expect([response.status, header(response, 'Connection')]).toEqual([408, 'close'])
+        expect(json(response)).toMatchObject({ code: 'request_timeout' })
+        expect((await sendPresigned(target(), presigned, bytes)).status).toBe(200)
+      }
     })
 
     test('in the middle of the headers get 408', async () => {

@@ -187,6 +187,7 @@ describe('an unreliable store', { timeout: 30_000 }, () => {
     ['requests have expired', (_, response) => answer(response, 403)],
     ['it is busy', (_, response) => answer(response, 503)],
     ['it throttles', (_, response) => answer(response, 429)],
+    ['it found the sender too slow', (_, response) => answer(response, 408)],
     ['another request for the same part is under way', (_, response) => answer(response, 409)],
     ['the connection is cut in the middle of a part', cut],
   ])('stores all the same when %s', async (_, misbehave) => {
