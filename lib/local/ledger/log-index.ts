@@ -172,10 +172,11 @@ export async function openLogIndex(
     },
     async close(end) {
       if (!failure && !file.isUnchanged(0)) fail(undefined)
+      const isInPlace = file.isInPlace()
       file.close()
       await environment.close()
-      // A proof would let the next start trust an index that could not be read.
-      if (end === undefined || failure) return
+      // A proof would let the next start trust an index that could not be read, or that is not this one.
+      if (end === undefined || failure || !isInPlace) return
       // A full disk has no room for the proof. Without it, the next start rebuilds the index.
       const proof: Proof = { storeId, index: await identify(path), covered: end }
       await writeSealed(dataDir, INDEX_FILES.proof, proof).catch(() =>

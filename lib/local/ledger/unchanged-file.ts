@@ -2,18 +2,20 @@
  * Notices that something else has written to a file that this process maps into memory. LMDB follows the pointers in its file without a
  * check, so foreign bytes would end the process with a signal. A change by a process that runs at the same moment can still be too fast.
  */
-import { closeSync, fstatSync, openSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs'
 
 /** A look that is younger counts, in milliseconds: many reads share one system call. */
 const FRESH_MS = 10
 
 export class UnchangedFile {
+  readonly #path: string
   readonly #fd: number
   #state: string
   #lookedAt = Number.NEGATIVE_INFINITY
   #isChanged = false
 
   constructor(path: string) {
+    this.#path = path
     this.#fd = openSync(path, 'r')
     this.#state = this.#look()
   }
@@ -30,6 +32,13 @@ export class UnchangedFile {
     this.#lookedAt = now
     this.#isChanged = this.#look() !== this.#state
     return !this.#isChanged
+  }
+
+  /** @returns false once the file was removed, or another one has its name. */
+  isInPlace(): boolean {
+    const { dev, ino } = fstatSync(this.#fd)
+    const found = statSync(this.#path, { throwIfNoEntry: false })
+    return found?.ino === ino && found.dev === dev
   }
 
   close(): void {

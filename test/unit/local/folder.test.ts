@@ -116,6 +116,27 @@ describe('a data folder', () => {
     await again.close()
   })
 
+  it.each([
+    ['removed', () => rm(join(dataDir, 'index.mdb'))],
+    ['replaced by an older one', () => rename(join(dataDir, 'older'), join(dataDir, 'index.mdb'))],
+  ])(
+    'whose index is %s under its server closes cleanly, and the next one builds it again',
+    async (_, lose) => {
+      await (await openFolder(dataDir)).close()
+      await cp(join(dataDir, 'index.mdb'), join(dataDir, 'older'))
+      await rm(join(dataDir, 'index.proof'))
+      const folder = await openFolder(dataDir)
+      const entry = entryOf('b/a/v', someBytes(10))
+      await folder.ledger.append(entry, 'commit')
+      await lose()
+      await folder.close()
+      expect(await readdir(dataDir)).not.toContain('index.proof')
+      const again = await openFolder(dataDir)
+      expect(await again.ledger.find(entry.ref)).toEqual(entry)
+      await again.close()
+    },
+  )
+
   it('is refused if the folder of its blobs is empty although it held one', async () => {
     const folder = await openFolder(dataDir)
     const bytes = someBytes(20_000)
