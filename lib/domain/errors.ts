@@ -148,7 +148,8 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
 
   /** The ledger cannot tell. */
   static ledgerDamaged(message: string): BucketError<'unavailable'> {
-    const remedy = '`bucket fsck` says what is damaged, and a backup of the ledger brings it back'
+    const remedy =
+      'stop the server and run `bucket fsck` on its folder, which says what is damaged; a backup of the ledger brings it back'
     return BucketError.needsOperator(message, remedy)
   }
 

@@ -11,11 +11,9 @@ import { FolderRefused, LAYOUT } from './folder-format.ts'
 export interface FolderLock {
   /** Locks the folder's format file, too. @throws FolderRefused when another process holds it. */
   lockFormat(): void
-  /**
-   * Compares what is at the folder's path now with what was locked.
-   *
-   * @throws BucketError `unavailable` when the folder was moved, removed, replaced or mounted over.
-   */
+  /** @throws BucketError `unavailable` when another folder, or none, is at the folder's path now. */
+  assertSameFolder(): void
+  /** @throws BucketError `unavailable` when another folder is in its place, or another file in the place of the one that was locked. */
   assertInPlace(): void
   release(): void
 }
@@ -28,16 +26,27 @@ export function lockFolder(dataDir: string): FolderLock {
   ftruncateSync(fd)
   writeSync(fd, `${process.pid}\n`)
   const { dev, ino } = fstatSync(fd)
+  const folder = statSync(dataDir)
+  function assertSameFolder(): void {
+    const found = statSync(dataDir, { throwIfNoEntry: false })
+    if (found?.ino === folder.ino && found.dev === folder.dev) return
+    throw BucketError.needsOperator(
+      `${dataDir} isn't the folder that this server opened: it was moved, removed, replaced or mounted over`,
+      'restart the server on the right folder',
+    )
+  }
   return {
+    assertSameFolder,
     lockFormat() {
       fds.push(lockFile(dataDir, join(dataDir, LAYOUT.format), 'r+'))
     },
     assertInPlace() {
       const found = statSync(path, { throwIfNoEntry: false })
       if (found?.ino === ino && found.dev === dev) return
+      assertSameFolder()
       throw BucketError.needsOperator(
-        `${dataDir} isn't the folder that this server opened: it was moved, removed, replaced or mounted over`,
-        'restart the server on the right folder',
+        `the file ${path} was removed or replaced: nothing is stored until the server is restarted`,
+        'restart the server, which makes the file',
       )
     },
     release() {

@@ -52,7 +52,7 @@ export interface Folder {
    * Stops verifications, which the next opening resumes, and releases the folder after the last write. Call it when no request is in
    * progress.
    *
-   * @throws FolderRefused when the folder was moved, removed or replaced in the meantime.
+   * @throws FolderRefused when the folder, its ledger or its lock was moved, removed or replaced in the meantime.
    */
   close(): Promise<void>
 }
@@ -239,7 +239,12 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
       await Promise.all([queue.close(), cleaning])
       await tables.close()
       await openedLedger.close()
-      const refusal = refusalOf(assertInPlace)
+      // An older copy that was laid over the folder replaced the ledger as well as the lock, so it is looked at first.
+      const refusal =
+        refusalOf(lock.assertSameFolder, FIND_FOLDER) ??
+        refusalOf(files.assertInPlace, FIND_FOLDER) ??
+        refusalOf(openedLedger.assertInPlace, CHECK_LEDGER) ??
+        refusalOf(lock.assertInPlace, 'Start the server again: it makes the file.')
       lock.release()
       if (refusal) throw refusal
     },
@@ -266,16 +271,19 @@ function assertOneFileSystem(root: string, from: string, to: string): void {
   rmSync(target)
 }
 
-function refusalOf(assertInPlace: () => void): FolderRefused | undefined {
+const FIND_FOLDER =
+  'The folder that was opened has everything that was stored: find it, or restore it from a backup, and start the server on it.'
+const CHECK_LEDGER =
+  'Run `bucket fsck` on the folder. If it finds damage, put the files of the ledger back, or restore them from the newest backup, before you start the server again.'
+
+/** @param next what its operator does when the part is not in place. */
+function refusalOf(assertInPlace: () => void, next: string): FolderRefused | undefined {
   try {
     assertInPlace()
     return undefined
   } catch (error) {
     if (!(error instanceof BucketError)) throw error
-    return new FolderRefused(
-      error.message,
-      'The folder that was opened has everything that was stored: find it, or restore it from a backup, and start the server on it.',
-    )
+    return new FolderRefused(error.message, next)
   }
 }
 

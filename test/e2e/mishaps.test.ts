@@ -319,14 +319,24 @@ describe('the folder of the blobs', { timeout: 60_000 }, () => {
 })
 
 describe('a ledger that is lost under a running server', { timeout: 60_000 }, () => {
-  it('is noticed by the health check', async () => {
-    await start()
-    expect((await store('v1', 'small')).status).toBe(201)
-    expect(await health()).toBe(200)
-    rmSync(join(dataDir, 'ledger', '00000001.log'))
-    expect(await health()).toBe(503)
-    expect((await store('v2', 'small')).status).toBe(503)
-  })
+  it.each(['ledger', 'ledger/00000001.log'])(
+    '(%s) is noticed by the health check and by a stop',
+    async (lost) => {
+      await start()
+      expect((await store('v1', 'small')).status).toBe(201)
+      expect(await health()).toBe(200)
+      rmSync(join(dataDir, lost), { recursive: true })
+      expect(await health()).toBe(503)
+      expect((await store('v2', 'small')).status).toBe(503)
+      const stopped = await server?.stop()
+      expect([stopped, server?.log()]).toEqual([
+        1,
+        expect.stringMatching(
+          /why: {2}the ledger in .* was removed or changed.*\n {2}next: Run `bucket fsck`/,
+        ),
+      ])
+    },
+  )
 })
 
 describe('a folder that is swapped under a running server', { timeout: 60_000 }, () => {
@@ -387,7 +397,7 @@ describe('a folder that is swapped under a running server', { timeout: 60_000 },
     expect([stopped, server?.log()]).toEqual([
       1,
       expect.stringMatching(
-        /error: The data folder cannot be used\n {2}why: {2}.* isn't the folder that this server opened/,
+        /error: The data folder cannot be used\n {2}why: {2}(.* isn't the folder that this server opened|the ledger in .* was removed)/,
       ),
     ])
     // The stop writes nothing into a folder that is not its own.
@@ -414,7 +424,16 @@ describe('a folder that is swapped under a running server', { timeout: 60_000 },
     rmSync(join(dataDir, 'lock'))
     expect(serve()).toMatchObject({ exit: 1, stderr: expect.stringContaining('in use by another process') })
     await expectRefusal()
-    expect(existsSync(join(dataDir, 'ledger', '00000001.log'))).toBe(true)
+    const stopped = await server?.stop()
+    expect([stopped, server?.log()]).toEqual([
+      1,
+      expect.stringMatching(
+        /why: {2}the file .*\/lock was removed or replaced.*\n {2}next: Start the server/,
+      ),
+    ])
+    await start()
+    expect((await get('v1')).status).toBe(200)
+    expect((await store('v2', 'small')).status).toBe(201)
   })
 })
 

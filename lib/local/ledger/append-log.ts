@@ -163,7 +163,7 @@ export async function openAppendLog(options: AppendLogOptions): Promise<AppendLo
     const found = statSync(join(folder, segmentName(segment)), { throwIfNoEntry: false })
     if (found?.ino === ino && found.dev === dev && (!isIdle || found.size === size)) return
     throw BucketError.needsOperator(
-      `the ledger in ${folder} was changed by something else: nothing is stored until the server is restarted`,
+      `the ledger in ${folder} was removed or changed by something else: nothing is stored until the server is restarted`,
       'stop the server, run `bucket fsck` on its folder, and restart it',
     )
   }

@@ -45,6 +45,8 @@ export interface OpenLedger {
   /** Whether a reference has an entry. */
   readonly has: (ref: string) => boolean
   readonly report: LedgerReport
+  /** @throws BucketError `unavailable` when a segment is no longer the file that was opened or sealed. It works after `close`, too. */
+  assertInPlace(): void
   /** Waits for appends in progress. */
   close(): Promise<void>
 }
@@ -148,6 +150,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
         isAfterCrash: known?.isStop !== true,
         damage: found,
       },
+      assertInPlace: log.check,
       async close() {
         await stopChecking()
         const isComplete = await ledger.close()

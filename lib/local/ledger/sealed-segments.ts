@@ -27,8 +27,9 @@ export class SealedSegments {
   check(): void {
     const changed = this.#states.findIndex((state, index) => state !== this.#look(index + 1))
     if (changed >= 0)
-      throw BucketError.ledgerDamaged(
+      throw BucketError.needsOperator(
         `${segmentName(changed + 1)} of the ledger was removed or changed by something else`,
+        'stop the server and run `bucket fsck` on its folder; if that finds damage, restore the segment from a backup',
       )
   }
 

@@ -304,6 +304,7 @@ describe('a sealed segment under a running server', () => {
       await expect(ledger.check()).rejects.toMatchObject({
         ...{ code: 'unavailable', retryable: false },
         message: `0000000${number}.log of the ledger was removed or changed by something else`,
+        next: expect.stringMatching(/stop the server and run `bucket fsck`/),
       })
       await close()
       rmSync(sealed(number), { force: true })
