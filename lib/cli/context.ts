@@ -59,18 +59,22 @@ export interface FolderCheck {
   readonly onProgress: (bytes: number, total: number) => void
 }
 
+/** @returns what the copy has now, and how much of it was copied. */
+export type CopyFolder = (
+  from: string,
+  to: string,
+  options: {
+    readonly signal: AbortSignal
+    /** Receives each entry whose bytes the folder has lost; an earlier copy may have saved them. */
+    readonly onLost: (lost: FolderDamage & { readonly isInCopy: boolean }) => void
+  },
+) => Promise<{ readonly entries: number; readonly copiedBlobs: number; readonly copiedBytes: number }>
+
 /** Tools for a data folder, all of them without a server. */
 export interface DataFolderTools {
-  /** @returns what the copy has now, and how much of it was copied. */
-  backupFolder(
-    from: string,
-    to: string,
-    options: {
-      readonly signal: AbortSignal
-      /** Receives each entry whose bytes the folder has lost; an earlier copy may have saved them. */
-      readonly onLost: (lost: FolderDamage & { readonly isInCopy: boolean }) => void
-    },
-  ): Promise<{ readonly entries: number; readonly copiedBlobs: number; readonly copiedBytes: number }>
+  readonly backupFolder: CopyFolder
+  /** Copies in the other direction: `from` is a backup. */
+  readonly restoreFolder: CopyFolder
   /** Passes all readable entries in batches, in the order in which they were stored; then fails if there are others. */
   listFolder(dataDir: string, use: (entries: readonly Entry[]) => Promise<void>): Promise<void>
   /** @returns the entry that was erased; undefined when there was none. */

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { formatRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
-import type { CliContext, FolderDamage } from './context.ts'
+import type { CliContext, CopyFolder, FolderDamage } from './context.ts'
 import { type DataDirOptions, dataDirOf, existingDataDir, existingFolder, withDataDir } from './data-dir.ts'
 import { entryDocument } from './documents.ts'
 import { EXIT } from './exit-codes.ts'
@@ -32,23 +32,21 @@ Examples:
   bucket backup /backup/bucket
   bucket fsck --data-dir /backup/bucket --verify`,
       ),
-  ).action(async (folder: string, options: FolderOptions) =>
-    copy(await existingDataDir(options, context), folder, options, context),
-  )
+  ).action(async (folder: string, options: FolderOptions) => {
+    const { backupFolder } = await context.dataFolder()
+    await copy(backupFolder, await existingDataDir(options, context), folder, options, context)
+  })
 
   withFolderOptions(
     program
       .command('restore')
       .description('copy a backup to a data folder that is empty or new')
       .argument('<backup>', 'a folder that bucket backup made'),
-  ).action(async (backup: string, options: FolderOptions) =>
-    copy(
-      await existingFolder(backup, 'No backup', 'Name a folder that `bucket backup` made.'),
-      dataDirOf(options, context),
-      options,
-      context,
-    ),
-  )
+  ).action(async (backup: string, options: FolderOptions) => {
+    const { restoreFolder } = await context.dataFolder()
+    const from = await existingFolder(backup, 'No backup', 'Name a folder that `bucket backup` made.')
+    await copy(restoreFolder, from, dataDirOf(options, context), options, context)
+  })
 
   withFolderOptions(
     program
@@ -104,7 +102,13 @@ copies in backups, in ledger.format-1.mdb, and at readers are not. The reference
   })
 }
 
-async function copy(from: string, to: string, options: FolderOptions, context: CliContext): Promise<void> {
+async function copy(
+  copyFolder: CopyFolder,
+  from: string,
+  to: string,
+  options: FolderOptions,
+  context: CliContext,
+): Promise<void> {
   if (to === '')
     throw new UsageError(
       'the name of the copy is empty',
@@ -112,11 +116,10 @@ async function copy(from: string, to: string, options: FolderOptions, context: C
       'The copy has no name',
     )
   const output = createOutput(options, context)
-  const { backupFolder } = await context.dataFolder()
   const lost: LostBlob[] = []
   let lostCount = 0
   const { signal } = context
-  const report = await backupFolder(from, to, {
+  const report = await copyFolder(from, to, {
     signal,
     onLost(blob) {
       lostCount += 1

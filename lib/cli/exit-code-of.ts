@@ -77,6 +77,7 @@ export function exitCodeOf(error: unknown): number {
       return 'status' in error && error.status === 413 ? EXIT.tooLarge : EXIT.unavailable
     case 'CredentialsProviderError':
       return EXIT.unauthorized
+    case 'BackupDamaged':
     case 'FolderDamaged':
     case 'SourceChangedError':
       return EXIT.digestMismatch

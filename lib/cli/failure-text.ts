@@ -49,6 +49,8 @@ export function describeFailure(error: unknown): Failure {
       }
     case 'FolderDamaged':
       return { what: 'The data folder is damaged', why: [error.message], next: nextOf(error), exit }
+    case 'BackupDamaged':
+      return { what: 'This backup is damaged', why: [error.message], next: nextOf(error), exit }
     case 'FolderRefused':
     case 'WrongFolder':
       return { what: 'The data folder cannot be used', why: [error.message], next: nextOf(error), exit }

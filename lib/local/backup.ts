@@ -27,6 +27,7 @@ import {
   writeAll,
 } from './disk.ts'
 import {
+  BackupDamaged,
   FolderDamaged,
   FolderRefused,
   LAYOUT,
@@ -58,11 +59,41 @@ import { SEGMENT_HEADER_BYTES, segmentName, segmentNumbers } from './ledger/segm
  */
 export async function backupFolder(from: string, to: string, options: CopyOptions): Promise<CopiedBlobs> {
   const log = await openFolderLog(from)
-  const target = resolve(to)
-  assertApart(log.root, target)
-  // Before the lock, which leaves a file in a folder of something else.
-  await assertUsable(target, log.storeId)
+  const target = await usableTarget(log, to)
   await assertUndamaged(log)
+  return await copyFolder(log, target, options)
+}
+
+/**
+ * The way back, with the words for it.
+ *
+ * @param backup a folder that `backupFolder` made.
+ * @throws BackupDamaged if its ledger is damaged. Nothing was copied then.
+ */
+export async function restoreFolder(backup: string, to: string, options: CopyOptions): Promise<CopiedBlobs> {
+  const log = await openFolderLog(backup).catch(refuseBackup)
+  const target = await usableTarget(log, to)
+  await assertUndamaged(log).catch(refuseBackup)
+  return await copyFolder(log, target, options)
+}
+
+function refuseBackup(error: unknown): never {
+  if (!(error instanceof FolderDamaged)) throw error
+  throw new BackupDamaged(
+    error.message,
+    'Nothing was copied. Try an older backup. `bucket fsck --data-dir` on this one names everything that is damaged in it.',
+  )
+}
+
+/** @returns its path. Called before the lock, which leaves a file in a folder of something else. */
+async function usableTarget({ root, storeId }: FolderLog, to: string): Promise<string> {
+  const target = resolve(to)
+  assertApart(root, target)
+  await assertUsable(target, storeId)
+  return target
+}
+
+async function copyFolder(log: FolderLog, target: string, options: CopyOptions): Promise<CopiedBlobs> {
   makeFolders(target)
   const lock = lockFolder(target)
   try {
@@ -143,8 +174,8 @@ async function assertExtends({ root, segments, end }: FolderLog, target: string)
   const folder = join(target, LAYOUT.ledger)
   const refuse = (name: string, what: string) =>
     new FolderRefused(
-      `${join(target, LAYOUT.ledger, name)} ${what}, so ${root} is damaged, older than ${target}, or another history of it`,
-      'Nothing was copied. Check both with bucket fsck. To keep both, name an empty folder.',
+      `${join(target, LAYOUT.ledger, name)} ${what}: one of the two folders is damaged, ${root} is older than ${target}, or it is another history of it`,
+      `Nothing was copied. \`bucket fsck --data-dir ${root}\` and \`bucket fsck --data-dir ${target}\` say whether one of them is damaged. To keep both, name an empty folder.`,
     )
   const beyond = segmentNumbers(folder).find((number) => number > end.segment)
   if (beyond !== undefined) throw refuse(segmentName(beyond), `is missing in ${root}`)

@@ -4,7 +4,7 @@ import { FolderDamaged, ownersError } from './folder-format.ts'
 import { forEachEntry, openFolderLog } from './folder-log.ts'
 import { describeDamage } from './ledger/read-log.ts'
 
-export { backupFolder } from './backup.ts'
+export { backupFolder, restoreFolder } from './backup.ts'
 export { discardDamage, eraseVersion } from './erase.ts'
 
 /**

@@ -55,6 +55,11 @@ export class FolderDamaged extends FolderRefused {
   override readonly name: string = 'FolderDamaged'
 }
 
+/** A backup that has lost stored data, so that nothing can be restored from it as a whole. */
+export class BackupDamaged extends FolderRefused {
+  override readonly name: string = 'BackupDamaged'
+}
+
 /**
  * A failure of the disk, in the words of an owner who works on a folder without a server.
  *

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import {
   chmodSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -51,6 +52,12 @@ async function store(version: string, size: number) {
 function blobPath(version: string): string {
   const blobs = join(dataDir, 'blobs', 'b', 'a')
   return join(blobs, readdirSync(blobs).find((name) => name.startsWith(`${version}@`)) ?? 'none')
+}
+/** Makes a record of a segment unreadable. */
+function damage(log: string, ref: string) {
+  const bytes = readFileSync(log)
+  bytes.write('X', bytes.indexOf(ref))
+  writeFileSync(log, bytes)
 }
 async function bucket(...args: string[]) {
   const child = spawn(process.execPath, [...BUCKET, ...args])
@@ -225,6 +232,43 @@ describe('a backup', { timeout: 240_000 }, () => {
       ),
     })
     expect(readFileSync(log)).toEqual(bytes)
+  })
+
+  it('into a copy with a damaged small blob says that either may be damaged, and how to find out', async () => {
+    server = await serveFolder(dataDir)
+    await store('v1', 100)
+    const blob = Buffer.from(await (await fetch(url('v1'))).arrayBuffer())
+    await bucket('backup', copy, '--data-dir', dataDir)
+    const log = join(copy, 'ledger', '00000001.log')
+    const bytes = readFileSync(log)
+    bytes.writeUInt8((blob[50] ?? 0) ^ 1, bytes.indexOf(blob) + 50)
+    writeFileSync(log, bytes)
+    const refused = await bucket('backup', copy, '--data-dir', dataDir)
+    expect(refused.exit).toBe(1)
+    expect(refused.stderr).toContain('differs from that in')
+    expect(refused.stderr).toContain('one of the two folders is damaged')
+    for (const each of [dataDir, copy]) expect(refused.stderr).toContain(`\`bucket fsck --data-dir ${each}\``)
+    expect((await bucket('fsck', '--data-dir', copy)).stdout).toContain('wrong digest  b/a/v1@')
+  })
+
+  it.each([
+    ['a segment that was cut', () => truncateSync(join(copy, 'ledger', '00000001.log'), 200)],
+    ['no segment', () => rmSync(join(copy, 'ledger', '00000001.log'))],
+    ['a damaged record', () => damage(join(copy, 'ledger', '00000001.log'), 'b/a/v1')],
+    ['no format file', () => rmSync(join(copy, 'format'))],
+  ])('with %s is refused by a restore, which blames the backup and makes nothing', async (_, lose) => {
+    server = await serveFolder(dataDir)
+    for (const version of ['v1', 'v2']) await store(version, 100)
+    await bucket('backup', copy, '--data-dir', dataDir)
+    lose()
+    const restored = join(folder, 'restored')
+    expect(await bucket('restore', copy, '--data-dir', restored)).toMatchObject({
+      exit: 5,
+      stderr: expect.stringMatching(
+        /^error: This backup is damaged\n {2}why: .*\n {2}next: Nothing was copied\. Try an older backup\./,
+      ),
+    })
+    expect(existsSync(restored)).toBe(false)
   })
 
   it.each([
