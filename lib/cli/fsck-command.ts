@@ -68,7 +68,9 @@ async function fsck(options: FsckOptions, context: CliContext): Promise<void> {
   const damaged: FolderDamage[] = []
   const unreferenced: UnreferencedBlob[] = []
   const ledgerDamage: string[] = []
+  /** Entries, and findings about the ledger or the folder of the blobs. */
   let damagedCount = 0
+  let damagedEntries = 0
   let unreferencedCount = 0
   let unreferencedSize = 0
   const { entries, size } = await checkFolder(dataDir, {
@@ -77,6 +79,7 @@ async function fsck(options: FsckOptions, context: CliContext): Promise<void> {
     signal,
     onDamage(damage) {
       damagedCount += 1
+      damagedEntries += 1
       if (damaged.length < NAMED) damaged.push(damage)
     },
     onLedgerDamage(message) {
@@ -95,7 +98,7 @@ async function fsck(options: FsckOptions, context: CliContext): Promise<void> {
     ...ledgerDamage.map((message) => `ledger  ${message}\n`),
     ...damaged.map(damageLine),
     ...unreferenced.map(({ path, size: bytes }) => `unreferenced  ${path}  ${formatSize(bytes)}\n`),
-    `${count(entries, 'entry', 'entries')}, ${formatSize(size)}: ${verdict(damagedCount, verify)}\n`,
+    `${count(entries, 'entry', 'entries')}, ${formatSize(size)}: ${damagedCount > 0 ? `${damagedEntries} damaged` : intact(verify)}\n`,
     `${count(unreferencedCount, 'unreferenced blob', 'unreferenced blobs')}, ${formatSize(unreferencedSize)}${unreferencedCount > 0 ? ': their references are free, unless they have another entry' : ''}\n`,
   ]
   await tell(output, text.join(''), {
@@ -116,9 +119,5 @@ async function tell(output: Output, text: string, document: unknown): Promise<vo
 
 const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`
 
-const verdict = (damaged: number, verify: boolean): string => {
-  if (damaged > 0) return `${damaged} damaged`
-  return verify
-    ? 'all of them have their bytes'
-    : 'all of them have a blob of their size (--verify reads the bytes)'
-}
+const intact = (verify: boolean): string =>
+  verify ? 'all of them have their bytes' : 'all of them have a blob of their size (--verify reads the bytes)'

@@ -62,6 +62,20 @@ describe('bucket fsck', () => {
     expect(ran.stderr).toBe('')
   })
 
+  it('counts damaged entries only, and tells a lost folder of the blobs by itself', async () => {
+    const small = entryOf('b/a/small', someBytes(10))
+    await write(small, someBytes(10))
+    await folder.ledger.append(small, 'commit')
+    await folder.close()
+    await rm(join(dataDir, 'blobs'), { recursive: true })
+    const ran = await fsck()
+    expect([ran.exit, ran.stdout]).toEqual([
+      5,
+      expect.stringMatching(/^ledger {2}the folder .*blobs is missing/),
+    ])
+    expect(ran.stdout).toMatch(/^2 entries, .*: 1 damaged$/m)
+  })
+
   it('prints one document with --json, damaged or not', async () => {
     await folder.close()
     const fine = await fsck('--json')
