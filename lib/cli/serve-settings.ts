@@ -188,6 +188,8 @@ function parsePublicUrl(text: string): Result<URL> {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text))
     return err(`${JSON.stringify(text)} is not an http or https address`)
   const url = new URL(text)
+  if (url.username || url.password || /[?#]/.test(text))
+    return err(`${JSON.stringify(text)} has more than a scheme, a host and a port`)
   return ['/', API_ROOT, `${API_ROOT}/`].includes(url.pathname)
     ? ok(url)
     : err(`${JSON.stringify(text)} has a path: the proxy must pass paths on as they are`)

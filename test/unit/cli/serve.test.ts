@@ -83,6 +83,11 @@ describe('the settings of serve', () => {
       expect(() => readServeSettings({ allowedHost: [wrong] }, {})).toThrow('--allowed-host')
   })
 
+  it.each(['?q=1', '#part', '?', 'user@', 'user:secret@'])('refuse a public URL with %s', (part) => {
+    const url = part.endsWith('@') ? `https://${part}artifacts.example` : `https://artifacts.example/${part}`
+    expect(() => readServeSettings({ publicUrl: url }, {})).toThrow('--public-url')
+  })
+
   it('report every missing AWS store', () => {
     const read = () => readServeSettings({ store: 'aws', blobBucket: 'b' }, { BUCKET_UPLOADS_TABLE: '' })
     for (const name of ['--staging-bucket', '--ledger-table', 'BUCKET_UPLOADS_TABLE'])
