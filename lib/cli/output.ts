@@ -131,3 +131,9 @@ export const write = (stream: Writable, text: string): Promise<void> =>
   new Promise((resolve, reject) => {
     stream.write(text, (error) => (error ? reject(error) : resolve()))
   })
+
+/**
+ * Waits until the system has everything that was written to `stream`. The end of a pipeline into it waits for no reader, and the end of
+ * the process loses the bytes that a full pipe could not take.
+ */
+export const flush = (stream: Writable): Promise<void> => write(stream, '')

@@ -4,7 +4,7 @@ import { addCommands } from './commands.ts'
 import type { CliContext } from './context.ts'
 import { EXIT, SIGNAL_EXIT } from './exit-codes.ts'
 import { ExitError, Interrupted, PartialFailure, StopFailure, UsageError } from './failure.ts'
-import { applyOutputKind, outputKind, write } from './output.ts'
+import { applyOutputKind, flush, outputKind, write } from './output.ts'
 
 /**
  * @param args the arguments after the name of the program.
@@ -18,13 +18,17 @@ export async function run(args: readonly string[], context: CliContext): Promise
   try {
     if (!isVersion(args)) addCommands(program, asked[0], context)
     await program.parseAsync(isKnown(program, asked) ? args : asked.slice(0, 1), { from: 'user' })
+    await flush(stdout)
     return EXIT.done
   } catch (thrown) {
     const { cause, done } = thrown instanceof PartialFailure ? thrown : { cause: thrown, done: undefined }
     // Any other error that follows from the user's stop is not a failure of its own.
     const ownError: unknown = cause instanceof StopFailure ? cause.cause : cause
     const error: unknown = signal.aborted && ownError === cause ? signal.reason : ownError
-    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done
+    if (error instanceof CommanderError && error.exitCode === 0) {
+      await flush(stdout).catch(() => undefined) // stdout is closed
+      return EXIT.done
+    }
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage
     if (isClosedPipe(error)) return SIGNAL_EXIT.SIGPIPE
     if (error instanceof ExitError) return error.exit

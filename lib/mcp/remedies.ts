@@ -43,6 +43,6 @@ export const REMEDIES: { readonly [C in ErrorCode]: string } = {
   blob_lost:
     'Tell the user and the operator that stored bytes are lost. If you have the same bytes, store them again under the same ref: that restores them.',
   unavailable:
-    'Wait, then repeat the call. It says nothing about what is stored, and repeating is always safe.',
+    'Wait, then repeat the call. It says nothing about what is stored, and repeating is always safe. With `retryable: false`, tell the operator what `next` says: no retry helps.',
   insufficient_storage: 'Tell the operator that the disk of the server is full. Repeat once space is free.',
 }

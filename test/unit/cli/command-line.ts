@@ -27,10 +27,13 @@ export interface RunOptions {
 export async function bucket(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const out: Buffer[] = []
   let stderr = ''
+  // As a pipe with a slow reader: bytes that were not taken when the command ends are lost.
   const stdout = new Writable({
     write(chunk, _, done) {
-      out.push(chunk)
-      done()
+      setImmediate(() => {
+        out.push(chunk)
+        done()
+      })
     },
   })
   const exit = await run(args, {
