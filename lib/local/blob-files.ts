@@ -34,7 +34,7 @@ export function blobFiles(root: string): BlobFiles {
   const folders = durableFolders(root)
   const attested = new Set<string>()
   const remedy = 'put that folder back in its place, and restart the server'
-  const assertInPlace = inPlaceCheck(root, 'folder', remedy)
+  const { assertInPlace } = inPlaceCheck(root, 'folder', remedy)
 
   const attest = (path: string) => {
     attested.add(path)

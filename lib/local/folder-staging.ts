@@ -30,7 +30,7 @@ export interface FolderStaging extends Staging, HealthCheck {
   /**
    * Takes the bytes of one part.
    * | @param body requests the bytes, after all checks have passed.
-   * @returns `busy` while another sender writes this part, `gone` when its staging file accepts no more parts.
+   * @returns `busy` while another sender writes this part, `gone` when its staging file accepts no more parts, or is not in place.
    * @throws BucketError `digest_mismatch`, `insufficient_storage`, `unavailable`; the errors of the body.
    */
   receive(
@@ -62,7 +62,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
   const fileOf = (stagingId: string) => join(folder, stagingId)
   const receiving = new Set<string>()
   const reported = new Set<string>()
-  const assertInPlace = inPlaceCheck(folder, 'folder', uploadsRemedy('folder'))
+  const { isInPlace, assertInPlace } = inPlaceCheck(folder, 'folder', uploadsRemedy('folder'))
 
   /** The staging file, if it accepts parts. One that has lost its bytes does not: its upload begins again. */
   async function findOpen(stagingId: string): Promise<StagingFile | undefined> {
@@ -202,6 +202,8 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     },
 
     async receive(part, signed, body, signal) {
+      // Its sender begins the upload again then, and is told what the operator does.
+      if (!isInPlace() || !table.isInPlace()) return 'gone'
       const name = `${part.stagingId}/${part.number}`
       if (receiving.has(name)) return 'busy'
       receiving.add(name)

@@ -5,23 +5,32 @@
 import { statSync } from 'node:fs'
 import { BucketError } from '../domain/errors.ts'
 
+export interface InPlace {
+  isInPlace(): boolean
+  /** @throws BucketError `unavailable` when it is not in place. */
+  assertInPlace(): void
+}
+
 /**
  * @param path of what was just opened.
  * @param remedy what the operator does once it is no longer there.
- * @returns a function that throws BucketError `unavailable` then.
  */
-export function inPlaceCheck(path: string, kind: 'file' | 'folder', remedy: string): () => void {
+export function inPlaceCheck(path: string, kind: 'file' | 'folder', remedy: string): InPlace {
   const identity = () => {
     const found = statSync(path, { throwIfNoEntry: false })
     return found && `${found.dev}/${found.ino}`
   }
   const opened = identity()
-  return () => {
-    if (identity() === opened) return
-    throw BucketError.needsOperator(
-      `${path} isn't the ${kind} that this server opened: it was moved, removed or replaced`,
-      remedy,
-    )
+  const isInPlace = () => identity() === opened
+  return {
+    isInPlace,
+    assertInPlace() {
+      if (isInPlace()) return
+      throw BucketError.needsOperator(
+        `${path} isn't the ${kind} that this server opened: it was moved, removed or replaced`,
+        remedy,
+      )
+    },
   }
 }
 

@@ -3,10 +3,11 @@
  * table alone therefore decides whether a staging file can be completed; after that no part can change.
  */
 import type { ReceivedPart } from '../domain/upload.ts'
+import type { InPlace } from './in-place.ts'
 import { type StagingFile, stagingFromRow, stagingRow } from './upload-row.ts'
 import { keyOf, type UploadTables } from './upload-tables.ts'
 
-export interface StagingTable {
+export interface StagingTable extends Pick<InPlace, 'isInPlace'> {
   open(stagingId: string, stagingFile: Omit<StagingFile, 'isComplete'>): Promise<void>
   find(stagingId: string): StagingFile | undefined
   /** Every staging file by its staging id. */
@@ -36,7 +37,7 @@ const isSame = (one: readonly ReceivedPart[], other: readonly ReceivedPart[]): b
     return part?.number === number && part.size === size && part.sha256 === sha256
   })
 
-export function stagingTable({ stagingFiles, parts, transact }: UploadTables): StagingTable {
+export function stagingTable({ stagingFiles, parts, transact, isInPlace }: UploadTables): StagingTable {
   const received = (stagingId: string) =>
     Array.from(parts.getRange(partRange(stagingId)), ({ value }) => value)
   const find = (stagingId: string) => {
@@ -46,6 +47,8 @@ export function stagingTable({ stagingFiles, parts, transact }: UploadTables): S
   const isOpen = (stagingId: string) => find(stagingId)?.isComplete === false
 
   return {
+    isInPlace,
+
     async open(stagingId, stagingFile) {
       await transact(() =>
         stagingFiles.putSync(keyOf(stagingId), stagingRow({ ...stagingFile, isComplete: false })),

@@ -6,11 +6,12 @@ import { type Database, open } from 'lmdb'
 import { digestHex } from '../domain/digest.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import type { ReceivedPart, UploadId } from '../domain/upload.ts'
-import { inPlaceCheck, uploadsRemedy } from './in-place.ts'
+import { type InPlace, inPlaceCheck, uploadsRemedy } from './in-place.ts'
 import { lmdbError } from './lmdb-failure.ts'
 import type { StagingRow, UploadRow } from './upload-row.ts'
 
-export interface UploadTables {
+/** In place is the file that was opened. The next start would miss what another one does not hold. */
+export interface UploadTables extends InPlace {
   readonly rows: Database<UploadRow, Buffer>
   readonly stagingFiles: Database<StagingRow, Buffer>
   readonly parts: Database<ReceivedPart, Buffer>
@@ -20,8 +21,6 @@ export interface UploadTables {
    * @throws BucketError `insufficient_storage`, `unavailable`; nothing has changed then.
    */
   transact<T>(work: () => T): Promise<T>
-  /** @throws BucketError `unavailable` when the file is no longer the one that was opened, and the next start would miss what it holds. */
-  assertInPlace(): void
   /** Waits for transactions in progress. */
   close(): Promise<void>
 }
@@ -32,14 +31,14 @@ export function openUploadTables(path: string): UploadTables {
   // Not overlapping: a row is durable before it is visible. Batched by event turn, lmdb 3.5 would keep a promise of its own for each
   // batch, which no caller can catch when the disk is full: the process would die.
   const root = open({ path, overlappingSync: false, eventTurnBatching: false, ...encoding })
-  const assertInPlace = inPlaceCheck(path, 'file', uploadsRemedy('file'))
+  const place = inPlaceCheck(path, 'file', uploadsRemedy('file'))
   return {
-    assertInPlace,
+    ...place,
     rows: root.openDB({ name: 'rows', ...encoding }),
     stagingFiles: root.openDB({ name: 'places', ...encoding }),
     parts: root.openDB({ name: 'parts', ...encoding }),
     async transact(work) {
-      assertInPlace()
+      place.assertInPlace()
       try {
         return await root.transaction(work)
       } catch (error) {

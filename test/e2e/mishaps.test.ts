@@ -546,8 +546,9 @@ describe('the store of unfinished uploads, lost under a running server', { timeo
         next: expect.stringContaining('restart the server'),
       },
     ])
-    expect(await send()).toBe(503)
+    expect(await send()).toBe(404)
     expect(await begin('v2')).toMatchObject({ status: 503, body: { retryable: false } })
+    expect(await begin('v1')).toMatchObject({ status: 503, body: { retryable: false } })
     expect((await store('v3', LARGE)).status).toBe(201)
 
     rmSync(path, { recursive: true, force: true })
