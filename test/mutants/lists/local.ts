@@ -12,8 +12,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     fault: 'a group is acknowledged before it is on disk',
     file: 'lib/local/ledger/append-log.ts',
-    from: '        await writeAll(fd, records, offset)\n        await syncFile(fd)\n',
-    to: '        await writeAll(fd, records, offset)\n',
+    from: '        await sync(fd)\n',
+    to: '',
     tests: ['test/unit/local/durability.test.ts'],
   },
   {
