@@ -170,10 +170,15 @@ const parseHost = (text: string): Result<string> =>
 const parseStore = (text: string): Result<'local' | 'aws'> =>
   text === 'local' || text === 'aws' ? ok(text) : err(`${JSON.stringify(text)} is not a store: local or aws`)
 
-const parseEndpoint = (text: string): Result<URL> =>
-  /^https?:\/\//.test(text) && URL.canParse(text)
-    ? ok(new URL(text))
-    : err(`${JSON.stringify(text)} must start with http:// or https://`)
+function parseEndpoint(text: string): Result<URL> {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text))
+    return err(`${JSON.stringify(text)} must start with http:// or https://`)
+  const url = new URL(text)
+  // The text may hold a password.
+  return url.username || url.password || /[?#]/.test(text)
+    ? err('has user info, a query or a fragment: leave it out')
+    : ok(url)
+}
 
 export const parsePort = (text: string): Result<number> =>
   /^\d{1,5}$/.test(text) && Number(text) < 65_536
@@ -185,12 +190,8 @@ const parseCount = (text: string): Result<number> =>
 
 /** The paths of this server are fixed, so URLs that it returns would lack a prefix that a proxy adds. */
 function parsePublicUrl(text: string): Result<URL> {
-  if (!/^https?:\/\//.test(text) || !URL.canParse(text))
-    return err(`${JSON.stringify(text)} is not an http or https address`)
-  const url = new URL(text)
-  if (url.username || url.password || /[?#]/.test(text))
-    return err(`${JSON.stringify(text)} has more than a scheme, a host and a port`)
-  return ['/', API_ROOT, `${API_ROOT}/`].includes(url.pathname)
-    ? ok(url)
+  const url = parseEndpoint(text)
+  return !url.ok || ['/', API_ROOT, `${API_ROOT}/`].includes(url.value.pathname)
+    ? url
     : err(`${JSON.stringify(text)} has a path: the proxy must pass paths on as they are`)
 }

@@ -83,10 +83,17 @@ describe('the settings of serve', () => {
       expect(() => readServeSettings({ allowedHost: [wrong] }, {})).toThrow('--allowed-host')
   })
 
-  it.each(['?q=1', '#part', '?', 'user@', 'user:secret@'])('refuse a public URL with %s', (part) => {
-    const url = part.endsWith('@') ? `https://${part}artifacts.example` : `https://artifacts.example/${part}`
-    expect(() => readServeSettings({ publicUrl: url }, {})).toThrow('--public-url')
-  })
+  it.each(['?q=1', '#part', '?', 'user@', 'user:secret@'])(
+    'refuse an address with %s, without repeating it',
+    (part) => {
+      const url = part.endsWith('@')
+        ? `https://${part}artifacts.example`
+        : `https://artifacts.example/${part}`
+      const read = (given: object) => () => readServeSettings(given, {})
+      expect(read({ publicUrl: url })).toThrow(/^--public-url: has user info, a query or a fragment/)
+      expect(read({ store: 'aws', s3PublicEndpoint: url })).toThrow(/--s3-public-endpoint: has user info/)
+    },
+  )
 
   it('report every missing AWS store', () => {
     const read = () => readServeSettings({ store: 'aws', blobBucket: 'b' }, { BUCKET_UPLOADS_TABLE: '' })
