@@ -247,6 +247,11 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
         refusalOf(lock.assertInPlace, 'Start the server again: it makes the file.')
       lock.release()
       if (refusal) throw refusal
+      if (!existsSync(inside(LAYOUT.format)))
+        throw new FolderRefused(
+          `the file ${inside(LAYOUT.format)} was removed`,
+          'Restore that file from any backup of the same folder, in which it never changes. The server does not start without it.',
+        )
     },
   }
 }

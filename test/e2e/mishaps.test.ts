@@ -438,6 +438,20 @@ describe('a folder that is swapped under a running server', { timeout: 60_000 },
 })
 
 describe('a folder that loses a part while a server runs', { timeout: 60_000 }, () => {
+  it('learns at the stop that its format file is gone, and starts once it is back', async () => {
+    await start()
+    await store('v1', 'small')
+    renameSync(join(dataDir, 'format'), join(folder, 'format'))
+    const stopped = await server?.stop()
+    expect([stopped, server?.log()]).toEqual([
+      1,
+      expect.stringMatching(/why: {2}the file .*\/format was removed.*\n {2}next: Restore that file/),
+    ])
+    renameSync(join(folder, 'format'), join(dataDir, 'format'))
+    await start()
+    expect((await get('v1')).status).toBe(200)
+  })
+
   it('ends a store at once where only the operator can help, and serves the rest', async () => {
     await start()
     expect((await store('v1', LARGE)).status).toBe(201)
