@@ -171,6 +171,22 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ['test/unit/local/folder-staging.test.ts', 'test/unit/local/durability-parts.test.ts'],
   },
   {
+    fault: 'a part is acknowledged although its file was removed while it was written',
+    file: 'lib/local/folder-staging.ts',
+    from: "    if (!(await findOpen(stagingId))) return 'gone'\n    return",
+    to: '    return',
+    tests: ['test/unit/local/folder-staging.test.ts'],
+    titles: 'its file was removed',
+  },
+  {
+    fault: 'rows of uploads go into a file that the next start does not find',
+    file: 'lib/local/upload-tables.ts',
+    from: '      place.assertInPlace()\n',
+    to: '',
+    tests: ['test/e2e/mishaps.test.ts'],
+    titles: 'takes no part',
+  },
+  {
     fault: 'an empty folder of the blobs is taken at a start',
     file: 'lib/local/folder.ts',
     from: '  await assertHasBlobs(root)\n',
