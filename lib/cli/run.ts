@@ -33,9 +33,13 @@ export async function run(args: readonly string[], context: CliContext): Promise
     if (isClosedPipe(error)) return SIGNAL_EXIT.SIGPIPE
     if (error instanceof ExitError) return error.exit
     const { describeFailure, failureJson, failureText } = await import('./failure-text.ts')
-    const failure = describeFailure(
+    const described = describeFailure(
       error instanceof CommanderError ? await usageError(error, asked, program) : error,
     )
+    // A file that is gone at a stop is not an argument that was wrong.
+    const exit =
+      cause instanceof StopFailure && described.exit === EXIT.usage ? EXIT.unexpected : described.exit
+    const failure = { ...described, exit }
     const { BUCKET_OUTPUT: kind } = context.environment
     // An agent reads one stream: the document says all that the text does. A user who stops a command knows why it ends.
     if (kind !== 'agent' && !(error instanceof Interrupted))

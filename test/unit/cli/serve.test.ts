@@ -158,21 +158,27 @@ describe('bucket serve', () => {
     expect((await serve(['--host', '127.1.2.3'])).ran.stderr).not.toContain('warning')
   })
 
-  it('says why it could not stop in order, with the exit code of that', async () => {
+  /** A server whose stop fails. */
+  function failedStop(error: Error) {
     const given = new AbortController()
-    const ran = await bucket(['serve'], {
+    return bucket(['serve'], {
       signal: given.signal,
       startServer: async () => {
         setImmediate(() => given.abort(new Interrupted('SIGTERM')))
-        return {
-          url: 'http://127.0.0.1:4711/v1',
-          stop: () =>
-            Promise.reject(
-              Object.assign(new Error('the folder is gone'), { name: 'FolderDamaged', next: 'Find it.' }),
-            ),
-        }
+        return { url: 'http://127.0.0.1:4711/v1', stop: () => Promise.reject(error) }
       },
     })
+  }
+
+  it('never calls a stop that failed a wrong use', async () => {
+    const gone = Object.assign(new Error("ENOENT: no such file or directory, open 'x'"), { code: 'ENOENT' })
+    expect(await failedStop(gone)).toMatchObject({ exit: 1, stderr: expect.stringContaining('"x": no such') })
+  })
+
+  it('says why it could not stop in order, with the exit code of that', async () => {
+    const ran = await failedStop(
+      Object.assign(new Error('the folder is gone'), { name: 'FolderDamaged', next: 'Find it.' }),
+    )
     expect(ran).toMatchObject({
       exit: 5,
       stderr: expect.stringMatching(
