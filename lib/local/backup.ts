@@ -175,7 +175,7 @@ async function assertExtends({ root, segments, end }: FolderLog, target: string)
   const refuse = (name: string, what: string) =>
     new FolderRefused(
       `${join(target, LAYOUT.ledger, name)} ${what}: one of the two folders is damaged, ${root} is older than ${target}, or it is another history of it`,
-      `Nothing was copied. \`bucket fsck --data-dir ${root}\` and \`bucket fsck --data-dir ${target}\` say whether one of them is damaged. To keep both, name an empty folder.`,
+      `Nothing was copied. \`bucket fsck --data-dir ${root}\` and \`bucket fsck --data-dir ${target}\` say whether one of them is damaged; no server may run on a folder meanwhile. To keep both, name an empty folder.`,
     )
   const beyond = segmentNumbers(folder).find((number) => number > end.segment)
   if (beyond !== undefined) throw refuse(segmentName(beyond), `is missing in ${root}`)
@@ -198,7 +198,10 @@ async function assertExtends({ root, segments, end }: FolderLog, target: string)
 }
 
 /** @returns what is damaged in the ledger of the copy; undefined when every record can be read. */
-async function damageOfCopy({ storeId }: FolderLog, target: string): Promise<FolderDamaged | undefined> {
+async function damageOfCopy(
+  { root, storeId }: FolderLog,
+  target: string,
+): Promise<FolderDamaged | undefined> {
   const folder = join(target, LAYOUT.ledger)
   const segments = segmentNumbers(folder).map((number) => readSegment(folder, number))
   const last = segments.at(-1)
@@ -218,7 +221,7 @@ async function damageOfCopy({ storeId }: FolderLog, target: string): Promise<Fol
     found &&
     new FolderDamaged(
       `the ledger of the copy in ${target} is damaged: ${describeDamage(found)}`,
-      'Nothing was copied, and the folder itself is not damaged. Name an empty folder for a new copy, and remove the damaged one after that.',
+      `Nothing was copied, and ${root} is not damaged. Name an empty folder for a new copy. Remove the damaged one only after \`bucket ls --data-dir\` of both has shown that it has nothing more.`,
     )
   )
 }
