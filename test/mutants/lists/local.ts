@@ -106,7 +106,7 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ['test/unit/local/ledger/damage.test.ts'],
   },
   {
-    fault: 'a folder that was swapped under the server takes stores',
+    fault: 'a server whose lock was replaced takes stores',
     file: 'lib/local/folder-lock.ts',
     from: 'if (found?.ino === ino && found.dev === dev) return',
     to: 'return',

@@ -265,7 +265,9 @@ describe('a file that changes while it is being sent', { timeout: 30_000 }, () =
     const onProgress = ({ phase }: Progress) => {
       if (phase === 'uploading') grown ??= appendFile(growing, 'more')
     }
-    await expect(bucket.put(REF, growing, { onProgress })).rejects.toMatchObject({ name: 'SourceChangedError' })
+    await expect(bucket.put(REF, growing, { onProgress })).rejects.toMatchObject({
+      name: 'SourceChangedError',
+    })
     await grown
     expect(front.entries()).toEqual([])
   })

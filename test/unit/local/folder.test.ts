@@ -175,4 +175,13 @@ describe('a data folder', () => {
       await rm(`${dataDir}-moved`, { recursive: true })
     }
   })
+
+  it('whose lock was replaced under its server takes no store, because another server can lock the new one', async () => {
+    const folder = await openFolder(dataDir)
+    await rm(join(dataDir, 'lock'))
+    await writeFile(join(dataDir, 'lock'), '')
+    const append = folder.ledger.append(entryOf('b/a/v', someBytes(10)), 'commit')
+    await expect(append).rejects.toMatchObject({ code: 'unavailable', retryable: false })
+    await expect(folder.close()).rejects.toThrow('lock was removed or replaced')
+  })
 })
