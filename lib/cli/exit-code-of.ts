@@ -58,7 +58,7 @@ const codeOf = (error: Error): string => ('code' in error ? String(error.code) :
 export function exitCodeOf(error: unknown): number {
   if (error instanceof BucketError) {
     const refusal: BucketError = error
-    // The data folder of the server is damaged.
+    // Only the operator of the server can help, as with a damaged data folder.
     if (isFinal(refusal)) return EXIT.digestMismatch
     return BY_CODE[refusal.code]
   }
