@@ -45,6 +45,7 @@ import {
   findEnd,
   type LogDamage,
   type LogSegment,
+  lengthUpTo,
   readLog,
   readSegment,
 } from './ledger/read-log.ts'
@@ -183,7 +184,7 @@ async function assertExtends({ root, segments, end }: FolderLog, target: string)
     const name = segmentName(segment.number)
     const size = statSync(join(folder, name), { throwIfNoEntry: false })?.size
     if (size === undefined) continue
-    if (size > lengthOf(segment, end)) throw refuse(name, `is longer than in ${root}`)
+    if (size > lengthUpTo(segment, end)) throw refuse(name, `is longer than in ${root}`)
     // An erasure rewrote it since the last copy.
     const isRewritten = segment.header?.replaces !== replacesOf(folder, segment.number)
     if (segment.header && isRewritten) continue
@@ -226,16 +227,13 @@ async function damageOfCopy(
   )
 }
 
-const lengthOf = ({ number, size }: LogSegment, end: FolderLog['end']): number =>
-  number === end.segment ? end.offset : size
-
 const replacesOf = (folder: string, number: number) => readSegment(folder, number).header?.replaces
 
 /** @returns how many bytes were copied. */
 async function copyLedger({ segments, end }: FolderLog, target: string): Promise<number> {
   let copied = 0
   for (const segment of segments) {
-    const length = lengthOf(segment, end)
+    const length = lengthUpTo(segment, end)
     copied += await copySegment(segment, length, join(target, LAYOUT.ledger, segmentName(segment.number)))
   }
   await syncFolder(join(target, LAYOUT.ledger))

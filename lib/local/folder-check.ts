@@ -15,7 +15,7 @@ import { lostBlobs } from './blobs-folder.ts'
 import { FolderRefused, LAYOUT, ownersError } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
 import { type FolderLog, openFolderLog } from './folder-log.ts'
-import { describeDamage, type LogSegment, tornBytes } from './ledger/read-log.ts'
+import { describeDamage, type LogSegment, lengthUpTo, tornBytes } from './ledger/read-log.ts'
 import { blobOfRecord, blobSizeOfRecord, decodeEntry, isBlobRight } from './ledger/record.ts'
 import { SEGMENT_HEADER_BYTES, segmentName } from './ledger/segment.ts'
 import { PathSet } from './path-set.ts'
@@ -107,8 +107,10 @@ class FolderCheck {
     this.#blobs = join(log.root, LAYOUT.blobs)
     this.#options = options
     const { segments, end } = log
-    const endOf = ({ number, size }: LogSegment) => (number === end.segment ? end.offset : size)
-    this.#logBytes = segments.reduce((sum, segment) => sum + endOf(segment) - SEGMENT_HEADER_BYTES, 0)
+    this.#logBytes = segments.reduce(
+      (sum, segment) => sum + lengthUpTo(segment, end) - SEGMENT_HEADER_BYTES,
+      0,
+    )
   }
 
   async run(): Promise<FolderTotals> {

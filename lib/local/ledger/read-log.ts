@@ -32,6 +32,10 @@ export interface LogSegment {
   readonly header: SegmentHeader | undefined
 }
 
+/** The bytes of a segment that belong to a log up to `end`: an unfinished group and reserved room may follow them. */
+export const lengthUpTo = ({ number, size }: LogSegment, end: LogEnd): number =>
+  number === end.segment ? end.offset : size
+
 /** Bytes of the log with a wrong checksum. */
 export interface LogDamage {
   /** Name of the segment's file. */
@@ -232,14 +236,14 @@ export async function readLog(
   // One for all segments: the memory of a reader does not depend on the length of the log.
   const window = newWindow(Math.max(...segments.map(({ size }) => size)), windowBytes)
   for (const segment of segments) {
-    const { number, size } = segment
+    const { number } = segment
     const file = segmentName(number)
     if (!segment.header) visitor.damage({ file, offset: 0, length: SEGMENT_HEADER_BYTES, part: 'header' })
     if (number < from.segment) continue
     const seed = segmentSeed(storeId, number)
     const range = {
       from: number === from.segment ? from.offset : SEGMENT_HEADER_BYTES,
-      end: number === end.segment ? end.offset : size,
+      end: lengthUpTo(segment, end),
     }
     const isWhole = number !== end.segment && range.from === SEGMENT_HEADER_BYTES
     const hash = visitor.sealed && isWhole ? createHash('sha256') : undefined
