@@ -1,6 +1,6 @@
 /** Small parts that several views use. */
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Progress } from '../client/index.ts'
 import { SYMBOL_PATHS } from '../look/symbol.ts'
 import { formatBytes, formatShare, visible } from './text.ts'
@@ -31,7 +31,8 @@ interface HeadingProps {
 /** The heading of a view or a result. It takes the focus when it appears, so that a screen reader reads what is new. */
 export function Heading({ children, focus, as: Tag = 'h1' }: HeadingProps) {
   const heading = useRef<HTMLHeadingElement>(null)
-  useEffect(() => {
+  // Before the browser paints: a key that is pressed when the text is visible would otherwise go to the element that had the focus.
+  useLayoutEffect(() => {
     if (focus) heading.current?.focus()
   }, [])
   return (
