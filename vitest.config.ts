@@ -27,7 +27,7 @@ class CostliestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    setupFiles: 'test/support/byte-equality.ts',
+    setupFiles: ['test/support/byte-equality.ts', 'test/support/property-reports.ts'],
     // These limits end hung tests, not slow ones: one sync of a busy disk may take seconds.
     testTimeout: 30_000,
     hookTimeout: 30_000,

@@ -101,7 +101,8 @@ async function stop({ server, folder, dataDir }: Side): Promise<void> {
 /** Without what differs from one request to the next. */
 const comparable = (response: string, { server }: Side) =>
   response
-    .replaceAll(String(server.port), 'PORT')
+    // With its colon and as a whole, because a request id or a digest may contain the same digits.
+    .replaceAll(new RegExp(`:${server.port}\\b`, 'g'), ':PORT')
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'REQUEST')
     .replace(/^(Date|Server-Timing): .*$/gm, '$1')
 
