@@ -63,8 +63,17 @@ async function start(isHot: boolean, timeouts: ServerOptions['timeouts'] = {}): 
   return { server, folder, dataDir, log, counts }
 }
 
-/** Sends bytes, and returns those of the response. */
-async function exchange({ server }: Side, bytes: Buffer, isHead: boolean): Promise<string> {
+/**
+ * Sends bytes, and returns those of the response.
+ *
+ * @param first how many of the bytes arrive before the others.
+ */
+async function exchange(
+  { server }: Side,
+  bytes: Buffer,
+  isHead: boolean,
+  first = bytes.byteLength,
+): Promise<string> {
   const socket = connect(server.port, '127.0.0.1')
   let received = Buffer.alloc(0)
   const isWhole = () => {
@@ -80,8 +89,12 @@ async function exchange({ server }: Side, bytes: Buffer, isHead: boolean): Promi
     if (isWhole()) socket.destroy()
   })
   socket.on('error', () => {})
-  socket.write(bytes)
-  await once(socket, 'close')
+  const closed = once(socket, 'close')
+  socket.setNoDelay(true).write(bytes.subarray(0, first), () => {
+    // The servers run in this process, and read the first piece in the meantime.
+    if (first < bytes.byteLength) setTimeout(() => socket.write(bytes.subarray(first)), 2)
+  })
+  await closed
   return received.toString('latin1')
 }
 
@@ -214,7 +227,8 @@ describe('the hot path', { timeout: 120_000 }, () => {
           const [fromHot = '', fromGeneral = ''] = await Promise.all(
             [hot, general].map(async (side) => {
               const bytes = requestOf(sample, `a${run}`, side.server.port)
-              return comparable(await exchange(side, bytes, sample.method === 'HEAD'), side)
+              const first = sample.framing === 'two pieces' ? bytes.byteLength >> 1 : bytes.byteLength
+              return comparable(await exchange(side, bytes, sample.method === 'HEAD', first), side)
             }),
           )
           expect(fromHot).toBe(fromGeneral)
