@@ -8,6 +8,7 @@ import { setFlagsFromString } from 'node:v8'
 import { SIGNAL_EXIT } from '../lib/cli/exit-codes.ts'
 import { Interrupted } from '../lib/cli/failure.ts'
 import { run } from '../lib/cli/run.ts'
+import { errorCode } from '../lib/flow/error-code.ts'
 
 // The AWS SDK reads this when a command loads it: its advice about Node versions is not for users of this program.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
@@ -73,7 +74,7 @@ function readVersion(): string {
     try {
       return JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')).version
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+      if (errorCode(error) !== 'ENOENT') throw error
     }
   }
   return 'unknown'

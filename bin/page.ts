@@ -1,5 +1,6 @@
 /** Reads the built page for `bucket serve`. */
 import { readdirSync, readFileSync } from 'node:fs'
+import { errorCode } from '../lib/flow/error-code.ts'
 
 /** The build puts the page next to `bin/` in the package, and into `dist/` in a checkout. */
 const FOLDER = new URL(import.meta.url.endsWith('.ts') ? '../dist/page/' : '../page/', import.meta.url)
@@ -14,7 +15,7 @@ function namesIn(folder: URL): string[] {
   try {
     return readdirSync(folder)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    if (errorCode(error) === 'ENOENT') return []
     throw error
   }
 }

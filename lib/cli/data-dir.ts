@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
+import { errorCode } from '../flow/error-code.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './failure.ts'
 
@@ -34,7 +35,7 @@ export const existingDataDir = (options: DataDirOptions, context: CliContext): P
  */
 export async function existingFolder(path: string, title: string, next: string): Promise<string> {
   const found = await stat(path).catch((error: unknown) => {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const code = errorCode(error)
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
     throw error
   })

@@ -1,5 +1,6 @@
 /** The exit code of an error. Every error code of the API has one, which the compiler checks. */
 import { BucketError, type ErrorCode, isFinal } from '../domain/errors.ts'
+import { errorCode } from '../flow/error-code.ts'
 import { EXIT, SIGNAL_EXIT } from './exit-codes.ts'
 
 const BY_CODE: { readonly [C in ErrorCode]: number } = {
@@ -52,8 +53,6 @@ const WRONG_ARGUMENT: ReadonlySet<string> = new Set([
   'ENOTFOUND',
 ])
 
-const codeOf = (error: Error): string => ('code' in error ? String(error.code) : '')
-
 /** Errors are distinguished by name, so that a command without a client does not load one. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof BucketError) {
@@ -82,8 +81,8 @@ export function exitCodeOf(error: unknown): number {
     case 'SourceChangedError':
       return EXIT.digestMismatch
     case 'LockFileError':
-      return LOCK_FILE[codeOf(error)] ?? EXIT.usage
+      return LOCK_FILE[errorCode(error) ?? ''] ?? EXIT.usage
     default:
-      return WRONG_ARGUMENT.has(codeOf(error)) ? EXIT.usage : EXIT.unexpected
+      return WRONG_ARGUMENT.has(errorCode(error) ?? '') ? EXIT.usage : EXIT.unexpected
   }
 }

@@ -1,11 +1,11 @@
-/**
- * Errors in words, always in three parts: what happened, why, and what to do next.
- */
+/** Errors in words, always in three parts: what happened, why, and what to do next. */
 import { BucketError, isBucketError, isFinal } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import type { Upload } from '../domain/upload.ts'
+import { errorCode } from '../flow/error-code.ts'
 import { encodeDetails } from '../protocol/encode.ts'
 import { exitCodeOf } from './exit-code-of.ts'
+import { UsageError } from './failure.ts'
 import { conflictText, REFUSALS, whyRefused } from './refusal-texts.ts'
 
 export interface Failure {
@@ -23,51 +23,43 @@ export function describeFailure(error: unknown): Failure {
   const exit = exitCodeOf(error)
   if (error instanceof BucketError) return { ...describeRefusal(error), exit }
   if (!(error instanceof Error)) return { ...UNEXPECTED, why: [String(error)], exit }
-  switch (error.name) {
-    case 'UsageError':
-      return {
-        what: 'title' in error ? String(error.title) : UNEXPECTED.what,
-        why: [error.message],
-        next: nextOf(error),
-        exit,
-      }
-    case 'Interrupted':
-      return {
-        what: 'The command was stopped',
-        why: [error.message],
-        next: 'Repeat the command: it continues with what is left.',
-        exit,
-      }
-    case 'NetworkError':
-      return { what: 'No usable answer from the server', why: [error.message], next: nextOf(error), exit }
-    case 'CredentialsProviderError':
-      return {
-        what: 'No AWS credentials were found',
-        why: [error.message],
-        next: 'Sign in as for other AWS tools (aws configure, AWS_PROFILE, aws sso login), or choose another --auth.',
-        exit,
-      }
-    case 'FolderDamaged':
-      return { what: 'The data folder is damaged', why: [error.message], next: nextOf(error), exit }
-    case 'BackupDamaged':
-      return { what: 'This backup is damaged', why: [error.message], next: nextOf(error), exit }
-    case 'FolderRefused':
-    case 'WrongFolder':
-      return { what: 'The data folder cannot be used', why: [error.message], next: nextOf(error), exit }
-    case 'FolderError':
-      return { what: 'The folder cannot be used', why: [error.message], next: nextOf(error), exit }
-    case 'RootError':
-      return { what: 'This root cannot be used', why: [error.message], next: nextOf(error), exit }
-    case 'LockFileError':
-      return { what: 'The lock file does not allow this', why: [error.message], next: nextOf(error), exit }
-    case 'SourceChangedError':
-      return { what: 'Nothing was stored', why: [error.message], next: nextOf(error), exit }
-    default:
-      return 'code' in error && typeof error.code === 'string'
-        ? { ...describeSystemError(error, error.code), exit }
-        : { ...UNEXPECTED, why: [error.message], ...('next' in error && { next: nextOf(error) }), exit }
-  }
+  return { ...describeError(error), exit }
 }
+
+function describeError(error: Error): Omit<Failure, 'exit'> {
+  const known = error instanceof UsageError ? { what: error.title } : BY_NAME.get(error.name)
+  if (known) return { why: [error.message], next: nextOf(error), ...known }
+  const code = errorCode(error)
+  if (code !== undefined) return describeSystemError(error, code)
+  return { ...UNEXPECTED, why: [error.message], next: nextOf(error) }
+}
+
+/** What happened, by the name of the error; and what to do next, where the error does not say it. */
+const BY_NAME: ReadonlyMap<string, { readonly what: string; readonly next?: string }> = new Map([
+  [
+    'Interrupted',
+    {
+      what: 'The command was stopped',
+      next: 'Repeat the command: it continues with what is left.',
+    },
+  ],
+  [
+    'CredentialsProviderError',
+    {
+      what: 'No AWS credentials were found',
+      next: 'Sign in as for other AWS tools (aws configure, AWS_PROFILE, aws sso login), or choose another --auth.',
+    },
+  ],
+  ['NetworkError', { what: 'No usable answer from the server' }],
+  ['FolderDamaged', { what: 'The data folder is damaged' }],
+  ['BackupDamaged', { what: 'This backup is damaged' }],
+  ['FolderRefused', { what: 'The data folder cannot be used' }],
+  ['WrongFolder', { what: 'The data folder cannot be used' }],
+  ['FolderError', { what: 'The folder cannot be used' }],
+  ['RootError', { what: 'This root cannot be used' }],
+  ['LockFileError', { what: 'The lock file does not allow this' }],
+  ['SourceChangedError', { what: 'Nothing was stored' }],
+])
 
 const UNEXPECTED = {
   what: 'Unexpected failure',

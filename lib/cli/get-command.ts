@@ -6,6 +6,7 @@ import type { Command } from 'commander'
 import type { KeptPartial } from '../client/node.ts'
 import type { Digest } from '../domain/digest.ts'
 import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
+import { errorCode } from '../flow/error-code.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './failure.ts'
@@ -125,10 +126,10 @@ function asUsage(error: unknown): never {
   if (error instanceof Error && error.name === 'TargetError')
     throw new UsageError(
       error.message,
-      'code' in error && error.code === 'EEXIST'
+      errorCode(error) === 'EEXIST'
         ? 'Name another file with -o FILE, or replace this one with --force.'
         : 'Use -o FILE or -o FOLDER, or -o - to write the bytes to stdout.',
-      'code' in error && error.code === 'EEXIST' ? 'The file has other bytes' : 'This path cannot be a file',
+      errorCode(error) === 'EEXIST' ? 'The file has other bytes' : 'This path cannot be a file',
     )
   throw error
 }
@@ -158,7 +159,7 @@ async function isFolder(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory()
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    if (errorCode(error) === 'ENOENT') return false
     throw error
   }
 }

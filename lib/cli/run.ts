@@ -1,5 +1,6 @@
 /** Runs one command line: parses it, runs the command, and turns its result or error into text and an exit code. */
 import { Command, CommanderError } from 'commander'
+import { errorCode } from '../flow/error-code.ts'
 import { addCommands } from './commands.ts'
 import type { CliContext } from './context.ts'
 import { EXIT, SIGNAL_EXIT } from './exit-codes.ts'
@@ -133,5 +134,4 @@ const EXCESS: { readonly [name: string]: string } = {
 }
 
 /** The reader of stdout closed it (`bucket list … | head`), which is not a failure. */
-const isClosedPipe = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'EPIPE'
+const isClosedPipe = (error: unknown): boolean => errorCode(error) === 'EPIPE'

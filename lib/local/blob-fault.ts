@@ -5,6 +5,7 @@ import { wholeRange } from '../domain/byte-range.ts'
 import { type Digest, digestFromHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
+import { errorCode } from '../flow/error-code.ts'
 import { readFile } from './blob-reader.ts'
 
 export interface BlobFault {
@@ -31,7 +32,7 @@ export function nameFault({ size }: Entry, path: string): BlobFault | undefined 
     if (!stats.isFile()) return { fault: 'unreadable' }
     return stats.size === size ? undefined : { fault: 'wrong_size', foundSize: stats.size }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const code = errorCode(error)
     return { fault: code === 'ENOTDIR' ? 'missing' : 'unreadable' }
   }
 }

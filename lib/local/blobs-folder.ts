@@ -4,6 +4,7 @@
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { errorCode } from '../flow/error-code.ts'
 import { FolderDamaged, isEmptyLedger, LAYOUT } from './folder-format.ts'
 import { type FolderLog, openFolderLog } from './folder-log.ts'
 
@@ -34,7 +35,7 @@ async function isMissingOrEmpty(dataDir: string): Promise<'missing' | 'empty' | 
     const isOwn = found.some((entry) => entry.isDirectory() || LAYOUT.knownEnd.endsWith(`/${entry.name}`))
     return isOwn ? undefined : 'empty'
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 'missing'
+    if (errorCode(error) === 'ENOENT') return 'missing'
     throw error
   }
 }

@@ -7,6 +7,7 @@ import fs from 'node:fs'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { BucketError } from '../domain/errors.ts'
+import { errorCode } from '../flow/error-code.ts'
 
 const open = promisify(fs.open)
 const close = promisify(fs.close)
@@ -20,9 +21,6 @@ const unlink = promisify(fs.unlink)
 
 /** Up to this many bytes, a synchronous write into the page cache is cheaper than one through the thread pool. */
 const DIRECT_BYTES = 64 * 1024
-
-const errorCode = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 
 /**
  * @param folder in which a new name was to be made: a disk without free inodes is told from a full one.

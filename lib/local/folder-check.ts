@@ -9,6 +9,7 @@ import { join, relative } from 'node:path'
 import { digestFromHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { KIB } from '../domain/limits.ts'
+import { errorCode } from '../flow/error-code.ts'
 import { type BlobFault, type Damage, nameFault, verifiedBytes, WrongBytes } from './blob-fault.ts'
 import { blobFolder, blobName } from './blob-names.ts'
 import { lostBlobs } from './blobs-folder.ts'
@@ -71,7 +72,7 @@ function lockUnlessReadOnly(root: string, isChanged = false): () => void {
   try {
     return lockFolder(root).release
   } catch (error) {
-    const isReadOnly = error instanceof Error && 'code' in error && error.code === 'EROFS'
+    const isReadOnly = errorCode(error) === 'EROFS'
     if (isReadOnly && isChanged)
       throw new FolderRefused(
         `${root} is on a read-only file system, so no blob can be moved aside`,
@@ -249,7 +250,7 @@ async function* pathsIn(folder: string): AsyncGenerator<string, void, undefined>
     for await (const { name } of await opendir(folder, { bufferSize: FILES_AT_ONCE }))
       yield join(folder, name)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
+    if (errorCode(error) === 'ENOENT') return
     throw error
   }
 }

@@ -1,6 +1,7 @@
 /** A small JSON file with its own checksum. It is replaced atomically; a damaged one reads as absent. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { errorCode } from '../flow/error-code.ts'
 import { writeDurably } from './folder-format.ts'
 
 /** @returns undefined when there is no such file, or when it is damaged. */
@@ -19,7 +20,7 @@ function contentOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (errorCode(error) === 'ENOENT') return undefined
     throw error
   }
 }

@@ -3,6 +3,7 @@
 import { BucketError, type ErrorCode, formatRef, isBucketError } from '../client/node.ts'
 import type { DescriptionInput } from '../domain/description.ts'
 import { isFinal } from '../domain/errors.ts'
+import { errorCode } from '../flow/error-code.ts'
 import { PROBLEM_TEXTS } from '../protocol/problem-texts.ts'
 import { REMEDIES } from './remedies.ts'
 
@@ -32,7 +33,7 @@ export function describeFailure(error: unknown, origin: DescriptionInput = {}): 
   if (error instanceof BucketError) return describeBucketError(error, origin)
   if (!(error instanceof Error)) return { ...UNEXPECTED, why: [String(error)] }
   const why = [error.message]
-  const code = 'code' in error ? String(error.code) : ''
+  const code = errorCode(error) ?? ''
   const own = 'next' in error ? String(error.next) : UNEXPECTED.next
   switch (error.name) {
     case 'CallError':

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { errorCode } from '../../lib/flow/error-code.ts'
 
 export interface CommandOptions {
   readonly cwd?: string
@@ -73,7 +74,7 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
     process.kill(LEADS ? -child.pid : child.pid, signal)
   } catch (error) {
     // The whole group is gone already.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+    if (errorCode(error) !== 'ESRCH') throw error
   }
 }
 

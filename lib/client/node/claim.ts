@@ -8,6 +8,7 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { errorCode } from '../../flow/error-code.ts'
 
 /** Unfinished work that was not continued for this long is removed. Milliseconds. */
 const STALE_MS = 7 * 24 * 3600 * 1000
@@ -87,7 +88,7 @@ function isAlive(owner: Owner): boolean {
     process.kill(owner.pid, 0)
   } catch (error) {
     // EPERM: it runs as another user.
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false
+    if (errorCode(error) !== 'EPERM') return false
   }
   // The system reuses the number of an ended process.
   const started = startedAt(owner.pid)
@@ -122,7 +123,7 @@ async function renamed(from: string, to: string): Promise<boolean> {
     await rename(from, to)
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    if (errorCode(error) === 'ENOENT') return false
     throw error
   }
 }

@@ -6,6 +6,7 @@ import { constants } from 'node:fs'
 import { access, open, readFile, readlink, realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
 import { digestHex } from '../../domain/digest.ts'
+import { errorCode } from '../../flow/error-code.ts'
 import type { Expected } from '../transfer/download.ts'
 import type { TransferOptions } from '../transfer/progress.ts'
 import { createSha256 } from './sha256.ts'
@@ -123,7 +124,7 @@ async function ifThere<T>(look: Promise<T>, ...alsoNothing: readonly string[]): 
   try {
     return await look
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    const code = errorCode(error) ?? ''
     if (code === 'ENOENT' || alsoNothing.includes(code)) return undefined
     throw error
   }

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Digest, parseDigest } from '../../domain/digest.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
 import { parseRef } from '../../domain/refs.ts'
+import { errorCode } from '../../flow/error-code.ts'
 import { aboutPath } from './download-target.ts'
 
 const HEADER = '# bucket-lock 1'
@@ -147,8 +148,7 @@ async function createExclusively(path: string): Promise<{ handle: FileHandle; te
     try {
       return { handle: await open(temporary, 'wx'), temporary }
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST'))
-        throw aboutPath(error, path)
+      if (errorCode(error) !== 'EEXIST') throw aboutPath(error, path)
       if (performance.now() - began > WRITER_MS)
         throw new LockFileError(
           'lock_busy',

@@ -1,6 +1,7 @@
 /** Checks whether a file system can represent the names of a manifest, before anything is fetched. */
 import { mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { errorCode } from '../../flow/error-code.ts'
 import { FolderError } from '../folder/folder-error.ts'
 import type { FolderManifest } from '../folder/manifest.ts'
 
@@ -34,7 +35,7 @@ export async function checkNames({ entries }: FolderManifest, folder: string): P
     try {
       for (const name of names) await (await open(join(probe, name), 'wx')).close()
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'EEXIST')
+      if (errorCode(error) === 'EEXIST')
         throw refused(
           `this file system cannot tell apart ${[...names].map((name) => JSON.stringify(name)).join(' and ')}`,
         )
