@@ -131,6 +131,19 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
     return new BucketError('invalid_request', message, { errors })
   }
 
+  /** @param size in bytes; undefined if the sender did not announce it. */
+  static artifactTooLarge(
+    size: number | undefined,
+    maxArtifactBytes: number,
+  ): BucketError<'artifact_too_large'> {
+    const bytes = size === undefined ? 'these bytes' : `${size} bytes`
+    return new BucketError(
+      'artifact_too_large',
+      `${bytes} exceed the limit of ${maxArtifactBytes} bytes for one artifact`,
+      { ...(size !== undefined && { size }), maxArtifactBytes },
+    )
+  }
+
   /** A store that failed or did not answer: never "not found". */
   static unavailable(message: string, cause?: unknown, retryAfter = 1): BucketError<'unavailable'> {
     return new BucketError('unavailable', message, {}, { cause, retryAfter })
@@ -146,7 +159,7 @@ export class BucketError<C extends ErrorCode = ErrorCode> extends Error {
     return new BucketError('unavailable', message, {}, { retryable: false, next, cause })
   }
 
-  /** The ledger cannot tell. */
+  /** Damage to the ledger leaves open whether a version is stored. */
   static ledgerDamaged(message: string): BucketError<'unavailable'> {
     const remedy =
       'stop the server and run `bucket fsck` on its folder, which says what is damaged; a backup of the ledger brings it back'

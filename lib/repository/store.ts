@@ -132,19 +132,13 @@ const taken = ({ digest, onlyIfAbsent }: StoreRequest, stored: Entry): BucketErr
 
 /** @param size the announced bytes; undefined when a body without an announced size exceeded the limit. */
 function tooLarge(deps: StoreDependencies, request: StoreRequest, size: number | undefined): BucketError {
-  const known = size === undefined ? {} : { size }
   const { maxArtifactBytes, maxInlineBytes } = deps
-  const bytes = size === undefined ? 'these bytes' : `${size} bytes`
   const exceedsArtifact = (size ?? maxInlineBytes) > maxArtifactBytes || maxInlineBytes >= maxArtifactBytes
-  return exceedsArtifact
-    ? new BucketError(
-        'artifact_too_large',
-        `${bytes} exceed the limit of ${maxArtifactBytes} bytes for one artifact`,
-        { ...known, maxArtifactBytes },
-      )
-    : new BucketError(
-        'inline_too_large',
-        `${bytes} exceed the ${maxInlineBytes} bytes that one request may carry here`,
-        { ...known, maxInlineBytes, uploadId: { ref: request.ref, digest: request.digest } },
-      )
+  if (exceedsArtifact) return BucketError.artifactTooLarge(size, maxArtifactBytes)
+  const { ref, digest } = request
+  return new BucketError(
+    'inline_too_large',
+    `${size === undefined ? 'these bytes' : `${size} bytes`} exceed the ${maxInlineBytes} bytes that one request may carry here`,
+    { ...(size !== undefined && { size }), maxInlineBytes, uploadId: { ref, digest } },
+  )
 }

@@ -36,12 +36,7 @@ export async function beginUpload(
   const { id, size, description } = request
   const { maxArtifactBytes } = deps
   const terms: NewUpload = { id, size, mode: chooseMode(request), description }
-  if (size > maxArtifactBytes)
-    throw new BucketError(
-      'artifact_too_large',
-      `${size} bytes exceed the limit of ${maxArtifactBytes} bytes for one artifact`,
-      { size, maxArtifactBytes },
-    )
+  if (size > maxArtifactBytes) throw BucketError.artifactTooLarge(size, maxArtifactBytes)
   const stored = await deps.ledger.find(id.ref)
   if (stored && !(await isRestorable(deps.blobs, stored, id.digest))) throw versionExists(id.digest, stored)
 
@@ -76,7 +71,7 @@ async function findOrReopen(deps: BeginDependencies, terms: NewUpload): Promise<
   } else if (record && record.state !== 'failed') {
     if (record.state !== 'open' || record.mode === 'single')
       return { isNew: false, record, received: undefined }
-    // An open multipart upload whose staging place has expired, was removed or has lost its bytes can never be finished.
+    // An open multipart upload whose staged parts have expired or were lost can never be finished.
     const received = await deps.staging.parts(record)
     if (received) return { isNew: false, record, received }
   }
@@ -96,7 +91,7 @@ function chooseMode({ id, size, mode }: BeginRequest): UploadMode {
   return mode ?? defaultMode(size)
 }
 
-/** Opens the staging place first, then writes the row that names it. A place without a row holds no bytes, and expires. */
+/** Prepares the staging area first, then writes the row that names it. Without a row no part arrives there, and it expires. */
 async function openNew(
   { uploads, staging, clock }: BeginDependencies,
   terms: NewUpload,

@@ -55,7 +55,7 @@ export interface Uploads extends UploadsReader, UploadsWriter {}
 export type StagedUpload = Pick<UploadRecord, 'id' | 'attempt' | 'stagingId' | 'size'>
 
 export interface StagingReader {
-  /** The parts that arrived, by number; undefined when the staging area has no open place for parts (completed, dropped, expired, lost). */
+  /** The parts that arrived, by number; undefined when the attempt takes no parts any more: it was completed or dropped, or has expired. */
   parts(upload: StagedUpload): Promise<readonly ReceivedPart[] | undefined>
 }
 
@@ -71,7 +71,7 @@ export interface PartPresigner {
 }
 
 export interface Staging extends StagingReader, PartPresigner {
-  /** Opens a place for the parts of one attempt. @returns its staging id. */
+  /** Prepares the staging area for the parts of one attempt. @returns its staging id. */
   begin(id: UploadId, attempt: string, size: number): Promise<string>
 
   /**

@@ -106,7 +106,7 @@ async function verifyLeased(
         : await verifyStaged(deps, lease, blob, signal)
     if (problem) {
       lease.note({ code: problem.code })
-      await lease.end(failed(lease.record, problem))
+      await lease.write(failed(lease.record, problem))
       if (mode === 'multipart') await deps.staging.drop(lease.record)
       return 'failed'
     }
@@ -121,7 +121,7 @@ async function finish(deps: VerifyDependencies, lease: Lease, stored: Entry): Pr
   const { record } = lease
   const isOurs = stored.digest === record.id.digest
   if (!isOurs) lease.note({ code: 'version_exists' })
-  await lease.end(isOurs ? committed(record) : failed(record, versionExists(record.id.digest, stored)))
+  await lease.write(isOurs ? committed(record) : failed(record, versionExists(record.id.digest, stored)))
   if (record.mode === 'multipart') await deps.staging.drop(record)
   return isOurs ? 'committed' : 'failed'
 }
@@ -263,13 +263,14 @@ class Lease {
   /** @throws LeaseLost when another verifier took over or the upload was aborted. */
   async renew(verifiedBytes: number): Promise<void> {
     const now = this.#deps.clock()
-    await this.end(changed(this.#record, { leaseUntil: now + VERIFIER_LEASE_MS, verifiedBytes }))
+    await this.write(changed(this.#record, { leaseUntil: now + VERIFIER_LEASE_MS, verifiedBytes }))
     // If the renewal took longer than the lease, another verifier may have taken over already.
     if (!isHeld(this.#record, this.#deps.clock())) throw new LeaseLost()
     this.#renewedAt = now
   }
 
-  async end(next: UploadRecord): Promise<void> {
+  /** @throws LeaseLost as `renew`. */
+  async write(next: UploadRecord): Promise<void> {
     if (!(await this.#deps.uploads.write(next, this.#record))) throw new LeaseLost()
     this.#record = next
   }
