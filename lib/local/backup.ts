@@ -49,7 +49,7 @@ import {
   readLog,
   readSegment,
 } from './ledger/read-log.ts'
-import { SEGMENT_HEADER_BYTES, segmentName, segmentNumbers } from './ledger/segment.ts'
+import { LOG_BEGIN, segmentName, segmentNumbers } from './ledger/segment.ts'
 
 /**
  * @param from a data folder; a server may run on it.
@@ -209,7 +209,7 @@ async function damageOfCopy(
   if (!last) return undefined
   let found: LogDamage | undefined
   const range = {
-    from: { segment: 1, offset: SEGMENT_HEADER_BYTES },
+    from: LOG_BEGIN,
     end: await findEnd(last, storeId, undefined),
   }
   await readLog(segments, storeId, range, {

@@ -4,7 +4,6 @@
  */
 import { wholeRange } from '../domain/byte-range.ts'
 import { describeWith } from '../domain/description.ts'
-import { digestFromHex } from '../domain/digest.ts'
 import type { BlobId } from '../domain/entry.ts'
 import { BucketError, type ErrorCode } from '../domain/errors.ts'
 import { ERROR_STATUS } from '../protocol/errors.ts'
@@ -12,7 +11,6 @@ import { ARTIFACT_CACHE_CONTROL, contentDisposition } from '../protocol/headers.
 import type { HttpRequest, HttpResponse } from '../protocol/http-message.ts'
 import { parseRange } from '../protocol/range.ts'
 import type { BlobStore, Clock } from '../repository/ports.ts'
-import { verifyingStream } from '../repository/verifying-stream.ts'
 import type { FolderStaging } from './folder-staging.ts'
 import {
   BLOB_ROOT,
@@ -22,6 +20,7 @@ import {
   parsePartPath,
   type SignedGet,
   type SignedPut,
+  signedBytes,
   verifyBlobPut,
   verifyGet,
   verifyPartPut,
@@ -181,20 +180,15 @@ async function give(
 async function take(
   blobs: BlobStore,
   blob: BlobId,
-  { size, sha256 }: SignedPut,
+  signed: SignedPut,
   request: HttpRequest,
   notes: BlobRequestNotes,
 ): Promise<HttpResponse> {
+  const { size } = signed
   notes.size = size
   const state = await blobs.inspect(blob)
   if (state.found && state.attested && state.size === size) return failure('precondition_failed')
-  const bytes = verifyingStream(request.body(), {
-    digest: digestFromHex(sha256),
-    size,
-    maxBytes: size,
-    tooLarge: () =>
-      BucketError.invalidRequest([{ name: 'size', detail: `is ${size} bytes, but more arrived` }]),
-  })
+  const bytes = signedBytes(request.body(), signed)
   await blobs.write(blob, bytes, { size, description: describeWith(() => null), signal: request.signal })
   await blobs.inspect(blob) // no entry follows that would put a small blob on disk
   return stored()

@@ -15,7 +15,7 @@ const ATTESTED = 10_000
 
 export interface BlobFiles {
   pathOf(blob: BlobId): string
-  /** @throws BucketError `unavailable` when the folder of all blobs is no longer the one that was opened. */
+  /** @throws BucketError `unavailable` when the folder of all blobs was moved, removed or replaced. */
   assertInPlace(): void
   /**
    * Gives a durable file, on the same file system, the name of a blob, durably.

@@ -7,13 +7,14 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { BucketError } from '../domain/errors.ts'
 import { FolderRefused, LAYOUT } from './folder-format.ts'
+import { statInPlace } from './in-place.ts'
 
 export interface FolderLock {
   /** Locks the folder's format file, too. @throws FolderRefused when another process holds it. */
   lockFormat(): void
-  /** @throws BucketError `unavailable` when another folder, or none, is at the folder's path now. */
+  /** @throws BucketError `unavailable` when the folder was moved, removed or replaced. */
   assertSameFolder(): void
-  /** @throws BucketError `unavailable` when another folder is in its place, or another file in the place of the one that was locked. */
+  /** @throws BucketError `unavailable` when the folder or the locked file was moved, removed or replaced. */
   assertInPlace(): void
   release(): void
 }
@@ -25,11 +26,9 @@ export function lockFolder(dataDir: string): FolderLock {
   const [fd] = fds as [number]
   ftruncateSync(fd)
   writeSync(fd, `${process.pid}\n`)
-  const { dev, ino } = fstatSync(fd)
-  const folder = statSync(dataDir)
+  const opened = { file: fstatSync(fd), folder: statSync(dataDir) }
   function assertSameFolder(): void {
-    const found = statSync(dataDir, { throwIfNoEntry: false })
-    if (found?.ino === folder.ino && found.dev === folder.dev) return
+    if (statInPlace(dataDir, opened.folder)) return
     throw BucketError.needsOperator(
       `${dataDir} isn't the folder that this server opened: it was moved, removed, replaced or mounted over`,
       'restart the server on the right folder',
@@ -41,8 +40,7 @@ export function lockFolder(dataDir: string): FolderLock {
       fds.push(lockFile(dataDir, join(dataDir, LAYOUT.format), 'r+'))
     },
     assertInPlace() {
-      const found = statSync(path, { throwIfNoEntry: false })
-      if (found?.ino === ino && found.dev === dev) return
+      if (statInPlace(path, opened.file)) return
       assertSameFolder()
       throw BucketError.needsOperator(
         `the file ${path} was removed or replaced: nothing is stored until the server is restarted`,

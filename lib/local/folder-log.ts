@@ -16,7 +16,7 @@ import {
   readLog,
 } from './ledger/read-log.ts'
 import { blobOfRecord, decodeEntry } from './ledger/record.ts'
-import { SEGMENT_HEADER_BYTES, segmentName } from './ledger/segment.ts'
+import { LOG_BEGIN, segmentName } from './ledger/segment.ts'
 
 export interface FolderLog {
   /** The data folder. */
@@ -47,10 +47,10 @@ export async function openFolderLog(dataDir: string): Promise<FolderLog> {
   const last = segments.at(-1)
   if (!last) throw new Error('a log has at least one segment')
   const end = await findEnd(last, storeId, known)
-  const from = { segment: 1, offset: SEGMENT_HEADER_BYTES }
   return {
     ...{ root, storeId, segments, end, older: olderThan(end, known) },
-    read: (visitor, windowBytes) => readLog(segments, storeId, { from, end, windowBytes }, visitor),
+    read: (visitor, windowBytes) =>
+      readLog(segments, storeId, { from: LOG_BEGIN, end, windowBytes }, visitor),
   }
 }
 

@@ -6,21 +6,18 @@ import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { wholeRange } from '../domain/byte-range.ts'
-import { digestFromHex } from '../domain/digest.ts'
-import { BucketError } from '../domain/errors.ts'
 import { partSize } from '../domain/limits.ts'
 import type { UploadId } from '../domain/upload.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
 import { type Pourable, pour } from '../flow/pourable.ts'
 import type { Clock, HealthCheck } from '../repository/ports.ts'
 import type { StagedBytes, StagedUpload, Staging } from '../repository/upload-ports.ts'
-import { verifyingStream } from '../repository/verifying-stream.ts'
 import type { BlobFiles } from './blob-files.ts'
 import { readFile } from './blob-reader.ts'
 import { createSparseFile, openFile, removeTemporary, sealFile, sizeOfBlob, syncFolder } from './disk.ts'
 import type { FreeSpace } from './free-space.ts'
 import { inPlaceCheck, uploadsRemedy } from './in-place.ts'
-import { type PartId, presignedPart, type SignedPut } from './presigned.ts'
+import { type PartId, presignedPart, type SignedPut, signedBytes } from './presigned.ts'
 import type { StagingTable } from './staging-table.ts'
 import { streamToFile } from './stream-to-file.ts'
 import { writeTemporary } from './temporary.ts'
@@ -29,8 +26,9 @@ import type { StagingFile } from './upload-row.ts'
 export interface FolderStaging extends Staging, HealthCheck {
   /**
    * Takes the bytes of one part.
-   * | @param body requests the bytes, after all checks have passed.
-   * @returns `busy` while another sender writes this part, `gone` when its staging file accepts no more parts, or is not in place.
+   *
+   * @param body requests the bytes, after all checks have passed.
+   * @returns `busy` while another sender writes this part, `gone` when its staging file accepts no more parts or is not in place.
    * @throws BucketError `digest_mismatch`, `insufficient_storage`, `unavailable`; the errors of the body.
    */
   receive(
@@ -86,19 +84,11 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     signal: AbortSignal | undefined,
   ): Promise<'received' | 'gone'> {
     const { stagingId, number } = part
-    const { size, sha256 } = signed
     const stagingFile = await findOpen(stagingId)
     if (!stagingFile) return 'gone'
-    const bytes = () =>
-      verifyingStream(body(), {
-        digest: digestFromHex(sha256),
-        size,
-        maxBytes: size,
-        tooLarge: () =>
-          BucketError.invalidRequest([{ name: 'size', detail: `is ${size} bytes, but more arrived` }]),
-      })
+    const bytes = () => signedBytes(body(), signed)
     const known = table.part(stagingId, number)
-    if (known?.sha256 === sha256) {
+    if (known?.sha256 === signed.sha256) {
       // The same bytes again, from a sender that missed the response: the received part stays, even if this request fails.
       for await (const _ of abortableIterable(bytes(), signal));
       return 'received'
@@ -202,7 +192,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
     },
 
     async receive(part, signed, body, signal) {
-      // Its sender begins the upload again then, and is told what the operator does.
+      // Its sender then begins the upload again, and that refusal says what the operator should do.
       if (!isInPlace() || !table.isInPlace()) return 'gone'
       const name = `${part.stagingId}/${part.number}`
       if (receiving.has(name)) return 'busy'

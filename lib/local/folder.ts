@@ -8,8 +8,8 @@ import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync }
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { BucketError } from '../domain/errors.ts'
-import { formatRef } from '../domain/identifiers.ts'
-import { PRESIGNED_SECONDS, UPLOAD_SECONDS } from '../domain/limits.ts'
+import { UPLOAD_SECONDS } from '../domain/limits.ts'
+import { errorCode } from '../flow/error-code.ts'
 import { type DeliveryRecord, inProcessQueue } from '../repository/in-process-queue.ts'
 import type { BlobStore, Clock, HealthCheck, Ledger, WholeWriter } from '../repository/ports.ts'
 import type { Staging, Uploads, VerificationQueue } from '../repository/upload-ports.ts'
@@ -24,20 +24,19 @@ import { makeFolders, sizeOfBlob, syncFolder } from './disk.ts'
 import { folderBlobs } from './folder-blobs.ts'
 import { FolderRefused, initializeFolder, LAYOUT, readFormat, writeDurably } from './folder-format.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
+import { type FolderRecord, type FolderReport, folderReport } from './folder-report.ts'
 import { folderStaging } from './folder-staging.ts'
 import { assertRoomToStart, type FreeSpace, freeSpace } from './free-space.ts'
-import type { LostFiles } from './ledger/background-check.ts'
 import { INDEX_FILES } from './ledger/log-index.ts'
-import { createLog, type LedgerReport, openLedger } from './ledger/open-ledger.ts'
-import { describeDamage } from './ledger/read-log.ts'
+import { createLog, openLedger } from './ledger/open-ledger.ts'
 import { lmdbFault } from './lmdb-check.ts'
 import { lmdbUploads } from './lmdb-uploads.ts'
-import { keepOldLedger, type MoveReport, moveFromFormat1 } from './move-from-format-1.ts'
+import { keepOldLedger, moveFromFormat1 } from './move-from-format-1.ts'
 import { resumeVerifications } from './resume-verifications.ts'
 import { stagingTable } from './staging-table.ts'
 import { openUploadTables } from './upload-tables.ts'
 
-export { FolderRefused }
+export { type FolderRecord, FolderRefused }
 
 export interface Folder {
   readonly blobs: BlobStore
@@ -57,35 +56,6 @@ export interface Folder {
   close(): Promise<void>
 }
 
-/** A line of the log about the folder as a whole. */
-export interface FolderRecord {
-  time: string
-  operation:
-    | 'open_folder'
-    | 'move_folder'
-    | 'ledger_damage'
-    | 'blobs_without_entry'
-    | 'lost_blobs'
-    | 'uploads_damage'
-    | 'lost_parts'
-    | 'clock'
-  folder: string
-  /** Messages for the operator. */
-  message: string
-  /** Entries in the ledger. */
-  entries?: number
-  /** Blobs of versions that have no entry. */
-  blobsWithoutEntry?: number
-  /** Versions whose blobs are missing or have another size. */
-  lostBlobs?: number
-  /** Set when the index of the ledger was built from its log. */
-  indexRebuilt?: { records: number; seconds: number; recordsPerSecond: number }
-  /** Bytes of an unfinished group that were cut off the ledger. */
-  tornBytes?: number
-  /** Bytes free on the disk of the folder. */
-  freeBytes?: number
-}
-
 export interface FolderOptions {
   /** The clock by which presigned requests, uploads and leases expire. */
   readonly clock?: Clock
@@ -95,7 +65,6 @@ export interface FolderOptions {
 
 /** How often leftovers of uploads are removed, in milliseconds. */
 const CLEAN_UP_MS = 3_600_000
-const DAY_MS = 24 * 3_600_000
 
 /**
  * Opens `dataDir`, made if it is not there. A folder of an earlier format is moved to this one.
@@ -120,51 +89,33 @@ export async function openFolder(dataDir: string, options: FolderOptions = {}): 
 async function openLocked(root: string, lock: FolderLock, options: FolderOptions): Promise<Folder> {
   const { clock = Date.now, log = () => undefined } = options
   const inside = (name: string) => join(root, name)
-  const tell = (operation: FolderRecord['operation'], message: string, more: Partial<FolderRecord> = {}) =>
-    log({ time: new Date(clock()).toISOString(), operation, folder: root, message, ...more })
+  const report = folderReport(root, clock, log)
 
-  const format = await readFormat(root)
-  let storeId = format?.version === 2 ? format.storeId : undefined
-  if (!format) storeId = await initializeFolder(root, createLog)
-  await assertHasBlobs(root)
-  for (const name of [LAYOUT.temporaries, LAYOUT.blobs, LAYOUT.staging])
-    await mkdir(inside(name), { recursive: true })
-  for (const from of [LAYOUT.temporaries, LAYOUT.staging]) assertOneFileSystem(root, from, LAYOUT.blobs)
-  // The lock keeps every other server out, so existing temporary files were left by a dead process.
-  await rm(inside(LAYOUT.temporaries), { recursive: true, force: true })
-  await mkdir(inside(LAYOUT.temporaries))
-  const files = blobFiles(inside(LAYOUT.blobs))
-  if (storeId === undefined) {
-    const moved = await moveFromFormat1(root, files, () => inside(`${LAYOUT.temporaries}/moved`))
-    storeId = moved.storeId
-    tell('move_folder', describeMove(moved), { entries: moved.entries })
-  }
+  const { storeId, isNew, files, secret } = await prepareFolder(root, lock, report)
   const assertInPlace = () => {
     lock.assertInPlace()
     files.assertInPlace()
   }
-  await keepOldLedger(root)
-  lock.lockFormat()
-  const secret = await folderSecret(root)
-  const { ledger, held, report, ...openedLedger } = await openLedger({
+  const {
+    ledger,
+    held,
+    report: found,
+    ...openedLedger
+  } = await openLedger({
     dataDir: root,
     storeId,
-    guard: assertInPlace,
+    assertFolderInPlace: assertInPlace,
     async hasFile(entry) {
       const size = await sizeOfBlob(files.pathOf(entry)).catch(() => undefined)
       return size === entry.size
     },
     onFinding(finding) {
-      if ('damage' in finding) return tell('ledger_damage', describeDamage(finding.damage))
-      if ('lost' in finding)
-        return tell('lost_blobs', describeLostFiles(finding.lost), { lostBlobs: finding.lost.count })
-      // A store of the same bytes may have restored them, as a file.
+      if ('damage' in finding) return report.ledgerDamage(finding.damage)
+      if ('lost' in finding) return report.lostBlobs(finding.lost)
       const { entry, file } = finding
-      if (nameFault(entry, files.pathOf(entry)) === undefined) return
-      tell(
-        'ledger_damage',
-        `the bytes of ${formatRef(entry.ref)} in ${file} are damaged: a store of the same bytes restores them`,
-      )
+      // A store of the same bytes may have restored them, as a file.
+      const isRestored = nameFault(entry, files.pathOf(entry)) === undefined
+      if (!isRestored) report.damagedBytes(entry, file)
     },
   })
   const lastWrite = statSync(inside(LAYOUT.uploads), { throwIfNoEntry: false })?.mtimeMs
@@ -173,7 +124,7 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
   const tables = openUploadTables(inside(LAYOUT.uploads))
   await syncFolder(root)
   const disk = freeSpace(root)
-  tellReport(report, format === undefined, await disk.bytes(), tell)
+  report.opened(found, isNew, await disk.bytes())
   const space: FreeSpace = {
     ...disk,
     // Before bytes are sent that the folder could not take.
@@ -182,12 +133,9 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
       await disk.require(size)
     },
   }
-  if (setAside !== undefined) tell('uploads_damage', setAside)
-  if (format && (report.rebuilt || report.isAfterCrash)) {
-    const { count, examples } = await findBlobsWithoutEntry(inside(LAYOUT.blobs), openedLedger.has)
-    if (count > 0)
-      tell('blobs_without_entry', describeBlobsWithoutEntry(count, examples), { blobsWithoutEntry: count })
-  }
+  if (setAside) report.uploadsSetAside(LAYOUT.uploads, setAside.fault, setAside.name)
+  if (!isNew && (found.rebuilt || found.isAfterCrash))
+    report.blobsWithoutEntry(await findBlobsWithoutEntry(inside(LAYOUT.blobs), openedLedger.has))
 
   const blobs = folderBlobs({
     ...{ files, space, held, ledger, secret, clock },
@@ -197,31 +145,18 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
   const table = stagingTable(tables)
   const staging = folderStaging({
     ...{ folder: inside(LAYOUT.staging), table, blobFiles: files, space, secret, clock },
-    onLost: (path, { ref, digest }) =>
-      tell(
-        'lost_parts',
-        `${path} was removed or cut short by something else: it had the parts of the upload of ${formatRef(ref)}@${digest}, which must begin again, as a repeated \`bucket put\` does; stored versions are not affected`,
-      ),
+    onLost: report.lostParts,
   })
+  const verification = { blobs, ledger, uploads, staging, clock }
   const queue = inProcessQueue({
     verify: (request, signal, note) => verifyUpload(verification, request, signal, note),
     abandon: (request) => failVerification(verification, request),
     log,
   })
-  const verification = {
-    ...{ blobs, ledger, uploads, staging, queue, clock },
-    // A verification presigns nothing and checks no size: the begin of the upload did.
-    maxArtifactBytes: Number.MAX_SAFE_INTEGER,
-    presignedSeconds: PRESIGNED_SECONDS,
-  }
 
   // A clock that is far ahead must not cost uploads: after a long pause, only the hourly cleanup removes expired ones.
   if (restedMs < UPLOAD_SECONDS * 1000) await cleanUp({ uploads, staging, table, clock }, 0)
-  else
-    tell(
-      'clock',
-      `the folder was last written ${Math.floor(restedMs / DAY_MS)} days ago by this machine's clock; expired uploads are kept for an hour in case the clock is wrong`,
-    )
+  else report.longPause(restedMs)
   await staging.removeOrphans()
   await resumeVerifications(uploads, queue, clock)
   let cleaning = Promise.resolve()
@@ -239,21 +174,41 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
       await Promise.all([queue.close(), cleaning])
       await tables.close()
       await openedLedger.close()
-      // An older copy that was laid over the folder replaced the ledger as well as the lock, so it is looked at first.
+      // An older copy that was laid over the folder replaced the ledger as well as the lock: the advice for the ledger comes first.
       const refusal =
         refusalOf(lock.assertSameFolder, FIND_FOLDER) ??
         refusalOf(files.assertInPlace, FIND_FOLDER) ??
         refusalOf(openedLedger.assertInPlace, CHECK_LEDGER) ??
-        refusalOf(lock.assertInPlace, 'Start the server again: it makes the file.')
+        refusalOf(lock.assertInPlace, 'Start the server again: it makes the file.') ??
+        refusalOfFormat(inside(LAYOUT.format))
       lock.release()
       if (refusal) throw refusal
-      if (!existsSync(inside(LAYOUT.format)))
-        throw new FolderRefused(
-          `the file ${inside(LAYOUT.format)} was removed`,
-          'Restore that file from any backup of the same folder, in which it never changes. The server does not start without it.',
-        )
     },
   }
+}
+
+/** Everything in the folder that must be right before the ledger is opened. A folder of an earlier format is moved here. */
+async function prepareFolder(root: string, lock: FolderLock, report: FolderReport) {
+  const inside = (name: string) => join(root, name)
+  const format = await readFormat(root)
+  let storeId = format?.version === 2 ? format.storeId : undefined
+  if (!format) storeId = await initializeFolder(root, createLog)
+  await assertHasBlobs(root)
+  for (const name of [LAYOUT.temporaries, LAYOUT.blobs, LAYOUT.staging])
+    await mkdir(inside(name), { recursive: true })
+  for (const from of [LAYOUT.temporaries, LAYOUT.staging]) assertOneFileSystem(root, from, LAYOUT.blobs)
+  // The lock keeps every other server out, so existing temporary files were left by a dead process.
+  await rm(inside(LAYOUT.temporaries), { recursive: true, force: true })
+  await mkdir(inside(LAYOUT.temporaries))
+  const files = blobFiles(inside(LAYOUT.blobs))
+  if (storeId === undefined) {
+    const moved = await moveFromFormat1(root, files, () => inside(`${LAYOUT.temporaries}/moved`))
+    storeId = moved.storeId
+    report.moved(moved)
+  }
+  await keepOldLedger(root)
+  lock.lockFormat()
+  return { storeId, isNew: format === undefined, files, secret: await folderSecret(root) }
 }
 
 /** A blob gets its final name by a rename, which is possible only within one mounted file system. */
@@ -264,7 +219,7 @@ function assertOneFileSystem(root: string, from: string, to: string): void {
     renameSync(probe, target)
   } catch (error) {
     rmSync(probe, { force: true })
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const code = errorCode(error)
     // A full disk can still be read from.
     if (code === 'ENOSPC' || code === 'EDQUOT') return
     if (code !== 'EXDEV') throw error
@@ -281,7 +236,15 @@ const FIND_FOLDER =
 const CHECK_LEDGER =
   'Run `bucket fsck` on the folder. If it finds damage, put the files of the ledger back, or restore them from the newest backup, before you start the server again.'
 
-/** @param next what its operator does when the part is not in place. */
+const refusalOfFormat = (path: string): FolderRefused | undefined =>
+  existsSync(path)
+    ? undefined
+    : new FolderRefused(
+        `the file ${path} was removed`,
+        'Restore that file from any backup of the same folder, in which it never changes. The server does not start without it.',
+      )
+
+/** @param next tells the operator what to do when the part is not in place. */
 function refusalOf(assertInPlace: () => void, next: string): FolderRefused | undefined {
   try {
     assertInPlace()
@@ -292,45 +255,18 @@ function refusalOf(assertInPlace: () => void, next: string): FolderRefused | und
   }
 }
 
-const describeMove = ({ entries, seconds }: MoveReport) =>
-  `moved ${entries} entries from format 1 to format 2 in ${seconds.toFixed(1)} s; the old ledger is kept as ledger.format-1.mdb, and can be removed once a backup of the folder exists`
-
-const describeLostFiles = ({ count, examples, files }: LostFiles) =>
-  `${count} of ${files} blobs above 16 KiB are missing or cut short, such as ${examples.map(({ ref }) => formatRef(ref)).join(', ')}: \`bucket fsck\` names all of them, and a store of the same bytes restores each`
-
-const describeBlobsWithoutEntry = (count: number, examples: readonly string[]) =>
-  `${count === 1 ? '1 blob belongs' : `${count} blobs belong`} to versions without an entry, such as ${examples.join(', ')}: stores and uploads that were cut short leave such blobs; a ledger that was restored or damaged may lack their entries, and then any bytes can be stored under these references: stop the server and restore a newer ledger, or \`bucket put\` each file under its reference`
-
-function tellReport(
-  { entries, rebuilt, tornBytes, damage }: LedgerReport,
-  isNew: boolean,
-  freeBytes: number,
-  tell: (operation: FolderRecord['operation'], message: string, more: Partial<FolderRecord>) => void,
-): void {
-  for (const found of damage) tell('ledger_damage', describeDamage(found), {})
-  const parts = [isNew ? 'a new folder' : `${entries} entries`]
-  if (tornBytes > 0) parts.push(`${tornBytes} bytes of an unfinished group were cut off the ledger`)
-  if (rebuilt && !isNew) parts.push('the index was built from the log')
-  tell('open_folder', parts.join('; '), {
-    entries,
-    freeBytes,
-    ...(tornBytes > 0 && { tornBytes }),
-    ...(rebuilt &&
-      !isNew && {
-        indexRebuilt: { ...rebuilt, recordsPerSecond: Math.round(rebuilt.records / rebuilt.seconds) },
-      }),
-  })
-}
-
-/** A damaged table of unfinished uploads costs those uploads, not the store. */
-function setAsideDamaged(root: string, name: string): string | undefined {
+/** A damaged table of unfinished uploads costs those uploads, not the store. @returns what was wrong with it, and its new name. */
+function setAsideDamaged(
+  root: string,
+  name: string,
+): { readonly fault: string; readonly name: string } | undefined {
   const path = join(root, name)
   if (!existsSync(path)) return undefined
   const fault = lmdbFault(path)
   if (fault === undefined) return undefined
   const aside = `${name}.damaged-${Date.now()}`
   renameSync(path, join(root, aside))
-  return `${name} ${fault}: it was renamed to ${aside}, and the uploads that were under way must begin again; stored versions are not affected`
+  return { fault, name: aside }
 }
 
 /** For its owner only, because a reader of the folder can read every artifact. */

@@ -1,9 +1,18 @@
 /**
- * Notices that the path of a file or folder which a server has opened leads to another one, or to none. Bytes that are written there
- * would disappear with it.
+ * Whether the path of a file or folder still leads to what was opened there. If it was moved, removed or replaced, bytes that are written
+ * through the open one are lost.
  */
-import { statSync } from 'node:fs'
+import { type Stats, statSync } from 'node:fs'
 import { BucketError } from '../domain/errors.ts'
+
+/**
+ * @param opened the file or folder that was opened at `path`.
+ * @returns its state now; undefined if `path` leads to another one, or to none.
+ */
+export function statInPlace(path: string, opened: Pick<Stats, 'dev' | 'ino'>): Stats | undefined {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found?.dev === opened.dev && found.ino === opened.ino ? found : undefined
+}
 
 export interface InPlace {
   isInPlace(): boolean
@@ -13,15 +22,11 @@ export interface InPlace {
 
 /**
  * @param path of what was just opened.
- * @param remedy what the operator does once it is no longer there.
+ * @param remedy tells the operator what to do when it is not in place.
  */
 export function inPlaceCheck(path: string, kind: 'file' | 'folder', remedy: string): InPlace {
-  const identity = () => {
-    const found = statSync(path, { throwIfNoEntry: false })
-    return found && `${found.dev}/${found.ino}`
-  }
-  const opened = identity()
-  const isInPlace = () => identity() === opened
+  const opened = statSync(path, { throwIfNoEntry: false })
+  const isInPlace = () => opened !== undefined && statInPlace(path, opened) !== undefined
   return {
     isInPlace,
     assertInPlace() {
@@ -34,6 +39,6 @@ export function inPlaceCheck(path: string, kind: 'file' | 'folder', remedy: stri
   }
 }
 
-/** For what only unfinished uploads need. */
+/** The remedy for a file or folder that only unfinished uploads need. */
 export const uploadsRemedy = (kind: 'file' | 'folder'): string =>
   `put that ${kind} back in its place and restart the server; if it is lost, restart the server, and unfinished uploads begin again`

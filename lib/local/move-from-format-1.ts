@@ -19,12 +19,12 @@ import { openAppendLog } from './ledger/append-log.ts'
 import { createLog } from './ledger/open-ledger.ts'
 import { findEnd, hashSegment, listLog, readLog } from './ledger/read-log.ts'
 import { encodeRecord, isBlobIntact } from './ledger/record.ts'
-import { SEGMENT_HEADER_BYTES } from './ledger/segment.ts'
+import { LOG_BEGIN } from './ledger/segment.ts'
 import { checkLmdbFile } from './lmdb-check.ts'
 import { writeTemporary } from './temporary.ts'
 
-/** Names of format 1. */
-export const FORMAT_1 = {
+/** Names in a folder of format 1. */
+const FORMAT_1_LAYOUT = {
   ledger: 'ledger.mdb',
   ledgerLock: 'ledger.mdb-lock',
   /** The name of the old ledger after the migration. */
@@ -72,7 +72,7 @@ export async function moveFromFormat1(
   newTemporary: () => string,
 ): Promise<MoveReport & { readonly storeId: string }> {
   const began = performance.now()
-  const old = join(dataDir, FORMAT_1.ledger)
+  const old = join(dataDir, FORMAT_1_LAYOUT.ledger)
   checkLmdbFile(old, 'Restore it from a backup: starting without it would forget stored artifacts.')
   const storeId = randomUUID()
   const unfinished = join(dataDir, UNFINISHED_LEDGER)
@@ -100,9 +100,9 @@ export async function moveFromFormat1(
 
 /** Renames the old ledger, once the folder has format 2. */
 export async function keepOldLedger(dataDir: string): Promise<void> {
-  if (!existsSync(join(dataDir, FORMAT_1.ledger))) return
-  rmSync(join(dataDir, FORMAT_1.ledgerLock), { force: true })
-  renameSync(join(dataDir, FORMAT_1.ledger), join(dataDir, FORMAT_1.kept))
+  if (!existsSync(join(dataDir, FORMAT_1_LAYOUT.ledger))) return
+  rmSync(join(dataDir, FORMAT_1_LAYOUT.ledgerLock), { force: true })
+  renameSync(join(dataDir, FORMAT_1_LAYOUT.ledger), join(dataDir, FORMAT_1_LAYOUT.kept))
   await syncFolder(dataDir)
 }
 
@@ -114,8 +114,8 @@ async function copyRows(
 ): Promise<number> {
   const [segment] = listLog(folder, storeId)
   if (!segment) throw new Error('a new log has a segment')
-  const hash = await hashSegment(segment, SEGMENT_HEADER_BYTES)
-  const tail = { segment: 1, offset: SEGMENT_HEADER_BYTES, nextGroup: 1, hash }
+  const hash = await hashSegment(segment, LOG_BEGIN.offset)
+  const tail = { ...LOG_BEGIN, nextGroup: 1, hash }
   const log = await openAppendLog({ folder, storeId, tail, reservedBytes: 0 })
   try {
     let entries = 0
@@ -168,12 +168,11 @@ async function expectEntries(folder: string, storeId: string, expected: number):
   const last = segments.at(-1)
   const end = last && (await findEnd(last, storeId, undefined))
   let intact = 0
-  const from = { segment: 1, offset: SEGMENT_HEADER_BYTES }
   if (end)
     await readLog(
       segments,
       storeId,
-      { from, end },
+      { from: LOG_BEGIN, end },
       {
         record(_, frame, buffer, at) {
           if (isBlobIntact(buffer, at, frame)) intact += 1

@@ -12,9 +12,11 @@ import {
   hexToBase64,
 } from '../domain/digest.ts'
 import type { BlobId, Entry } from '../domain/entry.ts'
+import { BucketError } from '../domain/errors.ts'
 import { parseArtifactId, parseBucketId, parseVersion } from '../domain/identifiers.ts'
 import type { PresignedRequest } from '../domain/upload.ts'
 import type { HeaderReader } from '../protocol/http-message.ts'
+import { verifyingStream } from '../repository/verifying-stream.ts'
 
 /** The paths of the blob endpoint: blobs under their final names, and the parts of uploads. */
 export const BLOB_ROOT = '/blobs/'
@@ -209,6 +211,19 @@ export function verifyPartPut(
   const fixed = partHeaders(headers.get('content-length') ?? '', headers.get('x-amz-checksum-sha256') ?? '')
   return isGenuine(secret, 'PUT', partPath(part), query, fixed, now) ? signedPut(fixed) : undefined
 }
+
+/** The body of a presigned PUT. The stream ends normally only if it has exactly the signed bytes. */
+export const signedBytes = (
+  body: AsyncIterable<Uint8Array>,
+  { size, sha256 }: SignedPut,
+): ReturnType<typeof verifyingStream> =>
+  verifyingStream(body, {
+    digest: digestFromHex(sha256),
+    size,
+    maxBytes: size,
+    tooLarge: () =>
+      BucketError.invalidRequest([{ name: 'size', detail: `is ${size} bytes, but more arrived` }]),
+  })
 
 const signedPut = (fixed: ReturnType<typeof partHeaders>): SignedPut | undefined => {
   const sha256 = base64ToHex(fixed['x-amz-checksum-sha256'])

@@ -7,7 +7,8 @@ import { streamToFile } from './stream-to-file.ts'
 
 /**
  * Writes `bytes` to a new file and makes it durable.
- * | @param bytes ends normally only if the file may keep them.
+ *
+ * @param bytes ends normally only if the file may keep them.
  * @throws BucketError `insufficient_storage`, `unavailable`; the reason of `signal`; the errors of `bytes`.
  */
 export async function writeTemporary(

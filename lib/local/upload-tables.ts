@@ -10,7 +10,7 @@ import { type InPlace, inPlaceCheck, uploadsRemedy } from './in-place.ts'
 import { lmdbError } from './lmdb-failure.ts'
 import type { StagingRow, UploadRow } from './upload-row.ts'
 
-/** In place is the file that was opened. The next start would miss what another one does not hold. */
+/** It is in place while its file is: rows that are written to one that was moved or removed are missing at the next start. */
 export interface UploadTables extends InPlace {
   readonly rows: Database<UploadRow, Buffer>
   readonly stagingFiles: Database<StagingRow, Buffer>

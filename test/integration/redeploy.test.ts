@@ -34,7 +34,8 @@ const isEmulators = ({ status, body }: RawResponse): boolean =>
 /**
  * Sends a request again while the emulator itself responds: both emulators stop a function in the middle of a call when its
  * code changes, where AWS lets the call end. A 5xx of Bucket still counts as a failure.
- * | @returns the response of Bucket, and whether the request may have been carried out before.
+ *
+ * @returns the response of Bucket, and whether the request may have been carried out before.
  */
 async function answered(send: () => Promise<RawResponse>) {
   const began = performance.now()

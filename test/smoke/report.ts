@@ -31,7 +31,8 @@ export class Report {
 
   /**
    * Makes one check. It passes when `look` resolves; the result is printed next to the line.
-   * | @param where the first place to look at when it fails.
+   *
+   * @param where the first place to look at when it fails.
    * @returns the result of `look`; undefined if the check failed.
    */
   async check<T>(what: string, where: string, look: () => Promise<T>): Promise<T | undefined> {

@@ -3,16 +3,18 @@
  * any of them. A failed group is cut off, so that the log always ends with a complete group.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { chmodSync, closeSync, fstatSync, ftruncateSync, openSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { BucketError } from '../../domain/errors.ts'
 import { KIB, MIB } from '../../domain/limits.ts'
 import { closeFile, diskError, renameFile, syncFile, syncFolder, truncateFile, writeAll } from '../disk.ts'
+import { statInPlace } from '../in-place.ts'
 import { groupSync } from './group-sync.ts'
 import { placeRecord } from './record.ts'
 import { SealedSegments } from './sealed-segments.ts'
 import {
   encodeHeader,
+  type LogPosition,
   SEGMENT_HEADER_BYTES,
   type SealedSegment,
   segmentName,
@@ -29,33 +31,24 @@ export const SEGMENT_BYTES = 64 * MIB
 const RESERVED_BYTES = MIB
 const ZEROS = Buffer.alloc(64 * KIB)
 
-/** The position of a record. */
-export interface RecordPosition {
-  /** Number of the segment. */
-  readonly segment: number
-  /** Bytes from the beginning of the segment. */
-  readonly offset: number
+/** Where a record is in the log. */
+export interface RecordPosition extends LogPosition {
   /** Bytes of header and entry. */
   readonly entryLength: number
   /** Bytes of the whole record. */
   readonly length: number
 }
 
-/** The end of a log: the last segment, and its length in bytes. */
-export interface LogEnd {
-  readonly segment: number
-  readonly offset: number
-}
-
-/** The last segment, as found at start. */
-export interface Tail extends LogEnd {
+/** The end of the log, as found at start. */
+export interface Tail extends LogPosition {
   readonly nextGroup: number
   /** SHA-256 of the bytes up to `offset`. */
   readonly hash: Hash
 }
 
 export interface AppendLog {
-  readonly end: LogEnd
+  /** After the last group. */
+  readonly end: LogPosition
   /**
    * Appends one group, durably. Call it again only after it has settled.
    *
@@ -63,7 +56,7 @@ export interface AppendLog {
    * @throws BucketError `insufficient_storage`, `unavailable`; none of the group is in the log then.
    */
   append(records: readonly Buffer[]): Promise<readonly RecordPosition[]>
-  /** @throws BucketError `unavailable` when a segment is no longer the file that was opened or sealed. */
+  /** @throws BucketError `unavailable` when a segment was removed, replaced or changed by something else. */
   check(): void
   close(): void
 }
@@ -85,7 +78,7 @@ export async function openAppendLog(options: AppendLogOptions): Promise<AppendLo
   const sync = groupSync(options.quickSyncMs)
   let { segment, offset, nextGroup, hash } = options.tail
   let fd = openSync(join(folder, segmentName(segment)), 'r+')
-  let { dev, ino } = fstatSync(fd)
+  let opened = fstatSync(fd)
   let seed = segmentSeed(storeId, segment)
   const sealed = new SealedSegments(folder, segment - 1)
   /** Of the file: from `offset` on, it has zeros. */
@@ -134,7 +127,7 @@ export async function openAppendLog(options: AppendLogOptions): Promise<AppendLo
     sealed.add()
     closeSync(fd)
     fd = next
-    ;({ dev, ino } = fstatSync(fd))
+    opened = fstatSync(fd)
     segment += 1
     offset = SEGMENT_HEADER_BYTES
     size = offset
@@ -160,8 +153,8 @@ export async function openAppendLog(options: AppendLogOptions): Promise<AppendLo
    * @param isIdle without an append in progress, which changes the size of the file.
    */
   function assertInPlace(isIdle: boolean): void {
-    const found = statSync(join(folder, segmentName(segment)), { throwIfNoEntry: false })
-    if (found?.ino === ino && found.dev === dev && (!isIdle || found.size === size)) return
+    const found = statInPlace(join(folder, segmentName(segment)), opened)
+    if (found && (!isIdle || found.size === size)) return
     throw BucketError.needsOperator(
       `the ledger in ${folder} was removed or changed by something else: nothing is stored until the server is restarted`,
       'stop the server, run `bucket fsck` on its folder, and restart it',

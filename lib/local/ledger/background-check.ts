@@ -5,10 +5,9 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Entry } from '../../domain/entry.ts'
 import { KIB } from '../../domain/limits.ts'
-import type { LogEnd } from './append-log.ts'
 import { type LogDamage, type LogSegment, readLog } from './read-log.ts'
 import { decodeEntry, isBlobIntact } from './record.ts'
-import { SEGMENT_HEADER_BYTES } from './segment.ts'
+import { LOG_BEGIN, type LogPosition } from './segment.ts'
 
 /** 16 MiB per second: each window is read at once, in about 2 ms. */
 const WINDOW_BYTES = 256 * KIB
@@ -37,7 +36,7 @@ export interface CheckedLog {
   readonly segments: readonly LogSegment[]
   readonly storeId: string
   /** Records after it are new. */
-  readonly end: LogEnd
+  readonly end: LogPosition
   /** Whether the file of a blob is there, with its size. */
   readonly hasFile: (entry: Entry) => Promise<boolean>
 }
@@ -49,8 +48,7 @@ export function checkInBackground(
 ): () => Promise<void> {
   const stopped = new AbortController()
   const { signal } = stopped
-  const from = { segment: 1, offset: SEGMENT_HEADER_BYTES }
-  const range = { from, end, windowBytes: WINDOW_BYTES }
+  const range = { from: LOG_BEGIN, end, windowBytes: WINDOW_BYTES }
   const lost: Entry[] = []
   let [lostFiles, files] = [0, 0]
   let inFiles: Entry[] = []

@@ -1,17 +1,17 @@
 /**
  * Where the log ended, durably, at some earlier time. The file lies among the blobs: an older ledger that is put next to newer blobs, with or
  * without its index, ends before it and is refused. The server writes it at its start, at its stop, after a second without a store,
- * and every ten seconds while stores go on, so that no store waits for it.
+ * and every ten seconds while stores arrive, so that no store waits for it.
  */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { FolderDamaged, LAYOUT } from '../folder-format.ts'
 import { readSealed, writeSealed } from '../sealed-json.ts'
-import type { AppendLog, LogEnd } from './append-log.ts'
+import type { AppendLog } from './append-log.ts'
 import type { FoundEnd } from './read-log.ts'
-import { segmentName } from './segment.ts'
+import { type LogPosition, segmentName } from './segment.ts'
 
-export interface KnownEnd extends LogEnd {
+export interface KnownEnd extends LogPosition {
   readonly storeId: string
   /** When it was written: ISO 8601. */
   readonly at: string
@@ -21,7 +21,7 @@ export interface KnownEnd extends LogEnd {
 
 /** How often the server looks whether something was stored, in milliseconds. */
 const LOOK_MS = 1_000
-/** While stores go on, the end is written after this many looks. */
+/** While stores arrive, the end is written after this many looks. */
 const BUSY_LOOKS = 10
 
 /**
@@ -43,7 +43,7 @@ export function readKnownEnd(dataDir: string, storeId: string): KnownEnd | undef
 export function writeKnownEnd(
   dataDir: string,
   storeId: string,
-  { segment, offset }: LogEnd,
+  { segment, offset }: LogPosition,
   isStop: boolean,
 ): Promise<void> {
   const known: KnownEnd = { storeId, segment, offset, at: new Date().toISOString(), isStop }
@@ -51,7 +51,10 @@ export function writeKnownEnd(
 }
 
 /** The later of two ends, the first one if they are equal; undefined counts as the beginning. */
-export function laterEnd(one: LogEnd | undefined, other: LogEnd | undefined): LogEnd | undefined {
+export function laterEnd(
+  one: LogPosition | undefined,
+  other: LogPosition | undefined,
+): LogPosition | undefined {
   if (!one || !other) return one ?? other
   const isBefore = one.segment === other.segment ? one.offset < other.offset : one.segment < other.segment
   return isBefore ? other : one
@@ -64,18 +67,18 @@ export function laterEnd(one: LogEnd | undefined, other: LogEnd | undefined): Lo
  */
 export function olderThan(
   { segment, reached }: FoundEnd,
-  known: LogEnd | undefined,
+  known: LogPosition | undefined,
 ): FolderDamaged | undefined {
   if (!known || known.segment < segment) return undefined
   if (known.segment === segment && known.offset <= reached) return undefined
   const time = 'at' in known ? ` on ${known.at}` : ''
   return new FolderDamaged(
     `the ledger is older than the folder: it ends in ${segmentName(segment)} at byte ${reached}, and${time} it already reached byte ${known.offset} of ${segmentName(known.segment)}`,
-    'Restore the ledger folder from the newest backup. If there is no newer one than this, `bucket fsck` lists the blobs that it does not name, and `bucket fsck --discard-damage` goes on without the versions that it lacks.',
+    'Restore the ledger folder from the newest backup. If there is no newer one than this, `bucket fsck` lists the blobs that it does not name, and `bucket fsck --discard-damage` accepts the loss of the versions that it lacks.',
   )
 }
 
-const isSame = (one: LogEnd, other: LogEnd | undefined): boolean =>
+const isSame = (one: LogPosition, other: LogPosition | undefined): boolean =>
   one.segment === other?.segment && one.offset === other.offset
 
 export interface EndKeeper {
@@ -86,21 +89,21 @@ export interface EndKeeper {
 /**
  * Keeps the known end up to date while a server stores. If the disk refuses it, a later attempt succeeds; until then an older end is known.
  *
- * @param guard throws if the folder is no longer the one that was opened.
+ * @param assertFolderInPlace throws when the folder was moved, removed or replaced: an end is written only into the folder of the log.
  */
 export async function keepKnownEnd(
   log: AppendLog,
   dataDir: string,
   storeId: string,
-  guard: () => void,
+  assertFolderInPlace: () => void,
 ): Promise<EndKeeper> {
-  let written: LogEnd | undefined
+  let written: LogPosition | undefined
   let seen = log.end
   let looks = 0
   async function write(isStop = false): Promise<void> {
     const { end } = log
     try {
-      guard()
+      assertFolderInPlace()
       await writeKnownEnd(dataDir, storeId, end, isStop)
       written = end
     } catch {

@@ -10,7 +10,8 @@ import { BucketError } from '../../domain/errors.ts'
 import { hashFile } from '../disk.ts'
 import { lmdbError } from '../lmdb-failure.ts'
 import { readSealed, writeSealed } from '../sealed-json.ts'
-import type { LogEnd, RecordPosition } from './append-log.ts'
+import type { RecordPosition } from './append-log.ts'
+import type { LogPosition } from './segment.ts'
 import { UnchangedFile } from './unchanged-file.ts'
 
 export const INDEX_FILES = { index: 'index.mdb', lock: 'index.mdb-lock', proof: 'index.proof' } as const
@@ -31,7 +32,7 @@ export interface LogIndex {
    */
   add(positions: readonly (readonly [ref: string, position: RecordPosition])[]): Promise<void>
   /** @param covered everything up to here is in the index; undefined leaves no proof. */
-  close(covered: LogEnd | undefined): Promise<void>
+  close(covered: LogPosition | undefined): Promise<void>
 }
 
 /** The state that a clean stop writes. */
@@ -39,7 +40,7 @@ export interface Proof {
   readonly storeId: string
   readonly index: FileIdentity
   /** The log was complete up to here, and the index covered all of it. */
-  readonly covered: LogEnd
+  readonly covered: LogPosition
 }
 
 interface FileIdentity {
@@ -104,7 +105,7 @@ export async function openLogIndex(
   dataDir: string,
   storeId: string,
   proof: Proof | undefined,
-): Promise<{ index: LogIndex; covered: LogEnd | undefined }> {
+): Promise<{ index: LogIndex; covered: LogPosition | undefined }> {
   const inside = (name: string) => join(dataDir, name)
   const path = inside(INDEX_FILES.index)
   const isProven = proof !== undefined && (await isFile(path, proof.index))

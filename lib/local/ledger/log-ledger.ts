@@ -39,7 +39,7 @@ export interface LogLedgerParts {
   readonly held: HeldBlobs
   readonly damage: KnownDamage
   /** Throws if the folder is no longer the one that was opened. */
-  readonly guard: () => void
+  readonly assertFolderInPlace: () => void
 }
 
 /** A group is complete at this many bytes. */
@@ -64,7 +64,7 @@ interface Waiting {
 }
 
 export function logLedger(parts: LogLedgerParts): LogLedger {
-  const { log, index, backlog: recent, reader, held, damage, guard } = parts
+  const { log, index, backlog: recent, reader, held, damage, assertFolderInPlace } = parts
   let nextFlush = INDEX_BATCH
   const cache = recordCache()
   let waiting: Waiting[] = []
@@ -134,7 +134,7 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
     waiting = waiting.slice(taken)
     if (records.length === 0) return
     try {
-      guard()
+      assertFolderInPlace()
       if (recent.size > INDEX_BACKLOG) await flush()
       const positions = await log.append(records)
       let at = 0
@@ -203,7 +203,7 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
     async check() {
       if (damage.records > 0)
         throw BucketError.ledgerDamaged(`the ledger has ${damage.records} damaged records`)
-      guard()
+      assertFolderInPlace()
       log.check()
       index.get('/')
     },

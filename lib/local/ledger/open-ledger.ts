@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Entry } from '../../domain/entry.ts'
 import { syncFile, truncateFile } from '../disk.ts'
 import { LAYOUT } from '../folder-format.ts'
-import { createSegment, type LogEnd, openAppendLog, type RecordPosition } from './append-log.ts'
+import { createSegment, openAppendLog, type RecordPosition } from './append-log.ts'
 import { checkInBackground, type LostFiles } from './background-check.ts'
 import { type HeldBlobs, heldBlobs } from './held-blobs.ts'
 import { keepKnownEnd, laterEnd, olderThan, readKnownEnd } from './known-end.ts'
@@ -25,7 +25,7 @@ import {
 } from './read-log.ts'
 import { refOfRecord } from './record.ts'
 import { recordReader } from './record-reader.ts'
-import { NO_SEGMENT, SEGMENT_HEADER_BYTES, segmentName } from './segment.ts'
+import { LOG_BEGIN, type LogPosition, NO_SEGMENT, segmentName } from './segment.ts'
 
 /** The result of opening a ledger. */
 export interface LedgerReport {
@@ -45,7 +45,7 @@ export interface OpenLedger {
   /** Whether a reference has an entry. */
   readonly has: (ref: string) => boolean
   readonly report: LedgerReport
-  /** @throws BucketError `unavailable` when a segment is no longer the file that was opened or sealed. It works after `close`, too. */
+  /** @throws BucketError `unavailable` when a segment was removed, replaced or changed by something else. Works after `close`, too. */
   assertInPlace(): void
   /** Waits for appends in progress. */
   close(): Promise<void>
@@ -55,8 +55,8 @@ export interface OpenLedgerOptions {
   readonly dataDir: string
   /** The id in the folder's format. */
   readonly storeId: string
-  /** Throws if the folder is no longer the one that was opened. Called before each group. */
-  readonly guard?: () => void
+  /** Throws when the folder was moved, removed or replaced. Called before each group. */
+  readonly assertFolderInPlace?: () => void
   readonly segmentBytes?: number
   /** How much room the log reserves at a time, in bytes. */
   readonly reservedBytes?: number
@@ -88,7 +88,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   const {
     dataDir,
     storeId,
-    guard = () => undefined,
+    assertFolderInPlace = () => undefined,
     hasFile = async () => true,
     onFinding,
     ...ofLog
@@ -114,18 +114,18 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
       damage: found,
       backlog,
     } = await updateIndex(index, segments, storeId, {
-      from: covered ?? { segment: 1, offset: SEGMENT_HEADER_BYTES },
+      from: covered ?? LOG_BEGIN,
       end,
     })
     const seconds = (performance.now() - began) / 1000
     const hash = await hashSegment(last, end.offset)
     const log = await openAppendLog({ folder, storeId, tail: { ...end, hash }, ...ofLog })
-    const keeper = await keepKnownEnd(log, dataDir, storeId, guard)
+    const keeper = await keepKnownEnd(log, dataDir, storeId, assertFolderInPlace)
     const reader = recordReader(folder, storeId)
     const held = heldBlobs()
     const lostRecords = found.filter(({ part }) => part === 'record').length
     const damage = { lostRecords, records: lostRecords }
-    const ledger = logLedger({ log, index, backlog, reader, held, damage, guard })
+    const ledger = logLedger({ log, index, backlog, reader, held, damage, assertFolderInPlace })
     const stopChecking = checkInBackground(
       { segments, storeId, end: covered ?? end, hasFile },
       {
@@ -158,9 +158,9 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
         const { end } = log
         reader.close()
         log.close()
-        // The index lacks damaged records, so no proof is written: the next start must read the log again.
-        // Another folder may have taken its place, and a proof there would vouch for a foreign index.
-        await index.close(isComplete && found.length === 0 && holds(guard) ? end : undefined)
+        // An index without the damaged records gets no proof: the next start must read the log again. A folder that has taken the place
+        // of this one gets none either, because it would vouch for the index there.
+        await index.close(isComplete && found.length === 0 && holds(assertFolderInPlace) ? end : undefined)
       },
     }
   } catch (error) {
@@ -169,9 +169,9 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   }
 }
 
-function holds(guard: () => void): boolean {
+function holds(assertion: () => void): boolean {
   try {
-    guard()
+    assertion()
     return true
   } catch {
     return false
@@ -185,7 +185,7 @@ async function tidy(folder: string, segments: readonly LogSegment[]): Promise<vo
 }
 
 /** Bytes after the end were never acknowledged. Records before it must be durable before a reader sees them. */
-async function cut({ path, size }: LogSegment, { offset }: LogEnd): Promise<void> {
+async function cut({ path, size }: LogSegment, { offset }: LogPosition): Promise<void> {
   const fd = openSync(path, 'r+')
   try {
     if (size > offset) await truncateFile(fd, offset)
@@ -199,7 +199,7 @@ async function updateIndex(
   index: LogIndex,
   segments: readonly LogSegment[],
   storeId: string,
-  range: { readonly from: LogEnd; readonly end: LogEnd },
+  range: { readonly from: LogPosition; readonly end: LogPosition },
 ): Promise<{
   records: number
   damage: readonly LogDamage[]

@@ -9,10 +9,10 @@ import { join } from 'node:path'
 import { KIB } from '../../domain/limits.ts'
 import { hashFile, readAt, readInto } from '../disk.ts'
 import { FolderDamaged } from '../folder-format.ts'
-import type { LogEnd } from './append-log.ts'
 import { isBlobIntact, type RecordFrame } from './record.ts'
 import {
   decodeHeader,
+  type LogPosition,
   NO_SEGMENT,
   newWindow,
   SEGMENT_HEADER_BYTES,
@@ -33,7 +33,7 @@ export interface LogSegment {
 }
 
 /** The bytes of a segment that belong to a log up to `end`: an unfinished group and reserved room may follow them. */
-export const lengthUpTo = ({ number, size }: LogSegment, end: LogEnd): number =>
+export const lengthUpTo = ({ number, size }: LogSegment, end: LogPosition): number =>
   number === end.segment ? end.offset : size
 
 /** Bytes of the log with a wrong checksum. */
@@ -106,7 +106,7 @@ async function withSegment<T>(segment: LogSegment, use: (fd: number) => Promise<
   }
 }
 
-export interface FoundEnd extends LogEnd {
+export interface FoundEnd extends LogPosition {
   readonly nextGroup: number
   /** Something was written up to here, in bytes: a group, or what is left of one. Reserved room comes after it. */
   readonly reached: number
@@ -121,7 +121,7 @@ export interface FoundEnd extends LogEnd {
 export async function findEnd(
   segment: LogSegment,
   storeId: string,
-  known: LogEnd | undefined,
+  known: LogPosition | undefined,
 ): Promise<FoundEnd> {
   const seed = segmentSeed(storeId, segment.number)
   const groups = new GroupTracker((segment.header?.firstGroup ?? 1) - 1)
@@ -147,7 +147,7 @@ export async function findEnd(
  *
  * @param segment the last one.
  */
-export const tornBytes = (segment: LogSegment, { offset }: LogEnd): Promise<number> =>
+export const tornBytes = (segment: LogSegment, { offset }: LogPosition): Promise<number> =>
   withSegment(segment, async (fd) => {
     const window = Buffer.allocUnsafe(64 * KIB)
     for (let to = segment.size; to > offset; ) {
@@ -230,7 +230,7 @@ export async function readLog(
     from,
     end,
     windowBytes,
-  }: { readonly from: LogEnd; readonly end: LogEnd; readonly windowBytes?: number | undefined },
+  }: { readonly from: LogPosition; readonly end: LogPosition; readonly windowBytes?: number | undefined },
   visitor: LogVisitor,
 ): Promise<void> {
   // One for all segments: the memory of a reader does not depend on the length of the log.

@@ -67,7 +67,7 @@ export interface RecordContent {
   readonly bytes: Uint8Array | undefined
 }
 
-/** Writes everything except the record's position in the log, which `placeRecord` adds. */
+/** Writes everything except the record's place, which `placeRecord` adds. */
 export function encodeRecord({ entry, commitId, bytes }: RecordContent): Buffer {
   const ref = formatRef(entry.ref)
   const description = JSON.stringify(descriptionRow(entry))
@@ -107,18 +107,15 @@ export function encodeRemoved(length: number): Buffer {
   return record
 }
 
-/** The position of a record. */
-export interface RecordPlace {
+/** Where a record goes: its place in a segment, and in a group. */
+export interface RecordPlace extends Pick<RecordFrame, 'group' | 'index' | 'rest'> {
   /** Of the segment. */
   readonly seed: number
   /** Bytes from the beginning of the segment. */
   readonly offset: number
-  readonly group: number
-  readonly index: number
-  readonly rest: number
 }
 
-/** Writes the position of a record, and the checksum that covers it. */
+/** Writes the place of a record, and the checksum that covers it. */
 export function placeRecord(record: Buffer, { seed, offset, group, index, rest }: RecordPlace): void {
   record.writeUIntLE(group, 16, 6)
   record.writeUInt16LE(index, 22)

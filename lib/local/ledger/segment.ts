@@ -22,6 +22,17 @@ import { MAX_RECORD_BYTES, RECORD_MAGIC, type RecordFrame, readFrame } from './r
 const MAGIC = Buffer.from('bucket-ledger 2\n', 'latin1')
 export const SEGMENT_HEADER_BYTES = 128
 
+/** A place in the log. */
+export interface LogPosition {
+  /** Number of the segment. */
+  readonly segment: number
+  /** Bytes from the beginning of the segment. */
+  readonly offset: number
+}
+
+/** The place of the first record. */
+export const LOG_BEGIN: LogPosition = { segment: 1, offset: SEGMENT_HEADER_BYTES }
+
 export interface SegmentHeader {
   /** Of the store: a UUID. */
   readonly storeId: string

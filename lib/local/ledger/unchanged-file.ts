@@ -2,9 +2,10 @@
  * Notices that something else has written to a file that this process maps into memory. LMDB follows the pointers in its file without a
  * check, so foreign bytes would end the process with a signal. A change by a process that runs at the same moment can still be too fast.
  */
-import { closeSync, fstatSync, openSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync } from 'node:fs'
+import { statInPlace } from '../in-place.ts'
 
-/** A look that is younger counts, in milliseconds: many reads share one system call. */
+/** An earlier look counts for so many milliseconds: many reads share one system call. */
 const FRESH_MS = 10
 
 export class UnchangedFile {
@@ -34,11 +35,9 @@ export class UnchangedFile {
     return !this.#isChanged
   }
 
-  /** @returns false once the file was removed, or another one has its name. */
+  /** @returns false once the file was moved, removed or replaced. */
   isInPlace(): boolean {
-    const { dev, ino } = fstatSync(this.#fd)
-    const found = statSync(this.#path, { throwIfNoEntry: false })
-    return found?.ino === ino && found.dev === dev
+    return statInPlace(this.#path, fstatSync(this.#fd)) !== undefined
   }
 
   close(): void {

@@ -62,10 +62,10 @@ it('is not reached by the room that an older log has reserved', async () => {
 
 it('is not written by a server whose folder was replaced', async () => {
   const isInPlace = { yes: true }
-  const guard = () => {
+  const assertFolderInPlace = () => {
     if (!isInPlace.yes) throw new Error('another folder')
   }
-  const opened = await log.open({ guard })
+  const opened = await log.open({ assertFolderInPlace })
   await storeAll(opened, [artifact('v1')])
   const before = known()
   isInPlace.yes = false
