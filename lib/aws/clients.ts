@@ -68,7 +68,7 @@ export const VERIFIER_BLOB_LIMITS: StagingLimits = {
   completeMs: 90_000,
 }
 /** A message has a few hundred bytes. */
-export const QUEUE_LIMITS: CallLimits = { connectMs: 1000, answerMs: 3000, idleMs: 6000, attempts: 3 }
+const QUEUE_LIMITS: CallLimits = { connectMs: 1000, answerMs: 3000, idleMs: 6000, attempts: 3 }
 
 export const bounded = ({ connectMs, answerMs, idleMs, attempts }: CallLimits) => ({
   maxAttempts: attempts,

@@ -1,7 +1,7 @@
 /** `bucket check`: which of many refs are stored, and with which bytes, before anything is computed or sent. */
 import type { Command } from 'commander'
 import type { CheckResult } from '../client/node.ts'
-import { formatRef } from '../domain/identifiers.ts'
+import { formatPinnedRef, formatRef } from '../domain/identifiers.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { entryDocument } from './documents.ts'
@@ -55,7 +55,7 @@ async function lines({ stdin }: CliContext): Promise<string[]> {
 }
 
 function line({ ref, state, entry }: CheckResult): string {
-  const stored = entry ? `${formatRef(ref)}@${entry.digest}` : formatRef(ref)
+  const stored = entry ? formatPinnedRef({ ref, digest: entry.digest }) : formatRef(ref)
   return `${state.padEnd(9)}  ${stored}\n`
 }
 

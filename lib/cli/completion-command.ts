@@ -5,6 +5,7 @@
 import { Argument, type Command } from 'commander'
 import type { CliContext } from './context.ts'
 import { write } from './output.ts'
+import { shellQuoted } from './shell-quote.ts'
 
 export function addCompletionCommand(program: Command, { stdout }: CliContext): void {
   program
@@ -58,9 +59,6 @@ function completionsOf(program: Command): CommandCompletion[] {
 
 const names = (completions: readonly Completion[]): string => completions.map(({ name }) => name).join(' ')
 
-/** In single quotes, as POSIX shells, zsh and bash read them. */
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
-
 function bash(commands: readonly CommandCompletion[]): string {
   const cases = commands.map(({ name, options }) => `    ${name}) options='${names(options)}' ;;\n`)
   return `# Completion of bucket for bash.
@@ -83,7 +81,7 @@ complete -o default -F _bucket bucket
 
 function zsh(commands: readonly CommandCompletion[]): string {
   const described = (completions: readonly Completion[]) =>
-    completions.map(({ name, description }) => quoted(`${name}:${description}`)).join(' ')
+    completions.map(({ name, description }) => shellQuoted(`${name}:${description}`)).join(' ')
   const cases = commands.map(({ name, options }) => `    ${name}) entries=(${described(options)}) ;;\n`)
   return `#compdef bucket
 # Completion of bucket for zsh.

@@ -35,7 +35,7 @@ function configPath(environment: Readonly<Record<string, string | undefined>>): 
  *
  * @throws UsageError that names the first wrong line; the system's error.
  */
-export async function readConfigFile(
+async function readConfigFile(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<ConfigFile> {
   const path = configPath(environment)

@@ -4,12 +4,13 @@
  */
 import type { Description } from '../domain/description.ts'
 import { type Digest, digestFromHex } from '../domain/digest.ts'
-import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
+import { type ArtifactRef, formatPinnedRef } from '../domain/identifiers.ts'
 import { defaultMode, partSize, sizeOfPart } from '../domain/limits.ts'
 import { descriptionHeaders } from '../protocol/description.ts'
 import { encodeUploadTerms } from '../protocol/encode.ts'
 import { HEADERS } from '../protocol/headers.ts'
 import { API_ROOT, uploadPath, versionPath } from '../protocol/routes.ts'
+import { shellQuoted } from './shell-quote.ts'
 
 export interface CurlPlan {
   readonly ref: ArtifactRef
@@ -30,9 +31,6 @@ export interface CurlPlan {
   readonly authorization: string
 }
 
-/** In single quotes, as POSIX shells read them. */
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
-
 export function curlScript(plan: CurlPlan): string {
   const { ref, file, size, sha256, maxInlineBytes, authorization } = plan
   const digest = digestFromHex(sha256)
@@ -43,10 +41,10 @@ export function curlScript(plan: CurlPlan): string {
       ? 'an upload in one piece'
       : 'an upload in parts'
   return `#!/bin/sh
-# Stores a file of ${size} bytes as ${formatRef(ref)}@${digest} with curl: ${way}.
+# Stores a file of ${size} bytes as ${formatPinnedRef({ ref, digest })} with curl: ${way}.
 # Repeating it is safe: it never replaces anything, and sends only what is missing.
 set -eu
-file=${quoted(file)}
+file=${shellQuoted(file)}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -71,8 +69,10 @@ const urlOf = (root: string, path: string): string =>
 
 function inline({ ref, root, description }: CurlPlan, digest: Digest): string {
   const headers = { ...descriptionHeaders(description), [HEADERS.artifactDigest]: digest }
-  const options = Object.entries(headers).map(([name, value]) => ` \\\n  -H ${quoted(`${name}: ${value}`)}`)
-  return `api -X PUT ${quoted(urlOf(root, versionPath(ref)))} --data-binary @"$file"${options.join('')}
+  const options = Object.entries(headers).map(
+    ([name, value]) => ` \\\n  -H ${shellQuoted(`${name}: ${value}`)}`,
+  )
+  return `api -X PUT ${shellQuoted(urlOf(root, versionPath(ref)))} --data-binary @"$file"${options.join('')}
 cat "$work/answer" && echo
 `
 }
@@ -81,7 +81,7 @@ function upload(plan: CurlPlan, digest: Digest): string {
   const { ref, root, size, description } = plan
   const mode = defaultMode(size)
   const terms = JSON.stringify(encodeUploadTerms({ size, mode, description }))
-  return `upload=${quoted(urlOf(root, uploadPath(ref, digest)))}
+  return `upload=${shellQuoted(urlOf(root, uploadPath(ref, digest)))}
 
 # Reads a presigned request from JSON, and writes it as options of curl.
 request() {
@@ -95,7 +95,7 @@ send() {
 }
 
 # Begin, or find what an earlier run began.
-api -X PUT "$upload" -H 'Content-Type: application/json' -d ${quoted(terms)}
+api -X PUT "$upload" -H 'Content-Type: application/json' -d ${shellQuoted(terms)}
 begun=$(cat "$work/answer")
 
 ${mode === 'single' ? WHOLE : parts(plan)}

@@ -1,6 +1,6 @@
 /** Commands for the owner of a data folder: `backup`, `restore`, `ls` and `erase`. They need no server. */
 import type { Command } from 'commander'
-import { formatRef } from '../domain/identifiers.ts'
+import { formatPinnedRef, formatRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import type { CliContext, CopyFolder, FolderDamage } from './context.ts'
 import { type DataDirOptions, dataDirOf, existingDataDir, existingFolder, withDataDir } from './data-dir.ts'
@@ -71,7 +71,7 @@ Examples:
       const lines = entries.map((entry) =>
         options.json
           ? JSON.stringify(entryDocument(entry))
-          : `${formatRef(entry.ref)}@${entry.digest}  ${formatSize(entry.size)}`,
+          : `${formatPinnedRef(entry)}  ${formatSize(entry.size)}`,
       )
       if (lines.length > 0) await output.result(`${lines.join('\n')}\n`, undefined)
     })
@@ -93,7 +93,7 @@ copies in backups, in ledger.format-1.mdb, and at readers are not. The reference
     const output = createOutput(options, context)
     const { eraseVersion } = await context.dataFolder()
     const erased = await eraseVersion(await existingDataDir(options, context), ref)
-    await output.result(erased ? `erased ${formatRef(ref)}@${erased.digest}\n` : '', {
+    await output.result(erased ? `erased ${formatPinnedRef({ ref, digest: erased.digest })}\n` : '', {
       erased: erased ? entryMessage(erased) : null,
     })
     if (erased) return

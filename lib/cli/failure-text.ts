@@ -1,6 +1,6 @@
 /** Errors in words, always in three parts: what happened, why, and what to do next. */
 import { BucketError, isBucketError, isFinal } from '../domain/errors.ts'
-import { formatRef } from '../domain/identifiers.ts'
+import { formatPinnedRef } from '../domain/identifiers.ts'
 import type { Upload } from '../domain/upload.ts'
 import { errorCode } from '../flow/error-code.ts'
 import { encodeDetails } from '../protocol/encode.ts'
@@ -34,7 +34,7 @@ function describeError(error: Error): Omit<Failure, 'exit'> {
   return { ...UNEXPECTED, why: [error.message], next: nextOf(error) }
 }
 
-/** What happened, by the name of the error; and what to do next, where the error does not say it. */
+/** The texts of an error by its name: what happened, and what to do next unless the error says it itself. */
 const BY_NAME: ReadonlyMap<string, { readonly what: string; readonly next?: string }> = new Map([
   [
     'Interrupted',
@@ -90,7 +90,7 @@ function describeRefusal(error: BucketError): Omit<Failure, 'exit'> {
 }
 
 const abortFirst = ({ id }: Upload): string =>
-  `If that upload is not needed, abort it and store again: bucket uploads ${formatRef(id.ref)}@${id.digest} --abort`
+  `If that upload is not needed, abort it and store again: bucket uploads ${formatPinnedRef(id)} --abort`
 
 const SYSTEM: { readonly [code: string]: readonly [what: string, next: string] } = {
   ENOENT: ['No such file or folder', 'Check the path.'],

@@ -2,8 +2,8 @@
 import type { Command } from 'commander'
 import type { Progress, PushOptions } from '../client/node.ts'
 import { DESCRIPTION_MEMBERS, type DescriptionInput, descriptionInput } from '../domain/description.ts'
-import { formatRef } from '../domain/identifiers.ts'
-import { parseParallel } from './arguments.ts'
+import { formatPinnedRef } from '../domain/identifiers.ts'
+import { collect, lockedDigest, parseParallel } from './arguments.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { withDescription } from './description-options.ts'
@@ -26,8 +26,6 @@ interface PullFlags extends ConnectionOptions, OutputOptions {
   readonly force?: boolean
   readonly locked?: string
 }
-
-const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text]
 
 export function addFolderCommands(program: Command, context: CliContext): void {
   const push = program
@@ -111,7 +109,7 @@ async function pushFolder(
   }
   try {
     const { manifest, sent, restored, size, created, ...pushed } = await bucket.push(ref, folder, asked)
-    const pinned = `${formatRef(ref)}@${pushed.digest}`
+    const pinned = formatPinnedRef({ ref, digest: pushed.digest })
     const files = manifest.entries.filter(({ type }) => type === 'file').length
     const document = { ref: pinned, created, dry_run: dryRun === true, files, size, sent, restored }
     const lines = dryRun ? sent.map((path) => `would send  ${shownPath(path)}\n`).join('') : ''
@@ -144,21 +142,18 @@ async function pullFolder(
   const output = createOutput(options, context)
   const bucket = await connect(options, context, output)
   try {
-    const expected = locked === undefined ? digest : (await lockedDigest(locked, ref, digest)).digest
+    const expected = locked === undefined ? digest : await lockedDigest(locked, ref, digest)
     const pulling = bucket.pull(ref, folder, {
       ...{ digest: expected, parallel, force },
       onProgress: filesProgress(output),
-      onKept: ({ path, bytes, total }) =>
-        output.remark(
-          `${formatSize(bytes)} of ${formatSize(total)} are kept in ${path}; the same command continues from there`,
-        ),
+      onKept: output.kept,
       signal: context.signal,
     })
     const pulled = await pulling.catch(withForceOption)
     const files = pulled.manifest.entries.filter(({ type }) => type === 'file').length
     await output.result(`${folder}\n`, {
       path: folder,
-      ref: `${formatRef(ref)}@${pulled.digest}`,
+      ref: formatPinnedRef({ ref, digest: pulled.digest }),
       files,
       size: pulled.size,
       fetched: pulled.fetched,
@@ -185,9 +180,4 @@ function withForceOption(error: unknown): never {
       'The folder has other content',
     )
   throw error
-}
-
-async function lockedDigest(...args: Parameters<typeof import('../client/node.ts').lockedRef>) {
-  const { lockedRef } = await import('../client/node.ts')
-  return await lockedRef(...args)
 }

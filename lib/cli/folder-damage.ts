@@ -1,5 +1,5 @@
 /** Damage to a data folder in words, and as a document. */
-import { formatRef } from '../domain/identifiers.ts'
+import { formatPinnedRef } from '../domain/identifiers.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import type { FolderDamage } from './context.ts'
 
@@ -15,7 +15,7 @@ const WORDS: { readonly [F in FolderDamage['fault']]: string } = {
 
 export function damageLine({ entry, fault, path, foundSize, foundDigest, movedTo }: FolderDamage): string {
   const found = foundSize !== undefined ? `${foundSize} bytes instead of ${entry.size}` : (foundDigest ?? '')
-  return `${WORDS[fault]}  ${formatRef(entry.ref)}@${entry.digest}  ${path}${found && `  (${found})`}${movedTo ? `  moved to ${movedTo}` : ''}\n`
+  return `${WORDS[fault]}  ${formatPinnedRef(entry)}  ${path}${found && `  (${found})`}${movedTo ? `  moved to ${movedTo}` : ''}\n`
 }
 
 export const damageDocument = ({ entry, fault, path, foundSize, foundDigest, movedTo }: FolderDamage) => ({

@@ -3,14 +3,14 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Command } from 'commander'
-import type { KeptPartial } from '../client/node.ts'
 import type { Digest } from '../domain/digest.ts'
-import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
+import { type ArtifactRef, formatPinnedRef, formatRef } from '../domain/identifiers.ts'
 import { errorCode } from '../flow/error-code.ts'
+import { lockedDigest } from './arguments.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './failure.ts'
-import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
+import { createOutput, type OutputOptions, withOutput } from './output.ts'
 import { parsePinnedRefs } from './refs.ts'
 import { runForEach } from './several.ts'
 import { formatSize } from './sizes.ts'
@@ -98,27 +98,16 @@ async function get(
     }
     const path = await targetPath(ref, options.output)
     const { fetched, ...verified } = await bucket
-      .download(ref, path, { ...asked, force: options.force, onKept: (kept) => remarkKept(output, kept) })
+      .download(ref, path, { ...asked, force: options.force, onKept: output.kept })
       .catch(asUsage)
     if (!options.json) await output.result(`${path}\n`, undefined)
     output.remark(
       `${fetched ? '' : 'not fetched, the file is identical: '}${formatSize(verified.size)}, verified ${verified.digest}`,
     )
-    return { path, ref: `${formatRef(ref)}@${verified.digest}`, ...verified, fetched }
+    return { path, ref: formatPinnedRef({ ref, digest: verified.digest }), ...verified, fetched }
   } finally {
     output.close()
   }
-}
-
-async function lockedDigest(file: string, ref: ArtifactRef, pinned: Digest | undefined): Promise<Digest> {
-  const { lockedRef } = await import('../client/node.ts')
-  return (await lockedRef(file, ref, pinned)).digest
-}
-
-function remarkKept(output: Output, { path, bytes, total }: KeptPartial): void {
-  output.remark(
-    `${formatSize(bytes)} of ${formatSize(total)} are kept in ${path}; the same command continues from there`,
-  )
 }
 
 /** A path that cannot be written is a wrong argument. */

@@ -1,5 +1,6 @@
 /** `bucket mcp`: tools for an assistant over this client, until the assistant's program closes stdin. The wiring is `bin/`'s. */
 import type { Command } from 'commander'
+import { collect } from './arguments.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext, McpSettings } from './context.ts'
 import { UsageError } from './failure.ts'
@@ -13,8 +14,6 @@ interface McpOptions extends ConnectionOptions {
   readonly host: string
   readonly port: string
 }
-
-const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text]
 
 export function addMcpCommand(program: Command, context: CliContext): void {
   const command = program

@@ -1,12 +1,12 @@
 /** The output of a command: results on stdout, remarks and progress on stderr. With `--json` stdout is one JSON document. */
 import type { Writable } from 'node:stream'
 import type { Command } from 'commander'
-import type { ClientEvent, OnProgress } from '../client/node.ts'
+import type { ClientEvent, KeptPartial, OnProgress } from '../client/node.ts'
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './failure.ts'
 import { type ProgressLine, progressLine } from './progress-line.ts'
-import { formatDuration } from './sizes.ts'
+import { formatDuration, formatSize } from './sizes.ts'
 
 export interface OutputOptions {
   readonly json?: boolean
@@ -51,6 +51,8 @@ export interface Output {
   result(text: string, document: unknown): Promise<void>
   /** Prints a remark on stderr, unless `--quiet`. */
   remark(text: string): void
+  /** Says where the bytes of an unfinished transfer are. */
+  readonly kept: (kept: KeptPartial) => void
   readonly onProgress: OnProgress
   /** Shows retries, and with `--verbose` every request. */
   readonly onEvent: (event: ClientEvent) => void
@@ -68,25 +70,27 @@ export function createOutput(
 ): Output {
   const line = quiet ? undefined : progressLine(stderr, { canRedraw: environment.TERM !== 'dumb' })
   const isVerbose = verbose || Boolean(environment[CLI_ENVIRONMENT.debug])
+  function remark(text: string): void {
+    line?.clear()
+    if (!quiet) stderr.write(`${text}\n`)
+  }
   return {
     async result(text, document) {
       line?.clear()
       await write(stdout, json ? `${JSON.stringify(document)}\n` : text)
     },
-    remark(text) {
-      line?.clear()
-      if (!quiet) stderr.write(`${text}\n`)
-    },
+    remark,
+    kept: ({ path, bytes, total }) =>
+      remark(
+        `${formatSize(bytes)} of ${formatSize(total)} are kept in ${path}; the same command continues from there`,
+      ),
     onProgress: (progress) => line?.report({ ...progress, name }),
     onEvent(event) {
       if (isVerbose) {
         line?.clear()
         stderr.write(`${eventLine(event)}\n`)
       } else if (event.kind === 'retry') line?.wait(waitLine(event))
-      else if (event.kind === 'clock' && !quiet) {
-        line?.clear()
-        stderr.write(`${clockLine(event)}\n`)
-      }
+      else if (event.kind === 'clock') remark(clockLine(event))
     },
     line,
     close: () => line?.clear(),

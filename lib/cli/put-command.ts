@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import type { BucketClient, Source, TransferOptions } from '../client/node.ts'
 import { type DescriptionInput, descriptionInput } from '../domain/description.ts'
 import type { Digest } from '../domain/digest.ts'
-import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
+import { type ArtifactKey, type ArtifactRef, formatPinnedRef } from '../domain/identifiers.ts'
 import { SINGLE_BY_DEFAULT_BYTES } from '../domain/limits.ts'
 import { artifactRef } from '../domain/refs.ts'
 import { contentVersion, isMovingName } from '../domain/version-names.ts'
@@ -12,7 +12,6 @@ import { type EntryMessage, entryMessage } from '../protocol/entry-message.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { withDescription } from './description-options.ts'
-import { pinnedRef } from './documents.ts'
 import { PartialFailure, UsageError } from './failure.ts'
 import { createOutput, KEPT_BY_SERVER, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parseDigestOption, parseTarget } from './refs.ts'
@@ -135,7 +134,7 @@ async function putFile(
         throw markRerun(error, described)
       })
     const { entry, created, restored } = result
-    const ref = pinnedRef(entry)
+    const ref = formatPinnedRef(entry)
     if (!options.json) await output.result(`${ref}\n`, undefined)
     const known = restored ? RESTORED : 'already stored, identical'
     output.remark(`${created ? 'stored' : known}, ${formatSize(entry.size)}`)

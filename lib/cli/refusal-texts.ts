@@ -2,9 +2,11 @@
  * The texts of refusals on the command line, in terms of its options and commands, not of the API. Each code has a text, and the compiler
  * checks that.
  */
+import { isRerun } from '../domain/conflict.ts'
 import { DESCRIPTION_MEMBERS, type DescriptionInput } from '../domain/description.ts'
 import { BucketError, type ErrorCode, isBucketError } from '../domain/errors.ts'
 import { formatRef } from '../domain/identifiers.ts'
+import { namesOtherContent } from '../domain/version-names.ts'
 import { HEADERS } from '../protocol/headers.ts'
 import { OPTIONS_BY_NAME, optionOf } from './description-options.ts'
 
@@ -140,9 +142,6 @@ function inputLine(fault: { readonly name?: unknown; readonly detail?: unknown }
   return [`${inputName(fault.name)} ${fault.detail}`]
 }
 
-/** The prefix of versions that are named by content. */
-const CONTENT_NAME = /^sha256-([0-9a-f]{12,64})$/
-
 /**
  * A conflict has three causes, each with its own advice: the version is taken, a re-run is not reproducible, or a
  * content-derived name already holds other bytes.
@@ -157,8 +156,7 @@ export function conflictText(error: BucketError<'version_exists'>): RefusalText 
     `stored is ${stored.digest}`,
     ...(mine ? [`yours is  ${mine}`] : []),
   ]
-  const [, promised] = CONTENT_NAME.exec(stored.ref.version) ?? []
-  if (promised !== undefined && !stored.digest.slice('sha256:'.length).startsWith(promised))
+  if (namesOtherContent(stored.ref.version, stored.digest))
     return {
       what: 'This content-derived name holds other bytes',
       why,
@@ -173,18 +171,14 @@ export function conflictText(error: BucketError<'version_exists'>): RefusalText 
   return { ...REFUSALS.version_exists, why }
 }
 
-/** The cause of a conflict in which the stored version was described as this one is. */
-export const RERUN = 'a re-run of what stored this version'
+/** The cause of a conflict with a version of the same origin. */
+const RERUN = 'a re-run of what stored this version'
 
 /** @returns the error, marked as that of a re-run if the stored version has the same origin. */
 export function markRerun(error: unknown, mine: DescriptionInput): unknown {
   if (!isBucketError(error, 'version_exists')) return error
   const { stored }: Partial<typeof error.details> = error.details
-  const isRerun =
-    mine.provenanceSource !== undefined &&
-    stored?.provenanceSource === mine.provenanceSource &&
-    (stored.uploadedBy ?? undefined) === mine.uploadedBy
-  if (!isRerun) return error
+  if (stored === undefined || !isRerun(stored, mine)) return error
   const { code, message, details, requestId } = error
   return new BucketError(code, message, details, {
     cause: RERUN,

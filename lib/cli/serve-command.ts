@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
+import { collect } from './arguments.ts'
 import type { CliContext } from './context.ts'
 import { StopFailure } from './failure.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
@@ -24,7 +25,7 @@ export function addServeCommand(program: Command, context: CliContext): void {
     .option(
       '--allowed-host <host>',
       `an additional Host to accept, with a port or for any; repeatable (env: ${env.allowedHosts}, with commas)`,
-      (host: string, others: readonly string[] = []) => [...others, host],
+      collect,
     )
     .option(
       '--drain-limit <time>',

@@ -5,13 +5,12 @@ import type { Upload } from '../client/node.ts'
 import type { Digest } from '../domain/digest.ts'
 import { type BucketError, isBucketError, toFailure } from '../domain/errors.ts'
 import type { UploadFailure } from '../domain/failure.ts'
-import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
+import { type ArtifactRef, formatPinnedRef, formatRef } from '../domain/identifiers.ts'
 import { partCount } from '../domain/limits.ts'
 import type { Upload as DomainUpload } from '../domain/upload.ts'
 import { encodeUpload } from '../protocol/encode.ts'
 import { type ConnectionOptions, connect, withConnection } from './connection.ts'
 import type { CliContext } from './context.ts'
-import { pinnedRef } from './documents.ts'
 import { UsageError } from './failure.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
 import { parsePinnedRef } from './refs.ts'
@@ -59,9 +58,9 @@ async function uploads(
     const bucket = await connect(options, context, output)
     if (options.abort) {
       await bucket.abortUpload(ref, digest, context)
-      await output.result(`${formatRef(ref)}@${digest}\n`, {
+      await output.result(`${formatPinnedRef({ ref, digest })}\n`, {
         aborted: true,
-        ref: pinnedRef({ ref, digest }),
+        ref: formatPinnedRef({ ref, digest }),
         digest,
       })
       output.remark('aborted: what was sent is dropped')
@@ -133,9 +132,9 @@ function received({ received, size }: Upload): string {
 /** For programs: the upload as the API writes it (docs/http-api.md, section 7), with the command line's own next step. */
 function document(upload: Upload, next: string): Record<string, unknown> {
   const message = encodeUpload(domainUpload(upload), NO_REQUEST)
-  if (message.problem === undefined) return { ref: pinnedRef(upload), ...message }
+  if (message.problem === undefined) return { ref: formatPinnedRef(upload), ...message }
   const { request_id: _, ...problem } = message.problem
-  return { ref: pinnedRef(upload), ...message, problem: { ...problem, next } }
+  return { ref: formatPinnedRef(upload), ...message, problem: { ...problem, next } }
 }
 
 /** A command answers no request. */

@@ -1,4 +1,5 @@
 /** The refusal of a store or a commit whose version is taken. It names the stored bytes, and says whether they are the same. */
+import type { DescriptionInput } from './description.ts'
 import type { Digest } from './digest.ts'
 import type { Entry } from './entry.ts'
 import { BucketError } from './errors.ts'
@@ -11,6 +12,12 @@ export const conflictWith = (declaredDigest: Digest, stored: Entry): VersionConf
   declaredDigest,
   stored,
 })
+
+/** Whether a run with the origin of `mine` stored the version: a run that is repeated, and is not reproducible if its bytes differ. */
+export const isRerun = (stored: Entry, mine: DescriptionInput): boolean =>
+  mine.provenanceSource !== undefined &&
+  stored.provenanceSource === mine.provenanceSource &&
+  (stored.uploadedBy ?? undefined) === mine.uploadedBy
 
 export function versionExists(declared: Digest, stored: Entry): BucketError<'version_exists'> {
   const details = conflictWith(declared, stored)

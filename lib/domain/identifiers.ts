@@ -2,6 +2,7 @@
  * The three identifiers of an artifact version, and the ref that they form. A value of these types has been validated: it is
  * safe in a path, a key or a file name.
  */
+import type { Digest } from './digest.ts'
 import { err, ok, type Result } from './result.ts'
 
 declare const brand: unique symbol
@@ -75,6 +76,15 @@ function describeMalformed(text: string): string {
 
 /** `bucketId/artifactId/version`, the written form of a reference. */
 export const formatRef = (ref: ArtifactRef): string => `${ref.bucketId}/${ref.artifactId}/${ref.version}`
+
+/** `bucketId/artifactId/version@sha256:…`, the written form of a reference that is pinned to its bytes. */
+export const formatPinnedRef = ({
+  ref,
+  digest,
+}: {
+  readonly ref: ArtifactRef
+  readonly digest: Digest
+}): string => `${formatRef(ref)}@${digest}`
 
 /** `bucketId/artifactId`, the written form of an artifact without a version. */
 export const formatArtifactKey = (key: ArtifactKey): string => `${key.bucketId}/${key.artifactId}`

@@ -8,6 +8,14 @@ const CONTENT_NAME_DIGITS = 12
 export const contentVersion = (digest: Digest): string =>
   `sha256-${digestHex(digest).slice(0, CONTENT_NAME_DIGITS)}`
 
+const CONTENT_NAME = new RegExp(`^sha256-([0-9a-f]{${CONTENT_NAME_DIGITS},64})$`)
+
+/** Whether a version is named by content, but not by that of `digest`. */
+export function namesOtherContent(version: string, digest: Digest): boolean {
+  const [, digits] = CONTENT_NAME.exec(version) ?? []
+  return digits !== undefined && !digestHex(digest).startsWith(digits)
+}
+
 const MOVING_NAMES: ReadonlySet<string> = new Set([
   'latest',
   'newest',

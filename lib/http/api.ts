@@ -15,8 +15,8 @@ import { type BodyDecoder, readInputs } from './request-reader.ts'
 import { commonHeaders, ErrorWithHeaders, encodeRefusal, encodeReply } from './respond.ts'
 import { allow, matchPath, type PathMatch } from './router.ts'
 
-/** The JSON bodies of some routes. */
-type BodyOf<N extends RouteName> = N extends RouteName
+/** The names of the JSON bodies of some routes. */
+type JsonBodyOf<N extends RouteName> = N extends RouteName
   ? Routes[N] extends { readonly body: infer B extends keyof MessageValues }
     ? B
     : never
@@ -26,7 +26,7 @@ export interface ApiOptions<N extends RouteName, S extends object> {
   /** The routes that this API answers. */
   readonly handlers: Handlers<N, S>
   /** A decoder for each JSON body of those routes. */
-  readonly bodies: { readonly [B in BodyOf<N>]: BodyDecoder<MessageValues[B]> }
+  readonly bodies: { readonly [B in JsonBodyOf<N>]: BodyDecoder<MessageValues[B]> }
   readonly stores: S
   readonly log: OperationLog
   /** Origins whose pages may read responses; none by default. */

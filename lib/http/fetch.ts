@@ -10,7 +10,7 @@ import { parseRange } from '../protocol/range.ts'
 import { findEntry, type PresignFetchDependencies, presignFetch, readBytes } from '../repository/fetch.ts'
 import type { BlobReader, LedgerReader } from '../repository/ports.ts'
 import { artifactHeaders, refHeader } from './artifact-headers.ts'
-import type { Handler, InputOf, RangeFields, ReplyOf } from './handlers.ts'
+import type { Handler, RangeFields, ReplyOf } from './handlers.ts'
 import { isNotModified, rangeApplies } from './preconditions.ts'
 import type { RequestContext } from './request-context.ts'
 import { ErrorWithHeaders } from './respond.ts'
@@ -96,5 +96,3 @@ async function redirect(
     },
   }
 }
-
-export type FetchInput = InputOf<'fetch'>

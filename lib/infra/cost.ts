@@ -12,7 +12,7 @@ const KB = 1024
 const SECONDS_PER_MONTH = 30 * 24 * 3600
 
 /** List prices of us-east-1 in US dollars, without free tiers and discounts, as of this writing. */
-export const PRICES = {
+const PRICES = {
   /** https://aws.amazon.com/api-gateway/pricing/ — REST API, per request. */
   gatewayRequest: 3.5 / MILLION,
   /** https://aws.amazon.com/lambda/pricing/ — arm64. */
@@ -74,7 +74,7 @@ export const CALLS = {
 } as const satisfies Record<string, readonly Call[]>
 
 /** Assumptions, which no deployment has measured yet. */
-export const ASSUMED = {
+const ASSUMED = {
   memoryGb: 1769 / 1024,
   readSeconds: 0.02,
   writeSeconds: 0.15,
@@ -149,7 +149,7 @@ export const FIXED = {
  */
 const POLLS_PER_QUEUE = (5 * SECONDS_PER_MONTH) / 20
 
-export const fixedMonthly = (): number =>
+const fixedMonthly = (): number =>
   FIXED.alarms * PRICES.alarmMonth +
   FIXED.customMetrics * PRICES.metricMonth +
   FIXED.dashboards * PRICES.dashboardMonth +

@@ -18,7 +18,7 @@ const READABLE_BYTES = 100
  * Writes an identifier in lower case: `=` escapes characters that an identifier may have and a file name may not. `Qwen:7B` becomes
  * `=qwen=_7=b`; a trailing dot becomes `=-`.
  */
-export function encodeName(identifier: string, limit: number): string {
+function encodeName(identifier: string, limit: number): string {
   const name = identifier
     .replace(/[A-Z:]/g, (character) => (character === ':' ? '=_' : `=${character.toLowerCase()}`))
     .replace(/\.$/, '=-')

@@ -1,5 +1,5 @@
 /** What a server tells its operator about its data folder as a whole: one line of the log for each finding. */
-import { formatRef } from '../domain/identifiers.ts'
+import { formatPinnedRef, formatRef } from '../domain/identifiers.ts'
 import type { UploadId } from '../domain/upload.ts'
 import type { Clock } from '../repository/ports.ts'
 import type { BlobsWithoutEntry } from './blobs-without-entry.ts'
@@ -106,7 +106,7 @@ export function folderReport(root: string, clock: Clock, log: (record: FolderRec
     lostParts: (path: string, { ref, digest }: UploadId) =>
       tell(
         'lost_parts',
-        `${path} was removed or cut short by something else: it had the parts of the upload of ${formatRef(ref)}@${digest}, which must begin again, as a repeated \`bucket put\` does; stored versions are not affected`,
+        `${path} was removed or cut short by something else: it had the parts of the upload of ${formatPinnedRef({ ref, digest })}, which must begin again, as a repeated \`bucket put\` does; stored versions are not affected`,
       ),
 
     /** @param pauseMs since the last write. */

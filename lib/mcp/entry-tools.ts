@@ -2,18 +2,19 @@
 import type { McpServer } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import { digestSource, type Entry, fileSource, formatRef } from '../client/node.ts'
+import { formatPinnedRef } from '../domain/identifiers.ts'
 import { parseArtifactKey } from '../domain/refs.ts'
 import { contentVersion } from '../domain/version-names.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
-import { parsePinned, parsePinnedList, pinnedRef } from './refs.ts'
+import { parsePinned, parsePinnedList } from './refs.ts'
 import { CallError } from './refusal.ts'
-import { addTool, ENTRY, READS, type Surroundings } from './tool.ts'
+import { addTool, ENTRY, READS, type ToolContext } from './tool.ts'
 
 const MAX_REFS = 1000
 const MAX_VERSIONS = 1000
 
-export function addEntryTools(server: McpServer, surroundings: Surroundings): void {
-  addTool(server, surroundings, {
+export function addEntryTools(server: McpServer, context: ToolContext): void {
+  addTool(server, context, {
     name: 'show_entry',
     title: 'Show an entry',
     description:
@@ -30,11 +31,11 @@ export function addEntryTools(server: McpServer, surroundings: Surroundings): vo
           `${formatRef(ref)} is stored as ${entry.digest}, not as ${digest}`,
           'Do not use it in place of the expected bytes. Find out where the expected digest comes from.',
         )
-      return { pinned_ref: pinnedRef(entry), entry: entryMessage(entry) }
+      return { pinned_ref: formatPinnedRef(entry), entry: entryMessage(entry) }
     },
   })
 
-  addTool(server, surroundings, {
+  addTool(server, context, {
     name: 'list_versions',
     title: 'List the versions of an artifact',
     description:
@@ -70,7 +71,7 @@ export function addEntryTools(server: McpServer, surroundings: Surroundings): vo
     },
   })
 
-  addTool(server, surroundings, {
+  addTool(server, context, {
     name: 'check_refs',
     title: 'Check many refs',
     description:
@@ -106,7 +107,7 @@ export function addEntryTools(server: McpServer, surroundings: Surroundings): vo
     },
   })
 
-  addTool(server, surroundings, {
+  addTool(server, context, {
     name: 'compute_digest',
     title: 'Compute the digest of a file',
     description: 'Computes the SHA-256 of a local file. Sends nothing.',

@@ -1,13 +1,5 @@
 /** Refs as tools take them. */
-import {
-  BucketError,
-  type Digest,
-  type Entry,
-  formatRef,
-  isBucketError,
-  parseDigest,
-  parseRef,
-} from '../client/node.ts'
+import { BucketError, type Digest, isBucketError, parseDigest, parseRef } from '../client/node.ts'
 import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
 import { parseArtifactKey } from '../domain/refs.ts'
 import { argumentName } from './refusal.ts'
@@ -49,9 +41,6 @@ export function parsePinnedList(texts: readonly string[]): Pinned<ArtifactRef>[]
 /** Also without a version, which is then made from the content. @throws BucketError `invalid_request`. */
 export const parseTarget = (text: string): Pinned<ArtifactRef | ArtifactKey> =>
   pinned(text, (name) => (name.split('/').length === 2 ? parseArtifactKey(name) : parseRef(name)))
-
-export const pinnedRef = ({ ref, digest }: Pick<Entry, 'ref' | 'digest'>): string =>
-  `${formatRef(ref)}@${digest}`
 
 function pinned<T>(text: string, parse: (name: string) => T): Pinned<T> {
   const [name = '', digest] = text.split(/@(.*)/s, 2)

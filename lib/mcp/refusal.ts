@@ -1,8 +1,10 @@
 /** Failures in words for an assistant: what happened, why, and what to do next. */
 
 import { BucketError, type ErrorCode, formatRef, isBucketError } from '../client/node.ts'
+import { isRerun } from '../domain/conflict.ts'
 import type { DescriptionInput } from '../domain/description.ts'
 import { isFinal } from '../domain/errors.ts'
+import { namesOtherContent } from '../domain/version-names.ts'
 import { errorCode } from '../flow/error-code.ts'
 import { PROBLEM_TEXTS } from '../protocol/problem-texts.ts'
 import { REMEDIES } from './remedies.ts'
@@ -113,9 +115,6 @@ function describeBucketError(error: BucketError, origin: DescriptionInput): Refu
 export const argumentName = (name: string): string =>
   name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
-/** Versions that are named by content begin so. */
-const CONTENT_NAME = /^sha256-([0-9a-f]{12,64})$/
-
 function conflict(
   { details: { stored, declaredDigest }, message }: BucketError<'version_exists'>,
   origin: DescriptionInput,
@@ -128,18 +127,13 @@ function conflict(
     `${formatRef(stored.ref)} was stored${by}${from} at ${stored.createdAt}`,
     `stored is ${stored.digest}, yours is ${declaredDigest}`,
   ]
-  const [, promised] = CONTENT_NAME.exec(stored.ref.version) ?? []
-  if (promised !== undefined && !stored.digest.slice('sha256:'.length).startsWith(promised))
+  if (namesOtherContent(stored.ref.version, stored.digest))
     return {
       what: 'A version that is named by content holds other bytes',
       why,
       next: 'Use another artifact_id, and tell the user: somebody stored other bytes under the name of yours.',
     }
-  const isRerun =
-    origin.provenanceSource !== undefined &&
-    stored.provenanceSource === origin.provenanceSource &&
-    (stored.uploadedBy ?? undefined) === origin.uploadedBy
-  if (isRerun)
+  if (isRerun(stored, origin))
     return {
       what: 'A re-run produced other bytes than the run that stored this version',
       why,

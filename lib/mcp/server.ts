@@ -4,9 +4,9 @@ import { addEntryTools } from './entry-tools.ts'
 import { addFetchTools, fetchText, MAX_TEXT_BYTES } from './fetch-tools.ts'
 import { describeFailure, refusalText } from './refusal.ts'
 import { addStoreTools } from './store-tools.ts'
-import type { Surroundings } from './tool.ts'
+import type { ToolContext } from './tool.ts'
 
-export interface ServerContent extends Surroundings {
+export interface ServerContent extends ToolContext {
   /** docs/for-assistants.md. */
   readonly guide: string
   readonly version: string

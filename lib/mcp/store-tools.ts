@@ -3,15 +3,15 @@ import type { McpServer } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import { digestSource, fileSource, type Source } from '../client/node.ts'
 import type { DescriptionInput } from '../domain/description.ts'
-import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
+import { type ArtifactKey, type ArtifactRef, formatPinnedRef } from '../domain/identifiers.ts'
 import { MIB } from '../domain/limits.ts'
 import { artifactRef } from '../domain/refs.ts'
 import { contentVersion, isMovingName } from '../domain/version-names.ts'
 import { entryMessage } from '../protocol/entry-message.ts'
 import { DESCRIPTION_ARGUMENTS, descriptionArguments } from './description.ts'
-import { type Pinned, parsePinned, parseTarget, pinnedRef } from './refs.ts'
+import { type Pinned, parsePinned, parseTarget } from './refs.ts'
 import { CallError } from './refusal.ts'
-import { ADDS, addTool, type Call, ENTRY, type Surroundings } from './tool.ts'
+import { ADDS, addTool, type Call, ENTRY, type ToolContext } from './tool.ts'
 
 /** The limit of a message; anything larger is a file. */
 const MAX_TEXT_BYTES = MIB
@@ -37,8 +37,8 @@ const AGAIN =
 const LATER =
   'If the call is cancelled or times out, call it again with the same arguments: it sends only what is missing.'
 
-export function addStoreTools(server: McpServer, surroundings: Surroundings): void {
-  addTool(server, surroundings, {
+export function addStoreTools(server: McpServer, context: ToolContext): void {
+  addTool(server, context, {
     name: 'store_file',
     title: 'Store a file',
     description: `Stores a file permanently under an exact ref in Bucket, verified by its SHA-256. It can never be changed or deleted, so ask the user before storing anything private. ${AGAIN} ${LATER}`,
@@ -57,7 +57,7 @@ export function addStoreTools(server: McpServer, surroundings: Surroundings): vo
     },
   })
 
-  addTool(server, surroundings, {
+  addTool(server, context, {
     name: 'store_text',
     title: 'Store a short text',
     description: `Stores a text of at most 1 MiB permanently under an exact ref in Bucket, as UTF-8, exactly as given: no line feed is added. Use store_file for anything that is a file already. ${AGAIN}`,
@@ -81,7 +81,7 @@ export function addStoreTools(server: McpServer, surroundings: Surroundings): vo
     },
   })
 
-  addTool(server, surroundings, {
+  addTool(server, context, {
     name: 'push_folder',
     title: 'Store a folder',
     description: `Stores a folder permanently: every file as an artifact of its own, then a manifest of them under the ref, last, so that half a folder is never visible. Files that are stored already are not sent again. ${AGAIN} ${LATER}`,
@@ -122,7 +122,7 @@ export function addStoreTools(server: McpServer, surroundings: Surroundings): vo
         signal,
       })
       return {
-        pinned_ref: pinnedRef(pushed),
+        pinned_ref: formatPinnedRef(pushed),
         created: pushed.created,
         files: pushed.manifest.entries.filter(({ type }) => type === 'file').length,
         size: pushed.size,
@@ -158,7 +158,7 @@ async function store(
         ? `"${entry.ref.version}" now means these bytes permanently. It will not move to a newer version: keep the current version in your own registry.`
         : undefined
     const note = restored ? RESTORED : moving
-    return { pinned_ref: pinnedRef(entry), created, entry: entryMessage(entry), ...(note && { note }) }
+    return { pinned_ref: formatPinnedRef(entry), created, entry: entryMessage(entry), ...(note && { note }) }
   } finally {
     await source.dispose()
   }

@@ -11,7 +11,7 @@ import { CallError, describeFailure, type Refusal, refusalText } from './refusal
 import type { Roots } from './roots.ts'
 
 /** The parts of a server that its tools use. */
-export interface Surroundings {
+export interface ToolContext {
   readonly bucket: BucketClient
   readonly roots: Roots
   /** Offers only the tools that change nothing, neither in Bucket nor on this machine. */
@@ -22,7 +22,7 @@ export interface Surroundings {
 }
 
 /** One call of a tool. */
-export interface Call extends Pick<Surroundings, 'bucket' | 'roots'> {
+export interface Call extends Pick<ToolContext, 'bucket' | 'roots'> {
   readonly signal: AbortSignal
   readonly onProgress: OnProgress
   /** Notes what an unfinished transfer leaves, which a failure then tells. */
@@ -51,21 +51,21 @@ export const ADDS: ToolAnnotations = { ...READS, readOnlyHint: false }
 
 export function addTool<I extends z.ZodObject, O extends z.ZodObject>(
   server: McpServer,
-  surroundings: Surroundings,
+  context: ToolContext,
   tool: ToolDefinition<I, O>,
 ): void {
   const { name, title, description, annotations } = tool
   const registered = server.registerTool(
     name,
     { title, description, annotations, inputSchema: unchecked(tool.input), outputSchema: tool.output },
-    async (args, context) => {
-      const running = answer(tool, args, context, surroundings)
-      surroundings.running.add(running)
-      return await running.finally(() => surroundings.running.delete(running))
+    async (args, request) => {
+      const running = answer(tool, args, request, context)
+      context.running.add(running)
+      return await running.finally(() => context.running.delete(running))
     },
   )
   // No list names it, and a call is told that it is disabled; the instructions of the server say why.
-  if (surroundings.readOnly && !annotations.readOnlyHint) registered.disable()
+  if (context.readOnly && !annotations.readOnlyHint) registered.disable()
 }
 
 /** The schema as clients see it. The arguments are checked by `parse`, which says what to do next. */
@@ -94,10 +94,10 @@ function parse<I extends z.ZodObject>(schema: I, args: Readonly<Record<string, u
 async function answer<I extends z.ZodObject, O extends z.ZodObject>(
   tool: ToolDefinition<I, O>,
   args: Readonly<Record<string, unknown>>,
-  context: ServerContext,
-  { bucket, roots, log }: Surroundings,
+  request: ServerContext,
+  { bucket, roots, log }: ToolContext,
 ) {
-  const { signal } = context.mcpReq
+  const { signal } = request.mcpReq
   const started = performance.now()
   let kept = ''
   const record = (outcome: object) =>
@@ -107,7 +107,7 @@ async function answer<I extends z.ZodObject, O extends z.ZodObject>(
       bucket,
       roots,
       signal,
-      onProgress: notifyProgress(context),
+      onProgress: notifyProgress(request),
       keep(sentence: string) {
         kept = sentence
       },
@@ -120,7 +120,7 @@ async function answer<I extends z.ZodObject, O extends z.ZodObject>(
     if (signal.aborted) {
       // The client drops the result of a cancelled call, so this message and the log tell the bytes that are left.
       record({ outcome: 'cancelled', ...(kept && { kept }) })
-      if (kept) await tellKept(context, `${tool.name} was cancelled. ${kept}`)
+      if (kept) await tellKept(request, `${tool.name} was cancelled. ${kept}`)
     } else record({ outcome: refusal.code ?? 'failed', detail: refusal.why.join('; ') })
     return { content: [text(refusalText(refusal))], isError: true }
   }

@@ -63,7 +63,7 @@ export const operationsOf = ({ paths }: ApiDocument, tag: string): PlacedOperati
   )
 
 /** The last segment of a reference: the name of what it refers to. */
-export const referredName = (reference: string): string => reference.slice(reference.lastIndexOf('/') + 1)
+const referredName = (reference: string): string => reference.slice(reference.lastIndexOf('/') + 1)
 
 const PROBLEM = 'application/problem+json'
 

@@ -1,7 +1,7 @@
 /** Commands that fetch one artifact and verify its bytes, to be copied. Identifiers and digests need no quotes in a shell. */
 import { digestHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
-import { formatRef } from '../domain/identifiers.ts'
+import { formatPinnedRef } from '../domain/identifiers.ts'
 import { API_ROOT, versionPath } from '../protocol/routes.ts'
 import type { PageConfig } from './connection.ts'
 
@@ -12,8 +12,6 @@ export interface Command {
 
 /** The address that the command line and the clients take without being told. */
 const DEFAULT_API = 'http://127.0.0.1:9470/v1'
-
-export const pinnedRef = ({ ref, digest }: Entry): string => `${formatRef(ref)}@${digest}`
 
 /** The name that the command line and browsers give to the file. */
 export const fileNameOf = ({ ref }: Entry): string => `${ref.artifactId}-${ref.version}`
@@ -29,7 +27,7 @@ function bucketCommand(entry: Entry, { api, auth }: PageConfig): Command {
   const url = api === DEFAULT_API ? '' : ` --url ${quoted(api)}`
   return {
     title: 'Command line',
-    text: `bucket get ${pinnedRef(entry)}${url}${auth === 'none' ? '' : ` --auth ${auth}`}`,
+    text: `bucket get ${formatPinnedRef(entry)}${url}${auth === 'none' ? '' : ` --auth ${auth}`}`,
   }
 }
 
@@ -43,7 +41,7 @@ function pythonCommand(entry: Entry, { api, auth }: PageConfig): Command {
     text: `from bucket_client import BucketClient
 
 BucketClient(${options.join(', ')}).download(
-    "${pinnedRef(entry)}",
+    "${formatPinnedRef(entry)}",
     "${fileNameOf(entry)}",
 )`,
   }

@@ -5,9 +5,9 @@ import { DESCRIPTION_MEMBERS } from '../domain/description.ts'
 import type { Digest } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
-import { type ArtifactRef, formatArtifactKey, formatRef } from '../domain/identifiers.ts'
+import { type ArtifactRef, formatArtifactKey, formatPinnedRef, formatRef } from '../domain/identifiers.ts'
 import { isMovingName } from '../domain/version-names.ts'
-import { commandsFor, pinnedRef } from './commands.ts'
+import { commandsFor } from './commands.ts'
 import { type Connection, createClient, type PageConfig } from './connection.ts'
 import { descriptionLabel } from './description-labels.ts'
 import { describeFailure, type Failure } from './failure.ts'
@@ -83,8 +83,8 @@ const Facts = ({ entry }: { entry: Entry }) => {
       <Fact name="Digest" copy={digest}>
         <DigestText digest={digest} />
       </Fact>
-      <Fact name="Pinned ref" copy={pinnedRef(entry)}>
-        <code>{pinnedRef(entry)}</code>
+      <Fact name="Pinned ref" copy={formatPinnedRef(entry)}>
+        <code>{formatPinnedRef(entry)}</code>
       </Fact>
       <Fact name="Size">
         {formatBytes(size)}

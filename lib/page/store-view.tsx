@@ -5,8 +5,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ArtifactDigests } from '../client/index.ts'
 import type { DescriptionInput } from '../domain/description.ts'
 import { type Digest, digestFromHex } from '../domain/digest.ts'
-import { type ArtifactRef, formatRef } from '../domain/identifiers.ts'
-import { pinnedRef } from './commands.ts'
+import { type ArtifactRef, formatPinnedRef, formatRef } from '../domain/identifiers.ts'
 import { type Connection, createClient } from './connection.ts'
 import { FailureCard } from './failure-card.tsx'
 import { FilePicker } from './file-picker.tsx'
@@ -135,8 +134,8 @@ function Outcome({ connection, file, request, digests, store, onAgain }: Outcome
           <ResultHeading key={state.phase}>{title}</ResultHeading>
           <p>{text}</p>
           <div class="digest-line">
-            <code>{pinnedRef(entry)}</code>
-            <CopyButton text={pinnedRef(entry)} label="the pinned ref" />
+            <code>{formatPinnedRef(entry)}</code>
+            <CopyButton text={formatPinnedRef(entry)} label="the pinned ref" />
           </div>
           <p>
             <a href={formatPlace({ view: 'entry', ref, digest: undefined })}>Open the entry</a>

@@ -27,7 +27,7 @@ export interface WireContext {
 const absoluteUrl = (url: string, origin: string | undefined): string =>
   origin === undefined ? url : new URL(url, origin).href
 
-export const encodePresigned = (
+const encodePresigned = (
   { method, url, headers, expiresAt }: PresignedRequest,
   { origin }: WireContext,
 ): Message<'PresignedRequest'> => ({

@@ -216,11 +216,8 @@ export type Message<N extends MessageName> = v.InferOutput<(typeof MESSAGES)[N]>
 
 export type EntryMessage = Message<'Entry'>
 export type UploadMessage = Message<'Upload'>
-export type ReceivedPartMessage = Message<'ReceivedPart'>
-export type PresignedRequestMessage = Message<'PresignedRequest'>
 export type UploadPartsMessage = Message<'PartRequests'>
 export type DownloadMessage = Message<'Download'>
-export type ServiceMessage = Message<'Service'>
 export type ProblemMessage = Message<'Problem'>
 
 /** One page of a list. `next` continues the list; null on the last page. */

@@ -245,7 +245,7 @@ export type RouteNameOf<A extends Access> = {
 }[RouteName]
 
 /** Errors that any request can meet, here or at a gateway in front. */
-export const COMMON_ERRORS: readonly ErrorCode[] = [
+const COMMON_ERRORS: readonly ErrorCode[] = [
   'invalid_request',
   'unauthorized',
   'forbidden',
@@ -259,7 +259,7 @@ export const COMMON_ERRORS: readonly ErrorCode[] = [
 ]
 
 /** Additional errors of any request with write access. */
-export const WRITE_ERRORS: readonly ErrorCode[] = ['insufficient_storage']
+const WRITE_ERRORS: readonly ErrorCode[] = ['insufficient_storage']
 
 /** Headers of single error codes, besides those of every response. */
 export const ERROR_HEADERS: Readonly<Partial<Record<ErrorCode, readonly ResponseHeaderName[]>>> = {

@@ -3,7 +3,7 @@
  * It keeps no state on disk: the rows of uploads say which verifications are unfinished, and the program that opens the stores
  * sends those again.
  */
-import { formatRef } from '../domain/identifiers.ts'
+import { formatPinnedRef } from '../domain/identifiers.ts'
 import type { VerificationQueue, VerificationRequest } from './upload-ports.ts'
 import type { VerificationFacts } from './verify.ts'
 
@@ -71,7 +71,7 @@ export function inProcessQueue(options: InProcessQueueOptions): InProcessQueue {
   const timers = new Set<NodeJS.Timeout>()
   const closed = new AbortController()
   const { signal } = closed
-  const nameOf = ({ id, attempt }: VerificationRequest) => `${formatRef(id.ref)}@${id.digest}/${attempt}`
+  const nameOf = ({ id, attempt }: VerificationRequest) => `${formatPinnedRef(id)}/${attempt}`
 
   function pump(): void {
     while (running.size < concurrency && !signal.aborted) {

@@ -34,7 +34,7 @@ interface Shape {
   readonly share: number
 }
 
-export const SHAPES: readonly Shape[] = [
+const SHAPES: readonly Shape[] = [
   { name: 'versions of one artifact', nameOf: (index) => `bench/growth/v${index}`, size: KIB, share: 1 },
   { name: 'artifacts', nameOf: (index) => `bench/artifact-${index}/v1`, size: KIB, share: 1 },
   { name: 'files', nameOf: (index) => `bench/files/v${index}`, size: 20 * KIB, share: 0.2 },

@@ -2,7 +2,6 @@
  * The runner's message to the suites, in the environment: where the deployment is, on which emulator, and what that emulator
  * cannot show. AWS_ENDPOINT_URL and credentials for the SDK are there as well.
  */
-import type { TestContext } from 'vitest'
 import type { EmulatorName } from './emulator.ts'
 
 /** The names under which a deployment can be reached. */
@@ -35,12 +34,4 @@ export function given(): Given {
   const text = process.env[NAME]
   if (text === undefined) throw new Error('run `npm run test:integration`: it deploys what this suite needs')
   return JSON.parse(text) as Given
-}
-
-/** Skips a test, counted and with the reason, if its emulator would not notice a broken promise. */
-export function needsWitness(context: TestContext, ...probes: readonly string[]): void {
-  for (const probe of probes) {
-    const why = given().notWitnessed[probe]
-    if (why !== undefined) context.skip(`${probe}: ${why}`)
-  }
 }

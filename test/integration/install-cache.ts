@@ -7,7 +7,7 @@ import { mkdir, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-export const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'bucket')
+const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'bucket')
 
 /** A short name for exactly these pins: other pins are another installation. */
 export async function keyOf(files: readonly string[], ...more: readonly string[]): Promise<string> {

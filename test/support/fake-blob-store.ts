@@ -5,7 +5,7 @@
 import { digestBase64 } from '../../lib/domain/digest.ts'
 import type { BlobId } from '../../lib/domain/entry.ts'
 import { BucketError } from '../../lib/domain/errors.ts'
-import { formatRef } from '../../lib/domain/identifiers.ts'
+import { formatPinnedRef } from '../../lib/domain/identifiers.ts'
 import type { PresignedRequest } from '../../lib/domain/upload.ts'
 import { abortableIterable } from '../../lib/flow/abortable-iterable.ts'
 import type { BlobStore, Clock } from '../../lib/repository/ports.ts'
@@ -52,17 +52,16 @@ export function fakeBlobStore({
 }: FakeBlobStoreOptions = {}): FakeBlobStore {
   const stored = new Map<string, StoredBlob>()
   const signed = new Map<string, Signed>()
-  const name = ({ ref, digest }: BlobId) => `${formatRef(ref)}@${digest}`
 
   function find(blob: BlobId): StoredBlob {
-    const found = stored.get(name(blob))
-    if (!found) throw BucketError.blobLost(`the blob ${name(blob)} is missing`, 'it was lost')
+    const found = stored.get(formatPinnedRef(blob))
+    if (!found) throw BucketError.blobLost(`the blob ${formatPinnedRef(blob)} is missing`, 'it was lost')
     return found
   }
 
   function presign(method: 'GET' | 'PUT', blob: BlobId, seconds: number, contentType: string, size?: number) {
     const expiresAt = new Date(clock() + seconds * 1000).toISOString()
-    const url = `${origin}/${encodeURIComponent(name(blob))}?signature=${signed.size}`
+    const url = `${origin}/${encodeURIComponent(formatPinnedRef(blob))}?signature=${signed.size}`
     const headers: Record<string, string> =
       size === undefined
         ? {}
@@ -80,8 +79,8 @@ export function fakeBlobStore({
   function receive({ request, blob }: Signed, body: Uint8Array): number {
     if (body.byteLength !== Number(request.headers['content-length'])) return 403
     if (digestOf(body) !== blob.digest) return 400
-    if (stored.has(name(blob))) return 412
-    stored.set(name(blob), { bytes: body.slice(), attested: true })
+    if (stored.has(formatPinnedRef(blob))) return 412
+    stored.set(formatPinnedRef(blob), { bytes: body.slice(), attested: true })
     return 200
   }
 
@@ -89,14 +88,16 @@ export function fakeBlobStore({
     async write(blob, bytes, { signal }) {
       const body = await drain(bytes, signal)
       if (digestOf(body) !== blob.digest)
-        throw new Error(`the stream of ${name(blob)} ended normally with other bytes: it was not verified`)
-      if (stored.has(name(blob))) return 'exists'
-      stored.set(name(blob), { bytes: body, attested: true })
+        throw new Error(
+          `the stream of ${formatPinnedRef(blob)} ended normally with other bytes: it was not verified`,
+        )
+      if (stored.has(formatPinnedRef(blob))) return 'exists'
+      stored.set(formatPinnedRef(blob), { bytes: body, attested: true })
       return 'written'
     },
 
     async inspect(blob) {
-      const found = stored.get(name(blob))
+      const found = stored.get(formatPinnedRef(blob))
       return found
         ? { found: true, size: found.bytes.byteLength, attested: found.attested }
         : { found: false }
@@ -107,7 +108,7 @@ export function fakeBlobStore({
       const { bytes } = find(blob)
       const end = range === undefined ? bytes.byteLength : range.last + 1
       if (end > bytes.byteLength)
-        throw BucketError.blobLost(`the blob ${name(blob)} is too short`, 'it was cut')
+        throw BucketError.blobLost(`the blob ${formatPinnedRef(blob)} is too short`, 'it was cut')
       return pieces(bytes.slice(range?.first ?? 0, end), signal)
     },
 
@@ -116,9 +117,9 @@ export function fakeBlobStore({
       presign('PUT', blob, seconds, contentType, size),
     check: async () => undefined,
 
-    plant: (blob, bytes) => void stored.set(name(blob), { bytes: bytes.slice(), attested: false }),
+    plant: (blob, bytes) => void stored.set(formatPinnedRef(blob), { bytes: bytes.slice(), attested: false }),
 
-    lose: (blob) => void stored.delete(name(blob)),
+    lose: (blob) => void stored.delete(formatPinnedRef(blob)),
 
     async send(request, { headers = {}, body } = {}) {
       const known = signed.get(request.url)
@@ -129,7 +130,11 @@ export function fakeBlobStore({
         return new Response(null, { status: 403 })
       return request.method === 'PUT'
         ? new Response(null, { status: receive(known, body ?? new Uint8Array()) })
-        : give(known, stored.get(name(known.blob))?.bytes, new Headers({ ...headers }).get('range'))
+        : give(
+            known,
+            stored.get(formatPinnedRef(known.blob))?.bytes,
+            new Headers({ ...headers }).get('range'),
+          )
     },
 
     get count() {

@@ -4,7 +4,7 @@
  * have it.
  */
 import { hexToBase64 } from '../../lib/domain/digest.ts'
-import { formatRef } from '../../lib/domain/identifiers.ts'
+import { formatPinnedRef } from '../../lib/domain/identifiers.ts'
 import type { PresignedRequest, ReceivedPart } from '../../lib/domain/upload.ts'
 import type { BlobStore, Clock } from '../../lib/repository/ports.ts'
 import type { StagedBytes, StagedUpload, Staging } from '../../lib/repository/upload-ports.ts'
@@ -12,7 +12,7 @@ import { described } from './described.ts'
 import { digestOf } from './fake-artifacts.ts'
 
 /** Longer than an upload and its verification can last, in milliseconds. */
-export const STAGING_MS = 9 * 24 * 3600 * 1000
+const STAGING_MS = 9 * 24 * 3600 * 1000
 
 export interface FakeStaging extends Staging {
   /** Sends the request of a part as a client would. @returns the status of the response. */
@@ -65,7 +65,7 @@ export function fakeStaging({
   let promotions = 0
 
   const nameOf = (upload: Pick<StagedUpload, 'id' | 'attempt'>) =>
-    `${formatRef(upload.id.ref)}@${upload.id.digest}/${upload.attempt}`
+    `${formatPinnedRef(upload.id)}/${upload.attempt}`
 
   function find(name: string): Place | undefined {
     const place = places.get(name)

@@ -1,6 +1,5 @@
 /** A table of upload rows in memory that keeps the port's promises: compare-and-set on attempt and revision, nothing else. */
-import { formatRef } from '../../lib/domain/identifiers.ts'
-import type { UploadId } from '../../lib/domain/upload.ts'
+import { formatPinnedRef } from '../../lib/domain/identifiers.ts'
 import type { UploadRecord, Uploads } from '../../lib/repository/upload-ports.ts'
 
 export interface FakeUploads extends Uploads {
@@ -12,27 +11,28 @@ export interface FakeUploads extends Uploads {
 
 export function fakeUploads(): FakeUploads {
   const rows = new Map<string, UploadRecord>()
-  const name = ({ ref, digest }: UploadId) => `${formatRef(ref)}@${digest}`
   const isStill = (previous: UploadRecord) => {
-    const row = rows.get(name(previous.id))
+    const row = rows.get(formatPinnedRef(previous.id))
     return row?.attempt === previous.attempt && row.revision === previous.revision
   }
   return {
-    find: async (id) => rows.get(name(id)),
+    find: async (id) => rows.get(formatPinnedRef(id)),
 
     async write(next, previous) {
-      if (previous && name(previous.id) !== name(next.id))
-        throw new Error(`a write moves the row ${name(previous.id)} to ${name(next.id)}`)
+      if (previous && formatPinnedRef(previous.id) !== formatPinnedRef(next.id))
+        throw new Error(
+          `a write moves the row ${formatPinnedRef(previous.id)} to ${formatPinnedRef(next.id)}`,
+        )
       if (previous && next.attempt === previous.attempt && next.revision === previous.revision)
-        throw new Error(`a write of ${name(next.id)} changes the row without a new revision`)
-      if (previous ? !isStill(previous) : rows.has(name(next.id))) return false
-      rows.set(name(next.id), Object.freeze({ ...next }))
+        throw new Error(`a write of ${formatPinnedRef(next.id)} changes the row without a new revision`)
+      if (previous ? !isStill(previous) : rows.has(formatPinnedRef(next.id))) return false
+      rows.set(formatPinnedRef(next.id), Object.freeze({ ...next }))
       return true
     },
 
     async remove(previous) {
       if (!isStill(previous)) return false
-      return rows.delete(name(previous.id))
+      return rows.delete(formatPinnedRef(previous.id))
     },
 
     get rows() {

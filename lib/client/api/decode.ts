@@ -4,7 +4,7 @@
  */
 import { type Digest, parseDigest } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
-import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
+import { type ArtifactRef, formatPinnedRef, formatRef } from '../../domain/identifiers.ts'
 import type { Result } from '../../domain/result.ts'
 import { decodeEntry, decodeService } from '../../protocol/decode.ts'
 import { NetworkError } from './network-error.ts'
@@ -92,7 +92,7 @@ export function ensureEntryOf(ref: ArtifactRef, digest: Digest | undefined, entr
   if (entry === undefined) throw unexpectedResponse('no valid entry')
   if (formatRef(entry.ref) !== formatRef(ref)) throw aboutAnother(formatRef(ref), formatRef(entry.ref))
   if (digest !== undefined && entry.digest !== digest)
-    throw aboutAnother(`${formatRef(ref)}@${digest}`, `${formatRef(entry.ref)}@${entry.digest}`)
+    throw aboutAnother(formatPinnedRef({ ref, digest }), formatPinnedRef(entry))
   return entry
 }
 

@@ -3,7 +3,7 @@ import type { Description } from '../../domain/description.ts'
 import type { Digest } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
 import { type BucketError, isBucketError, toError } from '../../domain/errors.ts'
-import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
+import { type ArtifactRef, formatPinnedRef, formatRef } from '../../domain/identifiers.ts'
 import type { UploadMode } from '../../domain/limits.ts'
 import type { PartDigest, ReceivedPart, UploadTerms } from '../../domain/upload.ts'
 import { decodePartRequests, decodeProblem, decodeUpload } from '../../protocol/decode.ts'
@@ -57,7 +57,7 @@ function uploadOf(value: JsonObject, { ref, digest }: UploadId): BegunUpload {
   const upload = decoded(decodeUpload(value), 'upload')
   const { id, size, description, mode, expiresAt, state } = upload
   if (formatRef(id.ref) !== formatRef(ref) || id.digest !== digest)
-    throw aboutAnother(`${formatRef(ref)}@${digest}`, `${formatRef(id.ref)}@${id.digest}`)
+    throw aboutAnother(formatPinnedRef({ ref, digest }), formatPinnedRef(id))
   return {
     ref,
     digest,

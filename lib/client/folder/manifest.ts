@@ -4,7 +4,7 @@ import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
 import { artifactRef, parseRef } from '../../domain/refs.ts'
 import { FolderError } from './folder-error.ts'
 
-export const MANIFEST_FORMAT = 'bucket-folder/1'
+const MANIFEST_FORMAT = 'bucket-folder/1'
 export const MANIFEST_TYPE = 'application/vnd.bucket.folder.v1+json'
 /** Room for about 300,000 files. */
 export const MAX_MANIFEST_BYTES = 64 * 1024 * 1024

@@ -37,7 +37,7 @@ export async function fileSource(
 const CHUNK_BYTES = MIB / 2
 
 /** Whether there is a byte at this position, because not every file system reports the true size. */
-export async function hasBytes(handle: FileHandle, position: number): Promise<boolean> {
+async function hasBytes(handle: FileHandle, position: number): Promise<boolean> {
   const { bytesRead } = await handle.read(Buffer.allocUnsafe(1), 0, 1, position)
   return bytesRead > 0
 }

@@ -26,8 +26,7 @@ export function allowedHosts(
   others: readonly string[] = [],
 ): AllowedHosts {
   const own = ['127.0.0.1', 'localhost', '[::1]']
-  if (!['0.0.0.0', '::'].includes(address.host))
-    own.push(address.host.includes(':') ? `[${address.host}]` : address.host)
+  if (!['0.0.0.0', '::'].includes(address.host)) own.push(hostInUrl(address.host))
   const hosts = own.flatMap((name) => spellings('http:', name, address.port))
   const origins = hosts.map((host) => `http://${host}`)
   if (publicUrl) {
@@ -91,9 +90,12 @@ export function checkHost(
     )
 }
 
+/** A host as a URL and a `Host` header have it: an IPv6 address in brackets. */
+export const hostInUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host)
+
 /**
- * Whether a page of another origin loads the response as a part of itself, for which browsers send no `Origin`. A link that a person follows (`navigate`) is not such a
- * request, and programs send none of these headers.
+ * Whether a page of another origin loads the response as a part of itself, for which browsers send no `Origin`. A link that a person
+ * follows (`navigate`) is not such a request, and programs send none of these headers.
  *
  * @see https://www.w3.org/TR/fetch-metadata/
  */

@@ -15,7 +15,7 @@ import { API_ROOT, ROUTES } from '../../protocol/routes.ts'
 import type { Api } from '../api.ts'
 import { inBytes, type ParserError, refuseBroken } from './broken-request.ts'
 import { Connection } from './connection.ts'
-import { type AllowedHosts, allowedHosts, checkHost } from './host-check.ts'
+import { type AllowedHosts, allowedHosts, checkHost, hostInUrl } from './host-check.ts'
 import type { HotPath } from './hot-path.ts'
 import type { BegunRequest } from './hot-request.ts'
 import {
@@ -235,7 +235,6 @@ const tooManyConnections = (limit: number) =>
 
 /** A client cannot call a wildcard address, so it gets the loopback one. */
 function originOf(host: string, port: number): string {
-  const name =
-    host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host
-  return `http://${name}:${port}`
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return `http://${hostInUrl(reachable)}:${port}`
 }

@@ -22,7 +22,7 @@ import {
 } from './segment.ts'
 
 /** A segment that has reached this size is sealed before the next group, in bytes. */
-export const SEGMENT_BYTES = 64 * MIB
+const SEGMENT_BYTES = 64 * MIB
 
 /**
  * How much room is reserved at a time, in bytes: zeros at the end of the file that later groups overwrite. To make an append to a file

@@ -7,7 +7,7 @@ import { header, type RawResponse } from '../../support/raw-http.ts'
 import { json, type Ref, versionPath } from './requests.ts'
 import type { Target } from './target.ts'
 
-export const presignedShape = z.strictObject({
+const presignedShape = z.strictObject({
   method: z.literal('PUT'),
   url: z.url(),
   headers: z.record(z.string(), z.string()),
@@ -33,7 +33,7 @@ const part = z.strictObject({
 const mode = z.enum(['single', 'multipart'])
 
 /** One form for each mode and state, without any other members. */
-export const uploadShape = z.union([
+const uploadShape = z.union([
   z.strictObject({
     ...described,
     mode: z.literal('single'),

@@ -108,7 +108,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     fault: 'a server whose lock was replaced takes stores',
     file: 'lib/local/folder-lock.ts',
-    from: 'if (found?.ino === ino && found.dev === dev) return',
+    from: 'if (statInPlace(path, opened.file)) return',
     to: 'return',
     tests: ['test/unit/local/folder.test.ts'],
   },
