@@ -80,7 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'lib/local/ledger/background-check.ts',
     from: 'damage: (found) => findings.onDamage(found)',
     to: 'damage: () => undefined',
-    tests: ['test/e2e/mishaps.test.ts'],
+    tests: ['test/e2e/damaged-folder.test.ts'],
     titles: 'is reported after a clean stop',
   },
   {
@@ -183,7 +183,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'lib/local/upload-tables.ts',
     from: '      place.assertInPlace()\n',
     to: '',
-    tests: ['test/e2e/mishaps.test.ts'],
+    tests: ['test/e2e/changed-folder.test.ts'],
     titles: 'takes no part',
   },
   {
@@ -199,7 +199,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'lib/local/blob-files.ts',
     from: '      assertInPlace()\n',
     to: '',
-    tests: ['test/e2e/mishaps.test.ts'],
+    tests: ['test/e2e/changed-folder.test.ts'],
     titles: 'takes no blob',
   },
   {
@@ -207,7 +207,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'lib/local/ledger/background-check.ts',
     from: 'if (await hasFile(entry)) continue',
     to: 'continue',
-    tests: ['test/e2e/mishaps.test.ts'],
+    tests: ['test/e2e/damaged-folder.test.ts'],
     titles: 'lost a folder in it',
   },
   {
