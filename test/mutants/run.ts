@@ -3,9 +3,9 @@
  * notice it. A fault that no test notices, or a patch that no longer applies, fails the run. TEXT runs only the faults whose file or
  * description contains it. Run `npm test` first: a test that fails anyway notices every fault. The last line is `N passed, N failed, 0 skipped`.
  */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import type { Mutant } from './mutant.ts'
@@ -14,18 +14,20 @@ import type { Mutant } from './mutant.ts'
 const LIMIT_MS = 90_000
 /** Left out of the copies: the tests do not need these, or must not share them. */
 const LEFT_OUT = ['node_modules', '.git', '.cache', 'dist', 'cdk.out']
+/** In a copy: what its tests leave when they fail is removed with it. */
+const TEMPORARY = 'tmp'
 
-/** The outcome of one run of tests. */
+/** The answer of a process about one fault. */
 interface Outcome {
-  readonly failedTests: number
-  /** Whether the run came to its end, with every file loaded. */
-  readonly isSound: boolean
-  readonly output: string
+  /** Why the fault was not noticed; left out if it was. */
+  readonly problem?: string
 }
 
-/** A copy of the tree, in which one run of tests at a time takes place. */
+/** A copy of the tree, with a process in it that runs the tests of one fault at a time (`scratch.ts`). */
 class Scratch {
   readonly #root = mkdtempSync(join(tmpdir(), 'bucket-mutants-'))
+  #process: ChildProcess | undefined
+  #output = ''
 
   constructor() {
     cpSync('.', this.#root, {
@@ -33,59 +35,58 @@ class Scratch {
       filter: (path) => !LEFT_OUT.includes(basename(path)),
     })
     symlinkSync(resolve('node_modules'), join(this.#root, 'node_modules'))
+    mkdirSync(join(this.#root, TEMPORARY))
   }
 
   /** @returns why the fault was not noticed; undefined if it was. */
-  async run({ file, from, to, tests, titles }: Mutant): Promise<string | undefined> {
-    const path = join(this.#root, file)
-    const original = readFileSync(path, 'utf8')
-    const count = original.split(from).length - 1
-    if (count !== 1)
-      return `the patch no longer applies: its text stands ${count} times in ${file}. Adapt the mutant:\n${from}`
-    writeFileSync(
-      path,
-      original.replace(from, () => to),
-    )
-    try {
-      const { failedTests, isSound, output } = await this.test(tests, titles)
-      if (failedTests > 0) return undefined
-      return isSound
-        ? `it survived ${tests.join(', ')}${titles ? ` (${titles})` : ''}`
-        : `its tests did not run:\n${output.slice(-2_000)}`
-    } finally {
-      writeFileSync(path, original)
-    }
-  }
-
-  async test(files: readonly string[], titles: string | undefined): Promise<Outcome> {
-    const report = join(this.#root, 'mutant.json')
-    rmSync(report, { force: true })
-    // Most modules are the same in every run, so the runs share what they compile.
-    const options = ['--experimental.fsModuleCache', '--bail', '1', '--maxWorkers', '1']
-    options.push('--reporter', 'json', '--outputFile', report)
-    const args = ['run', ...files, ...options]
-    if (titles !== undefined) args.push('--testNamePattern', titles)
-    const child = spawn(process.execPath, [join('node_modules', 'vitest', 'vitest.mjs'), ...args], {
-      cwd: this.#root,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let output = ''
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (chunk) => {
-        output += chunk
-      })
-    const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS)
-    await once(child, 'close')
+  async run(mutant: Mutant): Promise<string | undefined> {
+    this.#process ??= this.#start()
+    const { pid } = this.#process
+    // The process leads a group, because its workers may hang, too.
+    const timer = setTimeout(() => pid && process.kill(-pid, 'SIGKILL'), LIMIT_MS)
+    this.#output = ''
+    this.#process.send(mutant)
+    const outcome = await this.#outcome(this.#process)
     clearTimeout(timer)
-    try {
-      const { numFailedTests, numPassedTests, success } = JSON.parse(readFileSync(report, 'utf8'))
-      return { failedTests: numFailedTests, isSound: success && numPassedTests > 0, output }
-    } catch {
-      return { failedTests: 0, isSound: false, output }
-    }
+    if (outcome) return outcome.problem
+    this.#process = undefined
+    cpSync(mutant.file, join(this.#root, mutant.file))
+    return `its tests did not run to their end:\n${this.#output.slice(-2_000)}`
   }
 
-  remove(): void {
+  /** @returns undefined if the process ended instead. */
+  #outcome(child: ChildProcess): Promise<Outcome | undefined> {
+    return new Promise((resolve) => {
+      const settle = (outcome: Outcome | undefined) => {
+        child.off('message', settle).off('exit', ended)
+        resolve(outcome)
+      }
+      const ended = () => settle(undefined)
+      child.on('message', settle).on('exit', ended)
+    })
+  }
+
+  #start(): ChildProcess {
+    const child = fork(join('test', 'mutants', 'scratch.ts'), {
+      cwd: this.#root,
+      env: { ...process.env, TMPDIR: join(this.#root, TEMPORARY) },
+      execArgv: ['--import', 'tsx'],
+      detached: true,
+      silent: true,
+    })
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk) => {
+        this.#output += chunk
+      })
+    return child
+  }
+
+  async remove(): Promise<void> {
+    if (this.#process) {
+      const ended = once(this.#process, 'exit')
+      this.#process.disconnect()
+      await ended
+    }
     rmSync(this.#root, { recursive: true, force: true })
   }
 }
@@ -118,11 +119,12 @@ async function work(scratch: Scratch): Promise<void> {
 
 if (waiting.length === 0)
   throw new Error(`no mutant has ${JSON.stringify(wanted)} in its file or description`)
-const scratches = Array.from({ length: Math.min(4, availableParallelism()) }, () => new Scratch())
+// One more than there are processors, because some faults make a test wait for what never comes.
+const scratches = Array.from({ length: Math.min(4, availableParallelism() + 1) }, () => new Scratch())
 try {
   await Promise.all(scratches.map(work))
 } finally {
-  for (const scratch of scratches) scratch.remove()
+  for (const scratch of scratches) await scratch.remove()
 }
 console.log(`\n${passed} passed, ${failed} failed, 0 skipped`)
 process.exitCode = failed === 0 ? 0 : 1
