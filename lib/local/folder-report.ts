@@ -7,6 +7,7 @@ import type { LostFiles } from './ledger/background-check.ts'
 import type { LedgerReport } from './ledger/open-ledger.ts'
 import { describeDamage, type LogDamage } from './ledger/read-log.ts'
 import type { MoveReport } from './move-from-format-1.ts'
+import type { HeldRoom } from './staging-table.ts'
 
 /** A line of the log about the folder as a whole. */
 export interface FolderRecord {
@@ -19,6 +20,7 @@ export interface FolderRecord {
     | 'lost_blobs'
     | 'uploads_damage'
     | 'lost_parts'
+    | 'full_disk'
     | 'clock'
   folder: string
   /** Messages for the operator. */
@@ -33,11 +35,17 @@ export interface FolderRecord {
   indexRebuilt?: { records: number; seconds: number; recordsPerSecond: number }
   /** Bytes of an unfinished group that were cut off the ledger. */
   tornBytes?: number
+  /** Bytes that the parts of unfinished uploads take on the disk. */
+  uploadBytes?: number
   /** Bytes free on the disk of the folder. */
   freeBytes?: number
 }
 
 const DAY_MS = 24 * 3_600_000
+/** How often a disk that stays full is reported, in milliseconds. */
+const FULL_DISK_MS = 3_600_000
+/** How many uploads a line names. */
+const NAMED_UPLOADS = 3
 
 export type FolderReport = ReturnType<typeof folderReport>
 
@@ -45,6 +53,7 @@ export type FolderReport = ReturnType<typeof folderReport>
 export function folderReport(root: string, clock: Clock, log: (record: FolderRecord) => void) {
   const tell = (operation: FolderRecord['operation'], message: string, more: Partial<FolderRecord> = {}) =>
     log({ time: new Date(clock()).toISOString(), operation, folder: root, message, ...more })
+  let fullSince = Number.NEGATIVE_INFINITY
   const ledgerDamage = (damage: LogDamage) => tell('ledger_damage', describeDamage(damage))
   return {
     ledgerDamage,
@@ -108,6 +117,27 @@ export function folderReport(root: string, clock: Clock, log: (record: FolderRec
         'lost_parts',
         `${path} was removed or cut short by something else: it had the parts of the upload of ${formatPinnedRef({ ref, digest })}, which must begin again, as a repeated \`bucket put\` does; stored versions are not affected`,
       ),
+
+    /** @param held returns the room that each unfinished upload takes. */
+    fullDisk(held: () => readonly HeldRoom[], freeBytes: number): void {
+      if (clock() - fullSince < FULL_DISK_MS) return
+      fullSince = clock()
+      const uploads = held().toSorted((a, b) => b.bytes - a.bytes)
+      const uploadBytes = uploads.reduce((sum, { bytes }) => sum + bytes, 0)
+      const named = uploads
+        .slice(0, NAMED_UPLOADS)
+        .map(
+          ({ id, bytes, createdAt }) =>
+            `${formatPinnedRef(id)} (${bytes} bytes, begun ${new Date(createdAt).toISOString()})`,
+        )
+      tell(
+        'full_disk',
+        uploads.length === 0
+          ? 'the disk has no room for a store: free space on it, or move the folder'
+          : `the disk has no room for a store, and unfinished uploads take ${uploadBytes} bytes: ${named.join(', ')}${uploads.length > named.length ? ` and ${uploads.length - named.length} more` : ''}; an upload gives its room back when it expires, a week after it began, or at once with \`bucket uploads REF@sha256:… --abort\``,
+        { uploadBytes, freeBytes },
+      )
+    },
 
     /** @param pauseMs since the last write. */
     longPause: (pauseMs: number) =>

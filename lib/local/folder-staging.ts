@@ -93,6 +93,7 @@ export function folderStaging(options: FolderStagingOptions): FolderStaging {
       for await (const _ of abortableIterable(bytes(), signal));
       return 'received'
     }
+    await space.require(signed.size)
     const take = known ? replacePart : writePart
     return take(part, stagingFile.size, signed, bytes(), signal)
   }

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { BucketError } from '../domain/errors.ts'
+import { BucketError, isBucketError } from '../domain/errors.ts'
 import { UPLOAD_SECONDS } from '../domain/limits.ts'
 import { errorCode } from '../flow/error-code.ts'
 import { type DeliveryRecord, inProcessQueue } from '../repository/in-process-queue.ts'
@@ -122,6 +122,7 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
   const restedMs = lastWrite === undefined ? 0 : clock() - lastWrite
   const setAside = setAsideDamaged(root, LAYOUT.uploads)
   const tables = openUploadTables(inside(LAYOUT.uploads))
+  const table = stagingTable(tables)
   await syncFolder(root)
   const disk = freeSpace(root)
   report.opened(found, isNew, await disk.bytes())
@@ -133,20 +134,36 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
       await disk.require(size)
     },
   }
+  /** Tells the operator about a full disk, before a write or in the middle of it. */
+  const reportingFullDisk =
+    <A extends unknown[], T>(write: (...args: A) => Promise<T>) =>
+    async (...args: A): Promise<T> => {
+      try {
+        return await write(...args)
+      } catch (error) {
+        if (isBucketError(error, 'insufficient_storage')) report.fullDisk(table.held, await disk.bytes())
+        throw error
+      }
+    }
   if (setAside) report.uploadsSetAside(LAYOUT.uploads, setAside.fault, setAside.name)
   if (!isNew && (found.rebuilt || found.isAfterCrash))
     report.blobsWithoutEntry(await findBlobsWithoutEntry(inside(LAYOUT.blobs), openedLedger.has))
 
-  const blobs = folderBlobs({
+  const folderOfBlobs = folderBlobs({
     ...{ files, space, held, ledger, secret, clock },
     temporaries: inside(LAYOUT.temporaries),
   })
+  const blobs = { ...folderOfBlobs, write: reportingFullDisk(folderOfBlobs.write) }
   const uploads = lmdbUploads(tables)
-  const table = stagingTable(tables)
-  const staging = folderStaging({
+  const stagedFiles = folderStaging({
     ...{ folder: inside(LAYOUT.staging), table, blobFiles: files, space, secret, clock },
     onLost: report.lostParts,
   })
+  const staging = {
+    ...stagedFiles,
+    begin: reportingFullDisk(stagedFiles.begin),
+    receive: reportingFullDisk(stagedFiles.receive),
+  }
   const verification = { blobs, ledger, uploads, staging, clock }
   const queue = inProcessQueue({
     verify: (request, signal, note) => verifyUpload(verification, request, signal, note),

@@ -2,16 +2,26 @@
  * The known staging files and the parts that arrived complete. A part is in this table only while its bytes are verified and durable. The
  * table alone therefore decides whether a staging file can be completed; after that no part can change.
  */
-import type { ReceivedPart } from '../domain/upload.ts'
+import type { ReceivedPart, UploadId } from '../domain/upload.ts'
 import type { InPlace } from './in-place.ts'
 import { type StagingFile, stagingFromRow, stagingRow } from './upload-row.ts'
 import { keyOf, type UploadTables } from './upload-tables.ts'
+
+/** What the parts of one upload take on the disk. */
+export interface HeldRoom {
+  readonly id: UploadId
+  readonly bytes: number
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+}
 
 export interface StagingTable extends Pick<InPlace, 'isInPlace'> {
   open(stagingId: string, stagingFile: Omit<StagingFile, 'isComplete'>): Promise<void>
   find(stagingId: string): StagingFile | undefined
   /** Every staging file by its staging id. */
   all(): Iterable<{ readonly stagingId: string; readonly stagingFile: StagingFile }>
+  /** The staging files that have parts. */
+  held(): readonly HeldRoom[]
   /** The parts that arrived, by number. */
   parts(stagingId: string): readonly ReceivedPart[]
   part(stagingId: string, number: number): ReceivedPart | undefined
@@ -37,12 +47,18 @@ const isSame = (one: readonly ReceivedPart[], other: readonly ReceivedPart[]): b
     return part?.number === number && part.size === size && part.sha256 === sha256
   })
 
+const sizeOf = (parts: readonly ReceivedPart[]): number => parts.reduce((sum, { size }) => sum + size, 0)
+
 export function stagingTable({ stagingFiles, parts, transact, isInPlace }: UploadTables): StagingTable {
   const received = (stagingId: string) =>
     Array.from(parts.getRange(partRange(stagingId)), ({ value }) => value)
   const find = (stagingId: string) => {
     const row = stagingFiles.get(keyOf(stagingId))
     return row && stagingFromRow(row)
+  }
+  function* all() {
+    for (const { key, value } of stagingFiles.getRange())
+      yield { stagingId: key.toString('latin1'), stagingFile: stagingFromRow(value) }
   }
   const isOpen = (stagingId: string) => find(stagingId)?.isComplete === false
 
@@ -55,10 +71,12 @@ export function stagingTable({ stagingFiles, parts, transact, isInPlace }: Uploa
       )
     },
     find,
-    *all() {
-      for (const { key, value } of stagingFiles.getRange())
-        yield { stagingId: key.toString('latin1'), stagingFile: stagingFromRow(value) }
-    },
+    all,
+    held: () =>
+      Array.from(all(), ({ stagingId, stagingFile: { id, createdAt } }) => ({
+        ...{ id, createdAt },
+        bytes: sizeOf(received(stagingId)),
+      })).filter(({ bytes }) => bytes > 0),
     parts: received,
     part: (stagingId, number) => parts.get(partKey(stagingId, number)),
 
@@ -82,8 +100,7 @@ export function stagingTable({ stagingFiles, parts, transact, isInPlace }: Uploa
         const stagingFile = find(stagingId)
         if (!stagingFile || stagingFile.isComplete) return stagingFile !== undefined
         if (!isSame(received(stagingId), expected)) return false
-        const size = expected.reduce((sum, part) => sum + part.size, 0)
-        if (size !== stagingFile.size) return false
+        if (sizeOf(expected) !== stagingFile.size) return false
         stagingFiles.putSync(key, stagingRow({ ...stagingFile, isComplete: true }))
         return true
       }),

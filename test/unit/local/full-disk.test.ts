@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { digestHex } from '../../../lib/domain/digest.ts'
 import type { Entry } from '../../../lib/domain/entry.ts'
-import { type Folder, openFolder } from '../../../lib/local/folder.ts'
+import { type Folder, type FolderRecord, openFolder } from '../../../lib/local/folder.ts'
 import { openRecord } from '../../../lib/repository/upload-record.ts'
 import { described } from '../../support/described.ts'
 import { sendTo } from '../../support/endpoint-request.ts'
@@ -30,11 +30,17 @@ const cannotMount = mountSmall(mounted)
 
 describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => {
   let folder: Folder
+  let now = Date.now()
+  const lines: FolderRecord[] = []
   const dataDir = join(mounted, 'data')
   const ballast = join(mounted, 'ballast')
 
   beforeAll(async () => {
-    if (!cannotMount) folder = await openFolder(dataDir)
+    if (!cannotMount)
+      folder = await openFolder(dataDir, {
+        clock: () => now,
+        log: (line) => 'folder' in line && lines.push(line),
+      })
   })
   afterAll(async () => {
     await folder?.close()
@@ -162,6 +168,36 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
       expect(await folder.staging.parts(upload)).toMatchObject([{ number: 1 }, { number: 2 }])
       await folder.staging.drop(upload)
       execFileSync('mount', ['-o', 'remount,size=8m', mounted])
+    },
+  )
+
+  it.skipIf(cannotMount)(
+    'tells the operator, once an hour, which unfinished uploads take the room of a full disk',
+    async () => {
+      const bytes = someBytes(4 * MIB, 5)
+      const upload = { id: blobOf('b/a/holds', bytes), attempt: '1', size: bytes.byteLength }
+      const stagingId = await folder.staging.begin(upload.id, '1', upload.size)
+      const sha256 = digestHex(digestOf(bytes))
+      const part = await folder.staging.presignPart({ ...upload, stagingId }, 1, upload.size, sha256, 60)
+      expect((await sendTo(folder.blobEndpoint, part.url, { ...part, body: bytes })).status).toBe(200)
+      const reports = () => lines.filter(({ operation }) => operation === 'full_disk')
+      const refuse = () =>
+        expect(write('b/a/other', someBytes(20 * MIB))).rejects.toMatchObject({
+          code: 'insufficient_storage',
+        })
+      now += 3_600_000
+      const before = reports().length
+      await refuse()
+      await refuse()
+      expect(reports()).toHaveLength(before + 1)
+      expect(reports().at(-1)).toMatchObject({ uploadBytes: upload.size })
+      expect(reports().at(-1)?.message).toContain(
+        `unfinished uploads take ${upload.size} bytes: b/a/holds@sha256:${sha256} (${upload.size} bytes, begun `,
+      )
+      await folder.staging.drop({ ...upload, stagingId })
+      now += 3_600_000
+      await refuse()
+      expect(reports().at(-1)).toMatchObject({ uploadBytes: 0 })
     },
   )
 
