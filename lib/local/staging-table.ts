@@ -7,7 +7,7 @@ import type { InPlace } from './in-place.ts'
 import { type StagingFile, stagingFromRow, stagingRow } from './upload-row.ts'
 import { keyOf, type UploadTables } from './upload-tables.ts'
 
-/** What the parts of one upload take on the disk. */
+/** The room that the parts of one upload take on the disk. */
 export interface HeldRoom {
   readonly id: UploadId
   readonly bytes: number
