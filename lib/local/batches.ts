@@ -14,7 +14,7 @@ const MEMORY = new Allowance({ total: 32 * 1024 * 1024, most: BATCH_BYTES, least
 
 /**
  * @param signal ends the wait for the next chunk.
- * @throws what the source throws, or the reason of the signal; the source is told to stop in both cases.
+ * @throws errors of the source; the reason of the signal. Both close the source.
  */
 export async function* batches(
   source: AsyncIterable<Uint8Array>,

@@ -23,13 +23,13 @@ const unlink = promisify(fs.unlink)
 const DIRECT_BYTES = 64 * 1024
 
 /**
- * @param folder in which a new name was to be made: a disk without free inodes is told from a full one.
+ * @param folder in which a name was to be made, to tell a disk that is out of inodes from a full one.
  * @returns what a failure of the file system means to the caller of a port.
  */
 export function diskError(error: unknown, folder?: string): BucketError {
   if (error instanceof BucketError) return error
   const code = errorCode(error)
-  if (code === 'ENOSPC' && folder !== undefined && hasNoInodes(folder)) return noInodes(error)
+  if (code === 'ENOSPC' && folder !== undefined && isOutOfInodes(folder)) return outOfInodes(error)
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new BucketError('insufficient_storage', spaceText(code, 'the data folder'), {}, { cause: error })
   const message = `the data folder failed (${code ?? 'unknown cause'})`
@@ -48,14 +48,14 @@ const REMEDY =
 const spaceText = (code: 'ENOSPC' | 'EDQUOT', folder: string): string =>
   code === 'ENOSPC' ? `the disk of ${folder} is full` : `the quota of ${folder} is exhausted`
 
-/** @returns why nothing more can be written to a folder, in words. */
-export const noRoom = (folder: string, cause: unknown): string =>
-  hasNoInodes(folder)
-    ? `the disk of ${folder} has no free inodes`
+/** @returns why nothing more can be written to a folder. */
+export const whyFull = (folder: string, cause: unknown): string =>
+  isOutOfInodes(folder)
+    ? `the disk of ${folder} is out of inodes`
     : spaceText(errorCode(cause) === 'EDQUOT' ? 'EDQUOT' : 'ENOSPC', folder)
 
 /** File systems without a fixed number of inodes say 0. */
-function hasNoInodes(folder: string): boolean {
+function isOutOfInodes(folder: string): boolean {
   try {
     const { files, ffree } = fs.statfsSync(folder)
     return files > 0 && ffree === 0
@@ -64,10 +64,10 @@ function hasNoInodes(folder: string): boolean {
   }
 }
 
-export const noInodes = (cause?: unknown): BucketError<'insufficient_storage'> =>
+export const outOfInodes = (cause?: unknown): BucketError<'insufficient_storage'> =>
   new BucketError(
     'insufficient_storage',
-    'the disk of the data folder has no free inodes',
+    'the disk of the data folder is out of inodes',
     {},
     {
       cause,
@@ -114,7 +114,7 @@ export const closeFile = (fd: number): Promise<void> => close(fd).catch(translat
 
 /** A blob is a regular file. Opening anything else must neither follow a symlink nor wait for the other end of a pipe. */
 const BLOB_FLAGS = fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0)
-/** The system's words for a name that no regular file has: there is nothing, a symlink, or a socket. */
+/** The system's codes for a name that no regular file has: nothing is there, or a symlink, or a socket. */
 const NO_BLOB: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ELOOP', 'ENXIO'])
 
 /** Opens the file of a blob for reading; undefined if no regular file has the name. */

@@ -8,7 +8,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { open, readdir, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { BucketError, isBucketError } from '../domain/errors.ts'
-import { noRoom, syncFolder } from './disk.ts'
+import { whyFull, syncFolder } from './disk.ts'
 
 /** Names in the data folder. */
 export const LAYOUT = {
@@ -70,7 +70,7 @@ export function ownersError(error: unknown, what: string, written: string): unkn
   if (!(error instanceof BucketError)) return error
   const { cause } = error
   const why = isBucketError(error, 'insufficient_storage')
-    ? noRoom(written, cause)
+    ? whyFull(written, cause)
     : // The system's message has the path, or the call that failed.
       cause instanceof Error
       ? cause.message

@@ -2,19 +2,19 @@
 import { statfs } from 'node:fs/promises'
 import { BucketError } from '../domain/errors.ts'
 import { MIB } from '../domain/limits.ts'
-import { diskError, noInodes } from './disk.ts'
+import { diskError, outOfInodes } from './disk.ts'
 import { FolderRefused } from './folder-format.ts'
 
 /** The reserve for stores in progress and for the ledger: this many bytes, but at most a hundredth of the disk. */
 const RESERVE_BYTES = 64 * MIB
-/** Fewer free inodes than this count as none, because a blob may need folders of its own. */
+/** With fewer free inodes than this, a disk counts as out of inodes: a blob may need folders of its own. */
 const RESERVE_INODES = 8
 
-/** A folder whose LMDB files must be made needs this to start: LMDB ends the process with a signal when a mapped file finds no room. */
+/** A folder whose LMDB files must be made needs this to start: LMDB ends the process with a signal when the disk cannot hold a mapped file. */
 const START_BYTES = MIB
 const START_INODES = 32
 
-/** @throws FolderRefused when the disk has no room to make the files of a data folder. */
+/** @throws FolderRefused when the disk is too full to make the files of a data folder. */
 export async function assertRoomToStart(folder: string): Promise<void> {
   const { bavail, bsize, files, ffree } = await look(folder)
   const free = bavail * bsize
@@ -43,7 +43,7 @@ export const freeSpace = (folder: string): FreeSpace => ({
   async require(size) {
     const { bavail, blocks, bsize, files, ffree } = await look(folder)
     // File systems without a fixed number of inodes say 0.
-    if (files > 0 && ffree < RESERVE_INODES) throw noInodes()
+    if (files > 0 && ffree < RESERVE_INODES) throw outOfInodes()
     const free = bavail * bsize
     const reserve = Math.min(RESERVE_BYTES, Math.floor((blocks * bsize) / 100))
     if (size > free - reserve)

@@ -108,7 +108,7 @@ function judge({ status, headers }: IncomingResponse): 'stored' | 'expired' | 'r
   if (status === ERROR_STATUS.insufficient_storage)
     throw new BucketError(
       'insufficient_storage',
-      'the store has no room for these bytes',
+      'the disk of the store is full',
       {},
       { next: 'Have space freed on the disk of the store, then store again.' },
     )

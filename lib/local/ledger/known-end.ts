@@ -19,7 +19,7 @@ export interface KnownEnd extends LogPosition {
   readonly isStop: boolean
 }
 
-/** How often the server looks whether something was stored, in milliseconds. */
+/** How often the server checks whether something was stored, in milliseconds. */
 const LOOK_MS = 1_000
 /** While stores arrive, the end is written after this many looks. */
 const BUSY_LOOKS = 10

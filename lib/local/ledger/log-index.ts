@@ -178,7 +178,7 @@ export async function openLogIndex(
       await environment.close()
       // A proof would let the next start trust an index that could not be read, or that is not this one.
       if (end === undefined || failure || !isInPlace) return
-      // A full disk has no room for the proof. Without it, the next start rebuilds the index.
+      // A full disk may not take the proof. Without it, the next start rebuilds the index.
       const proof: Proof = { storeId, index: await identify(path), covered: end }
       await writeSealed(dataDir, INDEX_FILES.proof, proof).catch(() =>
         rmSync(`${inside(INDEX_FILES.proof)}.new`, { force: true, recursive: true }),

@@ -219,7 +219,7 @@ async function updateIndex(
     async pause() {
       const added = batch
       batch = []
-      // A full disk may have no room for the index. Stored artifacts can be read all the same.
+      // A full disk may not take the index. Stored artifacts can be read all the same.
       if (added.length > 0)
         await index.add(added).catch(() => {
           for (const [ref, position] of added) if (!backlog.has(ref)) backlog.set(ref, position)

@@ -99,7 +99,7 @@ def _judge(response: Response) -> Outcome:
     if status == 404:
         raise error("upload_not_found", "the store no longer expects these bytes")
     if status == 507:
-        raise error("insufficient_storage", "the store has no room for these bytes")
+        raise error("insufficient_storage", "the disk of the store is full")
     if status in (408, 409, 429) or status >= 500:
         retry_after = read_retry_after(response.headers.get("retry-after"))
         raise error("unavailable", f"the store answered {status}", status=status, retry_after=retry_after)

@@ -46,8 +46,8 @@ describe('a folder of the data folder on another file system', () => {
   })
 })
 
-describe('a file system without free inodes', () => {
-  it('is told as that, with and without an announced size, and what is stored can be read', async (context) => {
+describe('a file system that is out of inodes', () => {
+  it('is reported as such, with and without an announced size, and stored artifacts can be read', async (context) => {
     const disk = join(root, 'disk')
     mount(context, disk, '-t', 'tmpfs', '-o', 'size=64m,nr_inodes=100', 'tmpfs')
     const folder = await openFolder(join(disk, 'data'))
@@ -69,7 +69,7 @@ describe('a file system without free inodes', () => {
       }
       const refusal = {
         code: 'insufficient_storage',
-        message: expect.stringContaining('no free inodes'),
+        message: expect.stringContaining('out of inodes'),
         next: expect.stringContaining('inodes'),
       }
       for (const size of [50_000, undefined])
