@@ -164,7 +164,7 @@ describeInBrowser('transfers', () => {
     await finish(opened)
   })
 
-  it('a server that is gone is told as such, and trying again stores the file', async () => {
+  it('a server that stopped is reported as such, and trying again stores the file', async () => {
     const { browser, file, folder } = served()
     const dataDir = join(folder, 'gone')
     const first = await serveFolder(dataDir)

@@ -148,7 +148,7 @@ describe('a backup', { timeout: 240_000 }, () => {
     expect((await bucket('fsck', '--data-dir', copy, '--verify')).exit).toBe(0)
   })
 
-  it('that was cut short before its end is told from a damaged folder', async () => {
+  it('that was cut short before its end is distinguished from a damaged folder', async () => {
     server = await serveFolder(dataDir)
     await store('v1', 30_000)
     await bucket('backup', copy, '--data-dir', dataDir)

@@ -156,7 +156,7 @@ describe('an assistant', { timeout: 60_000 }, () => {
     expect(client.getInstructions()).toContain('started with --read-only')
   })
 
-  it('is told by every tool that it can be repeated and destroys nothing, and what it returns', async () => {
+  it('learns from every tool that it can be repeated and destroys nothing, and what it returns', async () => {
     const { client } = shared
     const { tools } = await client.listTools()
     expect(tools.map(({ name }) => name).sort()).toEqual([

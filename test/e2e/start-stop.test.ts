@@ -89,7 +89,7 @@ describe('a server', { timeout: 60_000 }, () => {
     expect(existsSync(dataDir)).toBe(false)
   })
 
-  it('on a disk that is full says so, leaves nothing behind, and starts once there is room', async (context) => {
+  it('on a disk that is full says so, leaves nothing behind, and starts once space is free', async (context) => {
     const disk = join(folder, 'disk')
     mkdirSync(disk)
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk])

@@ -81,7 +81,7 @@ describe('a file that a tool reads', () => {
 })
 
 describe('a file that a tool writes', () => {
-  it('arrives in the root, and its real path is told', async () => {
+  it('arrives in the root, and the result has its real path', async () => {
     await symlink(at('root'), at('second', 'first'))
     expect(await roots.withTarget(at('second', 'first', 'new'), async ({ realPath }) => realPath)).toBe(
       at('root', 'new'),

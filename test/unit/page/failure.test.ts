@@ -44,7 +44,7 @@ describe('describeFailure', () => {
     expect(describeFailure(error).why).toEqual(['bucket_id is empty', 'version is empty'])
   })
 
-  it('tells who has no answer what a browser hides: the server, or corsOrigins', () => {
+  it('names the two causes of a missing answer that a browser hides: the server, or corsOrigins', () => {
     const { next } = describeFailure(new NetworkError('unreachable', 'x cannot be reached'))
     expect(next).toContain('corsOrigins')
   })

@@ -121,7 +121,7 @@ describe('reserved room', () => {
 })
 
 describe.skipIf(cannotTrace)(`a disk${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`, () => {
-  it('that has no room to reserve takes stores all the same', { timeout: 60_000 }, async () => {
+  it('that cannot reserve room takes stores all the same', { timeout: 60_000 }, async () => {
     const { path, remove } = await bundledProgram(`
       import { LogUnderTest, artifact, storeAll } from './test/unit/local/ledger/log-under-test.ts'
       const opened = await new LogUnderTest(${JSON.stringify(log.dataDir)}).open({ reservedBytes: 10_000 })
