@@ -5,8 +5,14 @@ import { wholeRange } from '../domain/byte-range.ts'
 import { type Digest, digestFromHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { BucketError } from '../domain/errors.ts'
+import { KIB } from '../domain/limits.ts'
 import { errorCode } from '../flow/error-code.ts'
+import { WholeBytes } from '../flow/whole-bytes.ts'
 import { readFile } from './blob-reader.ts'
+import { readBlobHere } from './disk.ts'
+
+/** A blob of up to this many bytes is read on the main thread. */
+const HERE_BYTES = 256 * KIB
 
 export interface BlobFault {
   readonly fault: 'missing' | 'wrong_size' | 'wrong_digest' | 'unreadable'
@@ -55,7 +61,7 @@ export async function* verifiedBytes(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const hash = createHash('sha256')
   try {
-    for await (const chunk of await readFile(path, wholeRange(size), signal)) {
+    for await (const chunk of await bytesOf(path, size, signal)) {
       hash.update(chunk)
       yield chunk
     }
@@ -65,4 +71,11 @@ export async function* verifiedBytes(
   }
   const found = digestFromHex(hash.digest('hex'))
   if (found !== digest) throw new WrongBytes({ fault: 'wrong_digest', foundDigest: found })
+}
+
+async function bytesOf(path: string, size: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+  if (size > HERE_BYTES) return readFile(path, wholeRange(size), signal)
+  const bytes = readBlobHere(path, size)
+  if (bytes === undefined) throw new WrongBytes({ fault: 'unreadable' })
+  return new WholeBytes(bytes)
 }

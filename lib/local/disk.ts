@@ -139,6 +139,30 @@ export async function openBlob(
   return undefined
 }
 
+/**
+ * Reads a whole blob on the main thread, for tools that read one file after the other: three changes of thread would take longer than
+ * reading a small file.
+ *
+ * @returns undefined if no regular file has the name, or if the file does not have this size.
+ */
+export function readBlobHere(path: string, size: number): Uint8Array | undefined {
+  try {
+    const fd = fs.openSync(path, BLOB_FLAGS)
+    try {
+      const stats = fs.fstatSync(fd)
+      const bytes = Buffer.allocUnsafe(size)
+      return stats.isFile() && stats.size === size && fs.readSync(fd, bytes, 0, size, 0) === size
+        ? bytes
+        : undefined
+    } finally {
+      fs.closeSync(fd)
+    }
+  } catch (error) {
+    if (NO_BLOB.has(errorCode(error))) return undefined
+    throw diskError(error)
+  }
+}
+
 /** The size of a blob's file in bytes; undefined if no regular file has the name. */
 export async function sizeOfBlob(path: string): Promise<number | undefined> {
   try {

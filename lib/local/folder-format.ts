@@ -8,7 +8,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { open, readdir, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { BucketError, isBucketError } from '../domain/errors.ts'
-import { whyFull, syncFolder } from './disk.ts'
+import { syncFolder, whyFull } from './disk.ts'
 
 /** Names in the data folder. */
 export const LAYOUT = {
