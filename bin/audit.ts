@@ -114,17 +114,18 @@ async function run(settings: Settings): Promise<boolean> {
         ...stores,
         inspect: (key) => inspectBlob(s3, blobBucket, key),
         ledger: settings.write ? createDynamoDbLedger({ client: dynamoDb, table: ledgerTable }) : undefined,
-        report: (repair) => say(settings.json ? JSON.stringify(repair) : repairLine(repair, settings.write)),
+        report: (repair) =>
+          printLine(settings.json ? JSON.stringify(repair) : repairLine(repair, settings.write)),
       })
-      tellRepairs(repaired, settings)
+      printRepairs(repaired, settings)
       return isRepaired(repaired)
     }
     const summary = await audit({
       ...stores,
       youngFrom: new Date(Date.now() - settings.minAgeDays * 86_400_000),
-      report: (finding) => say(settings.json ? JSON.stringify(finding) : lineOf(finding)),
+      report: (finding) => printLine(settings.json ? JSON.stringify(finding) : lineOf(finding)),
     })
-    tell(summary, settings)
+    printSummary(summary, settings)
     return isSound(summary)
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -133,7 +134,7 @@ async function run(settings: Settings): Promise<boolean> {
   }
 }
 
-const say = (line: string): void => {
+const printLine = (line: string): void => {
   process.stdout.write(`${line}\n`)
 }
 
@@ -168,9 +169,9 @@ function repairLine({ repair, key }: Repair, isWritten: boolean): string {
   }
 }
 
-function tellRepairs(summary: RepairSummary, { json, write }: Settings): void {
+function printRepairs(summary: RepairSummary, { json, write }: Settings): void {
   const { append, exists, ambiguous, unproven, foreign } = summary
-  say(
+  printLine(
     json
       ? JSON.stringify({ ...summary, written: write, repaired: isRepaired(summary) })
       : [
@@ -180,14 +181,14 @@ function tellRepairs(summary: RepairSummary, { json, write }: Settings): void {
   )
 }
 
-function tell(summary: Summary, { json, minAgeDays, usdPerGbMonth }: Settings): void {
+function printSummary(summary: Summary, { json, minAgeDays, usdPerGbMonth }: Settings): void {
   const { entries, blobs, unreferenced, recent, missing, wrong_size, ambiguous, foreign } = summary
   const usd = Number(((unreferenced.bytes / GIB) * usdPerGbMonth).toFixed(4))
   if (json) {
-    say(JSON.stringify({ ...summary, sound: isSound(summary), unreferenced_usd_per_month: usd }))
+    printLine(JSON.stringify({ ...summary, sound: isSound(summary), unreferenced_usd_per_month: usd }))
     return
   }
-  say(
+  printLine(
     [
       `${entries.count} entries, ${entries.bytes} bytes; ${blobs.count} blobs, ${blobs.bytes} bytes`,
       `${unreferenced.count} unreferenced blobs, ${unreferenced.bytes} bytes: ${usd} USD a month`,

@@ -1,6 +1,5 @@
-/** The one place that interprets DynamoDB's errors: a failed condition has a meaning, everything else is `unavailable`. */
+/** The one error of DynamoDB that has a meaning: a failed condition. Every other one is `unavailable` (sdk-failure.ts). */
 import { type AttributeValue, ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
-import { serviceFailure } from './sdk-failure.ts'
 
 /** The condition of a write did not hold. */
 export interface ConditionFailure {
@@ -14,10 +13,3 @@ export const conditionFailure = (error: unknown): ConditionFailure | undefined =
   error instanceof ConditionalCheckFailedException
     ? { item: error.Item, attempts: error.$metadata.attempts ?? 1 }
     : undefined
-
-/** Throws what a failed call means; `action` says what failed: `the ledger could not be read`. */
-export const failed =
-  (action: string) =>
-  (error: unknown): never => {
-    throw serviceFailure(error, action)
-  }

@@ -9,9 +9,9 @@ import type { Entry } from '../domain/entry.ts'
 import type { ArtifactKey, ArtifactRef, Version } from '../domain/identifiers.ts'
 import { formatRef } from '../domain/identifiers.ts'
 import type { AppendResult, Ledger, LedgerPage, LedgerReader } from '../repository/ports.ts'
-import { conditionFailure, failed } from './dynamodb-errors.ts'
-import { committedEntry, entryOf, partition, rowKey, rowOf, versionOf } from './ledger-row.ts'
-import type { Row } from './rows.ts'
+import { conditionFailure } from './dynamodb-errors.ts'
+import { committedEntry, entryOf, partition, rowKey, rowOf, UNUSED_KEY, versionOf } from './ledger-row.ts'
+import { failed } from './sdk-failure.ts'
 
 /**
  * No row has this key yet.
@@ -27,9 +27,6 @@ import type { Row } from './rows.ts'
  */
 const ABSENT = `attribute_not_exists(${LEDGER_KEY.partition})`
 const OF_ARTIFACT = `${LEDGER_KEY.partition} = :artifact`
-
-/** A key that no artifact can have, because identifiers start with a letter or digit. */
-const UNUSED_KEY: Row = { [LEDGER_KEY.partition]: { S: '-' }, [LEDGER_KEY.sort]: { S: '-' } }
 
 export interface LedgerTable {
   readonly client: DynamoDBClient

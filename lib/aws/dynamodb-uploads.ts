@@ -12,8 +12,9 @@ import {
 import { UPLOADS_KEY } from '../deployment/tables.ts'
 import type { HealthCheck } from '../repository/ports.ts'
 import type { UploadRecord, Uploads, UploadsReader } from '../repository/upload-ports.ts'
-import { type ConditionFailure, conditionFailure, failed } from './dynamodb-errors.ts'
-import { ATTEMPT, REVISION, recordOf, rowKey, rowOf, WRITE_ID } from './upload-row.ts'
+import { type ConditionFailure, conditionFailure } from './dynamodb-errors.ts'
+import { failed } from './sdk-failure.ts'
+import { ATTEMPT, REVISION, recordOf, rowKey, rowOf, UNUSED_KEY, WRITE_ID } from './upload-row.ts'
 
 const ABSENT = { ConditionExpression: `attribute_not_exists(${UPLOADS_KEY.partition})` }
 
@@ -30,9 +31,6 @@ export interface UploadsTable {
   readonly client: DynamoDBClient
   readonly table: string
 }
-
-/** A key that no upload can have, because identifiers start with a letter or digit. */
-const UNUSED_KEY = { [UPLOADS_KEY.partition]: { S: '-' }, [UPLOADS_KEY.sort]: { S: '-' } }
 
 /** The rows as a process sees them that only reads: the read function, which loads none of the writing commands. */
 export const createDynamoDbUploadsReader = ({

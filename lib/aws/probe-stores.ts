@@ -23,10 +23,13 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs'
-import { LEDGER_KEY, STAGING_PREFIX, UPLOADS_KEY } from '../deployment/tables.ts'
+import { STAGING_PREFIX, UPLOADS_KEY } from '../deployment/tables.ts'
 import { conditionFailure } from './dynamodb-errors.ts'
+import * as ledgerRow from './ledger-row.ts'
+import type { Row } from './rows.ts'
 import { hasStatus } from './s3-errors.ts'
 import { presign } from './s3-presign.ts'
+import * as uploadRow from './upload-row.ts'
 
 export interface ProbedStores {
   readonly s3: S3Client
@@ -40,7 +43,7 @@ export interface ProbedStores {
 }
 
 export interface ProbeResult {
-  /** What was asked for: `S3 refuses a wrong SHA-256`. */
+  /** What the store must do: `S3 refuses a wrong SHA-256`. */
   readonly need: string
   /** Why it is not met; null if it is. */
   readonly problem: string | null
@@ -57,7 +60,7 @@ export async function probeStores(stores: ProbedStores): Promise<readonly ProbeR
       await s3.send(new HeadBucketCommand({ Bucket: name }))
       return null
     })
-  const table = (name: string, Key: { [attribute: string]: { S: string } }) =>
+  const table = (name: string, Key: Row) =>
     ask(`DynamoDB table ${name} can be used`, async () => {
       await stores.dynamoDb.send(new GetItemCommand({ TableName: name, Key, ConsistentRead: true }))
       return null
@@ -65,8 +68,8 @@ export async function probeStores(stores: ProbedStores): Promise<readonly ProbeR
   const [blobs, staging, ledger, uploads] = await Promise.all([
     bucket(blobBucket),
     bucket(stagingBucket),
-    table(ledgerTable, { [LEDGER_KEY.partition]: { S: '-' }, [LEDGER_KEY.sort]: { S: '-' } }),
-    table(uploadsTable, { [UPLOADS_KEY.partition]: { S: '-' }, [UPLOADS_KEY.sort]: { S: '-' } }),
+    table(ledgerTable, ledgerRow.UNUSED_KEY),
+    table(uploadsTable, uploadRow.UNUSED_KEY),
   ])
   return [
     blobs,

@@ -5,8 +5,8 @@ import { ARTIFACT_CACHE_CONTROL, contentDisposition } from '../protocol/headers.
 import type { BlobStore } from '../repository/ports.ts'
 import { encodeMetadata } from './blob-metadata.ts'
 import { blobKey } from './blob-object.ts'
-import { failed } from './s3-errors.ts'
 import { presign, type SignedAccess } from './s3-presign.ts'
+import { failed } from './sdk-failure.ts'
 
 /** S3 takes user metadata of a PUT from these headers. */
 const metadataHeaders = (description: Description): Record<string, string> =>

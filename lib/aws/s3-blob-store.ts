@@ -13,9 +13,10 @@ import { abortableIterable } from '../flow/abortable-iterable.ts'
 import type { BlobState, BlobStore, Clock } from '../repository/ports.ts'
 import { blobKey, DIGEST_METADATA_KEY } from './blob-object.ts'
 import { presignsGet, presignsPut } from './s3-blob-requests.ts'
-import { failed, hasStatus, isMissing } from './s3-errors.ts'
+import { hasStatus, isMissing } from './s3-errors.ts'
 import type { SignedAccess } from './s3-presign.ts'
 import { type ObjectStore, ONE_PUT_BYTES, putWhole, uploadStream } from './s3-write.ts'
+import { failed } from './sdk-failure.ts'
 
 export interface S3BlobStoreOptions extends Omit<ObjectStore, 'clock'> {
   /** The largest blob, in bytes. It sizes the parts of a stream of unknown length. */

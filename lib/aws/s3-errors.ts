@@ -1,11 +1,10 @@
 /**
- * The one place that interprets S3's errors: a taken key, a simultaneous writer and a missing object have a meaning, everything
- * else is `unavailable`. A 403 is never "missing": a role without `s3:ListBucket` gets it for both.
+ * The errors of S3 that have a meaning, such as a taken key, a simultaneous writer and a missing object. Every other one is
+ * `unavailable` (sdk-failure.ts). A 403 is never "missing": a role without `s3:ListBucket` gets it for both.
  *
  * The checks are made on the SDK's base class, so that the read function can use them without an S3 client.
  */
 import { ServiceException } from '@smithy/core/client'
-import { serviceFailure } from './sdk-failure.ts'
 
 /** `If-None-Match: *` found an object under this key. */
 export const isNameTaken = (error: unknown): boolean => hasStatus(error, 412)
@@ -67,10 +66,3 @@ export const isMissing = (error: unknown): boolean =>
 
 export const hasStatus = (error: unknown, status: number): boolean =>
   error instanceof ServiceException && error.$metadata.httpStatusCode === status
-
-/** Throws what a failed call means; `action` says what failed: `the blob could not be written`. */
-export const failed =
-  (action: string, signal?: AbortSignal) =>
-  (error: unknown): never => {
-    throw serviceFailure(error, action, signal)
-  }

@@ -1,7 +1,8 @@
 /** Lists the parts of an upload with an S3 client. */
 import { ListPartsCommand, type S3Client } from '@aws-sdk/client-s3'
 import type { StagedUpload } from '../repository/upload-ports.ts'
-import { failed, isUploadGone } from './s3-errors.ts'
+import { isUploadGone } from './s3-errors.ts'
+import { failed } from './sdk-failure.ts'
 import { multipartId, stagingKey } from './staged-object.ts'
 import { readAllParts, type StoredPart, storedPart } from './stored-part.ts'
 

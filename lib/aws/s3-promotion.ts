@@ -21,8 +21,9 @@ import type { Clock } from '../repository/ports.ts'
 import type { Promotion } from '../repository/upload-ports.ts'
 import { metadataAt } from './blob-metadata.ts'
 import { blobKey, DIGEST_METADATA_KEY } from './blob-object.ts'
-import { failed, isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
+import { isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
 import type { PinnedObject } from './s3-ranges.ts'
+import { failed } from './sdk-failure.ts'
 import { copySource } from './staged-object.ts'
 
 /** S3 accepts parts of 5 MiB to 5 GiB, and 10,000 of them. */
@@ -56,30 +57,30 @@ export async function startPromotion(
   target: PromotionTarget,
   blob: BlobId,
 ): Promise<Promotion> {
-  let move = await startMove(source, target, blob)
+  let copying = await startCopying(source, target, blob)
   async function publish(signal: AbortSignal): Promise<'written' | 'exists'> {
     for (let attempt = 1; ; attempt += 1) {
-      const parts = await raceAbort(() => move.parts, signal)
-      const outcome = await complete(target, blob, move.uploadId, parts, signal)
+      const parts = await raceAbort(() => copying.parts, signal)
+      const outcome = await complete(target, blob, copying.uploadId, parts, signal)
       if (outcome !== 'simultaneous') {
         // The caller will not call abandon() after this, so abort the multipart upload here.
-        if (outcome === 'exists') await move.end().catch(() => undefined)
+        if (outcome === 'exists') await copying.end().catch(() => undefined)
         return outcome
       }
-      await move.end().catch(() => undefined) // the lifecycle rule aborts it otherwise
+      await copying.end().catch(() => undefined) // the lifecycle rule aborts it otherwise
       if (attempt === TRIES) throw new Error('other writers keep writing the same key')
-      move = await startMove(source, target, blob)
+      copying = await startCopying(source, target, blob)
     }
   }
   return {
     async waitForCopies(keep, signal) {
-      while (!(await raceAbort(() => isDoneWithin(KEEP_MS, move.parts), signal))) await keep()
+      while (!(await raceAbort(() => isDoneWithin(KEEP_MS, copying.parts), signal))) await keep()
     },
     publish(signal) {
       const late = AbortSignal.timeout(target.completeMs)
       return publish(signal ? AbortSignal.any([signal, late]) : late).catch(failed(PROMOTING, signal))
     },
-    abandon: () => move.end(),
+    abandon: () => copying.end(),
   }
 }
 
@@ -90,7 +91,7 @@ async function isDoneWithin(milliseconds: number, work: Promise<unknown>): Promi
 }
 
 /** One multipart upload of the final key, with its copies in progress. */
-interface Move {
+interface Copying {
   readonly uploadId: string
   /** Rejects when a copy has failed after all retries. */
   readonly parts: Promise<CompletedPart[]>
@@ -98,11 +99,11 @@ interface Move {
   end(): Promise<void>
 }
 
-async function startMove(
+async function startCopying(
   source: PinnedObject,
   { client, bucket, description, clock }: PromotionTarget,
   blob: BlobId,
-): Promise<Move> {
+): Promise<Copying> {
   const at = { Bucket: bucket, Key: blobKey(blob) }
   const { UploadId } = await client
     .send(

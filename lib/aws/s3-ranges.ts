@@ -8,7 +8,8 @@ import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { MIB } from '../domain/limits.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
 import { fullJitter, retry } from '../flow/retry.ts'
-import { failed, isMissing, isNameTaken } from './s3-errors.ts'
+import { isMissing, isNameTaken } from './s3-errors.ts'
+import { failed } from './sdk-failure.ts'
 
 export const RANGE_BYTES = 8 * MIB
 export const RANGES_AT_ONCE = 4
@@ -91,7 +92,7 @@ async function fetchOnce(
   const bytes = Buffer.allocUnsafeSlow(size)
   let filled = 0
   for await (const chunk of abortableIterable(Body, signal)) {
-    if (filled + chunk.byteLength > size) throw new Error('a range has more bytes than were asked for')
+    if (filled + chunk.byteLength > size) throw new Error('a range has more bytes than requested')
     bytes.set(chunk, filled)
     filled += chunk.byteLength
   }

@@ -14,7 +14,8 @@ import { retry } from '../flow/retry.ts'
 import type { Clock, WriteOptions } from '../repository/ports.ts'
 import { metadataAt } from './blob-metadata.ts'
 import { blobKey, DIGEST_METADATA_KEY } from './blob-object.ts'
-import { failed, isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
+import { isNameTaken, isSimultaneous, isUploadGone } from './s3-errors.ts'
+import { failed } from './sdk-failure.ts'
 import { watchedBytes } from './watched-bytes.ts'
 
 /** A blob of known size below this many bytes is one PUT. S3's parts are at least this large. */

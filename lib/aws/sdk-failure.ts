@@ -33,6 +33,13 @@ export function serviceFailure(error: unknown, action: string, signal?: AbortSig
   return BucketError.unavailable(`${action}: ${why}`, error, retryAfter)
 }
 
+/** For `catch` of an SDK call: throws its `serviceFailure`. */
+export const failed =
+  (action: string, signal?: AbortSignal) =>
+  (error: unknown): never => {
+    throw serviceFailure(error, action, signal)
+  }
+
 /** A defect of our own code, which no retry cures. A response that the SDK could not parse has metadata and is not one. */
 const isDefect = (error: unknown): boolean =>
   !(error instanceof Error) ||

@@ -64,6 +64,9 @@ export const rowKey = ({ ref, digest }: UploadId): Row => ({
   [UPLOADS_KEY.sort]: string(digest),
 })
 
+/** A key that no row has, for health checks: identifiers start with a letter or digit. */
+export const UNUSED_KEY: Row = { [UPLOADS_KEY.partition]: string('-'), [UPLOADS_KEY.sort]: string('-') }
+
 export const rowOf = ({ id, failure: problem, ...record }: UploadRecord, writeId: string): Row => ({
   ...rowKey(id),
   ...codec.encode({ ...record, problem, writeId }),

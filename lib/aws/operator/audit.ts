@@ -5,7 +5,12 @@
  * entry without a blob is never a matter of timing. A blob without an entry may be, so young ones are counted separately.
  */
 
-import { blobsWithEntries, type ComparedStores, type ExpectedBlob, refOfKey } from './blobs-with-entries.ts'
+import {
+  blobsWithEntries,
+  type ComparedStores,
+  type ExpectedBlob,
+  refPrefixOfKey,
+} from './blobs-with-entries.ts'
 import type { ListedBlob } from './deployed-stores.ts'
 
 /** Damage, or a blob that only costs. */
@@ -67,21 +72,21 @@ export async function audit({ youngFrom, report, ...stores }: AuditInput): Promi
     add(isYoung ? summary.recent : summary.unreferenced, size)
     if (!isYoung) report({ finding: 'unreferenced', key, size })
   }
-  const refs = watchRefs((key, count) => {
+  const refs = watchRefPrefixes((key, count) => {
     summary.ambiguous += 1
     report({ finding: 'ambiguous', key, blobs: count })
   })
   for await (const { entry, blob } of blobsWithEntries(stores)) {
     if (entry) add(summary.entries, entry.size)
     if (blob) add(summary.blobs, blob.size)
-    const ref = blob && refOfKey(blob.key)
+    const refPrefix = blob && refPrefixOfKey(blob.key)
     if (!blob) {
       if (entry) missing(summary, report, entry)
-    } else if (ref === undefined) {
+    } else if (refPrefix === undefined) {
       summary.foreign += 1
       report({ finding: 'foreign', key: blob.key, size: blob.size })
     } else {
-      refs.see(ref)
+      refs.see(refPrefix)
       if (!entry) unnamed(blob)
       else if (entry.size !== blob.size) {
         summary.wrong_size += 1
@@ -102,17 +107,17 @@ function missing(summary: Summary, report: AuditInput['report'], entry: Expected
 export const isSound = ({ missing, wrong_size }: Summary): boolean => missing === 0 && wrong_size === 0
 
 /** Calls `onSeveral` for each reference under which more than one blob was seen; its keys come one after another. */
-function watchRefs(onSeveral: (key: string, count: number) => void) {
-  let ref = ''
+function watchRefPrefixes(onSeveral: (refPrefix: string, count: number) => void) {
+  let refPrefix = ''
   let count = 0
   const end = () => {
-    if (count > 1) onSeveral(ref, count)
+    if (count > 1) onSeveral(refPrefix, count)
     count = 0
   }
   return {
     see(next: string): void {
-      if (next !== ref) end()
-      ref = next
+      if (next !== refPrefix) end()
+      refPrefix = next
       count += 1
     },
     end,

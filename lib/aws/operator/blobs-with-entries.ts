@@ -75,7 +75,7 @@ export const partsOfKey = (key: string): { readonly ref: string; readonly hex: s
 }
 
 /** @returns the prefix that the keys of all blobs of one reference share; undefined if the key is not that of a blob. */
-export const refOfKey = (key: string): string | undefined => {
+export const refPrefixOfKey = (key: string): string | undefined => {
   const parts = partsOfKey(key)
   return parts && `${BLOB_PREFIX}${parts.ref}`
 }

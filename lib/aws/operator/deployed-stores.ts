@@ -16,10 +16,9 @@ import type { Entry } from '../../domain/entry.ts'
 import { parseArtifactKey } from '../../domain/refs.ts'
 import { decodeMetadata } from '../blob-metadata.ts'
 import { DIGEST_METADATA_KEY } from '../blob-object.ts'
-import { failed as ledgerFailed } from '../dynamodb-errors.ts'
 import { entryOf } from '../ledger-row.ts'
 import type { Row } from '../rows.ts'
-import { failed as s3Failed } from '../s3-errors.ts'
+import { failed } from '../sdk-failure.ts'
 
 /** An object under the prefix of the blobs, as S3 lists it. */
 export interface ListedBlob {
@@ -40,7 +39,7 @@ export interface InspectedBlob {
 
 export async function inspectBlob(client: S3Client, bucket: string, key: string): Promise<InspectedBlob> {
   const command = new HeadObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: 'ENABLED' })
-  const head = await client.send(command).catch(s3Failed('a blob could not be inspected'))
+  const head = await client.send(command).catch(failed('a blob could not be inspected'))
   const { Metadata = {} } = head
   const isWhole = head.ChecksumType === 'FULL_OBJECT' && head.ChecksumSHA256 !== undefined
   return {
@@ -61,7 +60,7 @@ export async function* listBlobs(client: S3Client, bucket: string): AsyncGenerat
           ...(after === undefined ? {} : { ContinuationToken: after }),
         }),
       )
-      .catch(s3Failed('the blobs could not be listed'))
+      .catch(failed('the blobs could not be listed'))
     for (const { Key, Size, LastModified } of page.Contents ?? [])
       if (Key !== undefined && LastModified !== undefined)
         yield { key: Key, size: Size ?? 0, lastModified: LastModified }
@@ -81,7 +80,7 @@ export async function* scanLedger(client: DynamoDBClient, table: string): AsyncG
           ...(after === undefined ? {} : { ExclusiveStartKey: after }),
         }),
       )
-      .catch(ledgerFailed('the ledger could not be read'))
+      .catch(failed('the ledger could not be read'))
     for (const row of page.Items ?? [])
       yield entryOf(parseArtifactKey(row[LEDGER_KEY.partition]?.S ?? ''), row)
     after = page.LastEvaluatedKey

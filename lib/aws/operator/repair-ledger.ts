@@ -9,7 +9,7 @@ import { digestFromHex } from '../../domain/digest.ts'
 import type { Entry } from '../../domain/entry.ts'
 import { parseRef } from '../../domain/refs.ts'
 import type { LedgerWriter } from '../../repository/ports.ts'
-import { blobsWithEntries, type ComparedStores, partsOfKey, refOfKey } from './blobs-with-entries.ts'
+import { blobsWithEntries, type ComparedStores, partsOfKey, refPrefixOfKey } from './blobs-with-entries.ts'
 import type { InspectedBlob, ListedBlob } from './deployed-stores.ts'
 
 export type Repair =
@@ -36,15 +36,15 @@ export interface RepairInput extends ComparedStores {
 /** @throws BucketError `unavailable` when S3 or DynamoDB fails. It is safe to run again. */
 export async function repairLedger(input: RepairInput): Promise<RepairSummary> {
   const summary: RepairSummary = { append: 0, exists: 0, ambiguous: 0, unproven: 0, foreign: 0 }
-  const tell = (repair: Repair) => {
+  const record = (repair: Repair) => {
     summary[repair.repair] += 1
     input.report(repair)
   }
-  for await (const group of blobsOfRefs(input, (key) => tell({ repair: 'foreign', key }))) {
+  for await (const group of blobsOfRefs(input, (key) => record({ repair: 'foreign', key }))) {
     const [blob, ...others] = group.unnamed
     if (group.hasRow || !blob) continue
-    if (others.length > 0) for (const { key } of group.unnamed) tell({ repair: 'ambiguous', key })
-    else tell(await repairOne(input, blob))
+    if (others.length > 0) for (const { key } of group.unnamed) record({ repair: 'ambiguous', key })
+    else record(await repairOne(input, blob))
   }
   return summary
 }
@@ -82,19 +82,19 @@ async function* blobsOfRefs(
   stores: ComparedStores,
   foreign: (key: string) => void,
 ): AsyncGenerator<RefGroup> {
-  let ref: string | undefined
+  let refPrefix: string | undefined
   let group: RefGroup = { hasRow: false, unnamed: [] }
   for await (const { entry, blob } of blobsWithEntries(stores)) {
     const key = entry?.key ?? blob?.key ?? ''
-    const next = refOfKey(key)
+    const next = refPrefixOfKey(key)
     if (next === undefined) {
       foreign(key)
       continue
     }
-    if (next !== ref) {
+    if (next !== refPrefix) {
       yield group
       group = { hasRow: false, unnamed: [] }
-      ref = next
+      refPrefix = next
     }
     if (entry) group.hasRow = true
     else if (blob) group.unnamed.push(blob)
