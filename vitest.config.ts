@@ -1,16 +1,26 @@
-/** Runs every test that needs no emulator. */
+/** Runs every test that needs no emulator. The scripts of package.json choose among its projects. */
 import { availableParallelism } from 'node:os'
 import { relative } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** The tests that run the built packages, as users do. */
-const PACKAGE = ['test/package/**/*.test.ts', 'test/e2e/readme.test.ts']
+const PACKAGE = 'test/package/**/*.test.ts'
 /**
  * Tests that change the environment or functions of their process, count what their process holds, or load the functions of the service
  * with settings of their own.
  */
 const ALONE = ['test/unit/lambda/**/*.test.ts', 'test/unit/client/network.test.ts']
+/** The tests that move more bytes than a process may hold, or connect hundreds of times. */
+const LARGE = ['test/e2e/large.test.ts', 'test/e2e/memory.test.ts']
+/** The tests that try more cases or larger bodies in an exhaustive run (`IS_EXHAUSTIVE`). */
+const DEEPER = [
+  'test/e2e/resume.test.ts',
+  'test/e2e/uploads.test.ts',
+  'test/simulation/uploads.test.ts',
+  'test/unit/local/format-1.test.ts',
+  'test/unit/local/ledger/kill.test.ts',
+]
 /** The costliest files begin first, so that none of them runs on when the others have ended. */
 const FIRST = ['test/simulation/', 'test/e2e/', 'test/package/', 'test/infra/']
 
@@ -41,7 +51,6 @@ export default defineConfig({
         test: {
           name: 'alone',
           include: ALONE,
-          exclude: PACKAGE,
           globalSetup: 'test/support/build-program.ts',
         },
       },
@@ -51,7 +60,17 @@ export default defineConfig({
         test: {
           name: 'service',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/infra/**', 'test/browser/**', ...ALONE, ...PACKAGE],
+          exclude: ['test/integration/**', 'test/infra/**', 'test/browser/**', ...ALONE, PACKAGE, ...LARGE],
+          globalSetup: 'test/support/build-program.ts',
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'exhaustive',
+          include: [...LARGE, ...DEEPER],
+          env: { BUCKET_EXHAUSTIVE: '1' },
           globalSetup: 'test/support/build-program.ts',
           isolate: false,
         },
@@ -60,7 +79,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'package',
-          include: PACKAGE,
+          include: [PACKAGE],
           globalSetup: ['test/package/build.ts', 'test/support/build-program.ts'],
         },
       },

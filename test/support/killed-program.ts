@@ -1,12 +1,16 @@
 /**
  * Runs a program that is killed, as by `kill -9`, just before its n-th call that changes the file system. Running it with n
- * from 1 to the last call covers every state that such a crash can leave. Syncs are not counted: the system keeps the writes of a
- * process that is killed, synced or not.
+ * from 1 to the last call covers every state that such a crash can leave (`npm run test:exhaustive`). Syncs are not counted: the system
+ * keeps the writes of a process that is killed, synced or not.
  */
 import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundledProgram } from './bundled-program.ts'
+import { IS_EXHAUSTIVE } from './exhaustive.ts'
+
+/** From one step of a crash to the next that is tried. */
+export const STRIDE = IS_EXHAUSTIVE ? 1 : 4
 
 /** Counts the calls that change the file system, in the process that loads it first. */
 const COUNTER = `

@@ -13,7 +13,7 @@ import { checkFolder } from '../../../lib/local/folder-check.ts'
 import { described } from '../../support/described.ts'
 import { sendTo } from '../../support/endpoint-request.ts'
 import { collect, digestOf } from '../../support/fake-artifacts.ts'
-import { type KilledProgram, killedProgram } from '../../support/killed-program.ts'
+import { type KilledProgram, killedProgram, STRIDE } from '../../support/killed-program.ts'
 
 /** The fixture's uploads expire on 2026-12-05. */
 const clock = () => Date.parse('2026-11-30T12:00:00.000Z')
@@ -217,7 +217,7 @@ describe('a migration that is killed', () => {
     timeout: 300_000,
   }, async () => {
     let steps = 0
-    for (let step = 1, isKilled = true; isKilled; step += 1) {
+    for (let step = 1, isKilled = true; isKilled; step += STRIDE) {
       reset()
       isKilled = program.runUntil(step, dataDir)
       await expectEverything(await open())

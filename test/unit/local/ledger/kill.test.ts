@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type KilledProgram, killedProgram } from '../../../support/killed-program.ts'
+import { type KilledProgram, killedProgram, STRIDE } from '../../../support/killed-program.ts'
 import { artifact, LogUnderTest, storeAll } from './log-under-test.ts'
 
 let program: KilledProgram
@@ -43,7 +43,7 @@ describe('a server that is killed', () => {
     timeout: 300_000,
   }, async () => {
     let steps = 0
-    for (let step = 1, isKilled = true; isKilled; step += 1) {
+    for (let step = 1, isKilled = true; isKilled; step += STRIDE) {
       log.remove()
       log = await new LogUnderTest().create()
       isKilled = program.runUntil(step, log.dataDir, '0', '5')
@@ -70,7 +70,7 @@ describe('a server that is killed', () => {
     const opened = await log.open({ segmentBytes: 600 })
     for (const each of many) await storeAll(opened, [each])
     await opened.close()
-    for (let step = 1, isKilled = true; isKilled; step += 1) {
+    for (let step = 1, isKilled = true; isKilled; step += STRIDE) {
       log.forgetIndex()
       isKilled = program.runUntil(step, log.dataDir, '0', '0')
       const again = await log.open({ segmentBytes: 600 })
