@@ -1,20 +1,20 @@
 /**
  * The setting `healthProbe`: a function that asks the API for its health every five minutes, from outside. The alarm on its failures
- * (alarms.ts) also fires for a gateway, an authorizer or a domain that fails without a request reaching a function.
+ * (alarm-rules.ts) also fires for a gateway, an authorizer or a domain that fails without a request reaching a function.
  */
-import { Duration, RemovalPolicy } from 'aws-cdk-lib'
+import { Duration } from 'aws-cdk-lib'
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { Effect, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs'
-import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { PROBE_URL_VARIABLE } from '../deployment/environment.ts'
 import { acknowledge } from './acknowledge.ts'
 import { handlerEntry } from './bundling.ts'
 import { type BucketApi, STAGE } from './rest-api.ts'
 import { NODE_FUNCTION } from './service-function.ts'
+import { serviceLogs } from './service-logs.ts'
 import type { Settings } from './settings.ts'
 
 export interface HealthProbeProps {
@@ -29,15 +29,7 @@ export class HealthProbe extends Construct {
 
   constructor(scope: Construct, id: string, { settings, key, api }: HealthProbeProps) {
     super(scope, id)
-    const logGroup = new LogGroup(this, 'Logs', {
-      retention: settings.logRetentionDays,
-      ...(key ? { encryptionKey: key } : {}),
-      removalPolicy: RemovalPolicy.RETAIN,
-    })
-    if (key === undefined)
-      acknowledge(logGroup, {
-        CKV_AWS_158: 'CloudWatch Logs encrypts with its own key; the setting kmsKeyArn replaces it.',
-      })
+    const logGroup = serviceLogs(this, 'Logs', { settings, key })
     const role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
       description: 'Permissions of the health probe of Bucket',

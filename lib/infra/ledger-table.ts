@@ -4,18 +4,12 @@
  * After a restore, the service uses an existing table by name.
  */
 import { Annotations, RemovalPolicy } from 'aws-cdk-lib'
-import {
-  AttributeType,
-  Billing,
-  CfnGlobalTable,
-  type ITableV2,
-  TableEncryptionV2,
-  TableV2,
-} from 'aws-cdk-lib/aws-dynamodb'
+import { AttributeType, Billing, type ITableV2, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
 import { LEDGER_KEY } from '../deployment/tables.ts'
 import type { Settings } from './settings.ts'
+import { encryptWith } from './table-key.ts'
 
 /** A table of this stack, or an existing one. */
 export type Table = TableV2 | ITableV2
@@ -46,10 +40,7 @@ export class LedgerTable extends Construct {
       deletionProtection: true,
       removalPolicy: RemovalPolicy.RETAIN,
     })
-    // `customerManagedKey` refuses a stack whose region is unknown at synth, so this sets the property directly.
-    const resource = table.node.defaultChild
-    if (key && resource instanceof CfnGlobalTable)
-      resource.addPropertyOverride('Replicas.0.SSESpecification.KMSMasterKeyId', key.keyArn)
+    encryptWith(key, table)
     return table
   }
 

@@ -71,7 +71,6 @@ export class PrivateBucket extends Construct {
   }
 
   private create({ key, created }: PrivateBucketProps): IBucket {
-    // The construct id `Resource` keeps the logical id short and stable.
     // The id `Default` adds nothing to the logical id. Another id would replace the buckets of existing deployments.
     const bucket = new Bucket(this, 'Default', {
       ...(key

@@ -14,7 +14,7 @@ import {
 import { InterfaceVpcEndpoint } from 'aws-cdk-lib/aws-ec2'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
-import { LogGroup } from 'aws-cdk-lib/aws-logs'
+import type { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2'
 import { Construct } from 'constructs'
 import { type Access, API_ROOT } from '../protocol/routes.ts'
@@ -25,6 +25,7 @@ import { resourcePolicy } from './api-resource-policy.ts'
 import { addRoutes } from './api-routes.ts'
 import { CustomDomain } from './custom-domain.ts'
 import { addGatewayResponses } from './gateway-responses.ts'
+import { serviceLogs } from './service-logs.ts'
 import { serviceName } from './service-name.ts'
 import type { Settings } from './settings.ts'
 
@@ -77,7 +78,7 @@ export interface BucketApiProps {
  */
 export class BucketApi extends Construct {
   readonly restApi: RestApi
-  /** One line of JSON per request, without query strings. It outlives the stack; lines expire after `logRetentionDays`. */
+  /** One line of JSON per request, without query strings. */
   readonly accessLog: LogGroup
   /** Set if `domainName` is. */
   readonly domain: CustomDomain | undefined
@@ -88,15 +89,7 @@ export class BucketApi extends Construct {
 
   constructor(scope: Construct, id: string, { settings, key, functions }: BucketApiProps) {
     super(scope, id)
-    this.accessLog = new LogGroup(this, 'AccessLog', {
-      retention: settings.logRetentionDays,
-      ...(key ? { encryptionKey: key } : {}),
-      removalPolicy: RemovalPolicy.RETAIN,
-    })
-    if (key === undefined)
-      acknowledge(this.accessLog, {
-        CKV_AWS_158: 'CloudWatch Logs encrypts with its own key; the setting kmsKeyArn replaces it.',
-      })
+    this.accessLog = serviceLogs(this, 'AccessLog', { settings, key })
     const { vpcEndpointIds, gatewayLogRole = true } = settings
     const policy = resourcePolicy(this, settings)
     this.restApi = new RestApi(this, 'RestApi', {

@@ -19,7 +19,7 @@ import {
   type NodejsFunctionProps,
   OutputFormat,
 } from 'aws-cdk-lib/aws-lambda-nodejs'
-import { LogGroup } from 'aws-cdk-lib/aws-logs'
+import type { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { LAMBDA_ENVIRONMENT, LAMBDA_VARIABLES, type LambdaSide } from '../deployment/environment.ts'
 import { acknowledge } from './acknowledge.ts'
@@ -29,6 +29,7 @@ import { liveAlias } from './canary-release.ts'
 import { wildcardFinding } from './finding-id.ts'
 import type { LedgerTable } from './ledger-table.ts'
 import { PERMISSIONS, type Resource } from './permissions.ts'
+import { serviceLogs } from './service-logs.ts'
 import { serviceName } from './service-name.ts'
 import type { Settings } from './settings.ts'
 import type { StagingStorage } from './staging-storage.ts'
@@ -83,16 +84,8 @@ export class ServiceFunction extends Construct {
 
   constructor(scope: Construct, id: string, props: ServiceFunctionProps) {
     super(scope, id)
-    const { side, settings, key } = props
-    this.logGroup = new LogGroup(this, 'Logs', {
-      retention: settings.logRetentionDays,
-      ...(key ? { encryptionKey: key } : {}),
-      removalPolicy: RemovalPolicy.RETAIN,
-    })
-    if (key === undefined)
-      acknowledge(this.logGroup, {
-        CKV_AWS_158: 'CloudWatch Logs encrypts with its own key; the setting kmsKeyArn replaces it.',
-      })
+    const { side, settings } = props
+    this.logGroup = serviceLogs(this, 'Logs', props)
     const reserved = concurrency(side, settings)
     this.role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),

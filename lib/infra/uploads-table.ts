@@ -4,11 +4,12 @@
  * attempts that have ended.
  */
 import { RemovalPolicy } from 'aws-cdk-lib'
-import { AttributeType, Billing, CfnGlobalTable, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import { AttributeType, Billing, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
 import { UPLOADS_KEY, UPLOADS_TTL } from '../deployment/tables.ts'
 import { acknowledge } from './acknowledge.ts'
+import { encryptWith } from './table-key.ts'
 
 export interface UploadsTableProps {
   /** Customer-managed; undefined means the key that AWS manages. */
@@ -32,9 +33,6 @@ export class UploadsTable extends Construct {
     acknowledge(this.table, {
       CKV_AWS_165: 'Clients restart a lost upload; restored rows would describe attempts that have ended.',
     })
-    // As for the ledger: `customerManagedKey` refuses a stack whose region is unknown at synth.
-    const resource = this.table.node.defaultChild
-    if (key && resource instanceof CfnGlobalTable)
-      resource.addPropertyOverride('Replicas.0.SSESpecification.KMSMasterKeyId', key.keyArn)
+    encryptWith(key, this.table)
   }
 }

@@ -7,7 +7,7 @@ import {
   readLambdaEnvironment,
 } from '../../lib/deployment/environment.ts'
 import { DEFAULT_MAX_ARTIFACT_BYTES } from '../../lib/domain/limits.ts'
-import { ALARM_KINDS } from '../../lib/infra/alarms.ts'
+import { ALARM_KINDS } from '../../lib/infra/alarm-rules.ts'
 import { ARNS, buildStack, synthesize, warnings } from './synthesized.ts'
 
 const API_SIDES = ['Read', 'Write'] as const

@@ -1,7 +1,7 @@
 /** Each alarm has a section in the runbook with a description, an investigation and a resolution. */
 import { readFile } from 'node:fs/promises'
 import { expect, it } from 'vitest'
-import { ALARM_KINDS } from '../../lib/infra/alarms.ts'
+import { ALARM_KINDS } from '../../lib/infra/alarm-rules.ts'
 
 const runbook = await readFile('docs/operations.md', 'utf8')
 
