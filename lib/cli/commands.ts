@@ -46,11 +46,11 @@ const COMMANDS: { readonly [name: string]: AddCommands } = {
 }
 
 /**
- * Adds the command that is asked for. Adds all of them if there is none of this name, for help and for its suggestions, and for
- * `completion`, which names them all.
+ * Adds the command of this name. Adds all of them if no command has it, for help and for suggestions, and for `completion`, which
+ * names them all.
  */
 export function addCommands(program: Command, name: string | undefined, context: CliContext): void {
-  const asked = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  const adders = asked && asked !== addCompletionCommand ? [asked] : new Set(Object.values(COMMANDS))
+  const named = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  const adders = named && named !== addCompletionCommand ? [named] : new Set(Object.values(COMMANDS))
   for (const add of adders) add(program, context)
 }

@@ -1,6 +1,6 @@
 /**
  * The client for browsers and wherever there is only `fetch`: the public entry `bucket-v1/client`.
- * In Node the same name leads to node.ts, which adds files.
+ * In Node the same import loads node.ts, which adds files.
  */
 import { browserPlatform } from './browser/platform.ts'
 import { type BucketClientOptions, BucketClient as CoreClient } from './client.ts'

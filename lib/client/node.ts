@@ -89,7 +89,7 @@ export class BucketClient extends CoreClient {
    * continues it. Large artifacts arrive in several ranges at once.
    *
    * A file that has these bytes already is not fetched again. One with other bytes is replaced only with `force`; it keeps
-   * its permissions. If the path is a symlink, its target is meant.
+   * its permissions. If the path is a symlink, its target is written.
    *
    * @throws TargetError before anything is fetched when no file can be there, or one with other bytes is; BucketError
    * `version_not_found`, `digest_differs`, `digest_mismatch`; NetworkError; the system's error.

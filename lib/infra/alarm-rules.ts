@@ -1,6 +1,7 @@
 /**
- * What the alarms watch, and from which value on. Each kind of alarm has a section in docs/operations.md that says what it means,
- * where to look and what to do. `test/infra/alarms.test.ts` evaluates every rule over the time series that its section describes.
+ * The rules of the alarms: a metric, and the value above which it is a problem. Each kind of alarm has a section in
+ * docs/operations.md that says what it means, where to look and what to do. `test/infra/alarms.test.ts` evaluates every rule over
+ * the time series that its section describes.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
  */

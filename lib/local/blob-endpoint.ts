@@ -63,7 +63,7 @@ const FAILURES = {
   ],
   bad_digest: [400, 'these are not the bytes of the digest'],
   no_such_key: [404, 'the stored bytes are lost: storing the same bytes again restores them'],
-  no_such_upload: [404, 'this upload takes no more parts'],
+  no_such_upload: [404, 'this upload accepts no more parts'],
   method_not_allowed: [405, 'a presigned request is sent with its own method'],
   // S3 has 400 for it, which would say here that the bytes are wrong.
   request_timeout: [ERROR_STATUS.request_timeout, 'the body arrives too slowly: send the request again'],

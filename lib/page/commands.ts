@@ -10,17 +10,16 @@ export interface Command {
   readonly text: string
 }
 
-/** The address that the command line and the clients take without being told. */
+/** The default address of the command line and the clients. */
 const DEFAULT_API = 'http://127.0.0.1:9470/v1'
 
 /** The name that the command line and browsers give to the file. */
 export const fileNameOf = ({ ref }: Entry): string => `${ref.artifactId}-${ref.version}`
 
-/** @returns the commands that work with what this API asks callers for. */
+/** @returns the commands that can send the credentials which this API demands. */
 export function commandsFor(entry: Entry, config: PageConfig): Command[] {
-  const commands = [bucketCommand(entry, config), pythonCommand(entry, config)]
   const curl = curlCommand(entry, config)
-  return curl === undefined ? commands : [commands[0] as Command, curl, commands[1] as Command]
+  return [bucketCommand(entry, config), ...(curl ? [curl] : []), pythonCommand(entry, config)]
 }
 
 function bucketCommand(entry: Entry, { api, auth }: PageConfig): Command {

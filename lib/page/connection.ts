@@ -79,7 +79,7 @@ export function parseConfig(value: unknown, base: string): PageConfig {
   }
 }
 
-/** Whether requests can be sent as the connection is. */
+/** Whether the connection has all credentials that the API demands. */
 export const isComplete = ({ config, credentials, apiKey }: Connection): boolean =>
   credentials.kind === config.auth && (apiKey !== undefined || !config.apiKey)
 

@@ -30,10 +30,10 @@ export function LookUp({ place, focus }: { place: Place | Nowhere; focus: boolea
 
   const open = (event: Event) => {
     event.preventDefault()
-    const asked = text.trim()
-    setEmpty(asked === '')
+    const entered = text.trim()
+    setEmpty(entered === '')
     // An invalid text becomes the address, too, so that the page never shows a refusal above something else.
-    if (asked !== '') location.hash = fragmentOf(asked)
+    if (entered !== '') location.hash = fragmentOf(entered)
   }
   const failure = isEmpty ? EMPTY : place.view === 'nowhere' ? place.failure : undefined
 

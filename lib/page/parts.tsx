@@ -89,7 +89,7 @@ const PHASES = {
   downloading: 'Fetching and verifying',
 } as const
 
-/** @param total bytes to do, where the transfer itself has not said it yet. */
+/** @param total bytes of the transfer, until its own reports name them. */
 export function ProgressBar({ progress, total }: { progress: Progress | undefined; total: number }) {
   const bytes = progress?.bytes ?? 0
   const all = progress?.total ?? total

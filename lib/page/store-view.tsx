@@ -40,10 +40,10 @@ export function StoreView({ connection, isOpen, focus }: Props) {
     hash.start({ kind: 'hash', file: chosen })
   }
   const digests = hash.state.phase === 'done' ? hash.state.result : undefined
-  const send = (asked: Request) => {
+  const send = (next: Request) => {
     if (file === undefined || digests === undefined) return
-    setRequest(asked)
-    store.start({ kind: 'put', connection, file, digests, ...asked })
+    setRequest(next)
+    store.start({ kind: 'put', connection, file, digests, ...next })
   }
 
   return (

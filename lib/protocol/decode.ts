@@ -100,7 +100,7 @@ function toState(message: Message<'Upload'>): UploadState | undefined {
 
 /** A code that this version does not know means the same to an uploader as a store that failed: begin again. */
 function toFailure(problem: Message<'Problem'> | undefined): UploadFailure {
-  const error = problem && toError(problem)
+  const error = problem && fromProblem(problem)
   switch (error?.code) {
     case 'digest_mismatch':
     case 'version_exists':
@@ -119,7 +119,7 @@ const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined
 
 /** @returns the error that a problem document describes; undefined if its code is not one of Bucket's. */
-function toError(problem: JsonObject, options: BucketErrorOptions = {}): BucketError | undefined {
+function fromProblem(problem: JsonObject, options: BucketErrorOptions = {}): BucketError | undefined {
   const { code } = problem
   if (typeof code !== 'string' || !isErrorCode(code)) return undefined
   const next = text(problem.next)
@@ -195,7 +195,7 @@ export const decodeService: (json: unknown) => Result<ServiceLimits> = decoder('
  * @returns the error; undefined if `json` is not a problem of Bucket's, such as a gateway's own.
  */
 export const decodeProblem = (json: unknown, options: BucketErrorOptions = {}): BucketError | undefined =>
-  typeof json === 'object' && json !== null ? toError(json as JsonObject, options) : undefined
+  typeof json === 'object' && json !== null ? fromProblem(json as JsonObject, options) : undefined
 
 /** The decoders of the JSON bodies of requests. */
 export const BODY_DECODERS = {

@@ -55,7 +55,7 @@ export interface Uploads extends UploadsReader, UploadsWriter {}
 export type StagedUpload = Pick<UploadRecord, 'id' | 'attempt' | 'stagingId' | 'size'>
 
 export interface StagingReader {
-  /** The parts that arrived, by number; undefined when the attempt takes no parts any more: it was completed or dropped, or has expired. */
+  /** The parts that arrived, by number; undefined when the attempt accepts no more parts: it was completed or dropped, or has expired. */
   parts(upload: StagedUpload): Promise<readonly ReceivedPart[] | undefined>
 }
 

@@ -37,7 +37,7 @@ describe('the folder of the blobs, changed under a running server', { timeout: 6
   it.each([
     ['removed', () => {}],
     ['replaced', () => mkdirSync(blobs())],
-  ])('takes no blob if it was %s under a running server, and health says so', async (_, replace) => {
+  ])('accepts no blob if it was %s under a running server, and health says so', async (_, replace) => {
     await folder.start()
     expect((await folder.store('v1', LARGE)).status).toBe(201)
     renameSync(blobs(), folder.outside('away'))
@@ -105,7 +105,7 @@ describe('a folder that is swapped under a running server', { timeout: 60_000 },
         cpSync(folder.outside('backup'), folder.dataDir, { recursive: true })
       },
     ],
-  ])('(%s) takes no store, and its health says so', async (_, swap) => {
+  ])('(%s) accepts no store, and its health says so', async (_, swap) => {
     await folder.start()
     await folder.store('v1', 'small')
     cpSync(folder.dataDir, folder.outside('backup'), { recursive: true })
@@ -223,7 +223,7 @@ describe('the store of unfinished uploads, lost under a running server', { timeo
     ['staging', 'replaced', 'the staging area'],
     ['uploads.mdb', 'removed', 'the uploads table'],
     ['uploads.mdb', 'replaced', 'the uploads table'],
-  ])('(%s, %s) takes no part, and health names it', async (name, change, named) => {
+  ])('(%s, %s) accepts no part, and health names it', async (name, change, named) => {
     await folder.start()
     expect((await begin('v1')).status).toBe(201)
     const presigned = await call('POST', `${uploadOf('v1')}/parts`, {

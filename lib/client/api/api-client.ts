@@ -184,7 +184,7 @@ export function createApiClient({ root, authorize, ...options }: ApiClientOption
         options,
         request.signal,
         async () => await readJson(await attempt(request), timeouts),
-        new TransferPatience(options.retry, request.isInTransfer),
+        new TransferPatience(options.retry, { hasMoved: request.isInTransfer === true }),
       ),
     async follow(address, headers, signal) {
       const url = located(address)

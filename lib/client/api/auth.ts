@@ -59,7 +59,7 @@ export const authForHost = (root: URL): Auth =>
 export function authorizer(auth: Auth, root: URL, platform: Platform, apiKey?: string): Authorizer {
   let offsetMs = 0
   const authorize = authorizerOf(auth, root, platform, () => new Date(Date.now() + offsetMs))
-  if (apiKey !== undefined) assureSendable('the API key', apiKey)
+  if (apiKey !== undefined) assertSendable('the API key', apiKey)
   const key = apiKey === undefined ? {} : { [HEADERS.apiKey]: apiKey }
   return {
     headers: (request) => authorize({ ...request, headers: { ...request.headers, ...key } }),
@@ -82,10 +82,10 @@ function authorizerOf(auth: Auth, root: URL, platform: Platform, now: () => Date
     case 'none':
       return async ({ headers }) => ({ ...headers })
     case 'bearer':
-      assureSendable('the token', auth.token)
+      assertSendable('the token', auth.token)
       return async ({ headers }) => ({ ...headers, authorization: `Bearer ${auth.token}` })
     case 'api-key':
-      assureSendable('the API key', auth.key)
+      assertSendable('the API key', auth.key)
       return async ({ headers }) => ({ ...headers, [HEADERS.apiKey]: auth.key })
     case 'iam': {
       const region = auth.region ?? EXECUTE_API.exec(root.hostname)?.[1]
@@ -102,7 +102,7 @@ function authorizerOf(auth: Auth, root: URL, platform: Platform, now: () => Date
 /** Visible ASCII with spaces inside: every proxy passes these on unchanged (RFC 9110, section 5.5). */
 const SENDABLE = /^[!-~](?:[ -~]*[!-~])?$/
 
-function assureSendable(what: string, secret: string): void {
+function assertSendable(what: string, secret: string): void {
   if (secret === '') throw new TypeError(`${what} is empty`)
   if (!SENDABLE.test(secret))
     throw new TypeError(

@@ -47,11 +47,11 @@ export async function decodeProblem(
     ...(retryAfter !== undefined && { retryAfter }),
     ...(requestId !== undefined && { requestId }),
   }
-  const told = problemError(problem, options)
-  if (told) return told
+  const described = problemError(problem, options)
+  if (described) return described
   const meaning = MEANINGS[status]
-  const said = text(problem.detail) ?? text(problem.message)
-  const detail = `${where} answered ${status}${said === undefined ? '' : `: ${said}`}`
+  const reason = text(problem.detail) ?? text(problem.message)
+  const detail = `${where} answered ${status}${reason === undefined ? '' : `: ${reason}`}`
   return meaning === undefined
     ? new NetworkError('unexpected_response', detail, { status })
     : new BucketError(meaning, detail, {}, options)

@@ -79,7 +79,7 @@ export function decoded<T>(result: Result<T>, what: string): T {
 }
 
 /**
- * Decodes the entry of what was asked for, or sent.
+ * Decodes the entry of the version that was requested or sent.
  *
  * @param digest that of the bytes that were sent; undefined where any is right.
  * @throws NetworkError `unexpected_response` when it is the entry of something else, or not an entry.
@@ -97,8 +97,11 @@ export function ensureEntryOf(ref: ArtifactRef, digest: Digest | undefined, entr
 }
 
 /** @returns the error for a valid response that is about something else. */
-export const aboutAnother = (asked: string, told: string) =>
-  new NetworkError('unexpected_response', `asked for ${asked}, the response is about ${told}`)
+export const aboutAnother = (requested: string, received: string) =>
+  new NetworkError(
+    'unexpected_response',
+    `the request was for ${requested}, but the response is about ${received}`,
+  )
 
 /** @throws NetworkError `unexpected_response` when it is not a service document (docs/http-api.md, section 2). */
 export const serviceOf = (value: JsonObject): Service => ({

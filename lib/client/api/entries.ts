@@ -50,10 +50,7 @@ export async function* listEntries(
     })
     const page = decoded(decodePage(response), 'page of versions')
     if (page.next !== null && page.next === cursor)
-      throw new NetworkError(
-        'unexpected_response',
-        `the list of ${formatArtifactKey(key)} goes round in a circle`,
-      )
+      throw new NetworkError('unexpected_response', `the list of ${formatArtifactKey(key)} repeats a page`)
     for (const { ref } of page.entries)
       if (formatArtifactKey(ref) !== formatArtifactKey(key))
         throw aboutAnother(formatArtifactKey(key), formatArtifactKey(ref))

@@ -30,7 +30,8 @@ export type ClientEvent =
     }
   /** From now on, signatures use the time of the server. */
   | {
-      readonly kind: 'clock' /** Milliseconds by which the clock here is ahead; negative if it is behind. */
+      readonly kind: 'clock'
+      /** Milliseconds by which the clock here is ahead; negative if it is behind. */
       readonly aheadMs: number
     }
 

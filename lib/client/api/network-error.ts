@@ -14,9 +14,9 @@ export type NetworkErrorKind = 'unreachable' | 'interrupted' | 'stalled' | 'unex
 const NEXT: { readonly [K in NetworkErrorKind]: string } = {
   unreachable: 'Check the address, and that the server is running and reachable from here.',
   interrupted: 'Try again: every request is safe to repeat.',
-  stalled: 'Try again later; if it stays, look at the server and the network between.',
+  stalled: 'Try again later. If it fails again, look at the server and the network between.',
   unexpected_response:
-    'Check that the address is the root of a Bucket API (…/v1), and what proxy stands before it.',
+    'Check that the address is the root of a Bucket API (…/v1), and which proxy is in front of it.',
 }
 
 export interface NetworkErrorOptions {

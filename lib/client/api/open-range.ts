@@ -104,7 +104,7 @@ function opened(
         throw refuse(
           new NetworkError(
             'unexpected_response',
-            `asked for the bytes from ${start} on, got others: ${response.headers.get('content-range')}`,
+            `the request was for the bytes from ${start} on, but the response has others: ${response.headers.get('content-range')}`,
           ),
         )
       return { digest, size, from: start, response }

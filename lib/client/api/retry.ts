@@ -57,7 +57,7 @@ export function retryDelay(
  * @param failures how many attempts have failed since the last progress, at least 1.
  * @param idleMs milliseconds since the last progress.
  */
-export function transferRetryDelay(
+function transferRetryDelay(
   policy: RetryPolicy,
   failures: number,
   idleMs: number,
@@ -68,24 +68,33 @@ export function transferRetryDelay(
   return delayAfter(policy, failures, error, random)
 }
 
+/** Whether a byte of a transfer has moved. Its concurrent requests share this. */
+export interface TransferState {
+  hasMoved: boolean
+}
+
 /**
  * The patience of one transfer. Until a byte has moved, the number of attempts decides; from then on, the time without progress.
  */
 export class TransferPatience {
   readonly #policy: RetryPolicy
-  #hasMoved: boolean
+  readonly #transfer: TransferState
   #failures = 0
   #progressedAt = performance.now()
 
-  /** @param hasMoved whether bytes of the same transfer moved before. */
-  constructor(policy: RetryPolicy, hasMoved = false) {
+  constructor(policy: RetryPolicy, transfer: TransferState = { hasMoved: false }) {
     this.#policy = policy
-    this.#hasMoved = hasMoved
+    this.#transfer = transfer
+  }
+
+  /** How many attempts have failed since the last progress. */
+  get failures(): number {
+    return this.#failures
   }
 
   /** Further bytes moved: failures and time are counted from here. */
   progressed(): void {
-    this.#hasMoved = true
+    this.#transfer.hasMoved = true
     this.#failures = 0
     this.#progressedAt = performance.now()
   }
@@ -94,7 +103,7 @@ export class TransferPatience {
   delayAfter(error: unknown): number | undefined {
     this.#failures += 1
     const random = Math.random()
-    if (!this.#hasMoved) return retryDelay(this.#policy, this.#failures, error, random)
+    if (!this.#transfer.hasMoved) return retryDelay(this.#policy, this.#failures, error, random)
     const idleMs = performance.now() - this.#progressedAt
     return transferRetryDelay(this.#policy, this.#failures, idleMs, error, random)
   }
@@ -109,8 +118,9 @@ function delayAfter(
   const jittered = backoffDelay(policy, failures, random)
   const retryAfter = error instanceof BucketError ? error.retryAfter : undefined
   if (retryAfter === undefined) return jittered
-  const asked = retryAfter * 1000
-  return asked > policy.maxRetryAfterMs ? undefined : Math.max(asked + policy.baseMs * random, jittered)
+  const retryAfterMs = retryAfter * 1000
+  if (retryAfterMs > policy.maxRetryAfterMs) return undefined
+  return Math.max(retryAfterMs + policy.baseMs * random, jittered)
 }
 
 /** The delay without regard to the failure: milliseconds, doubling, in the upper half of their range. */

@@ -203,6 +203,6 @@ export async function commitUpload(
         return { problem: upload.problem }
       }
     },
-    new TransferPatience(api.retry, true),
+    new TransferPatience(api.retry, { hasMoved: true }),
   )
 }

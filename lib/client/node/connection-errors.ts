@@ -1,8 +1,9 @@
 /** Errors of the system, of TLS and of Node's HTTP parser about a connection, as `NetworkError`. */
+import { errorCode } from '../../flow/error-code.ts'
 import { NetworkError, type NetworkErrorKind } from '../api/network-error.ts'
 
 export const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' && !('next' in error)
+  error instanceof Error && errorCode(error) !== undefined && !('next' in error)
 
 /** Why no connection came about, by the system's code: the end of a sentence about the peer. */
 export const UNREACHABLE: { readonly [code: string]: string } = {
@@ -11,7 +12,7 @@ export const UNREACHABLE: { readonly [code: string]: string } = {
   EAI_AGAIN: 'its name cannot be looked up now',
   EHOSTUNREACH: 'there is no route to it',
   ENETUNREACH: 'there is no route to it',
-  ETIMEDOUT: 'it does not take the connection',
+  ETIMEDOUT: 'it does not accept the connection',
 }
 
 /** OpenSSL's errors for a response that is not TLS: it reads the first bytes as a version or a length. */

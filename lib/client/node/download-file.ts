@@ -6,6 +6,7 @@ import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Digest, digestFromHex } from '../../domain/digest.ts'
 import type { ArtifactRef } from '../../domain/identifiers.ts'
+import { errorCode } from '../../flow/error-code.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { getEntry } from '../api/entries.ts'
 import { digestDiffers } from '../api/open-range.ts'
@@ -133,8 +134,8 @@ const isOf = (partial: string | undefined, error: unknown): boolean =>
 /** Makes the new name durable. A folder cannot be opened on Windows, or without permission to list it. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return
-  const handle = await open(folder, 'r').catch((error) => {
-    if (error.code === 'EACCES') return undefined
+  const handle = await open(folder, 'r').catch((error: unknown) => {
+    if (errorCode(error) === 'EACCES') return undefined
     throw error
   })
   try {

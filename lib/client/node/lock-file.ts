@@ -2,7 +2,7 @@
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Digest, parseDigest } from '../../domain/digest.ts'
-import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
+import { type ArtifactRef, formatPinnedRef, formatRef } from '../../domain/identifiers.ts'
 import { parseRef } from '../../domain/refs.ts'
 import { errorCode } from '../../flow/error-code.ts'
 import { aboutPath } from './download-target.ts'
@@ -37,8 +37,8 @@ export class LockFileError extends Error {
  */
 export async function readLockFile(path: string): Promise<ReadonlyMap<string, LockedRef>> {
   const locked = new Map<string, LockedRef>()
-  const text = await readFile(path, 'latin1').catch((error) => {
-    if (error.code === 'ENOENT') return `${HEADER}\n`
+  const text = await readFile(path, 'latin1').catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') return `${HEADER}\n`
     throw aboutPath(error, path)
   })
   const invalid = (number: number, what: string) =>
@@ -77,7 +77,8 @@ export async function lockedRef(
       `${path} does not name ${name}`,
       'Add it: store it with --lock, or write the line that the entry gives.',
     )
-  if (digest !== undefined && digest !== locked.digest) throw differs(path, name, locked, `${name}@${digest}`)
+  if (digest !== undefined && digest !== locked.digest)
+    throw differs(path, ref, locked, formatPinnedRef({ ref, digest }))
   return locked
 }
 
@@ -130,14 +131,19 @@ function withRef(
   const name = formatRef(ref)
   const locked = refs.get(name) ?? added
   if (locked.digest !== added.digest || locked.size !== added.size)
-    throw differs(path, name, locked, `${name}@${added.digest} (${added.size} bytes)`)
+    throw differs(
+      path,
+      ref,
+      locked,
+      `${formatPinnedRef({ ref, digest: added.digest })} (${added.size} bytes)`,
+    )
   return new Map([...refs, [name, added]])
 }
 
-const differs = (path: string, name: string, { digest, size }: LockedRef, other: string) =>
+const differs = (path: string, ref: ArtifactRef, { digest, size }: LockedRef, other: string) =>
   new LockFileError(
     'lock_differs',
-    `${path} locks ${name}@${digest} (${size} bytes), not ${other}`,
+    `${path} locks ${formatPinnedRef({ ref, digest })} (${size} bytes), not ${other}`,
     'A stored version never changes: use the locked digest, or a new version.',
   )
 

@@ -83,7 +83,7 @@ export function nodeTransport({ ca, proxyEnvironment = {} }: NodeTransportOption
 interface Route {
   readonly module: typeof http | typeof https
   readonly agent: http.Agent
-  /** A proxy that is asked for the absolute address. */
+  /** A proxy, which gets the absolute address in the request line. */
   readonly through?: ReturnType<typeof proxiedRequest> & { readonly proxy: URL }
 }
 
@@ -144,9 +144,9 @@ async function exchange(
   const translate = (error: unknown, brokeOff: string) => {
     if (signal?.aborted) return signal.reason
     if (error instanceof SourceFailure) return error.cause
-    // This process has no descriptors left, which is not a network failure.
-    if (isSystemError(error) && (error.code === 'EMFILE' || error.code === 'ENFILE')) return error
     if (!isSystemError(error)) return error
+    // No file descriptors are left here, which is not a network failure.
+    if (error.code === 'EMFILE' || error.code === 'ENFILE') return error
     const why = UNREACHABLE[error.code ?? '']
     if (through && why !== undefined) return proxyError(through.proxy, `cannot be reached: ${why}`, error)
     return networkError(error, where, brokeOff)

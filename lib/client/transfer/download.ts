@@ -9,7 +9,7 @@ import { MIB } from '../../domain/limits.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { NetworkError } from '../api/network-error.ts'
 import { type Opened, openRange } from '../api/open-range.ts'
-import { isRetryable, pause, retryDelay, retrying, transferRetryDelay } from '../api/retry.ts'
+import { isRetryable, pause, retrying, TransferPatience, type TransferState } from '../api/retry.ts'
 import type { OnProgress, TransferOptions } from './progress.ts'
 
 export interface GetOptions extends TransferOptions {
@@ -78,7 +78,7 @@ export async function openDownload(
     : await retrying(api, stopped, () => openRange(api, ref, expected, 0, undefined, stopped))
   const { digest, size } = known ?? (first as Opened)
   // Bytes of any range show that the server works. From then on a time limit decides, not a number of attempts.
-  const progress = { arrived: false }
+  const transfer: TransferState = { hasMoved: false }
 
   /** The first response, once, if it begins at `start`. */
   const takeFirst = (start: number): Opened | undefined => {
@@ -98,7 +98,7 @@ export async function openDownload(
       opened.response.discard()
       throw new RangesIgnoredError()
     }
-    yield* resuming(api, taken, { start, end, size }, open, progress, stop)
+    yield* resuming(api, taken, { start, end, size }, open, transfer, stop)
   }
   const bytes = verified(
     api,
@@ -138,14 +138,13 @@ async function* resuming(
   first: Opened | undefined,
   { start, end, size }: Range,
   reopen: (at: number) => Promise<Opened>,
-  progress: { arrived: boolean },
+  transfer: TransferState,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
   let current = first
   let at = start
-  let failures = 0
+  const patience = new TransferPatience(api.retry, transfer)
   let progressedTo = start
-  let progressedAt = performance.now()
   while (at < end || (size === 0 && first !== undefined)) {
     try {
       current ??= await reopen(at)
@@ -157,11 +156,10 @@ async function* resuming(
         const wanted = end < size ? fresh.subarray(0, end - at) : fresh
         if (wanted.byteLength === 0) continue
         at += wanted.byteLength
-        progress.arrived = true
+        transfer.hasMoved = true
         if (at - progressedTo >= PROGRESS_BYTES) {
           progressedTo = at
-          progressedAt = performance.now()
-          failures = 0
+          patience.progressed()
         }
         yield wanted
         if (at >= end && end < size) return
@@ -171,12 +169,9 @@ async function* resuming(
     } catch (error) {
       // All bytes arrived and only the end of the response was lost, so no further request is needed.
       if (at >= end && isRetryable(error)) return
-      failures += 1
-      const delay = progress.arrived
-        ? transferRetryDelay(api.retry, failures, performance.now() - progressedAt, error, Math.random())
-        : retryDelay(api.retry, failures, error, Math.random())
+      const delay = patience.delayAfter(error)
       if (delay === undefined) throw error
-      await pause(api, failures + 1, delay, error, signal)
+      await pause(api, patience.failures + 1, delay, error, signal)
       current = undefined
     }
   }
@@ -197,10 +192,10 @@ async function* aboveFloor(
   let bytes = 0
   try {
     for (;;) {
-      const asked = performance.now()
+      const began = performance.now()
       const next = await chunks.next()
       if (next.done) return
-      waitedMs += performance.now() - asked
+      waitedMs += performance.now() - began
       bytes += next.value.byteLength
       yield next.value
       if (waitedMs < windowMs) continue

@@ -45,7 +45,7 @@ export async function deliver(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   // The server has just handed out the request, so an outage of minutes must not end the transfer.
-  const patience = new TransferPatience(api.retry, true)
+  const patience = new TransferPatience(api.retry, { hasMoved: true })
   let refusals = 0
   let furthest = 0
   const send = (presigned: Presigned) => {
@@ -62,7 +62,7 @@ export async function deliver(
   for (let current = await request(false); current !== undefined; current = await request(true)) {
     const outcome = await send(current)
     if (outcome === 'stored') return
-    if (outcome === 'refused') await assureUnchanged(api, body, sha256, signal)
+    if (outcome === 'refused') await assertUnchanged(api, body, sha256, signal)
     refusals += 1
     if (refusals > MOST_FRESH) throw outcome === 'expired' ? forbidden() : damaged(body, sha256)
     if (refusals > 1) await sleep(backoffDelay(api.retry, refusals, Math.random()), signal)
@@ -129,7 +129,7 @@ function checkLength({ headers }: Presigned, { size }: Source): void {
 }
 
 /** The store received other bytes: they changed here, or were damaged in transit. */
-async function assureUnchanged(
+async function assertUnchanged(
   { platform }: ApiClient,
   body: Source,
   sha256: string,

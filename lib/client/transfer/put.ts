@@ -121,7 +121,7 @@ async function fitsInline(size: number, service: () => Promise<Service>, ref: Ar
   if (size > maxArtifactBytes)
     throw new BucketError(
       'artifact_too_large',
-      `${formatRef(ref)} would have ${size} bytes, this deployment takes at most ${maxArtifactBytes}`,
+      `${formatRef(ref)} would have ${size} bytes; this deployment accepts at most ${maxArtifactBytes}`,
       { size, maxArtifactBytes },
       { next: 'Store it as several artifacts, or have the limit of the deployment raised.' },
     )

@@ -13,7 +13,7 @@ export interface Source {
    */
   open(start?: number, end?: number): AsyncIterable<Uint8Array>
   /**
-   * The same bytes as `open` gives, in chunks that share a few buffers: each is valid until the next is asked for. Passing a large file
+   * The same bytes as `open` gives, in chunks that share a few buffers: each is valid until the next one is read. Passing a large file
    * then makes no garbage. Without this method, `open` is used.
    */
   readonly lend?: (start?: number, end?: number) => AsyncIterable<Uint8Array>
@@ -40,7 +40,7 @@ const otherLength = (found: string, size: number) =>
 /**
  * All bytes of a source, never more than its size: a server would parse surplus bytes on a keep-alive connection as another request, and
  * every later response would belong to the wrong request. The last chunk is held until the source has ended, so that no receiver gets the
- * full number of bytes from a source with a wrong size. Each chunk is valid until the next is asked for.
+ * full number of bytes from a source with a wrong size. Each chunk is valid until the next one is read.
  *
  * @throws SourceChangedError if there are more or fewer bytes than its `size`; errors of the source.
  */

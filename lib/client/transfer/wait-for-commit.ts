@@ -51,7 +51,7 @@ export async function commitAndWait(
     let waitMs = FIRST_LOOK_MS
     for (let advancedAt = performance.now(); ; waitMs *= LATER_LOOKS) {
       await sleep(Math.min(waitMs, everyMs), signal)
-      const upload = await uploadState(api, id, signal, new TransferPatience(api.retry, true))
+      const upload = await uploadState(api, id, signal, new TransferPatience(api.retry, { hasMoved: true }))
       if (upload.state === 'committed' && upload.entry) return upload.entry
       if (upload.state === 'failed' && upload.problem) throw failure(upload.problem)
       if (upload.state === 'open')

@@ -14,7 +14,7 @@ export interface BodyPace {
   readonly graceMs: number
 }
 
-/** The bytes of all bodies that arrived and that their readers have not asked for yet. */
+/** The bytes of all bodies that have arrived and that no reader has taken yet. */
 const MEMORY = new Allowance({ total: 32 * MIB, most: MIB, least: 64 * KIB })
 
 /**

@@ -184,7 +184,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: '      place.assertInPlace()\n',
     to: '',
     tests: ['test/e2e/changed-folder.test.ts'],
-    titles: 'takes no part',
+    titles: 'accepts no part',
   },
   {
     fault: 'an empty folder of the blobs is taken at a start',
@@ -200,7 +200,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: '      assertInPlace()\n',
     to: '',
     tests: ['test/e2e/changed-folder.test.ts'],
-    titles: 'takes no blob',
+    titles: 'accepts no blob',
   },
   {
     fault: 'files of blobs that are lost are not looked for',

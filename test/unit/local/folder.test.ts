@@ -157,7 +157,7 @@ describe('a data folder', () => {
     })
   })
 
-  it('that is replaced under its server takes no store, and its health says so', async () => {
+  it('that is replaced under its server accepts no store, and its health says so', async () => {
     const folder = await openFolder(dataDir)
     await rename(dataDir, `${dataDir}-moved`)
     try {
@@ -176,7 +176,7 @@ describe('a data folder', () => {
     }
   })
 
-  it('whose lock was replaced under its server takes no store, because another server can lock the new one', async () => {
+  it('whose lock was replaced under its server accepts no store, because another server can lock the new one', async () => {
     const folder = await openFolder(dataDir)
     await rm(join(dataDir, 'lock'))
     await writeFile(join(dataDir, 'lock'), '')
