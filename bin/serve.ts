@@ -12,6 +12,7 @@ import { staticFiles } from '../lib/http/node/static-files.ts'
 import { firstOf, withLogging } from '../lib/http/node/with-logging.ts'
 import { jsonLines } from '../lib/http/operation-log.ts'
 import { readDocument } from './documents.ts'
+import { connectionsWithin, openFileLimit } from './open-files.ts'
 import { readPage } from './page.ts'
 import type { Stores } from './stores.ts'
 
@@ -24,7 +25,7 @@ process.once('exit', log.flush)
  * @throws errors of the stores; the system's error if it cannot listen.
  */
 export async function startFront(settings: ServeSettings, version: string): Promise<RunningServer> {
-  const { host, port, maxArtifactBytes, publicUrl, drainLimit, maxConnections } = settings
+  const { host, port, maxArtifactBytes, publicUrl, drainLimit } = settings
   const guide = { text: await readDocument('docs/for-assistants.md'), type: 'text/plain; charset=utf-8' }
   // The browser exchanges bytes with S3 itself, whose addresses differ between regions and engines.
   const byteSources = settings.store === 'aws' ? ['https:', 'http:'] : []
@@ -47,7 +48,7 @@ export async function startFront(settings: ServeSettings, version: string): Prom
       host,
       port,
       bodyPace: { bytesPerSecond: settings.minBodyRate, graceMs: settings.bodyGrace },
-      maxConnections,
+      maxConnections: connectionLimit(settings.maxConnections),
       allowedHosts: settings.allowedHosts,
       ...(publicUrl && { publicUrl }),
       extraRoutes: firstOf(page, ...(presigned ? [presigned] : [])),
@@ -63,6 +64,19 @@ export async function startFront(settings: ServeSettings, version: string): Prom
     await stores.close()
     throw error
   }
+}
+
+/** Fewer than `wanted` if the system allows too few open files. The log says so. */
+function connectionLimit(wanted: number): number {
+  const limit = openFileLimit()
+  const connections = limit === undefined ? wanted : connectionsWithin(limit, wanted)
+  if (connections < wanted)
+    log({
+      time: new Date().toISOString(),
+      operation: 'open_files',
+      message: `this process may open ${limit} files, so the server takes ${connections} connections instead of ${wanted}: allow twice as many files as connections (\`ulimit -n\`, systemd: LimitNOFILE), or set --max-connections`,
+    })
+  return connections
 }
 
 /** Before the folder is opened, so that a port in use leaves no new folder behind. */

@@ -1,5 +1,6 @@
 /** Starting and stopping a server: what it leaves behind, what it says, and how long it takes. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -14,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { request } from 'node:http'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -48,6 +49,40 @@ describe('a server', { timeout: 60_000 }, () => {
     child.kill('SIGTERM')
     expect((await ended)[0]).toBe(0)
   })
+
+  it.runIf(process.platform === 'linux')(
+    'that may open few files takes fewer connections, says so, and still has files for stores',
+    async () => {
+      const command = `ulimit -n 256 && exec "${process.execPath}" ${BUCKET.join(' ')} serve --port 0 --data-dir "${dataDir}"`
+      const child = spawn('sh', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'] })
+      let log = ''
+      child.stderr.on('data', (chunk) => {
+        log += chunk
+      })
+      const [ready] = await once(child.stdout, 'data')
+      const url = new URL(/http:\S+/.exec(String(ready))?.[0] ?? '')
+      await expect.poll(() => log).toContain('"operation":"open_files"')
+      expect(log).toContain('may open 256 files, so the server takes 64 connections instead of 1024')
+      const idle = Array.from({ length: 300 }, () => connect(Number(url.port), url.hostname))
+      for (const socket of idle) socket.on('error', () => {})
+      // The server has closed what is beyond its limits by then.
+      await expect.poll(() => idle.filter(({ closed }) => closed).length).toBeGreaterThan(150)
+      for (const socket of idle.slice(0, 100)) socket.destroy()
+      const bytes = Buffer.alloc(100_000)
+      const stored = () =>
+        fetch(`${url}/buckets/b/artifacts/a/versions/v`, {
+          method: 'PUT',
+          headers: { 'X-Artifact-Digest': `sha256:${createHash('sha256').update(bytes).digest('hex')}` },
+          body: bytes,
+        }).then(({ status }) => status)
+      await expect.poll(stored).toBe(201)
+      expect(log).not.toContain('EMFILE')
+      for (const socket of idle) socket.destroy()
+      const ended = once(child, 'exit')
+      child.kill('SIGTERM')
+      expect((await ended)[0]).toBe(0)
+    },
+  )
 
   it('stops within its drain limit while a slow sender continues, and stores nothing of it', async () => {
     const server = await serveFolder(dataDir, '--drain-limit', '500ms')
