@@ -1,4 +1,4 @@
-/** The rules of the alarms: the metrics that they watch, and their thresholds. */
+/**
  * The rules of the alarms: a metric, and the value above which it is a problem. Each kind of alarm has a section in
  * docs/operations.md that says what it means, where to look and what to do. `test/infra/alarms.test.ts` evaluates every rule over
  * the time series that its section describes.
