@@ -57,6 +57,16 @@ export async function* inChunks(bytes: Uint8Array, ...sizes: readonly number[]) 
   }
 }
 
+const PIECE_BYTES = 64 * 1024
+
+/** Yields `bytes` as a store in memory sends them. */
+export async function* pieces(bytes: Uint8Array, signal: AbortSignal | undefined) {
+  for (let at = 0; at < bytes.byteLength; at += PIECE_BYTES) {
+    signal?.throwIfAborted()
+    yield bytes.subarray(at, at + PIECE_BYTES)
+  }
+}
+
 /** Collects a stream. */
 export async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []

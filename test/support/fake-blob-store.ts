@@ -9,7 +9,7 @@ import { formatPinnedRef } from '../../lib/domain/identifiers.ts'
 import type { PresignedRequest } from '../../lib/domain/upload.ts'
 import { abortableIterable } from '../../lib/flow/abortable-iterable.ts'
 import type { BlobStore, Clock } from '../../lib/repository/ports.ts'
-import { digestOf } from './fake-artifacts.ts'
+import { digestOf, pieces } from './fake-artifacts.ts'
 
 export interface FakeBlobStore extends BlobStore {
   /** Puts bytes under a final name without the port: they may be wrong, and have no attestation. */
@@ -140,15 +140,6 @@ export function fakeBlobStore({
     get count() {
       return stored.size
     },
-  }
-}
-
-const PIECE_BYTES = 64 * 1024
-
-async function* pieces(bytes: Uint8Array, signal: AbortSignal | undefined) {
-  for (let at = 0; at < bytes.byteLength; at += PIECE_BYTES) {
-    signal?.throwIfAborted()
-    yield bytes.subarray(at, at + PIECE_BYTES)
   }
 }
 

@@ -9,7 +9,7 @@ import type { PresignedRequest, ReceivedPart } from '../../lib/domain/upload.ts'
 import type { BlobStore, Clock } from '../../lib/repository/ports.ts'
 import type { StagedBytes, StagedUpload, Staging } from '../../lib/repository/upload-ports.ts'
 import { described } from './described.ts'
-import { digestOf } from './fake-artifacts.ts'
+import { digestOf, pieces } from './fake-artifacts.ts'
 
 /** Longer than an upload and its verification can last, in milliseconds. */
 const STAGING_MS = 9 * 24 * 3600 * 1000
@@ -38,7 +38,7 @@ interface Part extends ReceivedPart {
   readonly bytes: Uint8Array
 }
 
-interface Place {
+interface StagedAttempt {
   readonly attempt: string
   readonly expiresAt: number
   readonly parts: Map<number, Part>
@@ -46,7 +46,7 @@ interface Place {
 }
 
 interface Signed {
-  readonly place: string
+  readonly name: string
   readonly number: number
   readonly size: number
   readonly sha256: string
@@ -60,19 +60,20 @@ export function fakeStaging({
   ignoresChecksums = false,
   origin = 'https://staging.test',
 }: FakeStagingOptions): FakeStaging {
-  const places = new Map<string, Place>()
+  const attempts = new Map<string, StagedAttempt>()
   const signed = new Map<string, Signed>()
   let promotions = 0
 
   const nameOf = (upload: Pick<StagedUpload, 'id' | 'attempt'>) =>
     `${formatPinnedRef(upload.id)}/${upload.attempt}`
 
-  function find(name: string): Place | undefined {
-    const place = places.get(name)
-    if (place && place.expiresAt <= clock()) places.delete(name)
-    return places.get(name)
+  function find(name: string): StagedAttempt | undefined {
+    const staged = attempts.get(name)
+    if (staged && staged.expiresAt <= clock()) attempts.delete(name)
+    return attempts.get(name)
   }
-  const sorted = (place: Place) => [...place.parts.values()].sort((one, other) => one.number - other.number)
+  const sorted = (staged: StagedAttempt) =>
+    [...staged.parts.values()].sort((one, other) => one.number - other.number)
   const isSame = (parts: readonly ReceivedPart[], held: readonly Part[]) =>
     parts.length === held.length &&
     parts.every((part, at) => part.number === held[at]?.number && part.sha256 === held[at].sha256)
@@ -80,8 +81,8 @@ export function fakeStaging({
   return {
     async begin(id, attempt) {
       const name = nameOf({ id, attempt })
-      if (places.has(name)) throw new Error(`the attempt ${name} comes again`)
-      places.set(name, { attempt, expiresAt: clock() + STAGING_MS, parts: new Map(), joined: undefined })
+      if (attempts.has(name)) throw new Error(`the attempt ${name} comes again`)
+      attempts.set(name, { attempt, expiresAt: clock() + STAGING_MS, parts: new Map(), joined: undefined })
       return `staged-${attempt}`
     },
 
@@ -89,24 +90,24 @@ export function fakeStaging({
       const url = `${origin}/${encodeURIComponent(nameOf(upload))}/${number}?signature=${signed.size}`
       const expiresAt = clock() + seconds * 1000
       const headers = { 'content-length': String(size), 'x-amz-checksum-sha256': hexToBase64(sha256) }
-      signed.set(url, { place: nameOf(upload), number, size, sha256, headers, expiresAt })
+      signed.set(url, { name: nameOf(upload), number, size, sha256, headers, expiresAt })
       return { method: 'PUT', url, headers, expiresAt: new Date(expiresAt).toISOString() }
     },
 
     async parts(upload) {
-      const place = find(nameOf(upload))
-      if (!place || place.joined) return undefined
-      return sorted(place).map(({ number, size, sha256 }) => ({ number, size, sha256 }))
+      const staged = find(nameOf(upload))
+      if (!staged || staged.joined) return undefined
+      return sorted(staged).map(({ number, size, sha256 }) => ({ number, size, sha256 }))
     },
 
     async complete(upload, parts) {
-      const place = find(nameOf(upload))
-      if (!place) return 'incomplete'
-      if (place.joined) return 'complete'
-      const held = sorted(place)
+      const staged = find(nameOf(upload))
+      if (!staged) return 'incomplete'
+      if (staged.joined) return 'complete'
+      const held = sorted(staged)
       if (!isSame(parts, held)) return 'incomplete'
-      place.joined = Buffer.concat(held.map(({ bytes }) => bytes))
-      place.parts.clear()
+      staged.joined = Buffer.concat(held.map(({ bytes }) => bytes))
+      staged.parts.clear()
       return 'complete'
     },
 
@@ -141,25 +142,25 @@ export function fakeStaging({
     },
 
     async drop(upload) {
-      places.delete(nameOf(upload))
+      attempts.delete(nameOf(upload))
     },
 
     async send(request, bytes) {
       const known = signed.get(request.url)
       if (!known || known.expiresAt <= clock()) return 403
       if (Object.entries(known.headers).some(([field, value]) => request.headers[field] !== value)) return 403
-      const place = find(known.place)
-      if (!place || place.joined) return 404
+      const staged = find(known.name)
+      if (!staged || staged.joined) return 404
       const { number, size, sha256 } = known
       if (!ignoresChecksums && bytes.byteLength !== size) return 403
       if (!ignoresChecksums && digestOf(bytes) !== `sha256:${sha256}`) return 400
-      place.parts.set(number, { number, size, sha256, bytes: bytes.slice() })
+      staged.parts.set(number, { number, size, sha256, bytes: bytes.slice() })
       return 200
     },
 
     get attempts() {
-      for (const name of places.keys()) find(name)
-      return [...places.values()].map(({ attempt }) => attempt)
+      for (const name of attempts.keys()) find(name)
+      return [...attempts.values()].map(({ attempt }) => attempt)
     },
 
     get promotions() {
@@ -167,7 +168,7 @@ export function fakeStaging({
     },
 
     get summary() {
-      const held = [...places.values()].map(({ attempt, expiresAt, parts, joined }) => [
+      const held = [...attempts.values()].map(({ attempt, expiresAt, parts, joined }) => [
         attempt,
         expiresAt,
         [...parts.values()].map(({ number, bytes }) => [number, digestOf(bytes)]),
@@ -175,14 +176,5 @@ export function fakeStaging({
       ])
       return JSON.stringify([held, promotions])
     },
-  }
-}
-
-const PIECE_BYTES = 64 * 1024
-
-async function* pieces(bytes: Uint8Array, signal: AbortSignal | undefined) {
-  for (let at = 0; at < bytes.byteLength; at += PIECE_BYTES) {
-    signal?.throwIfAborted()
-    yield bytes.subarray(at, at + PIECE_BYTES)
   }
 }

@@ -27,8 +27,8 @@ describe.each(['staging', 'view'] as const)('the list of parts through the %s', 
     'has the SHA-256 that S3 checked, over all pages, with quotes escaped as %s',
     async (escapedQuote) => {
       const upload = await stand.sent(twoParts)
-      stand.aws.partsPerPage = 1
-      stand.aws.escapedQuote = escapedQuote
+      stand.aws.s3.partsPerPage = 1
+      stand.aws.s3.escapedQuote = escapedQuote
       const listed = partsOf(twoParts).map(({ number, size, sha256 }) => ({ number, size, sha256 }))
       expect(await partsFrom(upload)).toMatchObject(listed)
       expect(callsOf('ListParts')).toHaveLength(2)

@@ -9,7 +9,8 @@ import { GIB, sizeOfPart } from '../../../lib/domain/limits.ts'
 import type { ReceivedPart } from '../../../lib/domain/upload.ts'
 import type { BlobStore } from '../../../lib/repository/ports.ts'
 import type { StagedBytes, StagedUpload, Staging } from '../../../lib/repository/upload-ports.ts'
-import { type AwsStandIn, type StandInObject, startAwsStandIn } from '../../support/aws-stand-in.ts'
+import { type AwsStandIn, startAwsStandIn } from '../../support/aws-stand-in.ts'
+import type { StandInObject } from '../../support/s3-stand-in.ts'
 import { uploadOf } from './uploads-fixtures.ts'
 
 /** Longer than a busy machine takes, and than `impatient` waits, so that no call is repeated before that. */
