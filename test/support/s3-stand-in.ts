@@ -190,7 +190,7 @@ export function s3StandIn(): S3StandIn {
   }
 }
 
-/** What a request to S3 means, by its method and its query. */
+/** @returns the operation of a request to S3, by its method and its query. */
 export function s3Operation(method: string, url: URL, isCopy: boolean): S3Operation {
   const isKey = url.pathname.split('/').filter(Boolean).length > 1
   const query = url.searchParams
