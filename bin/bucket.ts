@@ -37,8 +37,15 @@ const exitCode = await run(process.argv.slice(2), {
   stderr: process.stderr,
   signal: stopped.signal,
   startServer: async (settings) => {
-    const { startFront } = await import('./serve.ts')
-    return await startFront(settings, readVersion())
+    const [{ startFront }, { jsonLines }] = await Promise.all([
+      import('./serve.ts'),
+      import('../lib/http/operation-log.ts'),
+    ])
+    const log = jsonLines(process.stderr)
+    process.once('exit', log.flush)
+    // The check ignores the mode of the folder: a user who can read its files can read every artifact.
+    if (settings.store === 'local') process.umask(0o077)
+    return await startFront(settings, readVersion(), log)
   },
   probeStores: async (settings) => {
     const { probeAws } = await import('./aws-stores.ts')

@@ -10,21 +10,21 @@ import { pageFiles } from '../lib/http/node/page-files.ts'
 import { startServer } from '../lib/http/node/server.ts'
 import { staticFiles } from '../lib/http/node/static-files.ts'
 import { firstOf, withLogging } from '../lib/http/node/with-logging.ts'
-import { jsonLines } from '../lib/http/operation-log.ts'
+import type { JsonLines } from '../lib/http/operation-log.ts'
 import { readDocument } from './documents.ts'
 import { connectionsWithin, openFileLimit } from './open-files.ts'
 import { readPage } from './page.ts'
 import type { Stores } from './stores.ts'
 
-const log = jsonLines(process.stderr)
-// The command line ends the process when a server has stopped.
-process.once('exit', log.flush)
-
 /**
  * @param version of the program, for the log.
  * @throws errors of the stores; the system's error if it cannot listen.
  */
-export async function startFront(settings: ServeSettings, version: string): Promise<RunningServer> {
+export async function startFront(
+  settings: ServeSettings,
+  version: string,
+  log: JsonLines,
+): Promise<RunningServer> {
   const { host, port, maxArtifactBytes, publicUrl, drainLimit } = settings
   const guide = { text: await readDocument('docs/for-assistants.md'), type: 'text/plain; charset=utf-8' }
   // The browser exchanges bytes with S3 itself, whose addresses differ between regions and engines.
@@ -32,7 +32,7 @@ export async function startFront(settings: ServeSettings, version: string): Prom
   const files = new Map([...pageFiles(readPage(), byteSources), ['/llms.txt', guide]])
   const page = withLogging('page', staticFiles(files), log)
   await assertCanListen(host, port)
-  const stores = await openStores(settings, version)
+  const stores = await openStores(settings, version, log)
   const { ports, hot, extraRoutes: presigned } = stores
   const settled = {
     clock: Date.now,
@@ -48,7 +48,7 @@ export async function startFront(settings: ServeSettings, version: string): Prom
       host,
       port,
       bodyPace: { bytesPerSecond: settings.minBodyRate, graceMs: settings.bodyGrace },
-      maxConnections: connectionLimit(settings.maxConnections),
+      maxConnections: connectionLimit(settings.maxConnections, log),
       allowedHosts: settings.allowedHosts,
       ...(publicUrl && { publicUrl }),
       extraRoutes: firstOf(page, ...(presigned ? [presigned] : [])),
@@ -67,7 +67,7 @@ export async function startFront(settings: ServeSettings, version: string): Prom
 }
 
 /** Fewer than `wanted` if the system allows too few open files. The log says so. */
-function connectionLimit(wanted: number): number {
+function connectionLimit(wanted: number, log: JsonLines): number {
   const limit = openFileLimit()
   const connections = limit === undefined ? wanted : connectionsWithin(limit, wanted)
   if (connections < wanted)
@@ -87,15 +87,13 @@ async function assertCanListen(host: string, port: number): Promise<void> {
   await once(probe, 'close')
 }
 
-async function openStores(settings: ServeSettings, version: string): Promise<Stores> {
-  if (settings.store === 'local') return await openLocal(settings, version)
+async function openStores(settings: ServeSettings, version: string, log: JsonLines): Promise<Stores> {
+  if (settings.store === 'local') return await openLocal(settings, version, log)
   const { openAws } = await import('./aws-stores.ts')
   return await openAws(settings, settings.maxArtifactBytes, log)
 }
 
-async function openLocal({ dataDir }: LocalStores, version: string): Promise<Stores> {
-  // The check ignores the mode of the folder: a user who can read its files can read every artifact.
-  process.umask(0o077)
+async function openLocal({ dataDir }: LocalStores, version: string, log: JsonLines): Promise<Stores> {
   const { openFolder } = await import('../lib/local/folder.ts')
   const { blobs, ledger, uploads, staging, queue, ...folder } = await openFolder(dataDir, {
     // One line tells an operator what runs on what.

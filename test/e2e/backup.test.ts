@@ -1,7 +1,6 @@
 /** The way back: a backup next to a running server, its restore, and what the owner of a folder can list and erase. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import {
   chmodSync,
   cpSync,
@@ -19,20 +18,20 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { BUCKET } from '../support/program.ts'
-import { type ServedFolder, serveFolder } from '../support/served-folder.ts'
+import { type ServedHere, serveHere } from '../support/served-here.ts'
+import { bucket as run } from '../unit/cli/command-line.ts'
 
 let folder: string
 let dataDir: string
 let copy: string
-let server: ServedFolder | undefined
+let server: ServedHere | undefined
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'bucket-backup-'))
   dataDir = join(folder, 'data')
   copy = join(folder, 'copy')
 })
 afterEach(async () => {
-  await server?.kill()
+  await server?.stop()
   server = undefined
   rmSync(folder, { recursive: true, force: true })
 })
@@ -59,22 +58,11 @@ function damage(log: string, ref: string) {
   bytes.write('X', bytes.indexOf(ref))
   writeFileSync(log, bytes)
 }
-async function bucket(...args: string[]) {
-  const child = spawn(process.execPath, [...BUCKET, ...args])
-  let [stdout, stderr] = ['', '']
-  child.stdout.on('data', (chunk) => {
-    stdout += chunk
-  })
-  child.stderr.on('data', (chunk) => {
-    stderr += chunk
-  })
-  const [exit] = await once(child, 'close')
-  return { exit, stdout, stderr }
-}
+const bucket = (...args: string[]) => run(args)
 
 describe('a backup', { timeout: 240_000 }, () => {
   it('of a running server is a complete folder, and the next one copies only new data', async () => {
-    server = await serveFolder(dataDir)
+    server = await serveHere(dataDir)
     const stored = new Map<string, string>()
     for (const [version, size] of [
       ['small', 100],
@@ -104,7 +92,7 @@ describe('a backup', { timeout: 240_000 }, () => {
 
     const restored = join(folder, 'restored')
     expect(await bucket('restore', copy, '--data-dir', restored)).toMatchObject({ exit: 0 })
-    server = await serveFolder(restored)
+    server = await serveHere(restored)
     for (const [version, digest] of stored) {
       const response = await fetch(url(version))
       expect(digestOf(new Uint8Array(await response.arrayBuffer())), version).toBe(digest)
@@ -112,7 +100,7 @@ describe('a backup', { timeout: 240_000 }, () => {
   })
 
   it('of a folder with lost blobs saves everything else, names them, and a check of the copy names the same', async () => {
-    server = await serveFolder(dataDir)
+    server = await serveHere(dataDir)
     for (const version of ['whole', 'missing', 'short', 'wrong', 'linked']) await store(version, 30_000)
     const wrong = blobPath('wrong')
     chmodSync(wrong, 0o600)
@@ -137,7 +125,7 @@ describe('a backup', { timeout: 240_000 }, () => {
   })
 
   it('whose copy has the bytes that the folder has lost since keeps them, and says so', async () => {
-    server = await serveFolder(dataDir)
+    server = await serveHere(dataDir)
     const digest = await store('v1', 30_000)
     await bucket('backup', copy, '--data-dir', dataDir)
     rmSync(blobPath('v1'))
@@ -149,7 +137,7 @@ describe('a backup', { timeout: 240_000 }, () => {
   })
 
   it('that was cut short before its end is distinguished from a damaged folder', async () => {
-    server = await serveFolder(dataDir)
+    server = await serveHere(dataDir)
     await store('v1', 30_000)
     await bucket('backup', copy, '--data-dir', dataDir)
     for (const name of ['format', 'secret']) rmSync(join(copy, name))
@@ -159,7 +147,7 @@ describe('a backup', { timeout: 240_000 }, () => {
   })
 
   it('ends with a refusal where no folder can be made', async () => {
-    server = await serveFolder(dataDir)
+    server = await serveHere(dataDir)
     await store('v1', 30_000)
     const [pipe, file] = [join(folder, 'pipe'), join(folder, 'file')]
     execFileSync('mkfifo', [pipe])
@@ -181,7 +169,7 @@ describe('a backup', { timeout: 240_000 }, () => {
   })
 
   it('to a disk that is full says so, and continues once there is room', async (context) => {
-    server = await serveFolder(dataDir)
+    server = await serveHere(dataDir)
     for (const version of ['v1', 'v2', 'v3']) await store(version, 1_500_000)
     mkdirSync(copy)
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', copy])
@@ -200,7 +188,7 @@ describe('a backup', { timeout: 240_000 }, () => {
   })
 
   it('never takes entries away from a copy, nor a restore from a folder', async () => {
-    server = await serveFolder(dataDir)
+    server = await serveHere(dataDir)
     await store('v1', 100)
     await bucket('backup', copy, '--data-dir', dataDir)
     await store('later', 100)
@@ -209,7 +197,7 @@ describe('a backup', { timeout: 240_000 }, () => {
     expect(refused).toMatchObject({ exit: 1, stderr: expect.stringContaining('is longer than in') })
     expect((await bucket('ls', '--data-dir', dataDir)).stdout).toContain('b/a/later@')
 
-    server = await serveFolder(copy)
+    server = await serveHere(copy)
     await store('other', 100)
     await server.stop()
     expect((await bucket('backup', copy, '--data-dir', dataDir)).stderr).toContain('differs from that in')
@@ -217,7 +205,7 @@ describe('a backup', { timeout: 240_000 }, () => {
   })
 
   it('into a copy that is damaged says so, and does not suspect the folder', async () => {
-    server = await serveFolder(dataDir)
+    server = await serveHere(dataDir)
     for (const version of ['v1', 'v2']) await store(version, 100)
     await bucket('backup', copy, '--data-dir', dataDir)
     const log = join(copy, 'ledger', '00000001.log')
@@ -235,7 +223,7 @@ describe('a backup', { timeout: 240_000 }, () => {
   })
 
   it('into a copy with a damaged small blob says that either may be damaged, and how to find out', async () => {
-    server = await serveFolder(dataDir)
+    server = await serveHere(dataDir)
     await store('v1', 100)
     const blob = Buffer.from(await (await fetch(url('v1'))).arrayBuffer())
     await bucket('backup', copy, '--data-dir', dataDir)
@@ -257,7 +245,7 @@ describe('a backup', { timeout: 240_000 }, () => {
     ['a damaged record', () => damage(join(copy, 'ledger', '00000001.log'), 'b/a/v1')],
     ['no format file', () => rmSync(join(copy, 'format'))],
   ])('with %s is refused by a restore, which blames the backup and makes nothing', async (_, lose) => {
-    server = await serveFolder(dataDir)
+    server = await serveHere(dataDir)
     for (const version of ['v1', 'v2']) await store(version, 100)
     await bucket('backup', copy, '--data-dir', dataDir)
     lose()
@@ -275,7 +263,7 @@ describe('a backup', { timeout: 240_000 }, () => {
     ['that the copy has', 'b/a/v1'],
     ['that is new', 'b/a/v2'],
   ])('of a folder with a damaged record %s is refused, and the copy is unchanged', async (_, ref) => {
-    server = await serveFolder(dataDir)
+    server = await serveHere(dataDir)
     await store('v1', 100)
     await bucket('backup', copy, '--data-dir', dataDir)
     await store('v2', 100)
@@ -294,7 +282,7 @@ describe('a backup', { timeout: 240_000 }, () => {
   })
 
   it('is refused into a folder with other content, or of another store', async () => {
-    server = await serveFolder(dataDir)
+    server = await serveHere(dataDir)
     mkdirSync(copy)
     writeFileSync(join(copy, 'thesis.txt'), 'years of work')
     expect(await bucket('backup', copy, '--data-dir', dataDir)).toMatchObject({
@@ -302,14 +290,14 @@ describe('a backup', { timeout: 240_000 }, () => {
       stderr: expect.stringContaining('"thesis.txt"'),
     })
     const other = join(folder, 'other')
-    await (await serveFolder(other)).stop()
+    await (await serveHere(other)).stop()
     expect((await bucket('backup', other, '--data-dir', dataDir)).stderr).toContain('copy of this store')
   })
 })
 
 describe('the owner of a folder', { timeout: 60_000 }, () => {
   it('lists its content next to a running server, and erases a version after a stop', async () => {
-    server = await serveFolder(dataDir)
+    server = await serveHere(dataDir)
     const digests = [await store('v1', 10), await store('v2', 30_000)]
     const listed = await bucket('ls', '--data-dir', dataDir)
     expect(listed.stdout).toBe(`b/a/v1@${digests[0]}  10 B\nb/a/v2@${digests[1]}  29.3 KiB\n`)
@@ -327,7 +315,7 @@ describe('the owner of a folder', { timeout: 60_000 }, () => {
   })
 
   it('can check a folder on a read-only medium', async (context) => {
-    server = await serveFolder(dataDir)
+    server = await serveHere(dataDir)
     await store('v1', 30_000)
     await server.stop()
     const medium = join(folder, 'medium')

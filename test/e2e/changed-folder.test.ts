@@ -55,7 +55,7 @@ describe('the folder of the blobs, changed under a running server', { timeout: 6
     const stopped = await folder.stop()
     expect([stopped, folder.server.log()]).toEqual([1, expect.stringContaining("blobs isn't the folder")])
     expect(namesIn(blobs())).toEqual([])
-    expect(folder.serve()).toMatchObject({
+    expect(await folder.serve()).toMatchObject({
       exit: 5,
       stderr: expect.stringMatching(/blobs is (missing|empty)/),
     })
@@ -142,7 +142,7 @@ describe('a folder that is swapped under a running server', { timeout: 60_000 },
     await folder.start()
     await folder.store('v1', 'small')
     rmSync(folder.path('lock'))
-    expect(folder.serve()).toMatchObject({
+    expect(await folder.serve()).toMatchObject({
       exit: 1,
       stderr: expect.stringContaining('in use by another process'),
     })
@@ -181,7 +181,7 @@ describe('a folder that loses a part while a server runs', { timeout: 60_000 }, 
     rmSync(folder.path('tmp'), { recursive: true })
     const file = folder.outside('file')
     writeFileSync(file, Buffer.alloc(3_000_000))
-    const put = folder.bucket('put', 'b/a/v2', file, '--url', folder.server.url)
+    const put = await folder.ask('put', 'b/a/v2', file)
     expect(put).toMatchObject({ exit: 5, stderr: expect.stringMatching(/next: Tell the operator.*disk/) })
     const checked = await folder.health()
     expect([checked.status, checked.headers.get('Retry-After')]).toEqual([503, null])

@@ -34,7 +34,7 @@ describe('a folder whose ledger is lost', { timeout: 180_000 }, () => {
     await folder.stop()
     lose()
     const names = readdirSync(folder.dataDir, { recursive: true }).length
-    const [served, checked] = [folder.serve(), folder.fsck()]
+    const [served, checked] = [await folder.serve(), await folder.fsck()]
     expect([served.exit, checked.exit]).toEqual([5, 5])
     expect(served.stderr).toMatch(/^error: The data folder is damaged\n {2}why: .*\n {2}next: .*backup/)
     expect(checked.stdout + checked.stderr).toMatch(/the ledger (in .* is not complete|is older)/)
@@ -46,13 +46,13 @@ describe('a folder whose ledger is lost', { timeout: 180_000 }, () => {
     await folder.store('v1', 'small')
     await folder.stop()
     rmSync(folder.path('format'))
-    expect(folder.serve()).toMatchObject({
+    expect(await folder.serve()).toMatchObject({
       exit: 2,
       stderr: expect.stringContaining('restore its "format" file'),
     })
     for (const name of ['ledger', 'secret', 'index.mdb', 'index.proof'])
       rmSync(folder.path(name), { recursive: true })
-    expect(folder.serve().exit).toBe(2)
+    expect((await folder.serve()).exit).toBe(2)
   })
 
   it('is refused with an older copy of the ledger', async () => {
@@ -65,7 +65,10 @@ describe('a folder whose ledger is lost', { timeout: 180_000 }, () => {
     await folder.stop()
     rmSync(folder.path('ledger'), { recursive: true })
     cpSync(folder.outside('older'), folder.path('ledger'), { recursive: true })
-    expect(folder.serve()).toMatchObject({ exit: 5, stderr: expect.stringContaining('the ledger is older') })
+    expect(await folder.serve()).toMatchObject({
+      exit: 5,
+      stderr: expect.stringContaining('the ledger is older'),
+    })
   })
 })
 
@@ -100,7 +103,7 @@ describe('damaged LMDB files', { timeout: 60_000 }, () => {
       expect(
         readdirSync(folder.dataDir).filter((name) => name.startsWith('uploads.mdb.damaged-')),
       ).toHaveLength(1)
-      expect(folder.fsck().exit).toBe(0)
+      expect((await folder.fsck()).exit).toBe(0)
     },
   )
 })
@@ -141,14 +144,14 @@ describe('a ledger that is damaged while no server runs', { timeout: 180_000 }, 
         next: expect.stringContaining('bucket fsck'),
       })
     }
-    expect(folder.bucket('list', 'b/a', '--url', folder.server.url)).toMatchObject({
+    expect(await folder.ask('list', 'b/a')).toMatchObject({
       exit: 5,
       stderr: expect.stringContaining('bucket fsck'),
     })
     expect(await (await folder.get('v1')).text()).toBe('bytes of v1')
     // The index knows every reference, so a new one is free.
     expect((await folder.store('v4', 'new')).status).toBe(201)
-    expect(folder.run('ls')).toMatchObject({
+    expect(await folder.run('ls')).toMatchObject({
       exit: 5,
       stdout: expect.stringMatching(/^b\/a\/v1@.*\nb\/a\/v3@.*\nb\/a\/v4@/),
       stderr: expect.stringContaining('00000001.log are damaged'),
@@ -162,11 +165,11 @@ describe('a blob that is lost', { timeout: 180_000 }, () => {
     for (const size of [100_000, 3_000_000]) {
       const [ref, file] = [`b/a/v${size}`, folder.outside(`${size}`)]
       writeFileSync(file, Buffer.alloc(size, 'x'))
-      const put = () => folder.bucket('put', ref, file, '--json', '--url', folder.server.url)
-      expect(JSON.parse(put().stdout)).toMatchObject({ created: true, restored: false })
-      expect(JSON.parse(put().stdout)).toMatchObject({ created: false, restored: false })
+      const put = () => folder.ask('put', ref, file, '--json')
+      expect(JSON.parse((await put()).stdout)).toMatchObject({ created: true, restored: false })
+      expect(JSON.parse((await put()).stdout)).toMatchObject({ created: false, restored: false })
       rmSync(folder.path('blobs', 'b', 'a'), { recursive: true })
-      const restored = put()
+      const restored = await put()
       expect(JSON.parse(restored.stdout)).toMatchObject({ created: false, restored: true })
       expect(restored.stderr).toContain('restored: it was stored before, and the server had lost its bytes')
       expect((await folder.get(`v${size}`)).status).toBe(200)
@@ -182,7 +185,7 @@ describe('the folder of the blobs', { timeout: 60_000 }, () => {
     expect((await folder.store('v1', 'small')).status).toBe(201)
     await folder.stop()
     rmSync(folder.path('blobs'), { recursive: true })
-    const refused = folder.serve()
+    const refused = await folder.serve()
     expect(refused.exit).toBe(5)
     expect(refused.stderr).toContain('blobs is missing: it holds the bytes of every artifact above 16 KiB')
     expect(existsSync(folder.path('blobs'))).toBe(false)
@@ -195,7 +198,7 @@ describe('the folder of the blobs', { timeout: 60_000 }, () => {
     await folder.stop()
     renameSync(blobs(), folder.outside('away'))
     mkdirSync(blobs())
-    for (const ran of [folder.serve(), folder.fsck()]) {
+    for (const ran of [await folder.serve(), await folder.fsck()]) {
       expect(ran.exit).toBe(5)
       expect(ran.stdout + ran.stderr).toMatch(
         /blobs is empty: it holds the bytes of every artifact above 16 KiB/,
@@ -209,7 +212,7 @@ describe('the folder of the blobs', { timeout: 60_000 }, () => {
     expect((await folder.get('large')).status).toBe(200)
     await folder.stop()
     rmSync(blobs(), { recursive: true })
-    expect(folder.run('fsck', '--discard-damage')).toMatchObject({
+    expect(await folder.run('fsck', '--discard-damage')).toMatchObject({
       exit: 5,
       stdout: expect.stringMatching(/^discarded {2}the folder .*blobs is missing.*\nmissing {2}b\/a\/large@/),
     })
@@ -223,16 +226,16 @@ describe('the folder of the blobs', { timeout: 60_000 }, () => {
   it.each(['stop', 'kill'] as const)(
     'that lost a folder in it is told after a %s, and the rest is served',
     async (how) => {
-      await folder.start()
+      await folder.startProcess()
       for (const version of ['v1', 'v2']) expect((await folder.store(version, LARGE)).status).toBe(201)
       expect((await folder.store('small', 'small')).status).toBe(201)
-      await folder.server[how]()
-      await folder.start()
+      await folder[how]()
+      await folder.startProcess()
       const { url } = folder.server
       const other = `${url}/buckets/c/artifacts/a/versions/v`
       const bytes = { method: 'PUT', body: LARGE, headers: { 'X-Artifact-Digest': digestOf(LARGE) } }
       expect((await fetch(other, bytes)).status).toBe(201)
-      await folder.server[how]()
+      await folder[how]()
       rmSync(folder.path('blobs', 'b'), { recursive: true })
       await folder.start()
       await expect

@@ -1,11 +1,11 @@
-/** The data folder of one test, a real server on it, and the commands of its owner. */
-import { spawnSync } from 'node:child_process'
+/** The data folder of one test, a server on it, and the commands of its owner. */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BUCKET } from '../support/program.ts'
 import { type Served, serveFolder } from '../support/served-folder.ts'
+import { type ServedHere, serveHere, tryToServe } from '../support/served-here.ts'
+import { bucket } from '../unit/cli/command-line.ts'
 
 /** A blob of its own file. */
 export const LARGE = Buffer.alloc(100_000, 'large')
@@ -19,7 +19,8 @@ export const namesIn = (path: string): readonly string[] => (existsSync(path) ? 
 export class FolderUnderTest {
   readonly #parent = mkdtempSync(join(tmpdir(), 'bucket-folder-'))
   readonly dataDir = join(this.#parent, 'data')
-  #server: Served | undefined
+  #server: ServedHere | undefined
+  #process: Served | undefined
 
   /** A path in the data folder. */
   path(...names: readonly string[]): string {
@@ -32,11 +33,17 @@ export class FolderUnderTest {
   }
 
   async start(): Promise<void> {
-    this.#server = await serveFolder(this.dataDir)
+    this.#server = await serveHere(this.dataDir)
+  }
+
+  /** Starts a server that can be killed. */
+  async startProcess(): Promise<void> {
+    this.#process = await serveFolder(this.dataDir)
+    this.#server = this.#process
   }
 
   /** The server that was started last. */
-  get server(): Served {
+  get server(): ServedHere {
     if (!this.#server) throw new Error('no server was started')
     return this.#server
   }
@@ -46,9 +53,9 @@ export class FolderUnderTest {
     return this.server.stop()
   }
 
-  /** Ends the server, if one runs. */
   async kill(): Promise<void> {
-    await this.#server?.kill()
+    if (!this.#process) throw new Error('a server in the process of the test cannot be killed')
+    await this.#process.kill()
   }
 
   urlOf(version: string): string {
@@ -71,28 +78,28 @@ export class FolderUnderTest {
     return fetch(`${this.server.url}/health`)
   }
 
-  /** Runs a command on the folder. The limit ends a server that should have refused to start. */
+  /** Runs a command on the folder. */
   run(command: string, ...args: readonly string[]) {
-    return this.bucket(command, ...args, '--data-dir', this.dataDir)
+    return bucket([command, ...args, '--data-dir', this.dataDir])
   }
 
   /** Tries to start a server that refuses the folder. */
   serve() {
-    return this.run('serve', '--port', '0')
+    return tryToServe(this.dataDir)
   }
 
   fsck() {
     return this.run('fsck')
   }
 
-  bucket(...args: readonly string[]) {
-    const options = { encoding: 'utf8', timeout: 100_000 } as const
-    const { status, stdout, stderr } = spawnSync(process.execPath, [...BUCKET, ...args], options)
-    return { exit: status, stdout, stderr }
+  /** Runs a command on the server. */
+  ask(...args: readonly string[]) {
+    return bucket(args, { url: this.server.url })
   }
 
   async remove(): Promise<void> {
-    await this.kill()
+    await this.#process?.kill()
+    await this.#server?.stop()
     rmSync(this.#parent, { recursive: true, force: true })
   }
 }

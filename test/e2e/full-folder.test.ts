@@ -16,7 +16,7 @@ describe('an artifact that does not fit', { timeout: 60_000 }, () => {
     const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder.dataDir])
     context.skip(mount.status !== 0, 'a file system cannot be mounted here')
     try {
-      await folder.start()
+      await folder.startProcess()
       // A sparse file, which takes no space itself.
       const large = folder.outside('large')
       writeFileSync(large, '')

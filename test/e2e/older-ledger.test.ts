@@ -30,7 +30,7 @@ async function putBackOlder(how: 'stop' | 'kill'): Promise<void> {
   await folder.store('v2', LARGE)
   await folder.stop()
   if (how === 'kill') {
-    await folder.start()
+    await folder.startProcess()
     await folder.kill()
   }
   for (const name of LEDGER) rmSync(folder.path(name), { recursive: true })
@@ -43,10 +43,10 @@ describe('an older ledger', { timeout: 240_000 }, () => {
     async (how) => {
       await putBackOlder(how)
       const refused = { exit: 5, stderr: expect.stringContaining('the ledger is older than the folder') }
-      expect(folder.serve()).toMatchObject(refused)
-      expect(folder.run('ls')).toMatchObject({ ...refused, stdout: expect.stringContaining('b/a/v1@') })
-      expect(folder.run('backup', folder.outside('copy'))).toMatchObject(refused)
-      const checked = folder.run('fsck')
+      expect(await folder.serve()).toMatchObject(refused)
+      expect(await folder.run('ls')).toMatchObject({ ...refused, stdout: expect.stringContaining('b/a/v1@') })
+      expect(await folder.run('backup', folder.outside('copy'))).toMatchObject(refused)
+      const checked = await folder.run('fsck')
       expect(checked.exit).toBe(5)
       expect(checked.stdout).toContain('ledger  the ledger is older than the folder')
       expect(checked.stdout).toContain('unreferenced  blobs/b/a/v2@')
@@ -56,7 +56,7 @@ describe('an older ledger', { timeout: 240_000 }, () => {
 
   it('is taken for the newest one only after its owner says so', async () => {
     await putBackOlder('stop')
-    expect(folder.run('fsck', '--discard-damage')).toMatchObject({
+    expect(await folder.run('fsck', '--discard-damage')).toMatchObject({
       exit: 0,
       stdout: expect.stringContaining('discarded  the ledger is older than the folder'),
     })
@@ -67,7 +67,7 @@ describe('an older ledger', { timeout: 240_000 }, () => {
   })
 
   it('that lost its last stores before a crash starts, and its log names their blobs before a store is taken', async () => {
-    await folder.start()
+    await folder.startProcess()
     await folder.store('v1', LARGE)
     // What a power cut leaves if it comes before the end of the log is written down.
     for (const name of [LOG, KNOWN_END]) cpSync(folder.path(name), join(folder.outside('older'), name))
@@ -106,7 +106,7 @@ describe('an older ledger', { timeout: 240_000 }, () => {
   })
 
   it('is not seen in a folder that was killed, copied as a whole, or restored as a whole', async () => {
-    await folder.start()
+    await folder.startProcess()
     await folder.store('v1', LARGE)
     await folder.kill()
     cpSync(folder.dataDir, folder.outside('whole'), { recursive: true })
