@@ -1,6 +1,7 @@
 /** Folders that are pushed and pulled: real processes, a real server, a proxy that breaks connections. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -204,6 +205,35 @@ describe('a pull', { timeout: 60_000 }, () => {
     const again = await run('pull', 'b/other/v1', 'copy')
     expect(again).toMatchObject({ exit: 0 })
     expect(again.stderr).toContain('nothing fetched')
+  })
+
+  it.each([
+    ['a new folder', 'new', false],
+    ['a folder that --force replaces', 'forced', true],
+  ])('into %s succeeds for each of four that run at once', async (_, version, force) => {
+    await makeFolder(1)
+    await bucket.push(`b/twice/${version}`, at('source'), { cacheFolder: false })
+    if (force) {
+      await mkdir(at('copy'))
+      await writeFile(at('copy', 'mine'), 'mine')
+    }
+    const pulls = [1, 2, 3, 4].map(() => bucket.pull(`b/twice/${version}`, at('copy'), { force }))
+    for (const { digest } of await Promise.all(pulls)) expect(digest).toMatch(/^sha256:/)
+    expect(difference('source', 'copy')).toBe('')
+    expect((await readdir(work)).sort()).toEqual(['copy', 'source'])
+  })
+
+  it('refuses a folder that another program filled with other content meanwhile', async () => {
+    await makeFolder(1)
+    await bucket.push('b/meanwhile/v1', at('source'), { cacheFolder: false })
+    const filled = bucket.pull('b/meanwhile/v1', at('copy'), {
+      onProgress: () => {
+        mkdirSync(at('copy'), { recursive: true })
+        writeFileSync(at('copy', 'mine'), 'mine')
+      },
+    })
+    await expect(filled).rejects.toMatchObject({ code: 'target_exists' })
+    expect(await readFile(at('copy', 'mine'), 'utf8')).toBe('mine')
   })
 
   it('of an artifact that is not a folder says so', async () => {

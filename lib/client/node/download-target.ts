@@ -120,7 +120,10 @@ async function isMountPoint(file: string): Promise<boolean> {
 }
 
 /** @returns undefined if the system reports that the path does not exist. */
-async function ifThere<T>(look: Promise<T>, ...alsoNothing: readonly string[]): Promise<T | undefined> {
+export async function ifThere<T>(
+  look: Promise<T>,
+  ...alsoNothing: readonly string[]
+): Promise<T | undefined> {
   try {
     return await look
   } catch (error) {

@@ -1,10 +1,11 @@
 /** The target of a pull: what it holds before, whether that is the content already, and its replacement. */
-import { readdir, readlink, rename, stat } from 'node:fs/promises'
+import { readdir, readlink, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { errorCode } from '../../flow/error-code.ts'
 import { runAtOnce } from '../../flow/run-at-once.ts'
 import { FolderError } from '../folder/folder-error.ts'
 import type { FolderManifest } from '../folder/manifest.ts'
-import { aboutPath, hasBytesOf } from './download-target.ts'
+import { aboutPath, hasBytesOf, ifThere } from './download-target.ts'
 import { DEFAULT_PARALLEL } from './push.ts'
 
 export type TargetContent = 'none' | 'empty' | 'filled'
@@ -33,27 +34,66 @@ export async function contentOf(path: string, shown: string): Promise<TargetCont
       `${JSON.stringify(shown)} is not a folder`,
       'Name a folder, or a path that does not exist yet.',
     )
-  return (await readdir(path)).length === 0 ? 'empty' : 'filled'
+  const names = await ifThere(readdir(path))
+  if (!names) return 'none'
+  return names.length === 0 ? 'empty' : 'filled'
 }
 
-/** A replaced folder is moved away first, because no system renames over a non-empty folder. */
+/**
+ * A replaced folder is moved away first, because no system renames over a non-empty folder.
+ *
+ * @returns false if another program has filled the folder since `existing` was found.
+ */
 export async function replaceFolder(
   path: string,
   tree: string,
   staging: string,
   existing: TargetContent,
-): Promise<void> {
-  if (existing !== 'filled') return await rename(tree, path)
+): Promise<boolean> {
+  if (existing !== 'filled') return await renameToFree(tree, path)
   const old = join(staging, 'old')
-  await rename(path, old)
-  await rename(tree, path).catch(async (error) => {
-    await rename(old, path)
+  const isMoved = await renameOver(path, old)
+  try {
+    return await renameToFree(tree, path)
+  } catch (error) {
+    if (isMoved) await rename(old, path)
     throw error
-  })
+  }
 }
 
-/** Whether a folder is exactly what the manifest describes. */
-export async function isComplete(
+/** Renames a folder, and removes a folder that has the name. @returns false if there is nothing to rename. */
+export async function renameOver(from: string, to: string): Promise<boolean> {
+  try {
+    do await rm(to, { recursive: true, force: true })
+    while (!(await renameToFree(from, to)))
+    return true
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** @returns false if a folder with content has the name. */
+const renameToFree = (from: string, to: string): Promise<boolean> =>
+  rename(from, to).then(
+    () => true,
+    (error: unknown) => {
+      if (FILLED.has(errorCode(error))) return false
+      throw error
+    },
+  )
+
+/** Either is allowed by POSIX for a rename over a folder with content. */
+const FILLED: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'EEXIST'])
+
+/** Whether a folder is exactly what the manifest describes. A folder that is moved away meanwhile is not. */
+export const isComplete = async (
+  folder: string,
+  manifest: FolderManifest,
+  options: CompareOptions,
+): Promise<boolean> => (await ifThere(compare(folder, manifest, options))) ?? false
+
+async function compare(
   folder: string,
   { entries }: FolderManifest,
   { parallel = DEFAULT_PARALLEL, signal }: CompareOptions,

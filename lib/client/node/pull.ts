@@ -2,7 +2,7 @@
  * A manifest becomes a local folder. Files are fetched and verified into a hidden staging folder next to the target, which is renamed when
  * it is complete. A pull that ends early leaves the staging folder, and the next one continues it.
  */
-import { chmod, copyFile, lstat, mkdir, open, readdir, rename, rm, stat, symlink } from 'node:fs/promises'
+import { chmod, copyFile, lstat, mkdir, open, readdir, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type Digest, digestHex } from '../../domain/digest.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
@@ -26,7 +26,7 @@ import { type DownloadOptions, downloadFile, syncFolder } from './download-file.
 import { hasBytesOf } from './download-target.ts'
 import { checkNames } from './name-check.ts'
 import type { KeptPartial } from './partial-file.ts'
-import { contentOf, isComplete, replaceFolder } from './pull-target.ts'
+import { contentOf, isComplete, renameOver, replaceFolder, type TargetContent } from './pull-target.ts'
 import { DEFAULT_PARALLEL } from './push.ts'
 
 export interface PullOptions extends TransferOptions {
@@ -65,20 +65,25 @@ export async function pull(
   options: PullOptions,
 ): Promise<PullResult> {
   const path = resolve(target)
-  const existing = await contentOf(path, target)
+  // Before anything is fetched: whether there can be a folder.
+  await contentOf(path, target)
   const { manifest, digest } = await fetchManifest(api, ref, expected, options)
   const files = manifest.entries.filter((entry) => entry.type === 'file')
   const size = files.reduce((sum, file) => sum + file.size, 0)
   const result = { path: target, ref, digest, manifest, size }
-  if (existing === 'filled') {
-    if (await isComplete(path, manifest, options)) return { ...result, fetched: 0 }
-    if (!options.force)
-      throw new FolderError(
-        'target_exists',
-        `${JSON.stringify(target)} is not empty and differs from ${formatRef(ref)}`,
-        'Choose another folder, or replace the whole folder with force.',
-      )
+  const look = async (): Promise<TargetContent | 'complete'> => {
+    const content = await contentOf(path, target)
+    if (content !== 'filled') return content
+    if (await isComplete(path, manifest, options)) return 'complete'
+    if (options.force) return content
+    throw new FolderError(
+      'target_exists',
+      `${JSON.stringify(target)} is not empty and differs from ${formatRef(ref)}`,
+      'Choose another folder, or replace the whole folder with force.',
+    )
   }
+  let found = await look()
+  if (found === 'complete') return { ...result, fetched: 0 }
   const parent = dirname(path)
   const staging = await takeStaging(parent, digestHex(digest))
   let isPublished = false
@@ -89,7 +94,8 @@ export async function pull(
     await removeOthers(tree, manifest)
     const fetched = await fetchFiles(api, ref, files, staging, kept, size, options)
     await finish(manifest, tree)
-    await replaceFolder(path, tree, staging, existing)
+    // Another pull may fill the folder while this one fetches.
+    while (found !== 'complete' && !(await replaceFolder(path, tree, staging, found))) found = await look()
     isPublished = true
     await syncFolder(parent)
     return { ...result, fetched }
@@ -97,8 +103,7 @@ export async function pull(
     if (isPublished || kept.bytes === 0) await rm(staging, { recursive: true, force: true })
     else {
       const free = freePath(parent, digestHex(digest), SUFFIX)
-      await rm(free, { recursive: true, force: true })
-      await rename(staging, free)
+      await renameOver(staging, free)
       options.onKept?.({ path: free, bytes: kept.bytes, total: size })
     }
     await removeStale(parent, SUFFIX)
