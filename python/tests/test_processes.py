@@ -49,6 +49,38 @@ def test_connections_are_kept_and_a_closed_one_is_noticed(
     assert proxy.connections == 2
 
 
+DROPPED = """
+import gc, os, sys
+from bucket_client import BucketClient, ConflictError
+
+def use(url, ref):
+    bucket = BucketClient(url)
+    bucket.put(ref, b"x")
+    try:
+        bucket.put(ref, b"y")
+    except ConflictError as problem:
+        kept = problem  # and with its traceback the frames that hold the response
+        kept.itself = kept
+    print(bucket.get(ref).read())
+    bucket.get(ref)
+    child = os.fork()
+    if child == 0:
+        bucket.entry(ref)
+        return
+    os.waitpid(child, 0)
+
+use(*sys.argv[1:])
+gc.collect()
+"""
+
+
+def test_a_client_that_is_dropped_leaves_no_warning_and_no_traceback(url: str, ref: str) -> None:
+    # Python 3.13 shows the failures of all finalizers, older ones only in development mode.
+    ran = subprocess.run([sys.executable, "-X", "dev", "-c", DROPPED, url, ref], capture_output=True, check=True)
+    assert ran.stdout == b"b'x'\n"
+    assert ran.stderr == b""
+
+
 def _in_child(client: BucketClient, ref: str, results: multiprocessing.Queue[object]) -> None:
     try:
         results.put(client.get(ref).read())

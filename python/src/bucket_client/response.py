@@ -76,6 +76,9 @@ class _Reader(io.BufferedReader):
     def close(self) -> None:
         pass
 
+    def flush(self) -> None:
+        """Do nothing: the finalizer of ``HTTPResponse`` flushes, also after that of ``Incoming``, and would fail."""
+
 
 class _Socket:
     """The part of a socket that ``HTTPResponse`` needs."""

@@ -40,7 +40,7 @@ class ArtifactStream(io.BufferedIOBase):
         self.size = artifact.size
         self._opened = opened
         self._ends = ends or contextlib.ExitStack()
-        self._pieces = self._verified(artifact, opened, report)
+        self._pieces = _verified(artifact, opened, report)
         self._rest = memoryview(b"")
 
     @property
@@ -99,24 +99,29 @@ class ArtifactStream(io.BufferedIOBase):
         """Return the stream."""
         return self
 
-    def _verified(self, artifact: Artifact, opened: OpenedBytes, report: Report) -> Generator[memoryview, None, None]:
-        digest = hashlib.sha256()
-        held: deque[bytes] = deque()
-        held_bytes = 0
-        size = 0
-        for chunk in artifact.chunks(0, artifact.size, None, opened):
-            digest.update(chunk)
-            size += len(chunk)
-            if size > artifact.size:
-                raise mismatch(artifact.ref, None, f"more than its {artifact.size} bytes came")
-            report("downloading", size, artifact.size)
-            held.append(bytes(chunk))
-            held_bytes += len(chunk)
-            while held_bytes - len(held[0]) >= HELD_BACK_BYTES:
-                held_bytes -= len(held[0])
-                yield memoryview(held.popleft())
-        computed = f"sha256:{digest.hexdigest()}"
-        if computed != artifact.ref.digest:
-            raise mismatch(artifact.ref, computed, f"its bytes have the digest {computed}")
-        while held:
+
+def _verified(artifact: Artifact, opened: OpenedBytes, report: Report) -> Generator[memoryview, None, None]:
+    """Yield the bytes; the last ``HELD_BACK_BYTES`` follow once the digest is known to match.
+
+    Not a method, because a generator that held the stream would keep a dropped stream, and its connection, open.
+    """
+    digest = hashlib.sha256()
+    held: deque[bytes] = deque()
+    held_bytes = 0
+    size = 0
+    for chunk in artifact.chunks(0, artifact.size, None, opened):
+        digest.update(chunk)
+        size += len(chunk)
+        if size > artifact.size:
+            raise mismatch(artifact.ref, None, f"more than its {artifact.size} bytes came")
+        report("downloading", size, artifact.size)
+        held.append(bytes(chunk))
+        held_bytes += len(chunk)
+        while held_bytes - len(held[0]) >= HELD_BACK_BYTES:
+            held_bytes -= len(held[0])
             yield memoryview(held.popleft())
+    computed = f"sha256:{digest.hexdigest()}"
+    if computed != artifact.ref.digest:
+        raise mismatch(artifact.ref, computed, f"its bytes have the digest {computed}")
+    while held:
+        yield memoryview(held.popleft())

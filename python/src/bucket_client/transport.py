@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 import time
+import weakref
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -60,6 +61,14 @@ class _Pool:
         self.pid = os.getpid()
         self.lock = threading.Lock()
         self.idle: dict[tuple[str, str], list[Connection]] = defaultdict(list)
+        # For a client that is dropped without ``close``, and at exit. A child of ``fork`` closes its copies.
+        weakref.finalize(self, _close_all, self.idle)
+
+
+def _close_all(idle: dict[tuple[str, str], list[Connection]]) -> None:
+    for kept in idle.values():
+        for connection in kept:
+            connection.close()
 
 
 class Transport:
@@ -109,10 +118,9 @@ class Transport:
         """Close all idle connections."""
         pool = self._pool
         with pool.lock:
-            connections = [connection for kept in pool.idle.values() for connection in kept]
+            idle = dict(pool.idle)
             pool.idle.clear()
-        for connection in connections:
-            connection.close()
+        _close_all(idle)
 
     def _send(self, request: Request, url: SplitResult, expects: bool) -> Response:
         where = shown_url(request.url)
