@@ -82,6 +82,24 @@ def test_parts_survive_connections_that_drop_stall_and_change_bytes(proxied: Pro
     assert client.get(ref).read() == large.read_bytes()
 
 
+@pytest.mark.parametrize(("phase", "least"), [("uploading", 4 * PART), ("verifying", 0)])
+def test_an_outage_between_the_parts_and_the_commit_does_not_end_a_store(
+    proxied: Proxied, ref: str, large: Path, phase: str, least: int
+) -> None:
+    # Requests are presigned for four parts at once, so another request for parts follows the fourth part.
+    client, proxy = proxied(parallel=1)
+    outages = [[Fault(drop_at=0, upwards=True)] * 3 * QUICK.attempts]
+
+    def go_down(progress: Progress) -> None:
+        if outages and progress.phase == phase and progress.done >= least:
+            proxy.faults = outages.pop()
+            proxy.cut()
+
+    assert client.put(ref, large, progress=go_down).created
+    assert not outages
+    assert not proxy.faults
+
+
 def test_a_middle_body_survives_a_drop(proxied: Proxied, ref: str) -> None:
     data = os.urandom(9 * MIB)
     client, proxy = proxied(Fault(drop_at=5 * MIB, upwards=True), Fault(drop_at=0), Fault(drop_at=0), Fault(drop_at=0))

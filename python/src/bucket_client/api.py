@@ -172,9 +172,12 @@ class Api:
         with self._attempt(request) as response:
             return read_json(response, shown_url(self.root + request.path))
 
-    def json(self, request: ApiRequest) -> JsonObject:
-        """Make as many attempts as the policy allows; the answer is a JSON object."""
-        return retrying(self.retry, request.cancel, lambda: self.json_once(request))
+    def json(self, request: ApiRequest, *, begun: bool = False) -> JsonObject:
+        """Make as many attempts as the policy allows; the answer is a JSON object.
+
+        ``begun`` says that the request belongs to a transfer that has moved bytes.
+        """
+        return retrying(self.retry, request.cancel, lambda: self.json_once(request), begun=begun)
 
     def follow(self, address: str, headers: Mapping[str, str], cancel: Cancel | None) -> Response:
         """Send a GET to an address that the server handed out, with these headers alone.

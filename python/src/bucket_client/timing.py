@@ -183,9 +183,16 @@ class Patience:
         pause(delay, cancel)
 
 
-def retrying(policy: RetryPolicy, cancel: Cancel | None, attempt: Callable[[], T]) -> T:
-    """Return what ``attempt`` returns, after as many attempts as the policy allows."""
-    patience = Patience(policy)
+def retrying(policy: RetryPolicy, cancel: Cancel | None, attempt: Callable[[], T], *, begun: bool = False) -> T:
+    """Return what ``attempt`` returns, after as many attempts as the policy allows.
+
+    Args:
+        policy: how often, and how long.
+        cancel: ends the waits.
+        attempt: makes one attempt.
+        begun: whether it belongs to a transfer that has moved bytes.
+    """
+    patience = Patience(policy, begun=begun)
     while True:
         check_cancelled(cancel)
         try:

@@ -66,9 +66,10 @@ class UploadCalls:
         terms = {"size": size, **vars(description)}
         return decode_upload(self.api.json(json_request("PUT", self._path, terms, (200, 201), self.cancel)), self.ref)
 
-    def state(self) -> Upload:
-        """Return the upload."""
-        return decode_upload(self.api.json(ApiRequest("GET", self._path, (200,), cancel=self.cancel)), self.ref)
+    def state(self, *, begun: bool = False) -> Upload:
+        """Return the upload. ``begun`` says that this client has sent its bytes."""
+        request = ApiRequest("GET", self._path, (200,), cancel=self.cancel)
+        return decode_upload(self.api.json(request, begun=begun), self.ref)
 
     def abort(self) -> None:
         """Abort the upload."""
@@ -78,7 +79,7 @@ class UploadCalls:
     def presign_parts(self, parts: Sequence[tuple[int, str]]) -> dict[int, Presigned]:
         """Return requests by part number; ``parts`` are numbers and SHA-256 in hex, at most 100."""
         wanted = {"parts": [{"number": number, "sha256": sha256} for number, sha256 in parts]}
-        answer = self.api.json(json_request("POST", f"{self._path}/parts", wanted, (200,), self.cancel))
+        answer = self.api.json(json_request("POST", f"{self._path}/parts", wanted, (200,), self.cancel), begun=True)
         requests = {part["number"]: decode_presigned(part["request"]) for part in answer.get("parts", [])}
         if any(number not in requests for number, _ in parts):
             raise unexpected("the response lacks a request for a part")
@@ -105,7 +106,7 @@ class UploadCalls:
                     self._raise_failure()
                 raise
 
-        return retrying(self.api.retry, self.cancel, attempt)
+        return retrying(self.api.retry, self.cancel, attempt, begun=True)
 
     def _raise_failure(self) -> None:
         try:
@@ -278,7 +279,7 @@ def _commit_and_wait(calls: UploadCalls, size: int, report: Report) -> tuple[Ent
         while time.monotonic() - advanced_at < calls.api.timeouts.verification_idle:
             pause(min(wait, answer), calls.cancel)
             wait *= _LATER_LOOKS
-            current = calls.state()
+            current = calls.state(begun=True)
             if current.entry is not None:
                 return current.entry, True
             if current.problem is not None:
