@@ -22,6 +22,8 @@ class Fault:
     stall_seconds: float = 120
     #: Change the byte at this position.
     flip_at: int | None = None
+    #: Change one byte in each so many bytes.
+    flip_every: int | None = None
     upwards: bool = False
 
 
@@ -118,8 +120,11 @@ class FaultyProxy:
         for limit, name in ((fault.drop_at, "drop"), (fault.stall_at, "stall")):
             if limit is not None and at + len(data) >= limit:
                 return data[: limit - at], name
-        if fault.flip_at is not None and at <= fault.flip_at < at + len(data):
-            changed = bytearray(data)
-            changed[fault.flip_at - at] ^= 1
-            return bytes(changed), None
-        return data, None
+        flips = [] if fault.flip_at is None else [fault.flip_at]
+        if fault.flip_every is not None:
+            flips += range(fault.flip_every * -(-at // fault.flip_every), at + len(data), fault.flip_every)
+        changed = bytearray(data)
+        for position in flips:
+            if at <= position < at + len(data) and position > 0:
+                changed[position - at] ^= 1
+        return bytes(changed), None

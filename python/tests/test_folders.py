@@ -269,7 +269,7 @@ def test_a_file_that_arrives_changed_leaves_no_folder(proxied: Proxied, ref: str
     client, proxy = proxied()
     client.push(ref, tree)
     client.close()
-    proxy.faults = [Fault(flip_at=2_000_000)] * 50
+    proxy.faults = [Fault(flip_every=2_000_000)] * 50
     with pytest.raises(DigestError) as caught:
         client.pull(ref, tmp_path / "copy", parallel=1)
     assert caught.value.code == "digest_mismatch"

@@ -130,6 +130,7 @@ def _fill(
     digest = hashlib.sha256()
     have = _rehash(file, size, digest, report, cancel)
     fetched = 0
+    is_again = False
     while True:
         try:
             try:
@@ -155,10 +156,11 @@ def _fill(
                 have = 0
                 parallel = 1
         except DigestError:
-            if have == 0:
+            if is_again:
                 partial.unlink(missing_ok=True)
                 raise
-            # An earlier run may have left wrong bytes: fetch everything once more.
+            # An earlier run may have left wrong bytes, or they changed on the way: fetch everything once more.
+            is_again = True
             have = 0
         digest = hashlib.sha256()
         file.seek(0)
