@@ -66,7 +66,7 @@ function wrongLine(path: string, number: number, name: string, line: string): Us
     return new UsageError(
       `${where} sets ${name}`,
       `Set ${CLI_ENVIRONMENT.token} or ${CLI_ENVIRONMENT.apiKey} in the environment instead.`,
-      'Secrets do not belong into the configuration file',
+      'Secrets do not belong in the configuration file',
     )
   return new UsageError(
     name === '' ? `${where} is ${JSON.stringify(line)}` : `${where}: unknown setting ${JSON.stringify(name)}`,

@@ -9,7 +9,7 @@ export const REMEDIES: { readonly [C in ErrorCode]: string } = {
   digest_mismatch:
     'If you stored: nothing was stored. Compute the digest of exactly the bytes that you send, and repeat; if the digest is right, the bytes changed on the way: repeat once, then tell the user. If you fetched: do not use the bytes, and tell the user that the stored bytes may be damaged.',
   unauthorized:
-    'Tell the user that this Bucket needs credentials. They belong into the environment of the client, never into the conversation.',
+    'Tell the user that this Bucket needs credentials. They belong in the environment of the client, never into the conversation.',
   forbidden: 'Tell the user that these credentials do not allow the call. Do not try other refs instead.',
   route_not_found:
     'Compare the address with the root of the API. Bucket has no "latest", no search and no deletion: ask your own registry.',

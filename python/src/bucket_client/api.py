@@ -245,14 +245,14 @@ def _read_problem(response: Response, where: str) -> BucketError:
         if problem.code != "unexpected_response":
             raise
         value = {}
-    told = decode_problem(value, request_id=request_id, retry_after=retry_after)
-    if told is not None and told.code == "route_not_found":
+    described = decode_problem(value, request_id=request_id, retry_after=retry_after)
+    if described is not None and described.code == "route_not_found":
         # The client builds every path itself, so the root that the caller gave is wrong.
-        return error(told.code, f"{where} is not a resource of this API", status=status, request_id=request_id)
-    if told is not None:
-        return told
-    said = value.get("detail") or value.get("message")
-    detail = f"{where} answered {status}" + (f": {said}" if isinstance(said, str) else "")
+        return error(described.code, f"{where} is not a resource of this API", status=status, request_id=request_id)
+    if described is not None:
+        return described
+    reason = value.get("detail") or value.get("message")
+    detail = f"{where} answered {status}" + (f": {reason}" if isinstance(reason, str) else "")
     if status not in _MEANINGS:
         return unexpected(detail, status)
     return error(_MEANINGS[status], detail, status=status, request_id=request_id, retry_after=retry_after)

@@ -220,7 +220,7 @@ class ArtifactClient(EntryClient):
         try:
             yield from artifact.chunks(start, end, None)
         except RangesIgnored:
-            raise unexpected("the server, or a proxy before it, ignores ranges") from None
+            raise unexpected("the server, or a proxy in front of it, ignores ranges") from None
 
     def download(
         self,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from .api import Api
 from .errors import DigestError, error
-from .fetch import Artifact, OpenedBytes, RangesIgnored, mismatch
+from .fetch import Artifact, OpenedBytes, RangesIgnored, too_many_bytes, verify
 from .partial_file import partial_file
 from .progress import Report
 from .refs import ArtifactReference
@@ -65,7 +65,7 @@ def download(
             opened = artifact.open()
         digest = artifact.ref.digest or ""
         if mode is not None:
-            if _has(path, artifact.size, digest, report, cancel):
+            if _has_bytes(path, artifact.size, digest, report, cancel):
                 return Downloaded(target, artifact.ref, path.stat().st_size, 0)
             if not overwrite:
                 raise error("target_exists", f"{str(target)!r} exists and has other bytes")
@@ -73,7 +73,7 @@ def download(
             opened = artifact.open()
 
         def is_done() -> bool:
-            return _has(path, artifact.size, digest, report, cancel)
+            return _has_bytes(path, artifact.size, digest, report, cancel)
 
         with (
             naming_target(target, path.parent),
@@ -94,7 +94,7 @@ def download(
     return Downloaded(target, artifact.ref, artifact.size, fetched)
 
 
-def _has(path: Path, size: int, digest: str, report: Report, cancel: Cancel) -> bool:
+def _has_bytes(path: Path, size: int, digest: str, report: Report, cancel: Cancel) -> bool:
     """Whether a file has the bytes; ``size`` is -1 if it is not known."""
     try:
         return size in (-1, path.stat().st_size) and file_digest(path, report, cancel) == digest
@@ -127,34 +127,31 @@ def _fill(
 ) -> int:
     """Complete the partial file, and return how many bytes came over the network."""
     size = artifact.size
-    digest = hashlib.sha256()
-    have = _rehash(file, size, digest, report, cancel)
+    hasher = hashlib.sha256()
+    have = _rehash(file, size, hasher, report, cancel)
     fetched = 0
     is_again = False
     while True:
         try:
-            try:
-                chunks = (
-                    _by_ranges(artifact, opened, have, parallel, cancel)
-                    if size - have >= PARALLEL_BYTES and parallel > 1
-                    else _in_order(artifact, opened, have, cancel)
-                )
-                at = have
-                for chunk in chunks:
-                    digest.update(chunk)
-                    _write_all(file, chunk)
-                    at += len(chunk)
-                    fetched += len(chunk)
-                    report("downloading", min(at, size), size)
-                    if at > size:
-                        raise mismatch(artifact.ref, None, f"more than its {size} bytes came")
-                computed = f"sha256:{digest.hexdigest()}"
-                if computed != artifact.ref.digest:
-                    raise mismatch(artifact.ref, computed, f"its bytes have the digest {computed}")
-                return fetched
-            except RangesIgnored:
-                have = 0
-                parallel = 1
+            chunks = (
+                _by_ranges(artifact, opened, have, parallel, cancel)
+                if size - have >= PARALLEL_BYTES and parallel > 1
+                else _in_order(artifact, opened, have, cancel)
+            )
+            at = have
+            for chunk in chunks:
+                hasher.update(chunk)
+                _write_all(file, chunk)
+                at += len(chunk)
+                fetched += len(chunk)
+                report("downloading", min(at, size), size)
+                if at > size:
+                    raise too_many_bytes(artifact.ref, size)
+            verify(artifact.ref, hasher)
+            return fetched
+        except RangesIgnored:
+            have = 0
+            parallel = 1
         except DigestError:
             if is_again:
                 partial.unlink(missing_ok=True)
@@ -162,14 +159,14 @@ def _fill(
             # An earlier run may have left wrong bytes, or they changed on the way: fetch everything once more.
             is_again = True
             have = 0
-        digest = hashlib.sha256()
+        hasher = hashlib.sha256()
         file.seek(0)
         file.truncate(0)
         opened.response.close()
         opened = artifact.open(cancel=cancel)
 
 
-def _rehash(file: BinaryIO, size: int, digest: _Hash, report: Report, cancel: Cancel | None) -> int:
+def _rehash(file: BinaryIO, size: int, hasher: _Hash, report: Report, cancel: Cancel | None) -> int:
     """Hash what an earlier run left, and return how much that is."""
     have = 0
     if os.fstat(file.fileno()).st_size > size:
@@ -177,7 +174,7 @@ def _rehash(file: BinaryIO, size: int, digest: _Hash, report: Report, cancel: Ca
     file.seek(0)
     while chunk := file.read(_READ_BYTES):
         check_cancelled(cancel)
-        digest.update(chunk)
+        hasher.update(chunk)
         have += len(chunk)
         report("hashing", have, size)
     return have
@@ -211,7 +208,7 @@ def _by_ranges(
         for chunk in artifact.chunks(start, end, stop):
             # The last range has no end, so that extra bytes after it are noticed.
             if filled + len(chunk) > end - start:
-                raise mismatch(artifact.ref, None, f"more than its {artifact.size} bytes came")
+                raise too_many_bytes(artifact.ref, artifact.size)
             view[filled : filled + len(chunk)] = chunk
             filled += len(chunk)
         return view[:filled], buffer

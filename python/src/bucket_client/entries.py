@@ -150,7 +150,7 @@ class EntryClient:
                 return
 
     def limits(self) -> Limits:
-        """Return the limits of this deployment, asked for once."""
+        """Return the limits of this deployment, requested once."""
         if self._known_limits is None:
             self._known_limits = decode_limits(self._api.json(ApiRequest("GET", "", (200,))))
         return self._known_limits

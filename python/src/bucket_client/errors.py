@@ -125,7 +125,7 @@ class _Code:
 
 
 _UNKNOWN = _Code(BucketError, None, "Read the message; a newer client may know this code.")
-_SAME_BYTES = "Fetch again; if it stays, the stored bytes are damaged: tell the operator of this deployment."
+_SAME_BYTES = "Fetch again; if it fails again, the stored bytes are damaged: tell the operator of this deployment."
 
 CODES: Mapping[str, _Code] = {
     "invalid_request": _Code(InvalidRequestError, 400, "Correct all inputs that are named, and call again."),
@@ -158,7 +158,7 @@ CODES: Mapping[str, _Code] = {
     "forbidden": _Code(NotAuthorizedError, 403, "Ask the operator of this deployment for access."),
     "request_timeout": _Code(UnavailableError, 408, "Call again.", True),
     "throttled": _Code(UnavailableError, 429, "Wait, then call again with fewer calls at once.", True),
-    "internal": _Code(UnavailableError, 500, "Call again; if it stays, give the operator the request id.", True),
+    "internal": _Code(UnavailableError, 500, "Call again; if it fails again, give the operator the request id.", True),
     "blob_lost": _Code(
         UnavailableError, 500, "Tell the operator; if you have the bytes, store them again under the same ref."
     ),
@@ -168,9 +168,11 @@ CODES: Mapping[str, _Code] = {
         NetworkError, None, "Check the URL, and that the server is running and reachable from here.", True
     ),
     "interrupted": _Code(NetworkError, None, "Call again: every call is safe to repeat.", True),
-    "stalled": _Code(NetworkError, None, "Call again later; if it stays, look at the server and the network.", True),
+    "stalled": _Code(
+        NetworkError, None, "Call again later; if it fails again, look at the server and the network.", True
+    ),
     "unexpected_response": _Code(
-        NetworkError, None, "Check that the URL is the root of a Bucket API (…/v1), and any proxy before it."
+        NetworkError, None, "Check that the URL is the root of a Bucket API (…/v1), and any proxy in front of it."
     ),
     "source_changed": _Code(SourceError, None, "Store it again when it no longer changes, or store a copy."),
     "source_invalid": _Code(SourceError, None, "Give a path, bytes, a binary file object or an iterator of bytes."),

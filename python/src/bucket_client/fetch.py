@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from .api import Api, ApiRequest, version_path
 from .errors import BucketError, error, unexpected
-from .model import decode_digest, decode_presigned, decode_size
+from .model import about_another, decode_digest, decode_presigned, decode_size
 from .refs import ArtifactReference
 from .response import Response
 from .timing import Cancel, Patience, retrying
+
+if TYPE_CHECKING:
+    from hashlib import _Hash  # pyright: ignore[reportPrivateUsage]
 
 #: A connection that gave at least this much before it broke counts as progress.
 PROGRESS_BYTES = 1 << 20
@@ -23,7 +27,7 @@ _FILE_NAME = re.compile(r';\s*filename="([^"]*)"', re.IGNORECASE)
 
 
 class RangesIgnored(Exception):
-    """The server, or a proxy before it, ignores ranges and gives bytes from the first on."""
+    """The server, or a proxy in front of it, ignores ranges and gives bytes from the first on."""
 
 
 class OpenedBytes:
@@ -88,7 +92,7 @@ class Artifact:
     ) -> Iterator[memoryview]:
         """Yield the bytes from ``start`` up to ``end``, over as many connections as it takes. They are not verified.
 
-        Each chunk is valid until the next is asked for.
+        Each chunk is valid until the next one is read.
 
         Raises:
             RangesIgnored: the server cannot begin at ``start``, which is not 0.
@@ -149,9 +153,9 @@ class Artifact:
         response = self._api.attempt(ApiRequest("GET", path, (200, 206, 307), query, ranges, cancel=cancel))
         try:
             headers = response.headers
-            told = headers.get("x-artifact-ref")
-            if told is not None and told != self.ref.name:
-                raise unexpected(f"asked for {self.ref.name}, but the response is about {told}")
+            name = headers.get("x-artifact-ref")
+            if name is not None and name != self.ref.name:
+                raise about_another(self.ref.name, name)
             size = headers.get("x-artifact-size") or (headers.get("content-length") if response.status == 200 else None)
             self._learn(decode_digest(headers.get("x-artifact-digest")), decode_size(size))
             if response.status != 307:
@@ -180,7 +184,7 @@ class Artifact:
         """Return where the bytes of a response begin."""
         name = _FILE_NAME.search(response.headers.get("content-disposition") or "")
         if name and name[1] != f"{self.ref.artifact_id}-{self.ref.version}":
-            raise unexpected(f"asked for {self.ref.name}, but the response is about {name[1]!r}")
+            raise about_another(self.ref.name, repr(name[1]))
         if response.status == 200:
             return 0
         if response.status == 404:
@@ -190,11 +194,27 @@ class Artifact:
             raise error("unavailable", f"the store that holds the bytes answered {response.status}", retry_after=0)
         match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range") or "")
         if not match or int(match[1]) != start or match[3] not in ("*", str(self.size)):
-            raise unexpected(f"asked for bytes from {start}, but got {response.headers.get('content-range')}")
+            given = response.headers.get("content-range")
+            raise unexpected(f"the request was for the bytes from {start} on, but the response has others: {given}")
         return start
 
 
-def mismatch(ref: ArtifactReference, computed: str | None, what: str) -> BucketError:
-    """Return the error of bytes that are not those of a pinned ref."""
+def verify(ref: ArtifactReference, hasher: _Hash) -> None:
+    """Check that the bytes which arrived are those of a pinned ref.
+
+    Raises:
+        DigestError: ``digest_mismatch``.
+    """
+    computed = f"sha256:{hasher.hexdigest()}"
+    if computed != ref.digest:
+        raise _mismatch(ref, computed, f"its bytes have the digest {computed}")
+
+
+def too_many_bytes(ref: ArtifactReference, size: int) -> BucketError:
+    """Return the error of a response that continues after the last byte of an artifact."""
+    return _mismatch(ref, None, f"more than its {size} bytes came")
+
+
+def _mismatch(ref: ArtifactReference, computed: str | None, what: str) -> BucketError:
     members = {"declared_digest": ref.digest} | ({} if computed is None else {"computed_digest": computed})
     return error("digest_mismatch", f"{ref.name} should have the digest {ref.digest}, but {what}", members=members)

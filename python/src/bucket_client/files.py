@@ -16,7 +16,7 @@ from fsspec.spec import AbstractBufferedFile
 
 from .description import Description
 from .errors import ConflictError, InvalidRequestError, NotAuthorizedError, NotFoundError
-from .fetch import mismatch
+from .fetch import verify
 from .put import check_description
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class BucketFile(AbstractBufferedFile):
     def __init__(self, fs: BucketFileSystem, path: str, **options: Any) -> None:
         self.ref, size = fs._locate(path)
         self._client = fs.client
-        self._hash = hashlib.sha256()
+        self._hasher = hashlib.sha256()
         self._hashed = 0
         if size <= WHOLE_BYTES:
             with fs.client.get(self.ref) as stream:
@@ -58,11 +58,10 @@ class BucketFile(AbstractBufferedFile):
         at = self.loc
         data = super().read(length)
         if at <= self._hashed < at + len(data) and self._hashed < self.size:
-            self._hash.update(memoryview(data)[self._hashed - at :])
+            self._hasher.update(memoryview(data)[self._hashed - at :])
             self._hashed = at + len(data)
-            computed = f"sha256:{self._hash.hexdigest()}"
-            if self._hashed == self.size and computed != self.ref.digest:
-                raise mismatch(self.ref, computed, f"its bytes have the digest {computed}")
+            if self._hashed == self.size:
+                verify(self.ref, self._hasher)
         return data
 
 

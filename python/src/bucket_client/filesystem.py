@@ -32,7 +32,6 @@ from .refs import ArtifactReference, artifact_name
 
 _PARALLEL_RANGES = 8
 _KEPT_FOLDERS = 16
-_TEXTS = DESCRIPTION_MEMBERS
 #: Settings of the environment that are not secret.
 _SHOWN = {"BUCKET_URL", "BUCKET_AUTH", "BUCKET_CA_FILE"}
 _OPTIONS = ("url", "auth", "api_key", "ca_file", "client", *DESCRIPTION_MEMBERS[1:])
@@ -237,9 +236,9 @@ class BucketFileSystem(AbstractFileSystem):
                     cache_type=options.pop("cache_type", "readahead"),
                 )
         if mode in ("wb", "xb"):
-            unknown = sorted(options.keys() - set(_TEXTS))
+            unknown = sorted(options.keys() - set(DESCRIPTION_MEMBERS))
             if unknown:
-                raise TypeError(f"a new file has no option {unknown[0]!r}; give {', '.join(_TEXTS)}")
+                raise TypeError(f"a new file has no option {unknown[0]!r}; give {', '.join(DESCRIPTION_MEMBERS)}")
             return BucketWriter(self, path, autocommit, self._describe(options))
         raise ValueError(f"mode {mode!r}: what is stored never changes, so files open as rb, wb or xb")
 
@@ -310,7 +309,9 @@ class BucketFileSystem(AbstractFileSystem):
 
     def _describe(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return the description of a new file. Options for other file systems are ignored."""
-        return self._description | {name: options[name] for name in _TEXTS if options.get(name) is not None}
+        return self._description | {
+            name: options[name] for name in DESCRIPTION_MEMBERS if options.get(name) is not None
+        }
 
     def _store(self, path: str, source: Any, description: dict[str, Any]) -> None:
         path = plain_path(path)

@@ -90,9 +90,9 @@ class LockFile:
         new = self.path.with_name(f"{self.path.name}.new")
         os.close(_create(new))
         try:
-            lines = self.read()
-            if ref is not None and ref.name in lines and lines[ref.name][0] != ref:
-                raise error("lock_differs", f"{self.path} locks {lines[ref.name][0]}, not {ref}")
+            locked = self.read()
+            if ref is not None and ref.name in locked and locked[ref.name][0] != ref:
+                raise error("lock_differs", f"{self.path} locks {locked[ref.name][0]}, not {ref}")
         finally:
             new.unlink(missing_ok=True)
 

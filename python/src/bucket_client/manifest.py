@@ -281,6 +281,11 @@ def _tree_faults(entries: list[ManifestEntry]) -> list[str]:
     return faults
 
 
-def _invalid(faults: list[str]) -> BucketError:
+def first_faults(faults: list[str]) -> str:
+    """Return the first faults as one text, with the number of the others."""
     more = f" (and {len(faults) - 5} more)" if len(faults) > 5 else ""
-    return error("manifest_invalid", f"the manifest breaks its rules: {'; '.join(faults[:5])}{more}")
+    return "; ".join(faults[:5]) + more
+
+
+def _invalid(faults: list[str]) -> BucketError:
+    return error("manifest_invalid", f"the manifest breaks its rules: {first_faults(faults)}")

@@ -153,6 +153,11 @@ def _reference(value: JsonObject) -> ArtifactReference:
         raise unexpected(f"the response names something malformed: {problem.detail}") from problem
 
 
+def about_another(requested: str, received: str) -> BucketError:
+    """Return the error of a valid response that is about something else."""
+    return unexpected(f"the request was for {requested}, but the response is about {received}")
+
+
 def decode_entry(value: Any, asked: ArtifactReference | None = None) -> Entry:
     """Decode an entry.
 
@@ -163,7 +168,7 @@ def decode_entry(value: Any, asked: ArtifactReference | None = None) -> Entry:
     entry = _object(value, "entry")
     ref = _reference(entry)
     if asked is not None and ref != (asked if asked.digest else asked.pinned(ref.digest or "")):
-        raise unexpected(f"asked for {asked}, but the response is about {ref}")
+        raise about_another(str(asked), str(ref))
     # A member that the server does not know yet is null.
     optional = {name: entry.get(name) for name in DESCRIPTION_MEMBERS if name != "content_type"}
     return Entry(
@@ -207,7 +212,7 @@ def decode_upload(value: JsonObject, asked: ArtifactReference) -> Upload:
     """Decode an upload, which must be the one of ``asked``."""
     ref = _reference(value)
     if ref != asked:
-        raise unexpected(f"asked for the upload of {asked}, but the response is about {ref}")
+        raise about_another(f"the upload of {asked}", str(ref))
     mode, state = value.get("mode"), value.get("state")
     if mode not in ("single", "multipart") or state not in ("open", "verifying", "committed", "failed"):
         raise unexpected("the upload has an unknown mode or state")

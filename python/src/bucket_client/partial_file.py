@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from .errors import error
 from .refs import digest_hex
+from .timing import Standstill
 
 try:
     import fcntl
@@ -53,8 +54,7 @@ def partial_file(
         OSError: the folder cannot be written.
     """
     path = folder / partial_name(digest)
-    waited_since = time.monotonic()
-    seen = -1
+    standstill = Standstill()
     while True:
         file = _open(path)
         locked = try_lock(file.fileno())
@@ -73,9 +73,7 @@ def partial_file(
             return
         if locked:
             continue
-        if size != seen:
-            seen, waited_since = size, time.monotonic()
-        elif time.monotonic() - waited_since > patience:
+        if standstill.seconds(size) > patience:
             raise error("target_busy", f"another process has {path}, which has not grown for {patience:.0f} s")
         time.sleep(_TICK)
     with file:

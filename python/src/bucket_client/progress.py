@@ -110,7 +110,7 @@ class TqdmProgress:
         """Nothing is shown yet.
 
         Args:
-            description: stands before the bar.
+            description: text in front of the bar.
             options: passed to ``tqdm.auto.tqdm``.
 
         Raises:

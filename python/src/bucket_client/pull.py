@@ -23,7 +23,7 @@ from .partial_file import STALE_SECONDS, try_lock
 from .progress import Phase, Report, Total, no_report
 from .refs import ArtifactReference, digest_hex
 from .target import naming_target, sync_folder
-from .timing import Cancel
+from .timing import Cancel, Standstill
 from .workers import run_parallel
 
 SUFFIX = ".bucket-pull"
@@ -60,7 +60,7 @@ def pull(
     report: Report,
 ) -> PullResult:
     """Write the folder of a manifest. See :meth:`BucketClient.pull`, which gives the call that fetches a file."""
-    # Through a symlink, what it leads to is written. A name that ends in a slash is the same name.
+    # If the target is a symlink, its own target is written. A name that ends in a slash is the same name.
     path = Path(os.path.realpath(target))
     with naming_target(target, path.parent):
         path.parent.stat()
@@ -110,8 +110,7 @@ def _taken(staging: Path, is_done: Callable[[], bool], patience: float) -> Gener
     Raises:
         TargetError: ``target_busy``: the other process has not advanced for ``patience`` seconds.
     """
-    waited_since = time.monotonic()
-    seen = -1
+    standstill = Standstill()
     while True:
         staging.mkdir(exist_ok=True)
         handle = os.open(staging, os.O_RDONLY)
@@ -129,9 +128,7 @@ def _taken(staging: Path, is_done: Callable[[], bool], patience: float) -> Gener
         finally:
             os.close(handle)
         size = sum(status.st_size for _, status in _walk(staging))
-        if size != seen:
-            seen, waited_since = size, time.monotonic()
-        elif time.monotonic() - waited_since > patience:
+        if standstill.seconds(size) > patience:
             raise error(
                 "target_busy", f"another process pulls into {staging}, and has not advanced for {patience:.0f} s"
             )
@@ -181,11 +178,11 @@ def check_names(manifest: FolderManifest, folder: Path) -> None:
     try:
         for names in suspects:
             # The file system alone decides which of them are the same.
-            room = probe / secrets.token_hex(8)
-            room.mkdir()
+            trial = probe / secrets.token_hex(8)
+            trial.mkdir()
             for name in names:
                 try:
-                    (room / name).touch(exist_ok=False)
+                    (trial / name).touch(exist_ok=False)
                 except FileExistsError:
                     raise error(
                         "target_invalid",

@@ -21,6 +21,7 @@ from .manifest import (
     ManifestEntry,
     SymlinkEntry,
     default_ref,
+    first_faults,
     path_fault,
     target_fault,
 )
@@ -86,8 +87,7 @@ def scan(folder: Path, include: Sequence[str], exclude: Sequence[str], follow_sy
     found = _Scan()
     _scan_into(found, folder, "", include, exclude, follow_symlinks, set())
     if found.faults:
-        more = f" (and {len(found.faults) - 5} more)" if len(found.faults) > 5 else ""
-        raise error("folder_invalid", f"{folder} cannot be described: {'; '.join(found.faults[:5])}{more}")
+        raise error("folder_invalid", f"{folder} cannot be described: {first_faults(found.faults)}")
     # A mistyped pattern would store an empty folder permanently.
     if (include or exclude) and not found.files and not found.others:
         raise error(

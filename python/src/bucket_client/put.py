@@ -30,7 +30,7 @@ from .source import SINGLE_BYTES, Digests, Source, hash_source
 from .timing import Cancel, Patience, check_cancelled
 from .upload import UploadCalls, upload
 
-#: Every front takes this much in one body, or refuses with ``inline_too_large``.
+#: Every front accepts this much in one body, or refuses with ``inline_too_large``.
 _ALWAYS_INLINE_BYTES = 4 << 20
 #: Above this the entry is requested before the bytes are sent.
 _ASK_FIRST_BYTES = 1 << 20
@@ -142,7 +142,7 @@ def put(
             try:
                 return _put_inline(api, ref, source, description, report, cancel)
             except TooLargeError as refusal:
-                # A front may take less in one body than expected.
+                # A front may accept less in one body than expected.
                 if refusal.code != "inline_too_large":
                     raise
         entry, created = upload(UploadCalls(api, ref, cancel), source, digests, description, report, parallel)
@@ -285,7 +285,7 @@ def _fits_inline(size: int, limits: Callable[[], Limits]) -> bool:
     if size > known.max_artifact_bytes:
         raise error(
             "artifact_too_large",
-            f"the source has {size} bytes; this deployment takes at most {known.max_artifact_bytes}",
+            f"the source has {size} bytes; this deployment accepts at most {known.max_artifact_bytes}",
             members={"size": size, "max_artifact_bytes": known.max_artifact_bytes},
         )
     # Below SINGLE_BYTES an upload would be sent in one piece as well, and costs two more round trips.

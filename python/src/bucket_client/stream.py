@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from .fetch import Artifact, OpenedBytes, mismatch
+from .fetch import Artifact, OpenedBytes, too_many_bytes, verify
 from .progress import Report
 from .refs import ArtifactReference
 
@@ -105,23 +105,21 @@ def _verified(artifact: Artifact, opened: OpenedBytes, report: Report) -> Genera
 
     Not a method, because a generator that held the stream would keep a dropped stream, and its connection, open.
     """
-    digest = hashlib.sha256()
+    hasher = hashlib.sha256()
     held: deque[bytes] = deque()
     held_bytes = 0
     size = 0
     for chunk in artifact.chunks(0, artifact.size, None, opened):
-        digest.update(chunk)
+        hasher.update(chunk)
         size += len(chunk)
         if size > artifact.size:
-            raise mismatch(artifact.ref, None, f"more than its {artifact.size} bytes came")
+            raise too_many_bytes(artifact.ref, artifact.size)
         report("downloading", size, artifact.size)
         held.append(bytes(chunk))
         held_bytes += len(chunk)
         while held_bytes - len(held[0]) >= HELD_BACK_BYTES:
             held_bytes -= len(held[0])
             yield memoryview(held.popleft())
-    computed = f"sha256:{digest.hexdigest()}"
-    if computed != artifact.ref.digest:
-        raise mismatch(artifact.ref, computed, f"its bytes have the digest {computed}")
+    verify(artifact.ref, hasher)
     while held:
         yield memoryview(held.popleft())

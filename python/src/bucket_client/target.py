@@ -17,7 +17,7 @@ UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 _IMPOSSIBLE = {
     errno.ENAMETOOLONG: "the name is too long for this file system",
     errno.ELOOP: "its symlinks lead in a circle",
-    errno.ENOENT: "the folder takes no files",
+    errno.ENOENT: "no file can be made in the folder",
     errno.ENOTDIR: "a part of the path is a file",
     errno.EINVAL: "this file system cannot hold such a name",
     errno.EILSEQ: "this file system cannot hold such a name",

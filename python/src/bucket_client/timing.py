@@ -51,7 +51,7 @@ class Timeouts:
     continue_: float = 1.0
     #: Between two looks at an upload that is being verified, where the server names no time.
     poll: float = 1.0
-    #: Without an advance of a verification before it is asked for again.
+    #: Without progress of a verification, before the commit is repeated.
     verification_idle: float = 30.0
 
     def __post_init__(self) -> None:
@@ -181,6 +181,20 @@ class Patience:
             raise problem
         _log.info("attempt %d follows in %.1f s: %s", self._failures + 1, delay, problem.detail)
         pause(delay, cancel)
+
+
+class Standstill:
+    """How long another process, which uses the same place, has made no progress."""
+
+    def __init__(self) -> None:
+        self._size = -1
+        self._since = time.monotonic()
+
+    def seconds(self, size: int) -> float:
+        """Return for how long its bytes have had the same ``size``."""
+        if size != self._size:
+            self._size, self._since = size, time.monotonic()
+        return time.monotonic() - self._since
 
 
 def retrying(policy: RetryPolicy, cancel: Cancel | None, attempt: Callable[[], T], *, begun: bool = False) -> T:

@@ -31,7 +31,7 @@ from .workers import run_parallel
 
 #: The most part numbers in one request for parts.
 _MOST_PER_REQUEST = 100
-#: A verification that does not advance is asked for again this often.
+#: How often a commit is repeated because the verification makes no progress.
 _MOST_STALLS = 20
 #: Seconds before the first look at a verification; each wait is a quarter longer than the last, up to what the server
 #: names.
@@ -239,12 +239,12 @@ def _send_parts(
     """Send the parts that the store lacks, several at once, each streamed from its place in the source."""
     size = begun.size
     received = begun.received if isinstance(begun.received, tuple) else ()
-    there = {part.number: (part.sha256, part.size) for part in received}
+    stored = {part.number: (part.sha256, part.size) for part in received}
     missing = [
         (number, sha256)
         for number, sha256 in enumerate(sha256s, 1)
         # A part that the store has with another digest is sent again (docs/http-api.md, section 7.2).
-        if there.get(number) != (sha256, part_span(size, number)[1] - part_span(size, number)[0])
+        if stored.get(number) != (sha256, part_span(size, number)[1] - part_span(size, number)[0])
     ]
     parts = _Parts(calls, size, missing, report, min(_MOST_PER_REQUEST, parallel * 4))
     # Threads take the parts in order, so that requests are presigned in order.
