@@ -2,11 +2,12 @@
  * The final names of blobs, in the folder of all blobs. Only a complete, verified and durable file is renamed to one. It
  * replaces an existing file of that name, because that file has no attestation and the new one has the digest of the name.
  */
+import { accessSync, constants } from 'node:fs'
 import { join } from 'node:path'
 import type { BlobId } from '../domain/entry.ts'
 import type { BlobState } from '../repository/ports.ts'
 import { blobFolder, blobName } from './blob-names.ts'
-import { closeFile, openBlob, removeFile, renameFile, syncFile } from './disk.ts'
+import { closeFile, onDisk, openBlob, removeFile, renameFile, syncFile } from './disk.ts'
 import { durableFolders } from './durable-folders.ts'
 import { inPlaceCheck } from './in-place.ts'
 
@@ -17,6 +18,8 @@ export interface BlobFiles {
   pathOf(blob: BlobId): string
   /** @throws BucketError `unavailable` when the folder of all blobs was moved, removed or replaced. */
   assertInPlace(): void
+  /** @throws BucketError `unavailable` also when this process may not use it. */
+  assertUsable(): void
   /**
    * Gives a durable file, on the same file system, the name of a blob, durably.
    *
@@ -34,7 +37,8 @@ export function blobFiles(root: string): BlobFiles {
   const folders = durableFolders(root)
   const attested = new Set<string>()
   const remedy = 'put that folder back in its place, and restart the server'
-  const { assertInPlace } = inPlaceCheck(root, 'folder', remedy)
+  const place = inPlaceCheck(root, 'folder', remedy)
+  const { assertInPlace } = place
 
   const attest = (path: string) => {
     attested.add(path)
@@ -51,6 +55,11 @@ export function blobFiles(root: string): BlobFiles {
   return {
     pathOf: (blob) => locate(blob).path,
     assertInPlace,
+
+    assertUsable() {
+      place.assertInPlace()
+      onDisk(() => accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK))
+    },
 
     async publish(blob, file) {
       const { folder, path } = locate(blob)

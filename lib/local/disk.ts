@@ -38,9 +38,9 @@ export function diskError(error: unknown, folder?: string): BucketError {
     : BucketError.unavailable(message, error)
 }
 
-/** Failures that last until a person acts: a broken or read-only disk, permissions, a folder that was removed. */
+/** Failures that last until a person acts: a broken or read-only disk, a limit of file sizes, permissions, a folder that was removed. */
 const LASTING: ReadonlySet<string> = new Set([
-  ...['EACCES', 'EIO', 'ELOOP', 'ENODEV', 'ENOENT', 'ENOTDIR', 'EPERM', 'EROFS'],
+  ...['EACCES', 'EFBIG', 'EIO', 'ELOOP', 'ENODEV', 'ENOENT', 'ENOTDIR', 'EPERM', 'EROFS'],
 ])
 const REMEDY =
   'check the disk, the permissions and the files of the data folder (the log of the server has the cause), and restart the server'
@@ -77,6 +77,15 @@ export const outOfInodes = (cause?: unknown): BucketError<'insufficient_storage'
 
 const translate = (error: unknown): never => {
   throw diskError(error)
+}
+
+/** Makes a synchronous call of the file system. */
+export function onDisk<T>(call: () => T): T {
+  try {
+    return call()
+  } catch (error) {
+    throw diskError(error)
+  }
 }
 
 /** Opens a new file for writing. Its mode permits no further writes after this descriptor is closed. */
@@ -224,13 +233,7 @@ export const syncFile = (fd: number): Promise<void> =>
   })
 
 /** `syncFile` on this thread: nothing else runs until the disk has the bytes. */
-export function syncFileHere(fd: number): void {
-  try {
-    fs.fdatasyncSync(fd)
-  } catch (error) {
-    throw diskError(error)
-  }
-}
+export const syncFileHere = (fd: number): void => onDisk(() => fs.fdatasyncSync(fd))
 
 /** Makes a file read-only and durable. */
 export async function sealFile(path: string): Promise<void> {

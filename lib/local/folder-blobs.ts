@@ -106,7 +106,7 @@ export function folderBlobs(options: FolderBlobsOptions): BlobStore {
     },
 
     async check() {
-      files.assertInPlace()
+      files.assertUsable()
       const temporary = newTemporary()
       await writeTemporary(temporary, probe(), undefined)
       await removeTemporary(temporary)

@@ -131,6 +131,7 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
     // Before bytes are sent that the folder could not take.
     async require(size) {
       assertInPlace()
+      openedLedger.assertEndInPlace()
       await disk.require(size)
     },
   }
@@ -153,7 +154,14 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
     ...{ files, space, held, ledger, secret, clock },
     temporaries: inside(LAYOUT.temporaries),
   })
-  const blobs = { ...folderOfBlobs, write: reportingFullDisk(folderOfBlobs.write) }
+  const blobs = {
+    ...folderOfBlobs,
+    write: reportingFullDisk(folderOfBlobs.write),
+    async check() {
+      await folderOfBlobs.check()
+      assertHasFormat(inside(LAYOUT.format))
+    },
+  }
   const uploads = lmdbUploads(tables)
   const stagedFiles = folderStaging({
     ...{ folder: inside(LAYOUT.staging), table, blobFiles: files, space, secret, clock },
@@ -197,7 +205,7 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
         refusalOf(files.assertInPlace, FIND_FOLDER) ??
         refusalOf(openedLedger.assertInPlace, CHECK_LEDGER) ??
         refusalOf(lock.assertInPlace, 'Start the server again: it makes the file.') ??
-        refusalOfFormat(inside(LAYOUT.format))
+        refusalOf(() => assertHasFormat(inside(LAYOUT.format)), RESTORE_FORMAT)
       lock.release()
       if (refusal) throw refusal
     },
@@ -253,13 +261,16 @@ const FIND_FOLDER =
 const CHECK_LEDGER =
   'Run `bucket fsck` on the folder. If it finds damage, put the files of the ledger back, or restore them from the newest backup, before you start the server again.'
 
-const refusalOfFormat = (path: string): FolderRefused | undefined =>
-  existsSync(path)
-    ? undefined
-    : new FolderRefused(
-        `the file ${path} was removed`,
-        'Restore that file from any backup of the same folder, in which it never changes. The server does not start without it.',
-      )
+/** The server can do without the file that says what the folder is, but its next start cannot. */
+function assertHasFormat(path: string): void {
+  if (existsSync(path)) return
+  throw BucketError.needsOperator(
+    `the file ${path} was removed`,
+    'restore that file from any backup of the same folder, in which it never changes, because the server does not start without it',
+  )
+}
+const RESTORE_FORMAT =
+  'Restore that file from any backup of the same folder, in which it never changes. The server does not start without it.'
 
 /** @param next tells the operator what to do when the part is not in place. */
 function refusalOf(assertInPlace: () => void, next: string): FolderRefused | undefined {

@@ -4,15 +4,18 @@
  */
 import { type Stats, statSync } from 'node:fs'
 import { BucketError } from '../domain/errors.ts'
+import { onDisk } from './disk.ts'
 
 /**
  * @param opened the file or folder that was opened at `path`.
  * @returns its state now; undefined if `path` leads to another one, or to none.
  */
 export function statInPlace(path: string, opened: Pick<Stats, 'dev' | 'ino'>): Stats | undefined {
-  const found = statSync(path, { throwIfNoEntry: false })
+  const found = statIfThere(path)
   return found?.dev === opened.dev && found.ino === opened.ino ? found : undefined
 }
+
+const statIfThere = (path: string) => onDisk(() => statSync(path, { throwIfNoEntry: false }))
 
 export interface InPlace {
   isInPlace(): boolean
@@ -25,7 +28,7 @@ export interface InPlace {
  * @param remedy tells the operator what to do when it is not in place.
  */
 export function inPlaceCheck(path: string, kind: 'file' | 'folder', remedy: string): InPlace {
-  const opened = statSync(path, { throwIfNoEntry: false })
+  const opened = statIfThere(path)
   const isInPlace = () => opened !== undefined && statInPlace(path, opened) !== undefined
   return {
     isInPlace,

@@ -1,7 +1,16 @@
 /** A folder that changes under a running server: it stores nothing that would be lost, and its operator is told. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestOf, FolderUnderTest, LARGE, namesIn } from './folder-under-test.ts'
 
@@ -11,25 +20,40 @@ beforeEach(() => {
 })
 afterEach(() => folder.remove())
 
-describe('a ledger that is lost under a running server', { timeout: 60_000 }, () => {
-  it.each(['ledger', 'ledger/00000001.log'])(
-    '(%s) is noticed by the health check and by a stop',
-    async (lost) => {
-      await folder.start()
-      expect((await folder.store('v1', 'small')).status).toBe(201)
-      expect((await folder.health()).status).toBe(200)
-      rmSync(folder.path(lost), { recursive: true })
-      expect((await folder.health()).status).toBe(503)
-      expect((await folder.store('v2', 'small')).status).toBe(503)
-      const stopped = await folder.stop()
-      expect([stopped, folder.server.log()]).toEqual([
-        1,
-        expect.stringMatching(
-          /why: {2}the ledger in .* was removed or changed.*\n {2}next: Run `bucket fsck`/,
-        ),
-      ])
-    },
-  )
+describe('a ledger that is lost or changed under a running server', { timeout: 60_000 }, () => {
+  const segment = () => folder.path('ledger', '00000001.log')
+  it.each([
+    ['removed', () => rmSync(folder.path('ledger'), { recursive: true })],
+    ['without its last segment', () => rmSync(segment())],
+    ['cut short', () => truncateSync(segment(), 100)],
+    ['longer', () => appendFileSync(segment(), 'more')],
+  ])('(%s) is noticed by the health check, before an upload is sent, and by a stop', async (_, change) => {
+    await folder.start()
+    expect((await folder.store('v1', 'small')).status).toBe(201)
+    expect((await folder.health()).status).toBe(200)
+    change()
+    expect((await folder.health()).status).toBe(503)
+    expect((await folder.store('v2', 'small')).status).toBe(503)
+    const begun = await folder.begin('v3', 'multipart')
+    expect([begun.status, await begun.json()]).toMatchObject([503, { retryable: false }])
+    const stopped = await folder.stop()
+    expect([stopped, folder.server.log()]).toEqual([
+      1,
+      expect.stringMatching(/why: {2}the ledger in .* was removed or changed.*\n {2}next: Run `bucket fsck`/),
+    ])
+  })
+
+  it('that can no longer be looked at asks for its operator, in health and in stores', async () => {
+    await folder.start()
+    expect((await folder.store('v1', 'small')).status).toBe(201)
+    renameSync(folder.path('ledger'), folder.outside('ledger'))
+    // The system refuses to follow a symlink in a circle, as it refuses a folder without permissions.
+    symlinkSync('ledger', folder.path('ledger'))
+    for (const { status, body } of [await folder.store('v2', 'small'), await folder.store('v3', LARGE)])
+      expect([status, JSON.parse(body)]).toMatchObject([503, { code: 'unavailable', retryable: false }])
+    const checked = await folder.health()
+    expect([checked.status, await checked.json()]).toMatchObject([503, { retryable: false }])
+  })
 })
 
 describe('the folder of the blobs, changed under a running server', { timeout: 60_000 }, () => {
@@ -73,10 +97,7 @@ describe('a folder that is swapped under a running server', { timeout: 60_000 },
       })
     }
     for (const mode of ['single', 'multipart']) {
-      const begun = await fetch(`${folder.urlOf(mode)}/uploads/${digestOf(LARGE)}`, {
-        ...{ method: 'PUT', headers: { 'Content-Type': 'application/json' } },
-        body: JSON.stringify({ size: 100_000_000, mode }),
-      })
+      const begun = await folder.begin(mode, mode)
       expect([begun.status, await begun.json()]).toMatchObject([503, { retryable: false }])
     }
     const refusals = () =>
@@ -161,10 +182,15 @@ describe('a folder that is swapped under a running server', { timeout: 60_000 },
 })
 
 describe('a folder that loses a part while a server runs', { timeout: 60_000 }, () => {
-  it('learns at the stop that its format file is gone, and starts once it is back', async () => {
+  it('says in its health and at the stop that its format file is gone, and starts once it is back', async () => {
     await folder.start()
     await folder.store('v1', 'small')
     renameSync(folder.path('format'), folder.outside('format'))
+    const checked = await folder.health()
+    expect([checked.status, await checked.json()]).toMatchObject([
+      503,
+      { retryable: false, next: expect.stringContaining('restore that file') },
+    ])
     const stopped = await folder.stop()
     expect([stopped, folder.server.log()]).toEqual([
       1,

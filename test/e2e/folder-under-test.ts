@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Served, serveFolder } from '../support/served-folder.ts'
+import { type Served, serveFolder, serveWithin } from '../support/served-folder.ts'
 import { type ServedHere, serveHere, tryToServe } from '../support/served-here.ts'
 import { bucket } from '../unit/cli/command-line.ts'
 
@@ -42,6 +42,12 @@ export class FolderUnderTest {
     this.#server = this.#process
   }
 
+  /** Starts a server within a limit of the system, such as `-f 100`. */
+  async startWithin(limit: string): Promise<void> {
+    this.#process = await serveWithin(limit, this.dataDir)
+    this.#server = this.#process
+  }
+
   /** The server that was started last. */
   get server(): ServedHere {
     if (!this.#server) throw new Error('no server was started')
@@ -67,6 +73,14 @@ export class FolderUnderTest {
     const response = await fetch(this.urlOf(version), { method: 'PUT', body: Buffer.from(bytes), headers })
     const retryAfter = response.headers.get('Retry-After')
     return { status: response.status, retryAfter, body: await response.text() }
+  }
+
+  /** Begins an upload. */
+  begin(version: string, mode: string): Promise<Response> {
+    return fetch(`${this.urlOf(version)}/uploads/${digestOf(LARGE)}`, {
+      ...{ method: 'PUT', headers: { 'Content-Type': 'application/json' } },
+      body: JSON.stringify({ size: 100_000_000, mode }),
+    })
   }
 
   get(version: string): Promise<Response> {

@@ -41,4 +41,12 @@ describe('an artifact that does not fit', { timeout: 60_000 }, () => {
       execFileSync('umount', [folder.dataDir])
     }
   })
+
+  it.runIf(process.platform === 'linux')('asks for no retry if no file can be that large', async () => {
+    await folder.startWithin('-f 8192')
+    const { status, body } = await folder.store('large', Buffer.alloc(20_000_000))
+    expect([status, JSON.parse(body)]).toMatchObject([503, { retryable: false }])
+    expect((await folder.store('fits', LARGE)).status).toBe(201)
+    await folder.stop()
+  })
 })

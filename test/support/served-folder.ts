@@ -24,11 +24,17 @@ export type ServedFolder = Served
 export const serveFolder = (dataDir: string, ...options: string[]): Promise<ServedFolder> =>
   serveWith(['--data-dir', dataDir, ...options])
 
+const PROGRAM = [process.execPath, ...BUCKET, 'serve', '--port', '0'] as const
+
 /** @param options of `bucket serve`, without the port, which is a free one. */
-export async function serveWith(options: readonly string[]): Promise<Served> {
-  const child = spawn(process.execPath, [...BUCKET, 'serve', '--port', '0', ...options], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+export const serveWith = ([...options]: readonly string[]): Promise<Served> => run([...PROGRAM, ...options])
+
+/** Serves a folder within a limit of the system, such as `-f 100`. */
+export const serveWithin = (limit: string, dataDir: string): Promise<Served> =>
+  run(['sh', '-c', `ulimit ${limit} && exec "$0" "$@"`, ...PROGRAM, '--data-dir', dataDir])
+
+async function run([program, ...args]: readonly [string, ...string[]]): Promise<Served> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const words: Buffer[] = []
   child.stderr.on('data', (chunk: Buffer) => words.push(chunk))
   const [line] = (await Promise.race([

@@ -56,7 +56,9 @@ export interface AppendLog {
    * @throws BucketError `insufficient_storage`, `unavailable`; none of the group is in the log then.
    */
   append(records: readonly Buffer[]): Promise<readonly RecordPosition[]>
-  /** @throws BucketError `unavailable` when a segment was removed, replaced or changed by something else. */
+  /** @throws BucketError `unavailable` when the last segment was removed, replaced or changed by something else: nothing can be appended. */
+  assertEndInPlace(): void
+  /** @throws BucketError `unavailable` when any segment was. */
   check(): void
   close(): void
 }
@@ -86,6 +88,7 @@ export async function openAppendLog(options: AppendLogOptions): Promise<AppendLo
   let canReserve = true
   /** A failed group may have left bytes after `offset`. */
   let isDirty = false
+  let isAppending = false
   let isClosed = false
 
   async function cutOff(): Promise<void> {
@@ -147,18 +150,41 @@ export async function openAppendLog(options: AppendLogOptions): Promise<AppendLo
     })
   }
 
-  /**
-   * Bytes written to an unlinked file, or after bytes of another writer, would be lost.
-   *
-   * @param isIdle without an append in progress, which changes the size of the file.
-   */
-  function assertInPlace(isIdle: boolean): void {
+  /** Bytes written to an unlinked file, or after bytes of another writer, would be lost. */
+  function assertEndInPlace(): void {
     const found = statInPlace(join(folder, segmentName(segment)), opened)
-    if (found && (!isIdle || found.size === size)) return
+    // An append in progress changes the size.
+    if (found && (isAppending || isDirty || found.size === size)) return
     throw BucketError.needsOperator(
       `the ledger in ${folder} was removed or changed by something else: nothing is stored until the server is restarted`,
       'stop the server, run `bucket fsck` on its folder, and restart it',
     )
+  }
+
+  async function appendGroup(records: readonly Buffer[]): Promise<readonly RecordPosition[]> {
+    const bytes = records.reduce((sum, { length }) => sum + length, 0)
+    try {
+      if (offset >= segmentBytes) await sealSegment()
+      await reserve(bytes)
+    } catch (error) {
+      throw diskError(error)
+    }
+    const positions = place(records)
+    isDirty = true
+    try {
+      await writeAll(fd, records, offset)
+      await sync(fd)
+    } catch (error) {
+      // If this fails too, the next group retries it.
+      await cutOff().catch(() => undefined)
+      throw error
+    }
+    isDirty = false
+    for (const record of records) hash.update(record)
+    offset += bytes
+    size = Math.max(size, offset)
+    nextGroup += 1
+    return positions
   }
 
   const log: AppendLog = {
@@ -170,41 +196,30 @@ export async function openAppendLog(options: AppendLogOptions): Promise<AppendLo
       // The descriptor may belong to another file by now.
       if (isClosed) throw BucketError.unavailable('the server is stopping')
       if (isDirty) await cutOff()
-      assertInPlace(true)
-      const bytes = records.reduce((sum, { length }) => sum + length, 0)
+      assertEndInPlace()
+      isAppending = true
       try {
-        if (offset >= segmentBytes) await sealSegment()
-        await reserve(bytes)
-      } catch (error) {
-        throw diskError(error)
+        return await appendGroup(records)
+      } finally {
+        isAppending = false
       }
-      const positions = place(records)
-      isDirty = true
-      try {
-        await writeAll(fd, records, offset)
-        await sync(fd)
-      } catch (error) {
-        // If this fails too, the next group retries it.
-        await cutOff().catch(() => undefined)
-        throw error
-      }
-      isDirty = false
-      for (const record of records) hash.update(record)
-      offset += bytes
-      size = Math.max(size, offset)
-      nextGroup += 1
-      return positions
     },
 
+    assertEndInPlace,
+
     check() {
-      assertInPlace(false)
+      assertEndInPlace()
       sealed.check()
     },
 
     close() {
       isClosed = true
       try {
-        if (size > offset) ftruncateSync(fd, offset)
+        // A file that something else has changed stays as it is.
+        if (size > offset && (isDirty || fstatSync(fd).size === size)) {
+          ftruncateSync(fd, offset)
+          size = offset
+        }
       } catch {
         // Zeros at the end do no harm: the next start cuts them off.
       }

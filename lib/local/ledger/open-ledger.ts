@@ -45,6 +45,8 @@ export interface OpenLedger {
   /** Whether a reference has an entry. */
   readonly has: (ref: string) => boolean
   readonly report: LedgerReport
+  /** @throws BucketError `unavailable` when nothing can be appended, because something else removed or changed the end of the log. */
+  assertEndInPlace(): void
   /** @throws BucketError `unavailable` when a segment was removed, replaced or changed by something else. Works after `close`, too. */
   assertInPlace(): void
   /** Waits for appends in progress. */
@@ -150,6 +152,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
         isAfterCrash: known?.isStop !== true,
         damage: found,
       },
+      assertEndInPlace: log.assertEndInPlace,
       assertInPlace: log.check,
       async close() {
         await stopChecking()

@@ -5,6 +5,7 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { BucketError } from '../../domain/errors.ts'
+import { onDisk } from '../disk.ts'
 import { segmentName } from './segment.ts'
 
 export class SealedSegments {
@@ -35,7 +36,7 @@ export class SealedSegments {
 
   #look(number: number): string | undefined {
     const path = join(this.#folder, segmentName(number))
-    const found = statSync(path, { bigint: true, throwIfNoEntry: false })
+    const found = onDisk(() => statSync(path, { bigint: true, throwIfNoEntry: false }))
     return found && `${found.dev}/${found.ino}/${found.size}/${found.mtimeNs}`
   }
 }

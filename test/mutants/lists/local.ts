@@ -12,7 +12,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     fault: 'a group is acknowledged before it is on disk',
     file: 'lib/local/ledger/append-log.ts',
-    from: '        await sync(fd)\n',
+    from: '      await sync(fd)\n',
     to: '',
     tests: ['test/unit/local/durability.test.ts'],
   },
