@@ -3,35 +3,31 @@
  * requests. A folder is open at most once, on one machine. Before the first response, leftovers of an earlier process are
  * removed or resumed.
  */
-import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { existsSync, renameSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { BucketError, isBucketError } from '../domain/errors.ts'
 import { UPLOAD_SECONDS } from '../domain/limits.ts'
-import { errorCode } from '../flow/error-code.ts'
 import { type DeliveryRecord, inProcessQueue } from '../repository/in-process-queue.ts'
 import type { BlobStore, Clock, HealthCheck, Ledger, WholeWriter } from '../repository/ports.ts'
 import type { Staging, Uploads, VerificationQueue } from '../repository/upload-ports.ts'
 import { failVerification, verifyUpload } from '../repository/verify.ts'
 import { type BlobEndpoint, createBlobEndpoint } from './blob-endpoint.ts'
 import { nameFault } from './blob-fault.ts'
-import { blobFiles } from './blob-files.ts'
-import { assertHasBlobs } from './blobs-folder.ts'
+import type { BlobFiles } from './blob-files.ts'
 import { findBlobsWithoutEntry } from './blobs-without-entry.ts'
 import { cleanUp } from './clean-up.ts'
-import { makeFolders, sizeOfBlob, syncFolder } from './disk.ts'
+import { sizeOfBlob, syncFolder } from './disk.ts'
 import { folderBlobs } from './folder-blobs.ts'
-import { FolderRefused, initializeFolder, LAYOUT, readFormat, writeDurably } from './folder-format.ts'
+import { FolderRefused, LAYOUT } from './folder-format.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { type FolderRecord, type FolderReport, folderReport } from './folder-report.ts'
 import { folderStaging } from './folder-staging.ts'
 import { assertRoomToStart, type FreeSpace, freeSpace } from './free-space.ts'
 import { INDEX_FILES } from './ledger/log-index.ts'
-import { createLog, openLedger } from './ledger/open-ledger.ts'
+import { type OpenLedgerOptions, openLedger } from './ledger/open-ledger.ts'
 import { lmdbFault } from './lmdb-check.ts'
 import { lmdbUploads } from './lmdb-uploads.ts'
-import { keepOldLedger, moveFromFormat1 } from './move-from-format-1.ts'
+import { makeDataFolder, prepareFolder } from './prepare-folder.ts'
 import { resumeVerifications } from './resume-verifications.ts'
 import { stagingTable } from './staging-table.ts'
 import { openUploadTables } from './upload-tables.ts'
@@ -102,24 +98,11 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
     report: found,
     ...openedLedger
   } = await openLedger({
-    dataDir: root,
-    storeId,
-    assertFolderInPlace: assertInPlace,
-    async hasFile(entry) {
-      const size = await sizeOfBlob(files.pathOf(entry)).catch(() => undefined)
-      return size === entry.size
-    },
-    onFinding(finding) {
-      if ('damage' in finding) return report.ledgerDamage(finding.damage)
-      if ('lost' in finding) return report.lostBlobs(finding.lost)
-      const { entry, file } = finding
-      // A store of the same bytes may have restored them, as a file.
-      const isRestored = nameFault(entry, files.pathOf(entry)) === undefined
-      if (!isRestored) report.damagedBytes(entry, file)
-    },
+    ...{ dataDir: root, storeId, assertFolderInPlace: assertInPlace },
+    ...ledgerSurroundings(files, report),
   })
   const lastWrite = statSync(inside(LAYOUT.uploads), { throwIfNoEntry: false })?.mtimeMs
-  const restedMs = lastWrite === undefined ? 0 : clock() - lastWrite
+  const pausedMs = lastWrite === undefined ? 0 : clock() - lastWrite
   const setAside = setAsideDamaged(root, LAYOUT.uploads)
   const tables = openUploadTables(inside(LAYOUT.uploads))
   const table = stagingTable(tables)
@@ -135,17 +118,7 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
       await disk.require(size)
     },
   }
-  /** Tells the operator about a full disk, before a write or in the middle of it. */
-  const reportingFullDisk =
-    <A extends unknown[], T>(write: (...args: A) => Promise<T>) =>
-    async (...args: A): Promise<T> => {
-      try {
-        return await write(...args)
-      } catch (error) {
-        if (isBucketError(error, 'insufficient_storage')) report.fullDisk(table.held, await disk.bytes())
-        throw error
-      }
-    }
+  const reportingFullDisk = fullDiskReporter(async () => report.fullDisk(table.held, await disk.bytes()))
   if (setAside) report.uploadsSetAside(LAYOUT.uploads, setAside.fault, setAside.name)
   if (!isNew && (found.rebuilt || found.isAfterCrash))
     report.blobsWithoutEntry(await findBlobsWithoutEntry(inside(LAYOUT.blobs), openedLedger.has))
@@ -180,23 +153,17 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
   })
 
   // A clock that is far ahead must not cost uploads: after a long pause, only the hourly cleanup removes expired ones.
-  if (restedMs < UPLOAD_SECONDS * 1000) await cleanUp({ uploads, staging, table, clock }, 0)
-  else report.longPause(restedMs)
+  if (pausedMs < UPLOAD_SECONDS * 1000) await cleanUp({ uploads, staging, table, clock }, 0)
+  else report.longPause(pausedMs)
   await staging.removeOrphans()
   await resumeVerifications(uploads, queue, clock)
-  let cleaning = Promise.resolve()
-  const timer = setInterval(() => {
-    // If the disk fails now, the next cleanup retries. Until then only space is lost.
-    cleaning = cleanUp({ uploads, staging, table, clock }).catch(() => undefined)
-  }, CLEAN_UP_MS)
-  timer.unref()
+  const hourlyCleanUp = repeatEvery(CLEAN_UP_MS, () => cleanUp({ uploads, staging, table, clock }))
 
   return {
     ...{ blobs, ledger, uploads, staging, queue },
     blobEndpoint: createBlobEndpoint({ blobs, staging, secret, clock }),
     async close() {
-      clearInterval(timer)
-      await Promise.all([queue.close(), cleaning])
+      await Promise.all([queue.close(), hourlyCleanUp.stop()])
       await tables.close()
       await openedLedger.close()
       // An older copy that was laid over the folder replaced the ledger as well as the lock: the advice for the ledger comes first.
@@ -212,48 +179,51 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
   }
 }
 
-/** Everything in the folder that must be right before the ledger is opened. A folder of an earlier format is moved here. */
-async function prepareFolder(root: string, lock: FolderLock, report: FolderReport) {
-  const inside = (name: string) => join(root, name)
-  const format = await readFormat(root)
-  let storeId = format?.version === 2 ? format.storeId : undefined
-  if (!format) storeId = await initializeFolder(root, createLog)
-  await assertHasBlobs(root)
-  for (const name of [LAYOUT.temporaries, LAYOUT.blobs, LAYOUT.staging])
-    await mkdir(inside(name), { recursive: true })
-  for (const from of [LAYOUT.temporaries, LAYOUT.staging]) assertOneFileSystem(root, from, LAYOUT.blobs)
-  // The lock keeps every other server out, so existing temporary files were left by a dead process.
-  await rm(inside(LAYOUT.temporaries), { recursive: true, force: true })
-  await mkdir(inside(LAYOUT.temporaries))
-  const files = blobFiles(inside(LAYOUT.blobs))
-  if (storeId === undefined) {
-    const moved = await moveFromFormat1(root, files, () => inside(`${LAYOUT.temporaries}/moved`))
-    storeId = moved.storeId
-    report.moved(moved)
-  }
-  await keepOldLedger(root)
-  lock.lockFormat()
-  return { storeId, isNew: format === undefined, files, secret: await folderSecret(root) }
-}
+/** The blobs by which the ledger judges its entries, and the report of what it finds. */
+const ledgerSurroundings = (
+  files: BlobFiles,
+  report: FolderReport,
+): Pick<OpenLedgerOptions, 'hasFile' | 'onFinding'> => ({
+  async hasFile(entry) {
+    const size = await sizeOfBlob(files.pathOf(entry)).catch(() => undefined)
+    return size === entry.size
+  },
+  onFinding(finding) {
+    if ('damage' in finding) return report.ledgerDamage(finding.damage)
+    if ('lost' in finding) return report.lostBlobs(finding.lost)
+    const { entry, file } = finding
+    // A store of the same bytes may have restored them, as a file.
+    const isRestored = nameFault(entry, files.pathOf(entry)) === undefined
+    if (!isRestored) report.damagedBytes(entry, file)
+  },
+})
 
-/** A blob gets its final name by a rename, which is possible only within one mounted file system. */
-function assertOneFileSystem(root: string, from: string, to: string): void {
-  const [probe, target] = [join(root, from, '.probe'), join(root, to, '.probe')]
-  try {
-    writeFileSync(probe, '')
-    renameSync(probe, target)
-  } catch (error) {
-    rmSync(probe, { force: true })
-    const code = errorCode(error)
-    // A full disk can still be read from.
-    if (code === 'ENOSPC' || code === 'EDQUOT') return
-    if (code !== 'EXDEV') throw error
-    throw new FolderRefused(
-      `${join(root, to)} is on another file system than ${join(root, from)}, and no file can be renamed from one to the other`,
-      'Put the whole data folder on one file system: mount it at the folder itself, not at a folder in it.',
-    )
+/** @returns a wrapper of writes that tells the operator about a full disk, found before a write or in the middle of it. */
+const fullDiskReporter =
+  (tell: () => Promise<void>) =>
+  <A extends unknown[], T>(write: (...args: A) => Promise<T>) =>
+  async (...args: A): Promise<T> => {
+    try {
+      return await write(...args)
+    } catch (error) {
+      if (isBucketError(error, 'insufficient_storage')) await tell()
+      throw error
+    }
   }
-  rmSync(target)
+
+/** Repeats `work` until it is stopped. If the disk fails now, the next turn retries: until then only space is lost. */
+function repeatEvery(intervalMs: number, work: () => Promise<void>): { stop(): Promise<void> } {
+  let running = Promise.resolve()
+  const timer = setInterval(() => {
+    running = work().catch(() => undefined)
+  }, intervalMs)
+  timer.unref()
+  return {
+    async stop() {
+      clearInterval(timer)
+      await running
+    },
+  }
 }
 
 const FIND_FOLDER =
@@ -295,25 +265,4 @@ function setAsideDamaged(
   const aside = `${name}.damaged-${Date.now()}`
   renameSync(path, join(root, aside))
   return { fault, name: aside }
-}
-
-/** For its owner only, because a reader of the folder can read every artifact. */
-async function makeDataFolder(root: string): Promise<void> {
-  const first = makeFolders(root)
-  if (first === undefined) return
-  for (let made = root; made !== dirname(first); made = dirname(made)) await syncFolder(dirname(made))
-}
-
-/**
- * The key that signs presigned requests. It is made once, so that a restart does not invalidate requests that are still valid.
- */
-async function folderSecret(root: string): Promise<Uint8Array> {
-  const path = join(root, LAYOUT.secret)
-  if (!existsSync(path)) await writeDurably(root, LAYOUT.secret, `${randomBytes(32).toString('hex')}\n`)
-  const secret = readFileSync(path, 'latin1')
-  if (/^[0-9a-f]{64}\n$/.test(secret)) return Buffer.from(secret.trim(), 'hex')
-  throw new FolderRefused(
-    `the secret in ${path} is damaged`,
-    'Remove that file: the next start makes a new one, and presigned requests that were handed out before become invalid.',
-  )
 }

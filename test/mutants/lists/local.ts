@@ -188,7 +188,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     fault: 'an empty folder of the blobs is taken at a start',
-    file: 'lib/local/folder.ts',
+    file: 'lib/local/prepare-folder.ts',
     from: '  await assertHasBlobs(root)\n',
     to: '',
     tests: ['test/unit/local/folder.test.ts'],
