@@ -1,4 +1,4 @@
-/** Folders that are pushed and pulled: real processes, a real server, a proxy that breaks connections. */
+/** Folders that are pushed and pulled: commands in a folder, a server, a proxy that breaks connections. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -11,49 +11,44 @@ import { MIB } from '../../lib/domain/limits.ts'
 import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
 import { BUCKET } from '../support/program.ts'
 import { someBytes } from '../support/random-bytes.ts'
-import { type Served, serveFolder } from '../support/served-folder.ts'
+import { type ServedHere, serveHere } from '../support/served-here.ts'
+import { bucket as runHere } from '../unit/cli/command-line.ts'
 
 let folder: string
 let work: string
-let server: Served
+let server: ServedHere
+const { env } = process
+const here = process.cwd()
 let proxy: FaultProxy
 let bucket: BucketClient
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bucket-folder-'))
   proxy = await faultProxy()
-  server = await serveFolder(join(folder, 'data'), '--public-url', proxy.origin)
+  server = await serveHere(join(folder, 'data'), '--public-url', proxy.origin)
   proxy.target = server.url
   bucket = new BucketClient({ url: proxy.url })
+  // A digest cache of its own.
+  process.env = { ...env, XDG_CACHE_HOME: join(folder, 'cache') }
 }, 60_000)
 beforeEach(async () => {
   proxy.reset()
   work = await mkdtemp(join(folder, 'work-'))
+  process.chdir(work)
 })
 afterAll(async () => {
+  process.chdir(here)
+  process.env = env
   await proxy.close()
-  await server.kill()
+  await server.stop()
   await rm(folder, { recursive: true })
 })
 const at = (...names: string[]) => join(work, ...names)
 
-/** Runs `bucket`, with a digest cache of its own. */
-function start(...args: string[]) {
-  return spawn(process.execPath, [...BUCKET, ...args], {
-    cwd: work,
-    env: { PATH: process.env.PATH, BUCKET_URL: proxy.url, XDG_CACHE_HOME: join(folder, 'cache') },
-  })
-}
-
-async function run(...args: string[]) {
-  const child = start(...args)
-  let stdout = ''
-  let stderr = ''
-  child.stdout.on('data', (text) => (stdout += text))
-  child.stderr.on('data', (text) => (stderr += text))
-  const [exit] = await once(child, 'close')
-  return { exit, stdout, stderr }
-}
+const run = (...args: string[]) => runHere(args, { url: proxy.url })
+/** Starts a process that can be stopped, or whose stdin matters. */
+const start = (...args: string[]) =>
+  spawn(process.execPath, [...BUCKET, ...args], { env: { ...process.env, BUCKET_URL: proxy.url } })
 
 /** Compared by a tool that knows nothing of manifests. */
 const difference = (one: string, other: string): string => {

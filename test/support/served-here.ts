@@ -38,13 +38,13 @@ function run(args: readonly string[], signal: AbortSignal, onStart: (server: Run
 }
 
 /** Serves a data folder on a free port. @throws Error with the output of a server that does not start. */
-export async function serveHere(dataDir: string): Promise<ServedHere> {
+export async function serveHere(dataDir: string, ...options: readonly string[]): Promise<ServedHere> {
   const stopping = new AbortController()
   let onStart = (_: RunningServer) => {}
   const starts = new Promise<RunningServer>((resolve) => {
     onStart = resolve
   })
-  const args = ['serve', '--port', '0', '--data-dir', dataDir]
+  const args = ['serve', '--port', '0', '--data-dir', dataDir, ...options]
   const { ended, log } = run(args, stopping.signal, (server) => onStart(server))
   const refused = ended.then(({ stderr }) => Promise.reject(new Error(`the server did not start: ${stderr}`)))
   const { url } = await Promise.race([starts, refused])
