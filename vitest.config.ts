@@ -15,6 +15,7 @@ const ALONE = ['test/unit/lambda/**/*.test.ts', 'test/unit/client/network.test.t
 const LARGE = ['test/e2e/large.test.ts', 'test/e2e/memory.test.ts']
 /** The tests that try more cases or larger bodies in an exhaustive run (`IS_EXHAUSTIVE`). */
 const DEEPER = [
+  'test/e2e/durability.test.ts',
   'test/e2e/resume.test.ts',
   'test/e2e/uploads.test.ts',
   'test/simulation/uploads.test.ts',

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { BUCKET } from '../support/program.ts'
 import { sha256, someBytes } from '../support/random-bytes.ts'
+import { bucket as runHere } from '../unit/cli/command-line.ts'
 
 let folder: string
 let work: string
@@ -47,6 +48,9 @@ function bucket(args: string[], stdin?: Uint8Array) {
   return finish(child)
 }
 
+/** Runs a command whose process does not matter. */
+const here = (args: string[], stdin?: Uint8Array) => runHere(args, { url, stdin })
+
 async function serve(dataDir: string) {
   const child = start(['serve', '--port', '0', '--data-dir', dataDir])
   child.stderr.resume()
@@ -74,7 +78,7 @@ const at = (name: string) => join(work, name)
 
 describe('the command line against a real server', { timeout: 60_000 }, () => {
   it('stores a file, reports a repeat, and shows, lists and fetches it', async () => {
-    const bytes = someBytes(20_000_000)
+    const bytes = someBytes(5_000_000)
     await writeFile(at('model'), bytes)
     const pinned = `b/tour/v1@${sha256(bytes)}`
     expect(await bucket(['put', 'b/tour/v1', at('model')])).toMatchObject({ exit: 0, stdout: `${pinned}\n` })
@@ -108,7 +112,7 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
       expect(ran).toMatchObject({ exit: 2, stdout: '' })
       expect(ran.stderr).toContain('folder')
     }
-    expect((await bucket(['show', 'b/folder/v'])).exit).toBe(3)
+    expect((await here(['show', 'b/folder/v'])).exit).toBe(3)
     if (process.platform !== 'linux') return
     // It reports a size of 0 bytes.
     const put = await bucket(['put', 'b/generated/v', '/proc/version', '--json'])
@@ -117,14 +121,14 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
 
   it('uses the download resource if it sends a secret', async () => {
     const bytes = someBytes(2_000_000)
-    await bucket(['put', 'b/secret/v', '-'], bytes)
+    await here(['put', 'b/secret/v', '-'], bytes)
     const child = start(['get', 'b/secret/v', '-o', '-', '--auth', 'api-key'], { BUCKET_API_KEY: 'k' })
     expect((await finish(child)).bytes.equals(bytes)).toBe(true)
   })
 
   it('exits 5 and leaves no file if a byte on disk has changed', async () => {
     const bytes = someBytes(5_000_000)
-    await bucket(['put', 'b/flipped/v', '-'], bytes)
+    await here(['put', 'b/flipped/v', '-'], bytes)
     const data = join(folder, 'data', 'blobs')
     const names = await readdir(data, { recursive: true })
     const hex = sha256(bytes).slice(7)
@@ -183,7 +187,7 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     ['show', 'b/closed/v'],
     ['get', 'b/closed/v', '-o', '-'],
   ])('exits 141 when stdout is closed: %s %s %s', async (...args) => {
-    await bucket(['put', 'b/closed/v', '-'], someBytes(2_000_000))
+    await here(['put', 'b/closed/v', '-'], someBytes(2_000_000))
     const child = start(args)
     child.stdout.destroy()
     const { exit, stderr } = await finish(child)
@@ -210,7 +214,7 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     child.kill('SIGINT')
     expect((await finished).exit).toBe(130)
     expect((await readdir(temporaries)).filter((name) => name.startsWith('bucket-'))).toEqual([])
-    expect((await bucket(['show', 'b/a/spooled'])).exit).toBe(3)
+    expect((await here(['show', 'b/a/spooled'])).exit).toBe(3)
   })
 
   it('refuses a second server on the same folder or address', async () => {

@@ -11,6 +11,7 @@ import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
 import { BUCKET } from '../support/program.ts'
 import { sha256, someBytes } from '../support/random-bytes.ts'
 import { type Served, serveFolder } from '../support/served-folder.ts'
+import { bucket as runHere } from '../unit/cli/command-line.ts'
 
 const REF = 'b/large/v1'
 /** Large enough for two ranges at once. */
@@ -62,6 +63,9 @@ async function finish(child: ChildProcessWithoutNullStreams) {
   return { exit, signal, stdout, stderr }
 }
 
+/** Runs a command whose process does not matter. */
+const get = (...args: string[]) => runHere(['get', ...args], { url: proxy.url })
+
 /** Forwards the server's bytes in small pieces, and reports when this many have passed. */
 function afterBytes(count: number): Promise<void> {
   return new Promise((reached) => {
@@ -94,7 +98,7 @@ describe('a download that is interrupted', { timeout: 60_000 }, () => {
       proxy.alter = undefined
       proxy.restore()
       const before = proxy.received
-      expect((await finish(start(REF, '-o', at('model')))).exit).toBe(0)
+      expect((await get(REF, '-o', at('model'))).exit).toBe(0)
       expect(proxy.received - before).toBeLessThan(50 * MIB)
       expect(await fetched()).toBe(true)
       expect(await readdir(work)).toEqual(['model'])
@@ -113,7 +117,7 @@ describe('a download that is interrupted', { timeout: 60_000 }, () => {
     proxy.alter = undefined
     proxy.restore()
     const before = proxy.received
-    expect((await finish(start(REF, '-o', at('model')))).exit).toBe(0)
+    expect((await get(REF, '-o', at('model'))).exit).toBe(0)
     expect(proxy.received - before).toBeLessThan(50 * MIB)
     expect(await fetched()).toBe(true)
     expect(await readdir(work)).toEqual(['model'])
@@ -134,7 +138,7 @@ describe('a download that is interrupted', { timeout: 60_000 }, () => {
       proxy.alter = undefined
       proxy.restore()
       const before = proxy.received
-      expect((await finish(start(REF, '-o', at('model')))).exit).toBe(0)
+      expect((await get(REF, '-o', at('model'))).exit).toBe(0)
       expect(proxy.received - before).toBeLessThan(50 * MIB)
       expect(await fetched()).toBe(true)
       expect(await readdir(work)).toEqual(['model'])
@@ -172,12 +176,12 @@ describe('a download that is interrupted', { timeout: 60_000 }, () => {
   })
 
   it('by an outage longer than the timeout fails with exit 7 and keeps what it has', async () => {
-    const child = start(REF, '-o', at('model'), '--timeout', '1s')
+    const ended = get(REF, '-o', at('model'), '--timeout', '1s')
     proxy.alter = (piece, passed) => {
       if (passed > 30 * MIB) proxy.fail()
       return piece
     }
-    const ran = await finish(child)
+    const ran = await ended
     expect(ran.exit).toBe(7)
     expect(ran.stderr).toMatch(/waiting for the server, attempt 2/)
     expect(ran.stderr).toMatch(/are kept in/)
@@ -255,19 +259,19 @@ describe('a partial file', { timeout: 60_000 }, () => {
 describe('a target', { timeout: 60_000 }, () => {
   it('that already has the bytes is not fetched again', async () => {
     await writeFile(at('model'), small)
-    const ran = await finish(start(SMALL_REF, '-o', at('model'), '--json'))
+    const ran = await get(SMALL_REF, '-o', at('model'), '--json')
     expect(JSON.parse(ran.stdout)).toMatchObject({ fetched: false, digest: sha256(small) })
     expect(proxy.received).toBeLessThan(10_000)
   })
 
   it('that has other bytes is refused with exit 2 before a byte is fetched, and replaced with --force', async () => {
     await writeFile(at('model'), 'mine')
-    const refused = await finish(start(SMALL_REF, '-o', at('model')))
+    const refused = await get(SMALL_REF, '-o', at('model'))
     expect(refused).toMatchObject({ exit: 2, stdout: '' })
     expect(refused.stderr).toContain('--force')
     expect(await readFile(at('model'), 'utf8')).toBe('mine')
     expect(proxy.received).toBeLessThan(10_000)
-    expect((await finish(start(SMALL_REF, '-o', at('model'), '--force'))).exit).toBe(0)
+    expect((await get(SMALL_REF, '-o', at('model'), '--force')).exit).toBe(0)
     expect((await readFile(at('model'))).equals(small)).toBe(true)
   })
 
@@ -283,7 +287,7 @@ describe('a target', { timeout: 60_000 }, () => {
     'in a folder that cannot be written is refused before the fetch',
     async () => {
       await mkdir(at('closed'), { mode: 0o500 })
-      const ran = await finish(start(SMALL_REF, '-o', join(at('closed'), 'model')))
+      const ran = await get(SMALL_REF, '-o', join(at('closed'), 'model'))
       expect(ran.exit).toBe(2)
       expect(ran.stderr).toContain(join(at('closed'), 'model'))
       expect(proxy.connections).toBe(0)

@@ -17,7 +17,7 @@ export interface Ran {
 export interface RunOptions {
   readonly url?: string
   readonly environment?: CliContext['environment']
-  readonly stdin?: Uint8Array
+  readonly stdin?: Uint8Array | undefined
   readonly signal?: AbortSignal
   readonly startServer?: (settings: ServeSettings) => Promise<RunningServer>
   readonly probeStores?: CliContext['probeStores']
