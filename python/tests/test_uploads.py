@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -139,18 +139,39 @@ def test_an_unfinished_upload_can_be_seen_and_aborted(
     assert caught.value.code == "upload_not_found"
 
 
-def test_more_than_the_deployment_takes_is_refused_before_it_is_read(tmp_path: Path) -> None:
-    small = Server(tmp_path, "--max-artifact-bytes", "8MiB")
-    try:
-        bucket = BucketClient(small.url)
-        phases: list[str] = []
-        with pytest.raises(TooLargeError) as caught:
-            bucket.put("tests/a/b", bytes(9 * MIB), progress=lambda progress: phases.append(progress.phase))
-        assert caught.value.code == "artifact_too_large"
-        assert caught.value.members["max_artifact_bytes"] == 8 * MIB
-        assert phases == []
-    finally:
-        small.stop()
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[BucketClient]:
+    """A client of a server that takes 80 MiB."""
+    server = Server(tmp_path, "--max-artifact-bytes", "80MiB")
+    with BucketClient(server.url) as bucket:
+        yield bucket
+    server.stop()
+
+
+def test_more_than_the_deployment_takes_is_refused_before_it_is_read(small: BucketClient) -> None:
+    phases: list[str] = []
+    with pytest.raises(TooLargeError) as caught:
+        small.put("tests/a/b", bytes(81 * MIB), progress=lambda progress: phases.append(progress.phase))
+    assert caught.value.code == "artifact_too_large"
+    assert caught.value.members["max_artifact_bytes"] == 80 * MIB
+    assert phases == []
+
+
+def test_a_stream_without_end_is_refused_once_it_exceeds_the_limit(small: BucketClient) -> None:
+    read = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal read
+        piece = bytes(MIB)
+        while True:
+            yield piece
+            read += 1
+
+    with pytest.raises(TooLargeError) as caught:
+        small.put("tests/a/b", endless())
+    assert caught.value.code == "artifact_too_large"
+    assert caught.value.members == {"max_artifact_bytes": 80 * MIB}
+    assert read == 80
 
 
 MEMORY = """

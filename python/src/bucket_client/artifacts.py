@@ -88,7 +88,7 @@ class ArtifactClient(EntryClient):
             name = _checked(name, LockFile(lock))
         with (
             reporting(progress, str(ref)) as report,
-            contextlib.closing(open_source(source, size, report)) as opened,
+            contextlib.closing(open_source(source, size, report, self.limits)) as opened,
             resumable(report, "by the service for a week") as watched,
         ):
             result = self._put_open(opened, name, description, watched)

@@ -188,7 +188,7 @@ class BucketClient(ArtifactClient):
             return stream.ref, FolderManifest.from_bytes(stream.read())
 
     def _put_file(self, ref: ArtifactReference, location: Path, report: Report, cancel: Cancel) -> PutResult:
-        with contextlib.closing(open_source(location, None, report)) as source:
+        with contextlib.closing(open_source(location, None, report, self.limits)) as source:
             if isinstance(source, FileSource):
                 # The scan has just hashed it. If it has changed since, the server finds another digest.
                 source.digests = Digests(ref.digest or "")

@@ -10,11 +10,12 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeAlias, cast
 
 from .errors import error
+from .model import Limits
 from .progress import Report
 from .source import BytesSource, FileSource, Source, SpooledSource
 
@@ -90,21 +91,23 @@ def known_size(given: object) -> int | None:
     return None
 
 
-def open_source(given: SourceLike, size: int | None, report: Report) -> Source:
+def open_source(given: SourceLike, size: int | None, report: Report, limits: Callable[[], Limits]) -> Source:
     """Return what a caller gave as a :class:`Source`. The caller closes it.
 
     Args:
         given: a path, bytes, a binary file object (from its current position), or an iterable of bytes.
         size: how many bytes it has, if the caller knows; checked.
         report: gets the bytes while they are spooled.
+        limits: asks for the limits; called only if a source without a known size is large.
 
     Raises:
         SourceError: not a source, or of another size.
+        TooLargeError: a source without a known size that has more bytes than the service takes.
         OSError: a file that cannot be read.
     """
     check_source(given)
     position = _position(given)
-    source = _open(given, size, report)
+    source = _open(given, size, report, limits)
     try:
         if size is not None and source.size != size:
             raise error("source_changed", f"the source has {source.size} bytes; {size} were promised")
@@ -132,9 +135,9 @@ def _position(given: object) -> int:
     return 0
 
 
-def _open(given: SourceLike, size: int | None, report: Report) -> Source:
+def _open(given: SourceLike, size: int | None, report: Report, limits: Callable[[], Limits]) -> Source:
     if isinstance(given, str | os.PathLike):
-        return _open_path(given, size, report)
+        return _open_path(given, size, report, limits)
     if isinstance(given, bytes | bytearray | memoryview):
         return BytesSource(cast(bytes, given))
     if isinstance(given, io.BytesIO):
@@ -143,16 +146,16 @@ def _open(given: SourceLike, size: int | None, report: Report) -> Source:
         file = cast(IO[bytes], given)
         if _is_plain_file(file):
             return FileSource(file, str(getattr(file, "name", "the file")), start=file.tell(), owns=False)
-        return SpooledSource(_read_chunks(file), size, report)
-    return SpooledSource(cast("Iterable[bytes]", given), size, report)
+        return SpooledSource(_read_chunks(file), size, report, limits)
+    return SpooledSource(cast("Iterable[bytes]", given), size, report, limits)
 
 
-def _open_path(path: str | os.PathLike[str], size: int | None, report: Report) -> Source:
+def _open_path(path: str | os.PathLike[str], size: int | None, report: Report, limits: Callable[[], Limits]) -> Source:
     file = open(path, "rb", buffering=0)  # noqa: SIM115 - lives as long as the source
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return FileSource(file, os.fspath(path))
     with file:
-        return SpooledSource(_read_chunks(file), size, report)
+        return SpooledSource(_read_chunks(file), size, report, limits)
 
 
 def _is_plain_file(file: IO[bytes]) -> bool:

@@ -26,7 +26,7 @@ from .refs import (
     is_artifact_name,
     reference,
 )
-from .source import SINGLE_BYTES, Digests, Source, hash_source
+from .source import SINGLE_BYTES, Digests, Source, hash_source, too_large
 from .timing import Cancel, Patience, check_cancelled
 from .upload import UploadCalls, upload
 
@@ -283,10 +283,6 @@ def _fits_inline(size: int, limits: Callable[[], Limits]) -> bool:
         return True
     known = limits()
     if size > known.max_artifact_bytes:
-        raise error(
-            "artifact_too_large",
-            f"the source has {size} bytes; this deployment accepts at most {known.max_artifact_bytes}",
-            members={"size": size, "max_artifact_bytes": known.max_artifact_bytes},
-        )
+        raise too_large(size, known)
     # Below SINGLE_BYTES an upload would be sent in one piece as well, and costs two more round trips.
     return size <= min(known.max_inline_bytes, SINGLE_BYTES)

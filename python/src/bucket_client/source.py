@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Any, Protocol, cast
 
-from .errors import error
-from .model import part_size
+from .errors import BucketError, error
+from .model import Limits, part_size
 from .progress import Report
 
 _READ_BYTES = 1 << 20
@@ -183,11 +183,24 @@ class FileSource:
 class SpooledSource(FileSource):
     """A copy of a source that can be read only once, hashed while it is copied."""
 
-    def __init__(self, chunks: Iterable[bytes | bytearray | memoryview], size: int | None, report: Report) -> None:
+    def __init__(
+        self,
+        chunks: Iterable[bytes | bytearray | memoryview],
+        size: int | None,
+        report: Report,
+        limits: Callable[[], Limits],
+    ) -> None:
         """Copy all chunks.
+
+        Args:
+            chunks: the bytes.
+            size: how many bytes there are, if that is known.
+            report: gets the bytes that were copied.
+            limits: asks for the limits, because a source without end would fill the disk. Called for large sources.
 
         Raises:
             SourceError: not as many bytes as ``size``, or chunks that are not bytes.
+            TooLargeError: more bytes than the service takes.
         """
         spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the source
         hasher = Hasher(part_size(size or 0))
@@ -196,6 +209,8 @@ class SpooledSource(FileSource):
                 view = _as_bytes(chunk)
                 _spool(spool, view)
                 hasher.update(view)
+                if hasher.size > SINGLE_BYTES and hasher.size > limits().max_artifact_bytes:
+                    raise too_large(None, limits())
                 report("hashing", hasher.size, size)
             _spool(spool, None)
             if size is not None and hasher.size != size:
@@ -205,6 +220,17 @@ class SpooledSource(FileSource):
             raise
         super().__init__(spool, "the spooled source")
         self.digests = hasher.digests()
+
+
+def too_large(size: int | None, limits: Limits) -> BucketError:
+    """Return the refusal of a source. ``size`` is ``None`` if the source was not read to its end."""
+    most = limits.max_artifact_bytes
+    has = f"more than {most}" if size is None else str(size)
+    return error(
+        "artifact_too_large",
+        f"the source has {has} bytes; this deployment accepts at most {most}",
+        members={**({} if size is None else {"size": size}), "max_artifact_bytes": most},
+    )
 
 
 def _spool(file: IO[bytes], view: memoryview | None) -> None:
