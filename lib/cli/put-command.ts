@@ -117,7 +117,7 @@ async function putFile(
   const { allowEmpty, lock } = options
   const { signal } = context
   const { onProgress } = output
-  const source = await openSource(file, output, context)
+  const source = await openSource(bucket, file, output, context)
   try {
     if (file === '-' && source.size === 0 && !allowEmpty)
       throw new UsageError(
@@ -155,10 +155,19 @@ async function putFile(
   }
 }
 
-async function openSource(file: string, { onProgress }: Output, { stdin, signal }: CliContext) {
-  const { fileSource, spool } = await import('../client/node.ts')
+async function openSource(
+  bucket: BucketClient,
+  file: string,
+  { onProgress }: Output,
+  { stdin, signal }: CliContext,
+) {
+  const { fileSource, spool, withinLimit } = await import('../client/node.ts')
   const options = { onProgress, signal }
-  return file === '-' ? await spool(stdinStream(stdin()), options) : await fileSource(file, options)
+  if (file !== '-') return await fileSource(file, options)
+  return await spool(
+    withinLimit(stdinStream(stdin()), () => bucket.service({ signal }), signal),
+    options,
+  )
 }
 
 /** Hashes the source if its version is made from the content, or if the digest must be the one in the lock file. */

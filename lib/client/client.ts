@@ -29,6 +29,7 @@ import {
 import { put } from './transfer/put.ts'
 import type { PutOptions, PutResult } from './transfer/put-options.ts'
 import { type ByteStream, blobSource, bytesSource, type Source } from './transfer/source.ts'
+import { withinLimit } from './transfer/within-limit.ts'
 
 /** The default address of a local server. */
 export const DEFAULT_URL = 'http://127.0.0.1:9470/v1'
@@ -226,12 +227,22 @@ export class BucketClient {
   private async sourceOf(source: PutSource, options: PutOptions): Promise<Source> {
     if (source instanceof Uint8Array) return bytesSource(source)
     if (source instanceof Blob) return blobSource(source)
+    if (typeof source !== 'object' || source === null) throw notASource(source)
     // A Node stream of a file has an `open` method, too, so the members of a stream are checked first.
-    if ('getReader' in source || Symbol.asyncIterator in source)
-      return await this.platform.spool(source, options)
-    return source
+    if ('getReader' in source || Symbol.asyncIterator in source) {
+      const stream = withinLimit(source, () => this.service(options), options.signal)
+      return await this.platform.spool(stream, options)
+    }
+    if ('open' in source && 'size' in source) return source
+    throw notASource(source)
   }
 }
+
+/** For callers without types. */
+const notASource = (given: unknown) =>
+  new TypeError(
+    `${Object.prototype.toString.call(given).slice(8, -1)} is not a source of bytes: give a Uint8Array, a Blob, a stream of bytes or, in Node, a path`,
+  )
 
 /** @throws BucketError `invalid_request` with every error. */
 export const refOf = (ref: RefInput): ArtifactRef =>

@@ -47,6 +47,7 @@ export { proxyFor } from './node/proxy.ts'
 export type { PullOptions, PullResult } from './node/pull.ts'
 export type { PushOptions, PushResult } from './node/push.ts'
 export * from './surface.ts'
+export { withinLimit } from './transfer/within-limit.ts'
 
 export interface NodeClientOptions extends BucketClientOptions {
   /** Certificates in PEM form that are trusted in addition to those of Node, for a server with a private authority. */

@@ -20,6 +20,7 @@ import { hashSource } from './artifact-hash.ts'
 import type { PutOptions, PutResult } from './put-options.ts'
 import type { Source } from './source.ts'
 import { upload } from './upload.ts'
+import { tooLarge } from './within-limit.ts'
 
 /** Above this size the entry is requested before the bytes are sent: one cheap request may save seconds of sending. */
 const ASK_FIRST_BYTES = MIB
@@ -118,13 +119,7 @@ async function fitsInline(size: number, service: () => Promise<Service>, ref: Ar
   // Every server accepts this much in a body, or refuses with its limit.
   if (size <= LAMBDA_MAX_INLINE_BYTES) return true
   const { maxArtifactBytes, maxInlineBytes } = (await service()).limits
-  if (size > maxArtifactBytes)
-    throw new BucketError(
-      'artifact_too_large',
-      `${formatRef(ref)} would have ${size} bytes; this deployment accepts at most ${maxArtifactBytes}`,
-      { size, maxArtifactBytes },
-      { next: 'Store it as several artifacts, or have the limit of the deployment raised.' },
-    )
+  if (size > maxArtifactBytes) throw tooLarge(formatRef(ref), size, maxArtifactBytes)
   return size <= Math.min(maxInlineBytes, INLINE_BYTES)
 }
 

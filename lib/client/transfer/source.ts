@@ -100,7 +100,8 @@ export function sliceSource(source: Source, start: number, end: number): Source 
 /**
  * Reads a stream by its reader, because not every browser can iterate a web stream.
  *
- * @throws the reason of `signal` as soon as it aborts, even while the stream stalls.
+ * @throws TypeError if the stream gives text, which would be stored in another form than the bytes it was made from; the reason of `signal`
+ * as soon as it aborts, even while the stream stalls.
  */
 export async function* readStream(
   stream: ByteStream,
@@ -111,6 +112,10 @@ export async function* readStream(
     for (;;) {
       const next = await raceAbort(() => chunks.next(), signal)
       if (next.done) return
+      if (!ArrayBuffer.isView(next.value))
+        throw new TypeError(
+          `the stream gives ${typeof next.value} values, not bytes: open it without an encoding`,
+        )
       yield next.value
     }
   } finally {

@@ -17,7 +17,7 @@ export interface Ran {
 export interface RunOptions {
   readonly url?: string
   readonly environment?: CliContext['environment']
-  readonly stdin?: Uint8Array | undefined
+  readonly stdin?: Uint8Array | AsyncIterable<Uint8Array> | undefined
   readonly signal?: AbortSignal
   readonly startServer?: (settings: ServeSettings) => Promise<RunningServer>
   readonly probeStores?: CliContext['probeStores']
@@ -25,6 +25,7 @@ export interface RunOptions {
 }
 
 export async function bucket(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  const { stdin = new Uint8Array() } = options
   const out: Buffer[] = []
   let stderr = ''
   // As a pipe with a slow reader: bytes that were not taken when the command ends are lost.
@@ -38,7 +39,7 @@ export async function bucket(args: readonly string[], options: RunOptions = {}):
   })
   const exit = await run(args, {
     environment: { BUCKET_URL: options.url, ...options.environment },
-    stdin: () => Readable.from(options.stdin ? [options.stdin] : []),
+    stdin: () => Readable.from(stdin instanceof Uint8Array ? [stdin] : stdin),
     stdout,
     stderr: {
       write(text) {

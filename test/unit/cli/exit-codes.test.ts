@@ -108,6 +108,18 @@ describe('the exit code', () => {
     expect(ran.exit).toBe(6)
   })
 
+  it('is 6 if stdin gives more than the deployment takes, without a copy of all of it', async () => {
+    Object.assign(front.stores, { maxArtifactBytes: 65 * 1024 ** 2 })
+    let chunks = 0
+    async function* endless() {
+      for (const chunk = new Uint8Array(1024 ** 2); chunks < 200; chunks++) yield chunk
+    }
+    const ran = await bucket(['put', 'b/a/v', '-'], { url: front.url, stdin: endless() })
+    expect(ran.exit).toBe(6)
+    expect(ran.stderr).toContain('the stream has more than')
+    expect(chunks).toBeLessThan(100)
+  })
+
   it('is 2 for a path or an address that cannot be used', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'exit-codes-'))
     const at = (name: string) => join(folder, name)

@@ -200,6 +200,43 @@ describe('put', () => {
     expect(bodies()).toHaveLength(0)
   })
 
+  it('stops copying a stream without end at the limit of the deployment', async () => {
+    Object.assign(front.stores, { maxArtifactBytes: 65 * 1024 ** 2 })
+    let chunks = 0
+    async function* endless() {
+      for (const chunk = new Uint8Array(1024 ** 2); ; chunks++) yield chunk
+    }
+    await expect(bucket.put(REF, endless())).rejects.toMatchObject({
+      code: 'artifact_too_large',
+      details: { maxArtifactBytes: 65 * 1024 ** 2 },
+    })
+    expect(chunks).toBe(65)
+  })
+
+  it('refuses a stream of text, which is other bytes than those of its file', async () => {
+    const path = join(folder, 'weights.bin')
+    await writeFile(path, Buffer.from([0xff, 0xfe, 0, 1]))
+    for (const stream of [
+      createReadStream(path, 'utf8'),
+      new Blob(['text']).stream().pipeThrough(new TextDecoderStream()),
+    ])
+      await expect(bucket.put(REF, stream as never)).rejects.toThrow(
+        new TypeError('the stream gives string values, not bytes: open it without an encoding'),
+      )
+    expect(front.entries()).toEqual([])
+  })
+
+  it.each([[5], [undefined], [null], [['a', 'b']], [new ArrayBuffer(4)], [{}]])(
+    'refuses %s, and says what a source can be',
+    async (given) => {
+      for (const call of ['put', 'ensure'] as const)
+        await expect(bucket[call](REF, given as never)).rejects.toThrow(
+          /^(?:Number|Undefined|Null|Array|ArrayBuffer|Object) is not a source of bytes: give .*a path$/,
+        )
+      expect(front.received).toEqual([])
+    },
+  )
+
   it('detects a file that changes between hashing and sending, and stores nothing', async () => {
     const path = join(folder, 'log')
     await writeFile(path, someBytes(3_000_000))
