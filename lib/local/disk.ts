@@ -1,13 +1,10 @@
-/**
- * The file system calls of the local stores. Every failure is translated here and nowhere else. A full disk or an exhausted quota is
- * `insufficient_storage`; every other failure is `unavailable`, never "not found". It says whether a retry can help.
- */
+/** The file system calls of the local stores. Each throws what its failure means to the caller of a port (disk-error.ts). */
 import { createHash, type Hash } from 'node:crypto'
 import fs from 'node:fs'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
-import { BucketError } from '../domain/errors.ts'
 import { errorCode } from '../flow/error-code.ts'
+import { diskError, onDisk, throwDiskError } from './disk-error.ts'
 
 const open = promisify(fs.open)
 const close = promisify(fs.close)
@@ -21,72 +18,6 @@ const unlink = promisify(fs.unlink)
 
 /** Up to this many bytes, a synchronous write into the page cache is cheaper than one through the thread pool. */
 const DIRECT_BYTES = 64 * 1024
-
-/**
- * @param folder in which a name was to be made, to tell a disk that is out of inodes from a full one.
- * @returns what a failure of the file system means to the caller of a port.
- */
-export function diskError(error: unknown, folder?: string): BucketError {
-  if (error instanceof BucketError) return error
-  const code = errorCode(error)
-  if (code === 'ENOSPC' && folder !== undefined && isOutOfInodes(folder)) return outOfInodes(error)
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new BucketError('insufficient_storage', spaceText(code, 'the data folder'), {}, { cause: error })
-  const message = `the data folder failed (${code ?? 'unknown cause'})`
-  return code !== undefined && LASTING.has(code)
-    ? BucketError.needsOperator(message, REMEDY, error)
-    : BucketError.unavailable(message, error)
-}
-
-/** Failures that last until a person acts: a broken or read-only disk, a limit of file sizes, permissions, a folder that was removed. */
-const LASTING: ReadonlySet<string> = new Set([
-  ...['EACCES', 'EFBIG', 'EIO', 'ELOOP', 'ENODEV', 'ENOENT', 'ENOTDIR', 'EPERM', 'EROFS'],
-])
-const REMEDY =
-  'check the disk, the permissions and the files of the data folder (the log of the server has the cause), and restart the server'
-
-const spaceText = (code: 'ENOSPC' | 'EDQUOT', folder: string): string =>
-  code === 'ENOSPC' ? `the disk of ${folder} is full` : `the quota of ${folder} is exhausted`
-
-/** @returns why nothing more can be written to a folder. */
-export const whyFull = (folder: string, cause: unknown): string =>
-  isOutOfInodes(folder)
-    ? `the disk of ${folder} is out of inodes`
-    : spaceText(errorCode(cause) === 'EDQUOT' ? 'EDQUOT' : 'ENOSPC', folder)
-
-/** File systems without a fixed number of inodes say 0. */
-function isOutOfInodes(folder: string): boolean {
-  try {
-    const { files, ffree } = fs.statfsSync(folder)
-    return files > 0 && ffree === 0
-  } catch {
-    return false
-  }
-}
-
-export const outOfInodes = (cause?: unknown): BucketError<'insufficient_storage'> =>
-  new BucketError(
-    'insufficient_storage',
-    'the disk of the data folder is out of inodes',
-    {},
-    {
-      cause,
-      next: 'Remove files from the disk of the data folder, or move the folder to a file system with more inodes; then send the request again.',
-    },
-  )
-
-const translate = (error: unknown): never => {
-  throw diskError(error)
-}
-
-/** Makes a synchronous call of the file system. */
-export function onDisk<T>(call: () => T): T {
-  try {
-    return call()
-  } catch (error) {
-    throw diskError(error)
-  }
-}
 
 /** Opens a new file for writing. Its mode permits no further writes after this descriptor is closed. */
 export const createFile = (path: string): Promise<number> =>
@@ -119,7 +50,7 @@ export async function openFile(path: string): Promise<number | undefined> {
   }
 }
 
-export const closeFile = (fd: number): Promise<void> => close(fd).catch(translate)
+export const closeFile = (fd: number): Promise<void> => close(fd).catch(throwDiskError)
 
 /** A blob is a regular file. Opening anything else must neither follow a symlink nor wait for the other end of a pipe. */
 const BLOB_FLAGS = fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0)
@@ -315,7 +246,7 @@ export async function truncateFile(fd: number, size: number): Promise<void> {
 }
 
 /** Gives a file its final name, replacing an existing file of that name. */
-export const renameFile = (from: string, to: string): Promise<void> => rename(from, to).catch(translate)
+export const renameFile = (from: string, to: string): Promise<void> => rename(from, to).catch(throwDiskError)
 
 /** Removes a temporary file. If that fails, the next start removes it; the failure must not hide the first one. */
 export const removeTemporary = (path: string): Promise<void> => unlink(path).catch(() => undefined)

@@ -8,7 +8,8 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { open, readdir, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { BucketError, isBucketError } from '../domain/errors.ts'
-import { syncFolder, whyFull } from './disk.ts'
+import { syncFolder } from './disk.ts'
+import { whyFull } from './disk-error.ts'
 
 /** Names in the data folder. */
 export const LAYOUT = {

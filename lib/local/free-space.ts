@@ -2,7 +2,7 @@
 import { statfs } from 'node:fs/promises'
 import { BucketError } from '../domain/errors.ts'
 import { MIB } from '../domain/limits.ts'
-import { diskError, outOfInodes } from './disk.ts'
+import { diskError, outOfInodes } from './disk-error.ts'
 import { FolderRefused } from './folder-format.ts'
 
 /** The reserve for stores in progress and for the ledger: this many bytes, but at most a hundredth of the disk. */

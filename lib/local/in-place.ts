@@ -4,7 +4,7 @@
  */
 import { type Stats, statSync } from 'node:fs'
 import { BucketError } from '../domain/errors.ts'
-import { onDisk } from './disk.ts'
+import { onDisk } from './disk-error.ts'
 
 /**
  * @param opened the file or folder that was opened at `path`.

@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { BucketError } from '../../domain/errors.ts'
-import { diskError } from '../disk.ts'
+import { diskError } from '../disk-error.ts'
 import type { RecordPosition } from './append-log.ts'
 import {
   blobOfRecord,

@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { BucketError } from '../../domain/errors.ts'
-import { onDisk } from '../disk.ts'
+import { onDisk } from '../disk-error.ts'
 import { segmentName } from './segment.ts'
 
 export class SealedSegments {
