@@ -17,6 +17,7 @@ import { DEFAULT_RETRY, type RetryPolicy } from './api/retry.ts'
 import { DEFAULT_TIMEOUTS, type Timeouts } from './api/transport.ts'
 import type { Upload } from './api/uploads.ts'
 import { abortUpload, type UploadId, uploadState } from './api/uploads.ts'
+import { checkOptions, numbersOf } from './options.ts'
 import type { Platform } from './platform.ts'
 import { type CheckResult, check, stillHasBytes } from './transfer/check.ts'
 import {
@@ -74,10 +75,11 @@ export class BucketClient {
   #service: Service | undefined
 
   /**
-   * @throws TypeError if the address is not an HTTP address or has more than the root, if a token or key is invalid in a header, or if the
-   * region or the credentials of `iam` are unknown.
+   * @throws TypeError if the address is not an HTTP address or has more than the root, if a token or key is invalid in a header, if the
+   * region or the credentials of `iam` are unknown, or for an unknown or invalid option.
    */
   constructor(platform: Platform, options: BucketClientOptions = {}) {
+    checkOptions(options)
     const root = apiRoot(options.url ?? DEFAULT_URL)
     const auth = options.auth ?? authForHost(root)
     this.url = root.href.replace(/\/+$/, '')
@@ -87,8 +89,8 @@ export class BucketClient {
       platform,
       authorize: authorizer(auth, root, platform, options.apiKey),
       authorizes: auth.kind !== 'none' || options.apiKey !== undefined,
-      retry: { ...DEFAULT_RETRY, ...options.retry },
-      timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts },
+      retry: numbersOf('retry', DEFAULT_RETRY, options.retry),
+      timeouts: numbersOf('timeouts', DEFAULT_TIMEOUTS, options.timeouts),
       onEvent: options.onEvent ?? (() => {}),
     })
   }

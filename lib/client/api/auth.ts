@@ -54,7 +54,8 @@ export const authForHost = (root: URL): Auth =>
 /**
  * @param apiKey a key of a gateway's usage plan, which it requires in addition to other authorization. It is added to
  * the headers first, so that a signature covers it and a proxy cannot change it.
- * @throws TypeError when the region or the credentials of `iam` cannot be known, or when a token or key cannot stand in a header.
+ * @throws TypeError when the region or the credentials of `iam` cannot be known, when a token or key cannot stand in a header, or for an
+ * unknown kind.
  */
 export function authorizer(auth: Auth, root: URL, platform: Platform, apiKey?: string): Authorizer {
   let offsetMs = 0
@@ -96,6 +97,11 @@ function authorizerOf(auth: Auth, root: URL, platform: Platform, now: () => Date
         throw new TypeError('iam needs credentials here: give a function that returns them')
       return (request) => sign(request, region, credentials, now())
     }
+    default:
+      // For callers without types. What was given may be a secret, so it is not repeated.
+      throw new TypeError(
+        "auth has no known kind: give one of none, bearer, api-key and iam, as in { kind: 'none' }",
+      )
   }
 }
 
@@ -103,6 +109,7 @@ function authorizerOf(auth: Auth, root: URL, platform: Platform, now: () => Date
 const SENDABLE = /^[!-~](?:[ -~]*[!-~])?$/
 
 function assertSendable(what: string, secret: string): void {
+  if (typeof secret !== 'string') throw new TypeError(`${what} is missing, or is not a string`)
   if (secret === '') throw new TypeError(`${what} is empty`)
   if (!SENDABLE.test(secret))
     throw new TypeError(

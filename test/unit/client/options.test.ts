@@ -63,3 +63,30 @@ describe('an address', () => {
     await front.close()
   })
 })
+
+describe('an option of a caller without types', () => {
+  it.each<[string, unknown, RegExp]>([
+    ['an address instead of the options', LOCAL, /options must be an object/],
+    ['a URL instead of the options', new URL(LOCAL), /options must be an object/],
+    ['a misspelt name', { baseUrl: LOCAL }, /unknown option: "baseUrl"; known: "url"/],
+    ['a name for auth', { auth: 'bearer' }, /auth has no known kind: give one of none, bearer/],
+    ['an unknown kind', { auth: { kind: 'hush' } }, /auth has no known kind/],
+    ['a missing token', { auth: { kind: 'bearer' } }, /the token is missing/],
+    ['a missing key', { auth: { kind: 'api-key' } }, /the API key is missing/],
+    ['no attempt', { retry: { attempts: 0 } }, /retry\.attempts is 0: give a whole number of at least 1/],
+    ['a misspelt retry', { retry: { attempt: 3 } }, /unknown member of retry: "attempt"; known: "attempts"/],
+    ['a negative time', { timeouts: { idleMs: -1 } }, /timeouts\.idleMs is -1: give a number of at least 0/],
+    ['a text for a time', { timeouts: { idleMs: '5s' } }, /timeouts\.idleMs is 5s/],
+    ['no number', { retry: { baseMs: Number.NaN } }, /retry\.baseMs is NaN/],
+  ])('is refused: %s', (_, options, words) => {
+    const refusal = refusalOf(options as object)
+    expect(refusal).toMatch(words)
+    expect(refusal).not.toContain('hush')
+  })
+
+  it('that is undefined keeps its default', async () => {
+    const unset = { attempts: undefined, baseMs: 1 } as object
+    const bucket = new BucketClient({ url: 'http://127.0.0.1:1/v1', retry: unset })
+    await expect(bucket.service()).rejects.toMatchObject({ kind: 'unreachable' })
+  })
+})
