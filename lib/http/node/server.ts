@@ -7,28 +7,18 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BucketError } from '../../domain/errors.ts'
-import { DEFAULT_BODY_PACE, DEFAULT_MAX_CONNECTIONS, GIB } from '../../domain/limits.ts'
-import { ERROR_STATUS } from '../../protocol/errors.ts'
-import type { HttpRequest, HttpResponse } from '../../protocol/http-message.ts'
-import { API_ROOT, ROUTES } from '../../protocol/routes.ts'
+import { DEFAULT_BODY_PACE, DEFAULT_MAX_CONNECTIONS } from '../../domain/limits.ts'
+import type { HttpResponse } from '../../protocol/http-message.ts'
+import { API_ROOT } from '../../protocol/routes.ts'
 import type { Api } from '../api.ts'
 import { inBytes, type ParserError, refuseBroken } from './broken-request.ts'
 import { Connection } from './connection.ts'
-import { type AllowedHosts, allowedHosts, checkHost, hostInUrl } from './host-check.ts'
+import { allowedHosts, hostInUrl } from './host-check.ts'
 import type { HotPath } from './hot-path.ts'
 import type { BegunRequest } from './hot-request.ts'
-import {
-  apiRequest,
-  brokenRequest,
-  checkFraming,
-  checkSizes,
-  hostsOf,
-  MAX_HEADER_BYTES,
-  MAX_TARGET_BYTES,
-} from './incoming.ts'
-import { cancelBody, send, sendEarly } from './outgoing.ts'
-import { type BodyPace, requestBody } from './request-body.ts'
+import { brokenRequest, MAX_HEADER_BYTES, MAX_TARGET_BYTES } from './incoming.ts'
+import type { BodyPace } from './request-body.ts'
+import { type Serving, serveRequest } from './serve-request.ts'
 import { KEEP_ALIVE_MS } from './whole-response.ts'
 import type { ExtraRoutes } from './with-logging.ts'
 
@@ -65,14 +55,8 @@ export interface ServerTimeouts {
   readonly linger: number
 }
 
-/** After an early refusal, the server reads at most this much of the rest of a body. */
-const DROPPED_BYTES = GIB
-
 /** How long requests whose connections were closed may take to end, in milliseconds: one may wait for a disk that hangs. */
 const CUT_MS = 1_000
-
-/** After a stalled sender, no further request can arrive on its connection. */
-const STALLED = ERROR_STATUS.request_timeout
 
 const DEFAULT_TIMEOUTS: ServerTimeouts = { headers: 30_000, idle: 60_000, linger: 10_000 }
 
@@ -97,9 +81,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { api, publicUrl, bodyPace = DEFAULT_BODY_PACE, maxConnections = DEFAULT_MAX_CONNECTIONS } = options
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
   const connections = new Map<Socket, Connection>()
-  let allowed: AllowedHosts = { hosts: new Set(), names: new Set(), origins: new Set() }
   const running = new Set<Promise<void>>()
-  let stopping = false
+  const serving: Serving = {
+    ...{ api, publicUrl, bodyPace, maxConnections, extraRoutes: options.extraRoutes },
+    lingerMs: timeouts.linger,
+    allowed: { hosts: new Set(), names: new Set(), origins: new Set() },
+    isStopping: false,
+  }
 
   const server = createServer({
     // Larger than our own limits, so that the response can say which limit a request exceeds.
@@ -113,51 +101,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // By default Node drops headers after the thousandth, unread. Their size is the limit here.
   server.maxHeadersCount = 0
   server.maxConnections = maxConnections + REFUSED_CONNECTIONS
-
-  /** @param begun a request that the hot path began: its id, and what it read of the body. */
-  const serve = async (
-    incoming: IncomingMessage,
-    outgoing: ServerResponse,
-    awaitsContinue: boolean,
-    begun?: BegunRequest,
-  ) => {
-    let asked = false
-    const body = () => {
-      asked = true
-      if (awaitsContinue) outgoing.writeContinue()
-      return begun?.body ?? requestBody(incoming, bodyPace)
-    }
-    const request = apiRequest(incoming, outgoing, publicUrl, body, begun?.requestId)
-    const response = await answer(request, incoming)
-    if (outgoing.destroyed) return cancelBody(response)
-    // A sender that waits for 100-continue and gets a final response may send its body or not. Only a new connection is unambiguous.
-    const isAmbiguous = awaitsContinue && !asked
-    const isUnwanted = stopping || connections.get(incoming.socket)?.isSurplus === true
-    if (isUnwanted || isAmbiguous || response.status === STALLED) outgoing.setHeader('Connection', 'close')
-    const { body: content } = response
-    const isEarly = !incoming.complete && !isAmbiguous && response.status !== STALLED
-    if (isEarly && (content === null || typeof content === 'string'))
-      return sendEarly({ ...response, body: content }, incoming, outgoing, {
-        ms: timeouts.linger,
-        bytes: DROPPED_BYTES,
-      })
-    await send(response, outgoing)
-  }
-
-  const answer = async (request: HttpRequest, incoming: IncomingMessage): Promise<HttpResponse> => {
-    try {
-      // A probe that meets a busy server must not take it for a dead one.
-      if (connections.get(incoming.socket)?.isSurplus && !isHealth(request))
-        throw tooManyConnections(maxConnections)
-      checkSizes(incoming)
-      checkHost(allowed, hostsOf(incoming), incoming.headers, isHealth(request))
-      checkFraming(incoming)
-    } catch (error) {
-      if (error instanceof BucketError) return api.refuse(request, error)
-      throw error
-    }
-    return (await options.extraRoutes?.(request)) ?? api.handle(request)
-  }
 
   const end = (socket: Socket, response: () => HttpResponse | Promise<HttpResponse>) =>
     connections.get(socket)?.end(async () => inBytes(await response()))
@@ -173,14 +116,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   const inTurn = (awaitsContinue: boolean) => (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const connection = connections.get(incoming.socket)
+    const isSurplus = connection?.isSurplus === true
     const general = (begun?: BegunRequest) => {
-      const served = serve(incoming, outgoing, awaitsContinue, begun).finally(() => running.delete(served))
+      const request = { incoming, outgoing, awaitsContinue, isSurplus, begun }
+      const served = serveRequest(serving, request).finally(() => running.delete(served))
       running.add(served)
     }
-    const isPlain = !awaitsContinue && !connection?.isSurplus
+    const isPlain = !awaitsContinue && !isSurplus
     connection?.turn(incoming, outgoing, () => {
-      if (isPlain && !stopping && options.hotPath !== undefined)
-        options.hotPath({ incoming, outgoing, hosts: allowed.hosts, bodyPace, general })
+      if (isPlain && !serving.isStopping && options.hotPath !== undefined)
+        options.hotPath({ incoming, outgoing, hosts: serving.allowed.hosts, bodyPace, general })
       else general()
     })
   }
@@ -204,13 +149,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   server.listen(options.port, options.host)
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  allowed = allowedHosts({ host: options.host, port }, publicUrl, options.allowedHosts)
+  serving.allowed = allowedHosts({ host: options.host, port }, publicUrl, options.allowedHosts)
 
   return {
     port,
     url: `${originOf(options.host, port)}${API_ROOT}`,
     async stop(limitMs) {
-      stopping = true
+      serving.isStopping = true
       const closed = once(server, 'close')
       server.close()
       const cut = () => {
@@ -224,14 +169,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   }
 }
-
-const isHealth = ({ target }: HttpRequest): boolean =>
-  target.split('?', 1)[0] === `${API_ROOT}${ROUTES.health.path}`
-
-const tooManyConnections = (limit: number) =>
-  BucketError.unavailable(
-    `this server has ${limit} connections open, which is its limit (--max-connections); keep fewer open, or try again later`,
-  )
 
 /** A client cannot call a wildcard address, so it gets the loopback one. */
 function originOf(host: string, port: number): string {
