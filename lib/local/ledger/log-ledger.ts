@@ -47,7 +47,7 @@ const GROUP_BYTES = 4 * MIB
 /** The number of entries that one index transaction takes. */
 const INDEX_BATCH = 512
 /** If more entries than this wait for a failing index, the ledger refuses the next. */
-const INDEX_BACKLOG = 100_000
+const MAX_BACKLOG = 100_000
 /** Records that were read last, in bytes: a fetch asks for the entry, then for the blob. */
 const CACHE_BYTES = 4 * MIB
 /** The approximate size of a cached record without its blob, in bytes. */
@@ -63,14 +63,22 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+interface Group {
+  readonly records: readonly Buffer[]
+  /** By reference: the append of each record, in the order of the records. */
+  readonly firsts: ReadonlyMap<string, Waiting>
+  /** Further appends of the same references, which lose to the first one. */
+  readonly others: readonly Waiting[]
+}
+
 export function logLedger(parts: LogLedgerParts): LogLedger {
-  const { log, index, backlog: recent, reader, held, damage, assertFolderInPlace } = parts
+  const { log, index, backlog, reader, held, damage, assertFolderInPlace } = parts
   let nextFlush = INDEX_BATCH
   const cache = recordCache()
   let waiting: Waiting[] = []
   let running: Promise<void> | undefined
 
-  const locate = (ref: string) => recent.get(ref) ?? index.get(ref)
+  const locate = (ref: string) => backlog.get(ref) ?? index.get(ref)
 
   function load(ref: string): RecordContent | undefined {
     const cached = cache.get(ref)
@@ -106,7 +114,8 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
     running = undefined
   }
 
-  async function commitGroup(): Promise<void> {
+  /** Takes the appends that form the next group, and answers those of references that have an entry. */
+  function takeGroup(): Group {
     const records: Buffer[] = []
     const firsts = new Map<string, Waiting>()
     const others: Waiting[] = []
@@ -132,15 +141,20 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
       }
     }
     waiting = waiting.slice(taken)
+    return { records, firsts, others }
+  }
+
+  async function commitGroup(): Promise<void> {
+    const { records, firsts, others } = takeGroup()
     if (records.length === 0) return
     try {
       assertFolderInPlace()
-      if (recent.size > INDEX_BACKLOG) await flush()
+      if (backlog.size > MAX_BACKLOG) await flush()
       const positions = await log.append(records)
       let at = 0
       for (const { ref, entry, resolve } of firsts.values()) {
         const position = positions[at++]
-        if (position) recent.set(ref, position)
+        if (position) backlog.set(ref, position)
         resolve({ appended: true, entry })
       }
       for (const { ref, commitId, resolve } of others) {
@@ -151,17 +165,17 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
       for (const { reject } of firsts.values()) reject(error)
       for (const { reject } of others) reject(error)
     }
-    // If the index fails now, it gets the entries later. Until then they are found in `recent`.
-    if (recent.size >= nextFlush)
+    // If the index fails now, it gets the entries later. Until then they are found in `backlog`.
+    if (backlog.size >= nextFlush)
       await flush().catch(() => {
-        nextFlush = recent.size + INDEX_BATCH
+        nextFlush = backlog.size + INDEX_BATCH
       })
   }
 
   async function flush(): Promise<void> {
-    const batch = [...recent]
+    const batch = [...backlog]
     await index.add(batch)
-    for (const [ref] of batch) recent.delete(ref)
+    for (const [ref] of batch) backlog.delete(ref)
     nextFlush = INDEX_BATCH
   }
 
@@ -189,7 +203,7 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
       const start = after === undefined ? prefix : `${prefix}${after}\0`
       const end = `${formatArtifactKey(artifact)}0`
       const found = new Map(index.range(start, end, limit + 1))
-      for (const [ref, position] of recent) if (ref >= start && ref < end) found.set(ref, position)
+      for (const [ref, position] of backlog) if (ref >= start && ref < end) found.set(ref, position)
       const refs = [...found.keys()].sort().slice(0, limit)
       const entries = refs.map((ref) => {
         const position = found.get(ref)
@@ -226,9 +240,9 @@ export function logLedger(parts: LogLedgerParts): LogLedger {
 
 const resultOf = (
   { entry, commitId }: Pick<RecordContent, 'entry' | 'commitId'>,
-  asked: string,
+  appendId: string,
 ): AppendResult => ({
-  appended: commitId === asked,
+  appended: commitId === appendId,
   entry,
 })
 
