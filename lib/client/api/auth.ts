@@ -98,7 +98,7 @@ function authorizerOf(auth: Auth, root: URL, platform: Platform, now: () => Date
       return (request) => sign(request, region, credentials, now())
     }
     default:
-      // For callers without types. What was given may be a secret, so it is not repeated.
+      // For callers without types. The message does not repeat the value, which may be a secret.
       throw new TypeError(
         "auth has no known kind: give one of none, bearer, api-key and iam, as in { kind: 'none' }",
       )
