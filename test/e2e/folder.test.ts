@@ -231,14 +231,18 @@ describe('a pull', { timeout: 60_000 }, () => {
     expect(await readFile(at('copy', 'mine'), 'utf8')).toBe('mine')
   })
 
-  it('of an artifact that is not a folder says so', async () => {
-    await bucket.put('b/file/v1', new TextEncoder().encode('not a manifest'))
-    const refused = await run('pull', 'b/file/v1', 'copy')
-    expect(refused.exit).toBe(2)
-    expect(refused.stderr).toContain(
-      'b/file/v1 is not a folder: its type is application/octet-stream, and a folder',
-    )
-  })
+  it.each(['not a manifest', '17', '{"accuracy":0.93}'])(
+    'of an artifact that is not a folder says so: %s',
+    async (text) => {
+      const ref = `b/file/${text.length}`
+      await bucket.put(ref, new TextEncoder().encode(text))
+      const refused = await run('pull', ref, 'copy')
+      expect(refused.exit).toBe(2)
+      expect(refused.stderr).toContain(
+        `${ref} is not a folder: its type is application/octet-stream, and a folder`,
+      )
+    },
+  )
 
   it('refuses a manifest that leads outside, and writes nothing', async () => {
     const evil = '{"format":"bucket-folder/1","entries":[{"path":"../evil","type":"folder"}]}'

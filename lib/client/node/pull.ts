@@ -129,13 +129,13 @@ async function fetchManifest(
     for await (const chunk of download.bytes) chunks.push(chunk)
     return { manifest: parseManifest(Buffer.concat(chunks)), digest }
   } catch (error) {
-    if (!(error instanceof FolderError && error.message.includes('not JSON'))) throw error
+    if (!(error instanceof FolderError)) throw error
+    // An artifact of another type was probably never meant as a manifest. Which rule its bytes break first is chance.
     const { contentType } = await getEntry(api, ref, signal)
+    if (contentType === MANIFEST_TYPE) throw error
     throw new FolderError(
       'manifest_invalid',
-      contentType === MANIFEST_TYPE
-        ? `${formatRef(ref)} is not a folder: its type is ${MANIFEST_TYPE}, but its bytes are not JSON`
-        : `${formatRef(ref)} is not a folder: its type is ${contentType}, and a folder's manifest has the type ${MANIFEST_TYPE}`,
+      `${formatRef(ref)} is not a folder: its type is ${contentType}, and a folder's manifest has the type ${MANIFEST_TYPE}`,
       'Fetch it as a file: bucket get.',
     )
   } finally {

@@ -12,7 +12,7 @@ from .description import Description
 from .digest_cache import DigestCache, default_cache_path
 from .download import Downloaded, download
 from .entries import PathLike
-from .errors import error
+from .errors import ManifestError, error
 from .lock_file import LockFile
 from .manifest import MAX_BYTES, MEDIA_TYPE, FolderManifest, files_artifact_id
 from .open_source import open_source
@@ -185,7 +185,20 @@ class BucketClient(ArtifactClient):
                     f"{stream.ref.name} has {stream.size} bytes; a manifest has at most {MAX_BYTES}",
                     next="Fetch it with download(): it is probably not a folder.",
                 )
-            return stream.ref, FolderManifest.from_bytes(stream.read())
+            data = stream.read()
+        try:
+            return stream.ref, FolderManifest.from_bytes(data)
+        except ManifestError as problem:
+            # An artifact of another type was probably never meant as a manifest. Which rule its bytes break first is chance.
+            content_type = self.entry(stream.ref).content_type
+            if content_type == MEDIA_TYPE:
+                raise
+            raise error(
+                "manifest_invalid",
+                f"{stream.ref.name} is not a folder: its type is {content_type}, and a folder's manifest has the type "
+                f"{MEDIA_TYPE}",
+                next="Fetch it with download() or get().",
+            ) from problem
 
     def _put_file(self, ref: ArtifactReference, location: Path, report: Report, cancel: Cancel) -> PutResult:
         with contextlib.closing(open_source(location, None, report, self.limits)) as source:
