@@ -65,7 +65,7 @@ export class BackupDamaged extends FolderRefused {
  * A failure of the disk, in the words of an owner who works on a folder without a server.
  *
  * @param what failed: `the copy in /backup is not complete`.
- * @param written the only folder that was written to, so that it is the one without room.
+ * @param written the only folder that was written to, so that it is the one whose disk is full.
  */
 export function ownersError(error: unknown, what: string, written: string): unknown {
   if (!(error instanceof BucketError)) return error

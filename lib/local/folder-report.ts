@@ -7,7 +7,7 @@ import type { LostFiles } from './ledger/background-check.ts'
 import type { LedgerReport } from './ledger/open-ledger.ts'
 import { describeDamage, type LogDamage } from './ledger/read-log.ts'
 import type { MoveReport } from './move-from-format-1.ts'
-import type { HeldRoom } from './staging-table.ts'
+import type { UploadSpace } from './staging-table.ts'
 
 /** A line of the log about the folder as a whole. */
 export interface FolderRecord {
@@ -118,11 +118,11 @@ export function folderReport(root: string, clock: Clock, log: (record: FolderRec
         `${path} was removed or cut short by something else: it had the parts of the upload of ${formatPinnedRef({ ref, digest })}, which must begin again, as a repeated \`bucket put\` does; stored versions are not affected`,
       ),
 
-    /** @param held returns the room that each unfinished upload takes. */
-    fullDisk(held: () => readonly HeldRoom[], freeBytes: number): void {
+    /** @param spaceOfUploads returns the space that each unfinished upload takes. */
+    fullDisk(spaceOfUploads: () => readonly UploadSpace[], freeBytes: number): void {
       if (clock() - fullSince < FULL_DISK_MS) return
       fullSince = clock()
-      const uploads = held().toSorted((a, b) => b.bytes - a.bytes)
+      const uploads = spaceOfUploads().toSorted((a, b) => b.bytes - a.bytes)
       const uploadBytes = uploads.reduce((sum, { bytes }) => sum + bytes, 0)
       const named = uploads
         .slice(0, NAMED_UPLOADS)
@@ -130,11 +130,12 @@ export function folderReport(root: string, clock: Clock, log: (record: FolderRec
           ({ id, bytes, createdAt }) =>
             `${formatPinnedRef(id)} (${bytes} bytes, begun ${new Date(createdAt).toISOString()})`,
         )
+      const more = uploads.length > named.length ? ` and ${uploads.length - named.length} more` : ''
       tell(
         'full_disk',
         uploads.length === 0
-          ? 'the disk has no room for a store: free space on it, or move the folder'
-          : `the disk has no room for a store, and unfinished uploads take ${uploadBytes} bytes: ${named.join(', ')}${uploads.length > named.length ? ` and ${uploads.length - named.length} more` : ''}; an upload gives its room back when it expires, a week after it began, or at once with \`bucket uploads REF@sha256:… --abort\``,
+          ? 'the disk has too little free space for a store: free space on it, or move the folder'
+          : `the disk has too little free space for a store, and unfinished uploads take ${uploadBytes} bytes: ${named.join(', ')}${more}; the space of an upload is freed when it expires, a week after it began, or at once with \`bucket uploads REF@sha256:… --abort\``,
         { uploadBytes, freeBytes },
       )
     },

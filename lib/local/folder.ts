@@ -118,7 +118,9 @@ async function openLocked(root: string, lock: FolderLock, options: FolderOptions
       await disk.require(size)
     },
   }
-  const reportingFullDisk = fullDiskReporter(async () => report.fullDisk(table.held, await disk.bytes()))
+  const reportingFullDisk = fullDiskReporter(async () =>
+    report.fullDisk(table.spaceOfUploads, await disk.bytes()),
+  )
   if (setAside) report.uploadsSetAside(LAYOUT.uploads, setAside.fault, setAside.name)
   if (!isNew && (found.rebuilt || found.isAfterCrash))
     report.blobsWithoutEntry(await findBlobsWithoutEntry(inside(LAYOUT.blobs), openedLedger.has))

@@ -7,8 +7,8 @@ import type { InPlace } from './in-place.ts'
 import { type StagingFile, stagingFromRow, stagingRow } from './upload-row.ts'
 import { keyOf, type UploadTables } from './upload-tables.ts'
 
-/** The room that the parts of one upload take on the disk. */
-export interface HeldRoom {
+/** The space that the parts of one upload take on the disk. */
+export interface UploadSpace {
   readonly id: UploadId
   readonly bytes: number
   /** Milliseconds since the epoch. */
@@ -20,8 +20,8 @@ export interface StagingTable extends Pick<InPlace, 'isInPlace'> {
   find(stagingId: string): StagingFile | undefined
   /** Every staging file by its staging id. */
   all(): Iterable<{ readonly stagingId: string; readonly stagingFile: StagingFile }>
-  /** The staging files that have parts. */
-  held(): readonly HeldRoom[]
+  /** One for each staging file that has parts. */
+  spaceOfUploads(): readonly UploadSpace[]
   /** The parts that arrived, by number. */
   parts(stagingId: string): readonly ReceivedPart[]
   part(stagingId: string, number: number): ReceivedPart | undefined
@@ -72,7 +72,7 @@ export function stagingTable({ stagingFiles, parts, transact, isInPlace }: Uploa
     },
     find,
     all,
-    held: () =>
+    spaceOfUploads: () =>
       Array.from(all(), ({ stagingId, stagingFile: { id, createdAt } }) => ({
         ...{ id, createdAt },
         bytes: sizeOf(received(stagingId)),

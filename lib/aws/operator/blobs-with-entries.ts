@@ -15,7 +15,7 @@ export interface ComparedStores {
   readonly entries: AsyncIterable<Entry>
   /** In the order of their keys. */
   readonly blobs: AsyncIterable<ListedBlob>
-  /** An empty folder with room for the keys of all blobs. The caller removes it. */
+  /** An empty folder, on a disk with space for the keys of all blobs. The caller removes it. */
   readonly folder: string
 }
 

@@ -17,7 +17,7 @@ export interface SortLimits {
 }
 
 /**
- * @param folder for the runs, which take up to a merge of `openRuns` of them more room than the lines; its maker removes it.
+ * @param folder for the runs, which take as much space as the lines, and that of one merge of `openRuns` of them more. The caller removes it.
  * @returns all lines of `lines`, sorted.
  */
 export async function sortLines(

@@ -38,7 +38,7 @@ export interface LogLedgerParts {
   readonly reader: RecordReader
   readonly held: HeldBlobs
   readonly damage: KnownDamage
-  /** Throws if the folder is no longer the one that was opened. */
+  /** Throws if something else is at the path of the folder that was opened. */
   readonly assertFolderInPlace: () => void
 }
 

@@ -172,7 +172,7 @@ describe(`a full disk${cannotMount ? ` (skipped: ${cannotMount})` : ''}`, () => 
   )
 
   it.skipIf(cannotMount)(
-    'tells the operator, once an hour, which unfinished uploads take the room of a full disk',
+    'tells the operator, once an hour, which unfinished uploads take the space of a full disk',
     async () => {
       const bytes = someBytes(4 * MIB, 5)
       const upload = { id: blobOf('b/a/holds', bytes), attempt: '1', size: bytes.byteLength }
