@@ -2,7 +2,7 @@
 import { BucketError, isBucketError, isFinal } from '../domain/errors.ts'
 import { formatPinnedRef } from '../domain/identifiers.ts'
 import type { Upload } from '../domain/upload.ts'
-import { errorCode } from '../flow/error-code.ts'
+import { errorCode, systemReason } from '../flow/error-code.ts'
 import { encodeDetails } from '../protocol/encode.ts'
 import { exitCodeOf } from './exit-code-of.ts'
 import { UsageError } from './failure.ts'
@@ -115,14 +115,9 @@ const SYSTEM: { readonly [code: string]: readonly [what: string, next: string] }
   ENOTFOUND: ['The server cannot start', 'Name an address of this machine with --host.'],
 }
 
-/** The message of a system error: `ENOENT: no such file or directory, open 'x'`. */
-const SYSTEM_MESSAGE = /^[A-Z0-9]+: (.+?), \w+(?: '(.*?)')?(?: -> '.*')?$/s
-
 function describeSystemError(error: Error, code: string): Omit<Failure, 'exit'> {
   const [what, next] = SYSTEM[code] ?? [UNEXPECTED.what, UNEXPECTED.next]
-  const [, reason, path] = SYSTEM_MESSAGE.exec(error.message) ?? []
-  if (reason === undefined) return { what, why: [error.message], next }
-  return { what, why: [path === undefined ? reason : `${JSON.stringify(path)}: ${reason}`], next }
+  return { what, why: [systemReason(error)], next }
 }
 
 const nextOf = (error: Error): string =>

@@ -74,10 +74,10 @@ function describeMalformed(text: string): string {
   }
 }
 
-/** `bucketId/artifactId/version`, the written form of a reference. */
+/** `bucket_id/artifact_id/version`, the written form of a reference. */
 export const formatRef = (ref: ArtifactRef): string => `${ref.bucketId}/${ref.artifactId}/${ref.version}`
 
-/** `bucketId/artifactId/version@sha256:…`, the written form of a reference that is pinned to its bytes. */
+/** `bucket_id/artifact_id/version@sha256:…`, the written form of a reference that is pinned to its bytes. */
 export const formatPinnedRef = ({
   ref,
   digest,
@@ -86,5 +86,5 @@ export const formatPinnedRef = ({
   readonly digest: Digest
 }): string => `${formatRef(ref)}@${digest}`
 
-/** `bucketId/artifactId`, the written form of an artifact without a version. */
+/** `bucket_id/artifact_id`, the written form of an artifact without a version. */
 export const formatArtifactKey = (key: ArtifactKey): string => `${key.bucketId}/${key.artifactId}`

@@ -10,7 +10,7 @@ import {
 import type { Result } from './result.ts'
 
 /**
- * Reads `bucketId/artifactId/version`.
+ * Reads `bucket_id/artifact_id/version`.
  *
  * @throws BucketError `invalid_request` that names every invalid identifier.
  */
@@ -18,13 +18,13 @@ export function parseRef(text: string): ArtifactRef {
   const [bucketId, artifactId, version, ...rest] = text.split('/')
   if (bucketId === undefined || artifactId === undefined || version === undefined || rest.length > 0)
     throw BucketError.invalidRequest([
-      { name: 'ref', detail: `${JSON.stringify(text)} is not bucketId/artifactId/version` },
+      { name: 'ref', detail: `${JSON.stringify(text)} is not bucket_id/artifact_id/version` },
     ])
   return artifactRef({ bucketId, artifactId, version })
 }
 
 /**
- * Reads `bucketId/artifactId`.
+ * Reads `bucket_id/artifact_id`.
  *
  * @throws BucketError `invalid_request` that names every invalid identifier.
  */
@@ -32,7 +32,7 @@ export function parseArtifactKey(text: string): ArtifactKey {
   const [bucketId, artifactId, ...rest] = text.split('/')
   if (bucketId === undefined || artifactId === undefined || rest.length > 0)
     throw BucketError.invalidRequest([
-      { name: 'artifact', detail: `${JSON.stringify(text)} is not bucketId/artifactId` },
+      { name: 'artifact', detail: `${JSON.stringify(text)} is not bucket_id/artifact_id` },
     ])
   return artifactKey({ bucketId, artifactId })
 }

@@ -5,7 +5,7 @@ import { isRerun } from '../domain/conflict.ts'
 import type { DescriptionInput } from '../domain/description.ts'
 import { isFinal } from '../domain/errors.ts'
 import { namesOtherContent } from '../domain/version-names.ts'
-import { errorCode } from '../flow/error-code.ts'
+import { errorCode, systemReason } from '../flow/error-code.ts'
 import { PROBLEM_TEXTS } from '../protocol/problem-texts.ts'
 import { REMEDIES } from './remedies.ts'
 
@@ -61,7 +61,7 @@ export function describeFailure(error: unknown, origin: DescriptionInput = {}): 
     case 'CredentialsProviderError':
       return { what: 'No AWS credentials were found', why, next: REMEDIES.unauthorized }
     default:
-      return { ...(SYSTEM[code] ?? UNEXPECTED), why }
+      return { ...(SYSTEM[code] ?? UNEXPECTED), why: [systemReason(error)] }
   }
 }
 
@@ -91,6 +91,12 @@ const SYSTEM: Readonly<Record<string, { readonly what: string; readonly next: st
   ENOSPC: { what: 'The disk of this machine is full', next: 'Tell the user to free space, then call again.' },
 }
 
+/** An assistant with tools does not choose the address. */
+const OWN_REMEDIES: { readonly [C in ErrorCode]?: string } = {
+  route_not_found:
+    'Tell the user that the address of this MCP server (--url, BUCKET_URL) is not the root of a Bucket API, such as http://127.0.0.1:9470/v1.',
+}
+
 function describeBucketError(error: BucketError, origin: DescriptionInput): Refusal {
   const { code, message, requestId } = error
   const { title } = PROBLEM_TEXTS[code]
@@ -106,7 +112,7 @@ function describeBucketError(error: BucketError, origin: DescriptionInput): Refu
   return {
     what: title,
     why: [...why, ...request],
-    next: (isFinal(error) ? error.next : undefined) ?? REMEDIES[code],
+    next: (isFinal(error) ? error.next : undefined) ?? OWN_REMEDIES[code] ?? REMEDIES[code],
     code,
   }
 }

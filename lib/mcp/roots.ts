@@ -113,6 +113,8 @@ export class Roots {
    */
   async withTarget<T>(path: string, use: (target: Target) => Promise<T>): Promise<T> {
     const asked = this.#absolute(path)
+    if (this.#roots.some(({ given, real }) => asked === given || asked === real))
+      throw new RootError(`${JSON.stringify(path)} is a root itself`, 'Name a file or folder inside of it.')
     const parent = dirname(asked)
     this.#check(await realpath(parent), path)
     const handle = await open(parent, constants.O_RDONLY | constants.O_DIRECTORY)

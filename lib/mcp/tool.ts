@@ -81,9 +81,11 @@ function parse<I extends z.ZodObject>(schema: I, args: Readonly<Record<string, u
   const given = Object.fromEntries(Object.entries(args).filter(([, value]) => value !== null))
   const parsed = schema.safeParse(given)
   if (parsed.success) return parsed.data
-  const errors = parsed.error.issues.map(({ path, message }) =>
-    [path.join('.'), message].filter(Boolean).join(': '),
-  )
+  const errors = parsed.error.issues.map(({ path, message }) => {
+    const name = path.join('.')
+    if (path.length === 1 && !(name in given)) return `${name} is missing`
+    return [name, message].filter(Boolean).join(': ')
+  })
   throw new CallError(
     'Invalid arguments',
     errors.join('; '),

@@ -204,6 +204,14 @@ describe('an assistant that calls', { timeout: 60_000 }, () => {
   }, 60_000)
   afterAll(() => shared.close())
 
+  it('tells the user if the address is not that of a Bucket API', async () => {
+    const session = await startMcp(['--url', `${given.url}/wrong`, '--root', root])
+    expect(await session.refused('show_entry', { ref: 'a/b/c' })).toMatch(
+      /route_not_found[\s\S]*next: Tell the user that the address/,
+    )
+    await session.close()
+  })
+
   it.each([
     [
       'store_text',
@@ -215,15 +223,22 @@ describe('an assistant that calls', { timeout: 60_000 }, () => {
       { ref: 'a/b/c', text: 'x', overwrite: true },
       /"overwrite"[\s\S]*next: .*arguments are ref, text/,
     ],
-    ['store_text', { ref: 'a/b/c' }, /text: .*\nnext: /],
+    ['store_text', { ref: 'a/b/c' }, /^why: text is missing\nnext: /m],
+    ['store_text', { ref: 'one', text: 'x' }, /"one" is not bucket_id\/artifact_id\/version/],
+    ['list_versions', { artifact: 'a/b/c' }, /"a\/b\/c" is not bucket_id\/artifact_id\n/],
     ['store_text', { ref: 'a/b/c', text: 'x'.repeat(MIB + 1) }, /next: .*store_file/],
     ['store_text', { ref: 'a/b/c', text: 'half \ud83d' }, /surrogate/],
     ['store_text', { ref: 'a/b/c@md5:1', text: 'x' }, /digest .*\nnext: Correct/],
     ['store_text', { ref: `a/b/c@${HELLO}`, text: 'x' }, /digest_mismatch/],
-    ['store_file', { ref: 'a/b/c', path: 'none' }, /ENOENT[\s\S]*next: Check the path/],
+    ['store_file', { ref: 'a/b/c', path: 'none' }, /none": no such file or directory\nnext: Check the path/],
     ['store_file', { ref: 'a/b/c', path: '.' }, /next: Store a folder with push_folder/],
     ['store_file', { ref: 'a/b/c', path: '/etc/passwd' }, /leads outside[\s\S]*next: Use a path inside of/],
     ['fetch_file', { ref: 'mcp/known/v1', path: '../x' }, /leads outside/],
+    [
+      'fetch_file',
+      { ref: 'mcp/known/v1', path: '.' },
+      /"\." is a root itself\nnext: Name a file or folder inside/,
+    ],
     ['fetch_file', { ref: 'mcp/known/v1', path: 'none/x' }, /next: .*folder that exists/],
     ['fetch_file', { ref: 'mcp/known/v1', path: 'other' }, /next: Choose another path/],
     ['fetch_text', { ref: 'mcp/known/v1', max_bytes: 2 }, /next: .*max_bytes: 5/],
