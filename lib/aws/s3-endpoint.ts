@@ -4,7 +4,7 @@ import { getEndpointFromInstructions } from '@smithy/core/endpoints'
 
 /**
  * Presigned requests are signed without the SDK's client, so they must know the endpoint that the client uses. Otherwise links
- * would lead to AWS, to an S3 bucket of the same name that may belong to a stranger.
+ * would point to AWS, to an S3 bucket of the same name that may belong to a stranger.
  *
  * @returns undefined for AWS's own endpoint.
  * @throws Error if no region is configured, or if the endpoint is not an http or https URL.

@@ -8,8 +8,8 @@ export const GIB = 1024 * MIB
 export const DEFAULT_MAX_ARTIFACT_BYTES = 5 * GIB
 
 /**
- * How slowly a body may arrive at a local server: at least so many bytes per second on average over each grace period. The rate is
- * that at which our own clients give up a fetch, far below any line that transfers artifacts.
+ * The slowest body that a local server accepts: at least so many bytes per second, on average over each grace period. At a lower rate
+ * our own clients end a fetch, too. It is far below that of any connection over which artifacts are transferred.
  */
 export const DEFAULT_BODY_PACE = { bytesPerSecond: KIB, graceMs: 60_000 }
 /** The connections that a local server serves at the same time. */

@@ -66,7 +66,7 @@ export const WRITE_HANDLERS: Handlers<RouteNameOf<'write'>, WriteStores> = {
   },
 }
 
-/** On a store, the announced size stands in `Content-Length`. */
+/** A store announces its size in `Content-Length`, so an error about the size names that header. */
 function nameLength(error: unknown): never {
   if (!isBucketError(error, 'invalid_request')) throw error
   const errors = error.details.errors.map((one) =>

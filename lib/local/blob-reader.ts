@@ -135,7 +135,7 @@ async function* readLong(path: string, first: number, end: number) {
     held += length
     MEMORY.take(length)
     const reading = readExactly(path, fd, position, length)
-    reading.catch(() => undefined) // it is awaited when the consumer comes back
+    reading.catch(() => undefined) // it is awaited at the consumer's next read
     return reading
   }
   try {

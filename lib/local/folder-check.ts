@@ -171,7 +171,7 @@ class FolderCheck {
   #checkSegment({ number, header }: LogSegment, found: string): void {
     const remembered = this.#log.segments[number]?.header?.previous.sha256
     if (remembered === undefined || found === remembered || header?.replaces === remembered) return
-    this.#tell(`${segmentName(number)} is not what it was when it was sealed`)
+    this.#tell(`${segmentName(number)} has changed since it was sealed`)
   }
 
   /** The bytes in the record are wrong. @returns whether they were restored as a file. */

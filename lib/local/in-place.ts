@@ -1,6 +1,6 @@
 /**
- * Whether the path of a file or folder still leads to what was opened there. If it was moved, removed or replaced, bytes that are written
- * through the open one are lost.
+ * Whether an open file or folder is still at its path. If it was moved, removed or replaced, bytes that are written into the open one
+ * are lost.
  */
 import { type Stats, statSync } from 'node:fs'
 import { BucketError } from '../domain/errors.ts'
@@ -8,7 +8,7 @@ import { onDisk } from './disk-error.ts'
 
 /**
  * @param opened the file or folder that was opened at `path`.
- * @returns its state now; undefined if `path` leads to another one, or to none.
+ * @returns its state now; undefined if another one, or none, is at `path`.
  */
 export function statInPlace(path: string, opened: Pick<Stats, 'dev' | 'ino'>): Stats | undefined {
   const found = statIfThere(path)

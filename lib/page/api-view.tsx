@@ -138,7 +138,7 @@ const SchemaCard = ({ name, schema }: { name: string; schema: Schema }) => (
   </section>
 )
 
-/** A type in words; the name of a message leads to it. */
+/** A type in words; the name of a message is a link to it. */
 const Form = ({ schema }: { schema: Schema }) => {
   const target = schema.$ref ?? schema.items?.$ref
   const text = typeText(schema)

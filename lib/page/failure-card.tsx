@@ -10,7 +10,7 @@ interface Props {
   readonly failure: Failure
   /** The root of the API, for the page of the code. */
   readonly api?: string | undefined
-  /** Whether it stands in the place of a whole page. */
+  /** Whether it is shown instead of a whole page. */
   readonly isPage?: boolean
   /** Whether its heading takes the focus. */
   readonly focus?: boolean

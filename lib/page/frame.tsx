@@ -1,4 +1,4 @@
-/** What stands around every view: the bar at the top and the line at the bottom. */
+/** The frame of every view: the bar at the top and the line at the bottom. */
 import type { ComponentChildren } from 'preact'
 import { BucketSymbol } from './parts.tsx'
 

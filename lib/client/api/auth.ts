@@ -54,7 +54,7 @@ export const authForHost = (root: URL): Auth =>
 /**
  * @param apiKey a key of a gateway's usage plan, which it requires in addition to other authorization. It is added to
  * the headers first, so that a signature covers it and a proxy cannot change it.
- * @throws TypeError when the region or the credentials of `iam` cannot be known, when a token or key cannot stand in a header, or for an
+ * @throws TypeError when the region or the credentials of `iam` cannot be known, when no header can carry a token or key, or for an
  * unknown kind.
  */
 export function authorizer(auth: Auth, root: URL, platform: Platform, apiKey?: string): Authorizer {

@@ -52,7 +52,7 @@ const READ_BYTES = 1024 * 1024
 export async function downloadTarget(path: string): Promise<DownloadTarget> {
   const shown = JSON.stringify(path)
   if (path === '') throw new TargetError('ENOENT', 'the path to download to is empty')
-  // Follows symlinks, including /dev/stdout, which leads to something without a path.
+  // Follows symlinks, including /dev/stdout, whose target may have no path.
   const found = await ifThere(stat(path))
   if (found?.isDirectory() || (!found && path.endsWith('/')))
     throw new TargetError('EISDIR', `${shown} is a folder, not a file`)
@@ -104,7 +104,7 @@ export function aboutPath(error: unknown, path: string): unknown {
   return Object.assign(new Error(`${what} '${path}'`, { cause: error }), { code: error.code, path })
 }
 
-/** A symlink may lead to another one, or to a path that does not exist yet. */
+/** The target of a symlink may be another symlink, or a path that does not exist yet. */
 async function afterSymlinks(path: string): Promise<string> {
   // EINVAL: not a symlink.
   const link = await ifThere(readlink(path), 'EINVAL')

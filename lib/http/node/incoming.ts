@@ -54,7 +54,7 @@ function disconnection(outgoing: ServerResponse): AbortSignal {
   return aborted.signal
 }
 
-/** Stands in for input that Node's parser refused, as far as it was parsed. */
+/** A request for input that Node's parser refused, with the method and the target if those were parsed. */
 export const brokenRequest = (method = 'UNKNOWN', target = ''): HttpRequest => ({
   method,
   target,

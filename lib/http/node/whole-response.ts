@@ -1,6 +1,6 @@
 /**
- * Sends a response whose bytes, head and content, are known as a whole. Node would put its head together again, with a check of every
- * header, and write head and content apart: a fifth of the processor time of a small response.
+ * Sends a response whose bytes, head and content, are known as a whole. Node would build its head again, with a check of every
+ * header, and write head and content separately: a fifth of the processor time of a small response.
  *
  * Only the encoding is skipped. A response without `writeHead` calls it when it ends ("implicit headers"), and one whose `writeHead`
  * makes no head sends what it is given. So Node still keeps the order of pipelined responses, the limits of an idle connection, and

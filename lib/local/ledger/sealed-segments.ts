@@ -24,7 +24,7 @@ export class SealedSegments {
     this.#states.push(this.#look(this.#states.length + 1))
   }
 
-  /** @throws BucketError `unavailable`, of the first segment that is not what it was. */
+  /** @throws BucketError `unavailable`, of the first segment that has changed. */
   check(): void {
     const changed = this.#states.findIndex((state, index) => state !== this.#look(index + 1))
     if (changed >= 0)

@@ -181,8 +181,8 @@ describe('a check', () => {
       onLedgerDamage: (message) => messages.push(message),
     })
     expect(messages).toEqual([
-      '00000002.log is not what it was when it was sealed',
-      '00000004.log is not what it was when it was sealed',
+      '00000002.log has changed since it was sealed',
+      '00000004.log has changed since it was sealed',
     ])
     expect(damaged.map(({ path }) => path)).toEqual(
       [2, 4, segments].map((number) => `ledger/0000000${number}.log`),
