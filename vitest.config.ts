@@ -22,17 +22,29 @@ const DEEPER = [
   'test/unit/local/format-1.test.ts',
   'test/unit/local/ledger/kill.test.ts',
 ]
-/** The costliest files begin first, so that none of them runs on when the others have ended. */
-const FIRST = ['test/simulation/', 'test/e2e/', 'test/package/', 'test/infra/']
+/** Costly files begin early, so that none of them runs on when the others have ended. */
+const COSTLY = ['test/simulation/', 'test/e2e/']
+/** Most of their time these wait for a limit to pass, so costly files run next to them. */
+const WAITING = [
+  'test/contract/http-local',
+  'test/contract/hot-path',
+  'test/unit/aws/s3-',
+  'test/unit/client/',
+]
 
-class CostliestFirst extends BaseSequencer {
+class Balanced extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification) => {
-      const path = relative('.', moduleId)
-      const at = FIRST.findIndex((folder) => path.startsWith(folder))
-      return at === -1 ? FIRST.length : at
-    }
-    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b))
+    const sorted = await super.sort(files)
+    const within = (folders: readonly string[]) =>
+      sorted.filter(({ moduleId }) => folders.some((folder) => relative('.', moduleId).startsWith(folder)))
+    const [costly, waiting] = [within(COSTLY), within(WAITING)]
+    const mixed = costly.flatMap((file, at) => [file, ...waiting.slice(at, at + 1)])
+    const order = [...new Set([...mixed, ...waiting, ...sorted])]
+    // The files of a project stay together, because its workers end when a file of another project is next.
+    const isService = ({ project }: TestSpecification) => project.name === 'service'
+    return order.toSorted(
+      (a, b) => Number(isService(a)) - Number(isService(b)) || a.project.name.localeCompare(b.project.name),
+    )
   }
 }
 
@@ -43,9 +55,9 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     expect: { poll: { timeout: 20_000 } },
-    // Many tests wait for a disk, a process or a timer, so one more than there are processors keeps all of them busy.
-    maxWorkers: availableParallelism() + 1,
-    sequence: { sequencer: CostliestFirst },
+    // Many tests wait for a disk, a process or a timer, so twice as many as there are processors keep all of them busy.
+    maxWorkers: 2 * availableParallelism(),
+    sequence: { sequencer: Balanced },
     projects: [
       {
         extends: true,
