@@ -98,6 +98,12 @@ def test_a_stream_that_is_dropped_without_close_says_nothing(
     assert complaints == []
 
 
+def test_a_stream_names_its_artifact(bucket: BucketClient, middle: tuple[str, bytes]) -> None:
+    with bucket.get(middle[0]) as stream:
+        assert repr(stream) == f"<ArtifactStream {stream.ref} of {len(middle[1])} bytes>"
+    assert repr(stream).endswith(" bytes, closed>")
+
+
 def test_a_stalled_connection_is_left_after_the_idle_timeout(proxied: Proxied, middle: tuple[str, bytes]) -> None:
     client, proxy = proxied(Fault(stall_at=2 * MIB), timeouts=Timeouts(idle=0.5))
     assert client.get(middle[0]).read() == middle[1]

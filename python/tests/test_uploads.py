@@ -137,6 +137,8 @@ def test_an_unfinished_upload_can_be_seen_and_aborted(
     with pytest.raises(NotFoundError) as caught:
         bucket.upload(ref, digest)
     assert caught.value.code == "upload_not_found"
+    # What the server says next is for callers of HTTP.
+    assert caught.value.next == "Store the bytes again: a new upload begins."
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ async function fetchManifest(
     return { manifest: parseManifest(Buffer.concat(chunks)), digest }
   } catch (error) {
     if (!(error instanceof FolderError)) throw error
-    // An artifact of another type was probably never meant as a manifest. Which rule its bytes break first is chance.
+    // An artifact of another type was probably never meant as a manifest, so its first fault says little.
     const { contentType } = await getEntry(api, ref, signal)
     if (contentType === MANIFEST_TYPE) throw error
     throw new FolderError(

@@ -189,7 +189,7 @@ class BucketClient(ArtifactClient):
         try:
             return stream.ref, FolderManifest.from_bytes(data)
         except ManifestError as problem:
-            # An artifact of another type was probably never meant as a manifest. Which rule its bytes break first is chance.
+            # An artifact of another type was probably never meant as a manifest, so its first fault says little.
             content_type = self.entry(stream.ref).content_type
             if content_type == MEDIA_TYPE:
                 raise

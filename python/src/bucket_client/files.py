@@ -9,6 +9,7 @@ import hashlib
 import io
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -76,9 +77,12 @@ class BucketWriter(io.BufferedIOBase):
         self._description = description
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the file
         self._exception_at_open = sys.exc_info()[1]
+        self._is_forgotten = False
         with as_os_errors(path):
             fs._check_new(self.path)
             check_description(Description(**description))
+        #: Until it is closed.
+        self._is_forgotten = True
 
     def writable(self) -> bool:
         """Return true."""
@@ -137,7 +141,14 @@ class BucketWriter(io.BufferedIOBase):
         self.close()
 
     def __del__(self) -> None:
-        """Store nothing: a file that was forgotten may not be complete."""
+        """Store nothing, and say so: a file that was forgotten may not be complete."""
+        if self._is_forgotten and not self.closed:
+            warnings.warn(
+                f"bucket://{self.path} was not closed, so nothing was stored; use a with block",
+                RuntimeWarning,
+                stacklevel=2,
+                source=self,
+            )
         self._spool.close()
 
 

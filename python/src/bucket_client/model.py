@@ -259,12 +259,15 @@ def decode_problem(
     code, status = value.get("code"), value.get("status")
     if not isinstance(code, str) or not isinstance(value.get("detail"), str):
         return None
+    is_retryable = value.get("retryable") is True
+    # Where these fail, the server speaks of requests and headers, which are the client's business.
+    is_told = isinstance(value.get("next"), str) and not is_retryable and not code.startswith("upload_")
     return error(
         code,
         value["detail"],
-        next=value["next"] if isinstance(value.get("next"), str) else None,
+        next=value["next"] if is_told else None,
         status=status if isinstance(status, int) else None,
-        retryable=value.get("retryable") is True,
+        retryable=is_retryable,
         members={name: member for name, member in value.items() if name not in _COMMON_MEMBERS},
         request_id=request_id or (value["request_id"] if isinstance(value.get("request_id"), str) else None),
         retry_after=retry_after,

@@ -43,6 +43,10 @@ class ArtifactStream(io.BufferedIOBase):
         self._pieces = _verified(artifact, opened, report)
         self._rest = memoryview(b"")
 
+    def __repr__(self) -> str:
+        """Name the artifact."""
+        return f"<{type(self).__name__} {self.ref} of {self.size} bytes{', closed' if self.closed else ''}>"
+
     @property
     def digest(self) -> str:
         """``sha256:`` and 64 hex digits."""
