@@ -74,7 +74,7 @@ function connectionLimit(wanted: number, log: JsonLines): number {
     log({
       time: new Date().toISOString(),
       operation: 'open_files',
-      message: `this process may open ${limit} files, so the server takes ${connections} connections instead of ${wanted}: allow twice as many files as connections (\`ulimit -n\`, systemd: LimitNOFILE), or set --max-connections`,
+      message: `this process may open ${limit} files, so the server accepts ${connections} connections instead of ${wanted}: allow twice as many files as connections (\`ulimit -n\`, systemd: LimitNOFILE), or set --max-connections`,
     })
   return connections
 }

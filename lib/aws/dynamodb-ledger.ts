@@ -23,7 +23,7 @@ import { failed } from './sdk-failure.ts'
  *   (response lost)
  *   SDK: put if ABSENT                                A's row: refused because of its own row, seen by commit_id
  *
- * DynamoDB evaluates the condition against the item with the same whole key, so one key attribute stands for the row.
+ * DynamoDB evaluates the condition against the item with the same whole key, so the absence of one key attribute is that of the row.
  */
 const ABSENT = `attribute_not_exists(${LEDGER_KEY.partition})`
 const OF_ARTIFACT = `${LEDGER_KEY.partition} = :artifact`

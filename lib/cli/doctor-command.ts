@@ -74,7 +74,7 @@ async function doctor(options: DoctorOptions, context: CliContext): Promise<void
       findings.push({
         check: 'server',
         state: 'ok',
-        detail: `it answers, and takes artifacts up to ${formatSize(maxArtifactBytes)}`,
+        detail: `it answers, and accepts artifacts up to ${formatSize(maxArtifactBytes)}`,
       })
       const read = await attempt(findings, 'access', () => bucket.check(['doctor/doctor/doctor'], context))
       if (read) findings.push({ check: 'access', state: 'ok', detail: 'you may read' })

@@ -37,7 +37,7 @@ committed; they cannot be fetched). Without --verify only names and sizes are co
 the same reference restores it. (A blob that is missing or has another size needs no quarantine.)
 
 --discard-damage forgets the versions whose records cannot be read, and those that an older ledger lacks. Their references
-are free again, also for other bytes, and the server takes stores again. It also makes a lost blobs folder again: the
+are free again, also for other bytes, and the server accepts stores again. It also makes a lost blobs folder again: the
 entries stay, and a store of the same bytes restores each artifact. Restore the ledger or the blobs from a backup instead
 if you have one. Copy the folder first.
 

@@ -96,7 +96,7 @@ export class BucketClient {
   }
 
   /**
-   * Stores bytes under a reference (docs/http-api.md, sections 4 and 7): in one request up to 64 MiB where the API takes
+   * Stores bytes under a reference (docs/http-api.md, sections 4 and 7): in one request up to 64 MiB where the API accepts
    * that, else by an upload, which the same call of any process on any host finds again and continues. They are read
    * twice, because the digest is sent before them; a stream, which can be read only once, is therefore spooled: to a temporary
    * file in Node, to a Blob in a browser.

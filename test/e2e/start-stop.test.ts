@@ -62,7 +62,7 @@ describe('a server', { timeout: 60_000 }, () => {
       const [ready] = await once(child.stdout, 'data')
       const url = new URL(/http:\S+/.exec(String(ready))?.[0] ?? '')
       await expect.poll(() => log).toContain('"operation":"open_files"')
-      expect(log).toContain('may open 256 files, so the server takes 64 connections instead of 1024')
+      expect(log).toContain('may open 256 files, so the server accepts 64 connections instead of 1024')
       const idle = Array.from({ length: 300 }, () => connect(Number(url.port), url.hostname))
       for (const socket of idle) socket.on('error', () => {})
       // The server has closed what is beyond its limits by then.

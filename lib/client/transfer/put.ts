@@ -26,7 +26,7 @@ import { tooLarge } from './within-limit.ts'
 const ASK_FIRST_BYTES = MIB
 
 /**
- * Up to this size one request body is the way, where the front takes it: below it an upload would be sent in one piece
+ * Up to this size one request body is the way, where the front accepts it: below it an upload would be sent in one piece
  * as well, so that nothing could be resumed; it costs two more round trips and, measured on the local server, is not faster.
  */
 const INLINE_BYTES = SINGLE_BY_DEFAULT_BYTES

@@ -102,7 +102,7 @@ def open_source(given: SourceLike, size: int | None, report: Report, limits: Cal
 
     Raises:
         SourceError: not a source, or of another size.
-        TooLargeError: a source without a known size that has more bytes than the service takes.
+        TooLargeError: a source without a known size that has more bytes than the service accepts.
         OSError: a file that cannot be read.
     """
     check_source(given)

@@ -200,7 +200,7 @@ class SpooledSource(FileSource):
 
         Raises:
             SourceError: not as many bytes as ``size``, or chunks that are not bytes.
-            TooLargeError: more bytes than the service takes.
+            TooLargeError: more bytes than the service accepts.
         """
         spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the source
         hasher = Hasher(part_size(size or 0))
