@@ -4,7 +4,7 @@ import { relative } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** The tests that run the built packages, as users do. */
+/** The tests of what users run: the built packages, the blocks of the pages, clients in other languages. */
 const PACKAGE = 'test/package/**/*.test.ts'
 /**
  * Tests that change the environment or functions of their process, count what their process holds, or load the functions of the service

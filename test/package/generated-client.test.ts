@@ -12,7 +12,7 @@ import { findPython, Missing } from '../integration/find-python.ts'
 import { installed, keyOf } from '../integration/install-cache.ts'
 import { type ServedFolder, serveFolder } from '../support/served-folder.ts'
 
-const HERE = 'test/e2e/generated-client'
+const HERE = 'test/package/generated-client'
 const REQUIREMENTS = join(HERE, 'requirements.txt')
 /** pip downloads about 15 MB. */
 const INSTALL_MS = 300_000
