@@ -3,7 +3,8 @@
  * The command line: gives `lib/cli` its context and ends the process with its exit code. Each command loads
  * the modules that only it needs, so that the others start faster.
  */
-import { readFileSync } from 'node:fs'
+import { closeSync, readFileSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { setFlagsFromString } from 'node:v8'
 import { SIGNAL_EXIT } from '../lib/cli/exit-codes.ts'
 import { Interrupted } from '../lib/cli/failure.ts'
@@ -26,6 +27,13 @@ for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
     if (stopped.signal.aborted) process.exit(SIGNAL_EXIT[signal])
     stopped.abort(new Interrupted(signal))
   })
+
+// If its terminal is gone, Node cannot restore the settings of the terminal and aborts (`ResetStdio` in its src/node.cc). It leaves closed
+// descriptors alone.
+const terminals = [0, 1, 2].filter(isatty)
+process.once('exit', () => {
+  for (const fd of terminals) if (!isatty(fd)) closeSync(fd)
+})
 
 // Each write reports a closed reader to its caller. Without a listener the same error event would end the process.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})

@@ -26,6 +26,13 @@ export function describeFailure(error: unknown): Failure {
   return { ...describeError(error), exit }
 }
 
+/** The results of a command are lost, because the system did not take them. */
+export const describeLostOutput = (error: unknown): Failure => ({
+  ...describeFailure(error),
+  what: 'Stdout cannot be written',
+  next: 'Direct stdout to another place, and repeat the command. Artifacts that it has stored stay stored.',
+})
+
 function describeError(error: Error): Omit<Failure, 'exit'> {
   const known = error instanceof UsageError ? { what: error.title } : BY_NAME.get(error.name)
   if (known) return { why: [error.message], next: nextOf(error), ...known }

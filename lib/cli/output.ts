@@ -140,4 +140,8 @@ export const write = (stream: Writable, text: string): Promise<void> =>
  * Waits until the system has everything that was written to `stream`. The end of a pipeline into it waits for no reader, and the end of
  * the process loses the bytes that a full pipe could not take.
  */
-export const flush = (stream: Writable): Promise<void> => write(stream, '')
+export async function flush(stream: Writable): Promise<void> {
+  if (stream.errored) throw stream.errored
+  // An empty write to a terminal that is gone would fail, although it has everything.
+  if (stream.writableLength > 0) await write(stream, '')
+}

@@ -14,11 +14,20 @@ import { applyOutputKind, flush, outputKind, write } from './output.ts'
 export async function run(args: readonly string[], context: CliContext): Promise<number> {
   const { signal, stdout, stderr } = context
   const program = createProgram(context)
+  let outputError: unknown
+  stdout.once('error', (error: unknown) => {
+    outputError = error
+  })
   // In `help COMMAND`, COMMAND may be mistyped.
   const asked = args[0] === 'help' && args.length > 1 ? args.slice(1) : args
   try {
     if (!isVersion(args)) addCommands(program, asked[0], context)
-    await program.parseAsync(isKnown(program, asked) ? args : asked.slice(0, 1), { from: 'user' })
+    await program
+      .parseAsync(isKnown(program, asked) ? args : asked.slice(0, 1), { from: 'user' })
+      .catch((error: unknown) => {
+        // The help or the version was asked for.
+        if (!(error instanceof CommanderError && error.exitCode === 0)) throw error
+      })
     await flush(stdout)
     return EXIT.done
   } catch (thrown) {
@@ -26,15 +35,13 @@ export async function run(args: readonly string[], context: CliContext): Promise
     // Any other error that follows from the user's stop is not a failure of its own.
     const ownError: unknown = cause instanceof StopFailure ? cause.cause : cause
     const error: unknown = signal.aborted && ownError === cause ? signal.reason : ownError
-    if (error instanceof CommanderError && error.exitCode === 0) {
-      await flush(stdout).catch(() => undefined) // stdout is closed
-      return EXIT.done
-    }
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage
     if (isClosedPipe(error)) return SIGNAL_EXIT.SIGPIPE
     if (error instanceof ExitError) return error.exit
-    const { describeFailure, failureJson, failureText } = await import('./failure-text.ts')
-    const described = describeFailure(
+    const texts = await import('./failure-text.ts')
+    const { failureJson, failureText } = texts
+    const describe = error === outputError ? texts.describeLostOutput : texts.describeFailure
+    const described = describe(
       error instanceof CommanderError ? await usageError(error, asked, program) : error,
     )
     // A file that is gone at a stop is not an argument that was wrong.

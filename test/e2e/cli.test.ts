@@ -1,5 +1,5 @@
 /** The command line as people run it: real processes, a real server, a real folder. */
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -194,6 +194,50 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     expect([exit, stderr.includes('EPIPE')]).toEqual([141, false])
   })
 
+  it
+    .runIf(process.platform === 'linux')
+    .each([
+      ['--help'],
+      ['--version'],
+      ['put', '--help'],
+      ['put', 'b/full/v', 'file'],
+      ['list', 'b/full', '--json'],
+      ['get', 'b/full/v', '-o', '-'],
+    ])('says that stdout cannot be written, and exits with 1: %s %s %s', async (...args) => {
+    await writeFile(at('file'), 'bytes')
+    await here(['put', 'b/full/v', '-'], Buffer.from('bytes'))
+    const full = await open('/dev/full', 'w')
+    const child = spawn(process.execPath, [...BUCKET, ...args], {
+      env: { PATH: process.env.PATH, BUCKET_URL: url },
+      cwd: work,
+      stdio: ['ignore', full.fd, 'pipe'],
+    })
+    let stderr = ''
+    child.stderr?.on('data', (text) => (stderr += text))
+    const [exit] = await once(child, 'close')
+    await full.close()
+    expect([exit, stderr]).toEqual([1, expect.stringContaining('error: Stdout cannot be written\n')])
+    expect(stderr).toContain('no space left on device')
+  })
+
+  const canHangUp = spawnSync('python3', ['-c', 'import pty']).status === 0
+  it.runIf(canHangUp).each([
+    [0, ['serve', '--port', '0', '--data-dir', 'closed'], 'Bucket is ready'],
+    [129, ['show', 'b/closed/v'], 'waiting for the server'],
+  ] as const)('exits with %i when its terminal is closed: %j', async (exit, args, ready) => {
+    const busy = createServer((_, response) => response.writeHead(503, { 'Retry-After': '30' }).end('{}'))
+    busy.listen(0, '127.0.0.1')
+    await once(busy, 'listening')
+    const { port } = busy.address() as AddressInfo
+    const child = spawn('python3', ['-c', HANG_UP, ready, process.execPath, ...BUCKET, ...args], {
+      env: { PATH: process.env.PATH, BUCKET_URL: `http://127.0.0.1:${port}/v1` },
+      cwd: work,
+    })
+    expect((await finish(child)).stdout).toBe(`${exit}\n`)
+    busy.closeAllConnections()
+    busy.close()
+  })
+
   it('keeps serving after its stderr is closed', async () => {
     const second = await serve(join(work, 'data'))
     second.child.stderr.destroy()
@@ -236,6 +280,17 @@ describe('the command line against a real server', { timeout: 60_000 }, () => {
     }
   })
 })
+
+/** Runs a command on a terminal, and closes it when the command has printed a text. Prints the exit code; negative: a signal. */
+const HANG_UP = `
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0: os.execvp(sys.argv[2], sys.argv[2:])
+shown = b''
+while sys.argv[1].encode() not in shown or shown == b'': shown += os.read(terminal, 4096)
+os.close(terminal)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+`
 
 /** The open files of a process; empty where the system does not show them. */
 async function openFiles(pid: number | undefined): Promise<string[]> {
