@@ -68,7 +68,8 @@ def run(step: dict[str, Any], url: str, artifact: str, folder: Path) -> dict[str
             return {}
         case "push":
             make_tree(tree, step["tree"])
-            pushed = bucket.push(ref, tree, digest_cache=False)
+            patterns = {name: step.get(name, ()) for name in ("include", "exclude")}
+            pushed = bucket.push(ref, tree, digest_cache=False, **patterns)
             return {"created": pushed.created, "digest": pushed.ref.digest, "sent": len(pushed.sent)}
         case "pull":
             if "over_tree" in step:

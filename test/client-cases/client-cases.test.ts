@@ -40,6 +40,8 @@ interface Step {
   readonly provenance_source?: string
   readonly over?: Bytes
   readonly tree?: Tree
+  readonly include?: readonly string[]
+  readonly exclude?: readonly string[]
   readonly over_tree?: Tree
   readonly lock?: string
   readonly gives?: Readonly<Record<string, unknown>>
@@ -153,7 +155,11 @@ async function run(step: Step, artifact: string): Promise<object> {
       return {}
     case 'push': {
       await makeTree(tree, step.tree ?? {})
-      const { created, digest, sent } = await bucket.push(ref, tree, { cacheFolder: false })
+      const { created, digest, sent } = await bucket.push(ref, tree, {
+        include: step.include,
+        exclude: step.exclude,
+        cacheFolder: false,
+      })
       return { created, digest, sent: sent.length }
     }
     case 'pull':

@@ -4,6 +4,7 @@ import { readdir, readlink, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FolderError } from '../folder/folder-error.ts'
 import { type ManifestFolder, type ManifestSymlink, pathFault, targetFault } from '../folder/manifest.ts'
+import { pathPattern } from '../folder/path-pattern.ts'
 
 export interface ScanOptions {
   /** Only files that match one of these patterns: `*`, `?` and `[…]`, against the whole path or the last name. */
@@ -33,8 +34,8 @@ const OWNER_MAY_EXECUTE = 0o100
  * cannot describe; the system's error if the folder cannot be read.
  */
 export async function scanFolder(folder: string, options: ScanOptions): Promise<FolderScan> {
-  const include = (options.include ?? []).map(pattern)
-  const exclude = (options.exclude ?? []).map(pattern)
+  const include = (options.include ?? []).map(pathPattern)
+  const exclude = (options.exclude ?? []).map(pathPattern)
   const files: LocalFile[] = []
   const others: (ManifestFolder | ManifestSymlink)[] = []
   const faults: string[] = []
@@ -105,15 +106,4 @@ async function names(folder: string): Promise<{ item: Dirent; isValid: boolean }
 const matches = (path: string, patterns: readonly RegExp[]): boolean => {
   const name = path.slice(path.lastIndexOf('/') + 1)
   return patterns.some((regex) => regex.test(path) || regex.test(name))
-}
-
-/** Patterns as in shells, but `*` also matches `/`. A trailing slash is ignored. */
-function pattern(text: string): RegExp {
-  const source = text.replace(/\/+$/, '').replace(/\[!?[^\]]+\]|[\s\S]/g, (part) => {
-    if (part === '*') return '.*'
-    if (part === '?') return '.'
-    if (part.length > 1) return part.replace(/^\[!/, '[^').replaceAll('\\', '\\\\')
-    return part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
-  })
-  return new RegExp(`^${source}$`, 's')
 }

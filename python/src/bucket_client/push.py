@@ -5,7 +5,6 @@ The manifest comes last, so half a folder is never visible.
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +25,7 @@ from .manifest import (
     target_fault,
 )
 from .model import Entry
+from .patterns import matcher
 from .progress import Phase, Report, Total
 from .put import PutResult
 from .refs import ArtifactReference
@@ -85,7 +85,8 @@ def scan(folder: Path, include: Sequence[str], exclude: Sequence[str], follow_sy
     if folder.is_file():
         raise error("source_invalid", f"{str(folder)!r} is a file", next="Store it with put(), or name a folder.")
     found = _Scan()
-    _scan_into(found, folder, "", include, exclude, follow_symlinks, set())
+    included = matcher(include) if include else None
+    _scan_into(found, folder, "", included, matcher(exclude), follow_symlinks, set())
     if found.faults:
         raise error("folder_invalid", f"{folder} cannot be described: {first_faults(found.faults)}")
     # A mistyped pattern would store an empty folder permanently.
@@ -102,8 +103,8 @@ def _scan_into(
     found: _Scan,
     folder: Path,
     prefix: str,
-    include: Sequence[str],
-    exclude: Sequence[str],
+    include: Callable[[str], bool] | None,
+    exclude: Callable[[str], bool],
     follow_symlinks: bool,
     above: set[tuple[int, int]],
 ) -> None:
@@ -118,7 +119,7 @@ def _scan_into(
         path = prefix + item.name
         is_link = item.is_symlink() and not follow_symlinks
         is_folder = not is_link and item.is_dir()
-        if _matches(path, exclude) or (include and not is_folder and not _matches(path, include)):
+        if exclude(path) or (include is not None and not is_folder and not include(path)):
             continue
         if fault := path_fault(path):
             found.faults.append(fault)
@@ -132,7 +133,7 @@ def _scan_into(
             _scan_into(found, Path(item.path), f"{path}/", include, exclude, follow_symlinks, inner)
         else:
             _scan_file(found, item, path)
-    if is_empty and prefix and not include:
+    if is_empty and prefix and include is None:
         found.others.append(FolderEntry(prefix[:-1]))
 
 
@@ -146,12 +147,6 @@ def _scan_file(found: _Scan, item: os.DirEntry[str], path: str) -> None:
         found.files.append(_LocalFile(path, Path(item.path), status.st_size, bool(status.st_mode & stat.S_IXUSR)))
     else:
         found.faults.append(f"{path!r} is not a file, a folder or a symlink")
-
-
-def _matches(path: str, patterns: Sequence[str]) -> bool:
-    """Whether a pattern matches the whole path or its last name."""
-    names = [path, path.rsplit("/", 1)[-1]]
-    return any(fnmatch.fnmatchcase(name, pattern.rstrip("/")) for pattern in patterns for name in names)
 
 
 def hash_file(file: _LocalFile, cache: DigestCache, report: Callable[[int], None], cancel: Cancel) -> FileEntry:
