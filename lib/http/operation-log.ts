@@ -1,4 +1,9 @@
-/** Encodes the records of the operation log, and writes them as JSON lines, many of them in one write when requests come fast. */
+/**
+ * Encodes the records of the operation log, and writes them as JSON lines, many of them in one write when requests come fast. A reader that
+ * stalls costs lines, not memory.
+ */
+import type { Writable } from 'node:stream'
+import { MIB } from '../domain/limits.ts'
 import { aroundSlots, NUMBER_SLOT, SLOT } from './slots.ts'
 
 /** The names of members in lines, by the names of members in records: `durationMs` is `duration_ms`. */
@@ -44,6 +49,8 @@ const isMembers = (value: unknown): value is object =>
 /** Lines wait for others for at most so many milliseconds and bytes. */
 const BATCH_MS = 25
 const BATCH_BYTES = 64 * 1024
+/** At most about so many bytes wait for the reader of the lines. */
+const UNREAD_BYTES = 16 * MIB
 
 export interface JsonLines {
   (record: object): void
@@ -60,17 +67,26 @@ export interface JsonLines {
 }
 
 /** @param stream where the lines go: stderr of a server, so that stdout stays free for its ready line. */
-export function jsonLines(stream: NodeJS.WritableStream): JsonLines {
+export function jsonLines(stream: Pick<Writable, 'write' | 'writableLength'>): JsonLines {
   let lines = ''
+  let count = 0
+  let dropped = 0
   let timer: NodeJS.Timeout | undefined
   const flush = () => {
     clearTimeout(timer)
     timer = undefined
-    if (lines !== '') stream.write(lines)
+    if (count === 0) return
+    if (stream.writableLength > UNREAD_BYTES) dropped += count
+    else {
+      stream.write(dropped === 0 ? lines : encode(droppedLines(dropped)) + lines)
+      dropped = 0
+    }
     lines = ''
+    count = 0
   }
   const add = (line: string) => {
     lines += line
+    count += 1
     if (lines.length >= BATCH_BYTES) flush()
     else timer ??= setTimeout(flush, BATCH_MS)
   }
@@ -83,3 +99,10 @@ export function jsonLines(stream: NodeJS.WritableStream): JsonLines {
   }
   return Object.assign((record: object) => add(encode(record)), { repeated, flush })
 }
+
+const droppedLines = (lines: number) => ({
+  time: new Date().toISOString(),
+  operation: 'dropped_lines',
+  message: `${lines} lines of this log were dropped, because its reader was too slow`,
+  droppedLines: lines,
+})

@@ -1,7 +1,9 @@
 /** Lines of the operation log have the names of docs/operations.md, however the records are named in the code. */
 import { PassThrough } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { MIB } from '../../../lib/domain/limits.ts'
 import { repeatedLine } from '../../../lib/http/logged-body.ts'
 import { encodeRecord, jsonLines } from '../../../lib/http/operation-log.ts'
 import type { OperationRecord } from '../../../lib/http/request-context.ts'
@@ -76,5 +78,32 @@ describe('a line that was prepared', () => {
     const [first, second, third] = String(stream.read()).split('\n')
     expect(second).toBe(first)
     expect(JSON.parse(third ?? '')).toEqual(encodeRecord({ ...whole, requestId: 'r-2', durationMs: 12 }))
+  })
+})
+
+describe('a log whose reader stalls', () => {
+  it('holds a bounded number of lines, and then says how many it dropped', async () => {
+    const stream = new PassThrough()
+    const log = jsonLines(stream)
+    const record = { operation: 'x', message: 'm'.repeat(1000) }
+    const written = 100_000
+    for (let number = 0; number < written; number++) log(record)
+    log.flush()
+    expect(stream.writableLength + stream.readableLength).toBeLessThan(20 * MIB)
+
+    let text = ''
+    stream.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk
+    })
+    await expect.poll(() => stream.writableLength).toBe(0)
+    log({ operation: 'last' })
+    log.flush()
+    stream.end()
+    await finished(stream)
+    const lines = text.trimEnd().split('\n')
+    expect(lines.slice(-2).map((line) => JSON.parse(line))).toMatchObject([
+      { operation: 'dropped_lines', dropped_lines: written - (lines.length - 2) },
+      { operation: 'last' },
+    ])
   })
 })
