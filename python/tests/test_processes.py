@@ -210,6 +210,17 @@ def test_a_transfer_that_fails_says_what_is_kept_and_that_the_same_call_continue
         client.put(f"{ref}-large", large, progress=go_down)
 
 
+def test_a_callback_that_fails_after_the_store_promises_nothing_more(bucket: BucketClient, ref: str) -> None:
+    def fail(progress: Progress) -> None:
+        if progress.phase == "committed":
+            raise RuntimeError("in the callback")
+
+    with pytest.raises(RuntimeError, match="in the callback") as caught:
+        bucket.put(ref, bytes(65 * MIB), progress=fail)
+    assert getattr(caught.value, "__notes__", []) == []
+    assert bucket.exists(ref)
+
+
 def test_a_refusal_does_not_promise_that_the_same_call_helps(bucket: BucketClient, ref: str, tmp_path: Path) -> None:
     bucket.put(ref, b"one")
     with pytest.raises(ConflictError) as caught:

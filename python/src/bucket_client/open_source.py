@@ -17,7 +17,7 @@ from typing import IO, Any, TypeAlias, cast
 from .errors import error
 from .model import Limits
 from .progress import Report
-from .source import BytesSource, FileSource, Source, SpooledSource
+from .source import BytesSource, FileSource, Source, SpooledSource, wrong_size
 
 #: What calls take: a path, bytes, a binary file object, or an iterable of bytes.
 SourceLike: TypeAlias = (
@@ -110,7 +110,7 @@ def open_source(given: SourceLike, size: int | None, report: Report, limits: Cal
     source = _open(given, size, report, limits)
     try:
         if size is not None and source.size != size:
-            raise error("source_changed", f"the source has {source.size} bytes; {size} were promised")
+            raise wrong_size(source.size, size)
         if source.size == 0 and position > 0:
             # Most likely the file was written and not rewound. A stored version could never be corrected.
             raise error(

@@ -22,6 +22,9 @@ class _Watched:
     def __call__(self, phase: Phase, done: int, total: int | None, sent: int | None = None, /) -> None:
         if phase in ("uploading", "downloading"):
             self.done, self.total = done, total
+        elif phase == "committed":
+            # Stored permanently: nothing is left to continue.
+            self.done = 0
         self._report(phase, done, total, sent)
 
 

@@ -214,12 +214,21 @@ class SpooledSource(FileSource):
                 report("hashing", hasher.size, size)
             _spool(spool, None)
             if size is not None and hasher.size != size:
-                raise error("source_changed", f"the source gave {hasher.size} bytes; {size} were promised")
+                raise wrong_size(hasher.size, size)
         except BaseException:
             spool.close()
             raise
         super().__init__(spool, "the spooled source")
         self.digests = hasher.digests()
+
+
+def wrong_size(found: int, size: int) -> BucketError:
+    """Return the refusal of a source that has not the ``size`` that the caller gave."""
+    return error(
+        "source_changed",
+        f"the source has {found} bytes; {size} were promised",
+        next="Find out which is right: the source may be cut off, or the size may be of another one.",
+    )
 
 
 def too_large(size: int | None, limits: Limits) -> BucketError:
