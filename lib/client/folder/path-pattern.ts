@@ -1,6 +1,6 @@
 /** Patterns of `push`, as in shells, but `*` also matches `/`. The Python client has the same in `patterns.py`. */
 
-/** A class such as `[!a-c]`, or one character. A `]` right after the opening belongs to the class; one that is not closed is no class. */
+/** A class such as `[!a-c]`, or one character. A `]` right after the opening belongs to the class. A bracket that is never closed stands for itself. */
 const PART = /\[([!^]?)(\][^\]]*|[^\]]+)\]|[\s\S]/gu
 const MEMBER = /([\s\S])-([\s\S])|[\s\S]/gu
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-#: A class such as ``[!a-c]``, or one character. A ``]`` right after the opening belongs to the class; one that is not
-#: closed is no class.
+#: A class such as ``[!a-c]``, or one character. A ``]`` right after the opening belongs to the class. A bracket that is
+#: never closed stands for itself.
 _PART = re.compile(r"\[([!^]?)(\][^\]]*|[^\]]+)\]|.", re.DOTALL)
 _MEMBER = re.compile(r"(.)-(.)|.", re.DOTALL)
 
