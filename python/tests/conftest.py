@@ -33,7 +33,8 @@ class Server:
         self.folder = folder / "data"
         self._log = open(folder / "server.log", "wb")
         self.process = subprocess.Popen(
-            [*SERVE, "--port", "0", "--data-dir", str(folder / "data"), *options],
+            # Tests leave requests behind that never end.
+            [*SERVE, "--port", "0", "--drain-limit", "1s", "--data-dir", str(folder / "data"), *options],
             cwd=CHECKOUT,
             env=environment,
             stdout=subprocess.PIPE,

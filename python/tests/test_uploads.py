@@ -201,13 +201,13 @@ with open("/proc/self/status") as status:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory from /proc")
-def test_memory_stays_flat_for_two_gib(url: str, tmp_path: Path) -> None:
+def test_memory_stays_flat_for_half_a_gib(url: str, tmp_path: Path) -> None:
     path = tmp_path / "sparse"
     with open(path, "wb") as file:
-        file.truncate(2 << 30)
+        file.truncate(512 << 20)
     peaks = {}
     for way, version in (("path", "v1"), ("download", "v1"), ("iterator", "v2"), ("stream", "v2")):
-        ref = f"tests/two-gib/{version}"
+        ref = f"tests/half-gib/{version}"
         run = subprocess.run(
             [sys.executable, "-c", MEMORY, url, ref, way, str(path)], stdout=subprocess.PIPE, check=True, text=True
         )

@@ -10,8 +10,8 @@ import { UploadWorld } from './upload-world.ts'
 
 export const IS_DEEP = process.env.BUCKET_SIMULATION === 'deep'
 
-/** Four scenarios have more states, which take most of the time. */
-const MOST_STATES = IS_DEEP || IS_EXHAUSTIVE ? Number.POSITIVE_INFINITY : 2_500
+/** Eight scenarios have more states, which take most of the time. */
+const MOST_STATES = IS_DEEP || IS_EXHAUSTIVE ? Number.POSITIVE_INFINITY : 1_500
 const UP_TO = MOST_STATES === Number.POSITIVE_INFINITY ? '' : `, up to ${MOST_STATES} states`
 
 /** Bounds an endless search: far more than any search needs on a busy machine, in milliseconds. */
