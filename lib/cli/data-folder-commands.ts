@@ -10,7 +10,7 @@ import { ExitError, UsageError } from './failure.ts'
 import { damageDocument, damageLine, NAMED } from './folder-damage.ts'
 import { createOutput, type OutputOptions, withOutput } from './output.ts'
 import { parseRefArgument } from './refs.ts'
-import { formatSize } from './sizes.ts'
+import { count, formatSize } from './sizes.ts'
 
 interface FolderOptions extends OutputOptions, DataDirOptions {}
 
@@ -130,7 +130,7 @@ async function copy(
   await output.result(
     [
       ...lost.map((blob) => `${blob.isInCopy ? 'the copy has it  ' : ''}${damageLine(blob)}`),
-      `${to} has ${entries} entries; ${copiedBlobs} blobs and ${formatSize(copiedBytes)} were copied\n`,
+      `${to} has ${count(entries, 'entry', 'entries')}; ${count(copiedBlobs, 'blob', 'blobs')} and ${formatSize(copiedBytes)} were copied\n`,
     ].join(''),
     {
       ...report,

@@ -107,7 +107,7 @@ const SYSTEM: { readonly [code: string]: readonly [what: string, next: string] }
   EROFS: ['This file system cannot be written', 'Name another path.'],
   EEXIST: ['A file is where a folder is needed', 'Choose another folder.'],
   ENAMETOOLONG: ['The name is too long for this file system', 'Choose a shorter one: -o FILE.'],
-  EACCES: ['Permission denied', 'Check the permissions of the path. A port below 1024 needs privileges.'],
+  EACCES: ['Permission denied', 'Check the permissions of the path, and the user that runs the command.'],
   EPERM: ['Permission denied', 'Check the permissions.'],
   ENOSPC: ['The disk is full', 'Free space, or choose another folder (TMPDIR for bytes from stdin).'],
   EMFILE: [
@@ -122,8 +122,14 @@ const SYSTEM: { readonly [code: string]: readonly [what: string, next: string] }
   ENOTFOUND: ['The server cannot start', 'Name an address of this machine with --host.'],
 }
 
+const PRIVILEGED_PORT = [
+  'The server cannot start',
+  'A port below 1024 needs privileges: choose another one with --port.',
+] as const
+
 function describeSystemError(error: Error, code: string): Omit<Failure, 'exit'> {
-  const [what, next] = SYSTEM[code] ?? [UNEXPECTED.what, UNEXPECTED.next]
+  const isPort = code === 'EACCES' && 'syscall' in error && error.syscall === 'listen'
+  const [what, next] = isPort ? PRIVILEGED_PORT : (SYSTEM[code] ?? [UNEXPECTED.what, UNEXPECTED.next])
   return { what, why: [systemReason(error)], next }
 }
 

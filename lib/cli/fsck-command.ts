@@ -6,7 +6,7 @@ import { EXIT } from './exit-codes.ts'
 import { ExitError, UsageError } from './failure.ts'
 import { damageDocument, damageLine, NAMED } from './folder-damage.ts'
 import { createOutput, type Output, type OutputOptions, withOutput } from './output.ts'
-import { formatSize } from './sizes.ts'
+import { count, formatSize } from './sizes.ts'
 
 interface FsckOptions extends OutputOptions, DataDirOptions {
   readonly verify?: boolean
@@ -116,8 +116,6 @@ async function tell(output: Output, text: string, document: unknown): Promise<vo
   await output.result(text, document)
   output.close()
 }
-
-const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`
 
 const intact = (verify: boolean): string =>
   verify ? 'all of them have their bytes' : 'all of them have a blob of their size (--verify reads the bytes)'

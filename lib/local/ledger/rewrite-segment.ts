@@ -3,7 +3,7 @@
  * under another name, with the bytes of the removed records replaced, and renamed over the old one only when it is complete and durable. No
  * other record moves. The header keeps the digest that the next segment has recorded.
  */
-import { chmodSync, closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { chmodSync, chownSync, closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { closeFile, renameFile, syncFile, syncFolder, writeAll } from '../disk.ts'
 import type { LogSegment } from './read-log.ts'
@@ -35,7 +35,7 @@ export async function rewriteSegment(
   encodeHeader(header).copy(bytes)
   const temporary = `${segment.path}.new`
   const old = openSync(segment.path, 'r')
-  const mode = fstatSync(old).mode & 0o777
+  const { mode, uid, gid } = fstatSync(old)
   closeSync(old)
   const fd = openSync(temporary, 'w', 0o600)
   try {
@@ -44,7 +44,9 @@ export async function rewriteSegment(
   } finally {
     await closeFile(fd)
   }
-  chmodSync(temporary, mode)
+  // Run by root, it would otherwise take the file away from the user of the server.
+  if (process.getuid?.() === 0) chownSync(temporary, uid, gid)
+  chmodSync(temporary, mode & 0o777)
   await renameFile(temporary, segment.path)
   await syncFolder(dirname(segment.path))
 }

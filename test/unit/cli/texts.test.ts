@@ -1,5 +1,6 @@
 /** The words of the command line: every error names what happened, why, and what to do, and nothing from HTTP. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describeFailure } from '../../../lib/cli/failure-text.ts'
 import { FOREIGN_WORDS } from '../../../lib/cli/foreign-words.ts'
 import { REFUSALS } from '../../../lib/cli/refusal-texts.ts'
 import type { Entry } from '../../../lib/domain/entry.ts'
@@ -73,6 +74,16 @@ describe('a conflict', () => {
     const ran = await put('b/a')
     expect(ran.exit).toBe(4)
     expect(ran.stderr).toContain('This content-derived name holds other bytes')
+  })
+})
+
+describe('a denied permission', () => {
+  it.each([
+    ["open '/srv/bucket/lock'", 'open', 'Permission denied', /^Check the permissions of the path/],
+    ['listen', 'listen', 'The server cannot start', /--port/],
+  ])('is about a path, or about a port: %s', (call, syscall, what, next) => {
+    const error = Object.assign(new Error(`EACCES: permission denied, ${call}`), { code: 'EACCES', syscall })
+    expect(describeFailure(error)).toMatchObject({ what, next: expect.stringMatching(next) })
   })
 })
 

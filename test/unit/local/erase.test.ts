@@ -1,5 +1,15 @@
 /** The owner of a folder can erase a version permanently, and discard damaged records; everything else is unchanged. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -89,6 +99,16 @@ describe('erasing a version', () => {
     await storeAll(again, [artifact('next')])
     expect((await again.ledger.list(parseRef('b/a/v1'), undefined, 100)).entries).toHaveLength(18)
     await again.close()
+  })
+
+  it.runIf(process.getuid?.() === 0)('by root leaves its files to the user of the server', async () => {
+    await inFolder(async (folder) => void (await store(folder, 'b/a/v', 10)))
+    const segment = join(dataDir, 'ledger', '00000001.log')
+    chownSync(segment, 65_534, 65_534)
+    chmodSync(segment, 0o640)
+    await eraseVersion(dataDir, parseRef('b/a/v'))
+    const { uid, gid, mode } = statSync(segment)
+    expect([uid, gid, mode & 0o777]).toEqual([65_534, 65_534, 0o640])
   })
 
   it('that does not exist changes nothing, and is refused while a server runs', async () => {
