@@ -22,7 +22,6 @@ import {
   ROUTES,
   type RouteDescriptor,
   type RouteName,
-  responseHeadersOf,
 } from '../protocol/routes.ts'
 
 const ERROR_CODES = Object.keys(ERRORS) as ErrorCode[]
@@ -63,10 +62,10 @@ const refusal = (codes: readonly ErrorCode[]): object => ({
 function responses(name: RouteName): object {
   const route: RouteDescriptor = ROUTES[name]
   const byStatus: Record<string, object> = {}
-  for (const [status, { content: body, page }] of Object.entries(route.responses))
+  for (const [status, { content: body, headers: own = [], page }] of Object.entries(route.responses))
     byStatus[status] = {
       description: route.summary,
-      headers: headers(responseHeadersOf(name, Number(status))),
+      headers: headers([...COMMON_HEADERS, ...own]),
       ...(body && { content: content(body, page) }),
     }
   const errors = errorsOf(name)

@@ -9,7 +9,7 @@ import type { ArtifactKey, ArtifactRef } from '../domain/identifiers.ts'
 import { HEADERS } from './headers.ts'
 import type { HeaderInput, QueryName } from './inputs.ts'
 import type { MessageValues } from './messages.ts'
-import { COMMON_HEADERS, type ResponseHeaderName } from './response-headers.ts'
+import type { ResponseHeaderName } from './response-headers.ts'
 
 export type Access = 'read' | 'write'
 export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
@@ -274,12 +274,6 @@ export const ERROR_HEADERS: Readonly<Partial<Record<ErrorCode, readonly Response
 export function errorsOf(name: RouteName): readonly ErrorCode[] {
   const { access, errors = [] }: RouteDescriptor = ROUTES[name]
   return [...errors, ...COMMON_ERRORS, ...(access === 'write' ? WRITE_ERRORS : [])]
-}
-
-/** Every header that a successful response of a route has, or may have. */
-export function responseHeadersOf(name: RouteName, status: number): readonly ResponseHeaderName[] {
-  const { responses }: RouteDescriptor = ROUTES[name]
-  return [...COMMON_HEADERS, ...(responses[status]?.headers ?? [])]
 }
 
 /** Of each template, its texts and the names in it in turn. */
