@@ -106,7 +106,7 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ['test/unit/local/ledger/damage.test.ts'],
   },
   {
-    fault: 'a server whose lock was replaced takes stores',
+    fault: 'a server whose lock was replaced accepts stores',
     file: 'lib/local/folder-lock.ts',
     from: 'if (statInPlace(path, opened.file)) return',
     to: 'return',

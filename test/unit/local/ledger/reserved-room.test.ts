@@ -1,6 +1,6 @@
 /**
  * The room that the log reserves: groups overwrite zeros at the end of the last segment. A crash leaves these zeros, an orderly stop and a
- * sealed segment do not, and a disk without room for them takes stores all the same.
+ * sealed segment do not, and a folder on a disk without room for them accepts stores all the same.
  */
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
@@ -121,7 +121,7 @@ describe('reserved room', () => {
 })
 
 describe.skipIf(cannotTrace)(`a disk${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`, () => {
-  it('that cannot reserve room takes stores all the same', { timeout: 60_000 }, async () => {
+  it('that cannot reserve room accepts stores all the same', { timeout: 60_000 }, async () => {
     const { path, remove } = await bundledProgram(`
       import { LogUnderTest, artifact, storeAll } from './test/unit/local/ledger/log-under-test.ts'
       const opened = await new LogUnderTest(${JSON.stringify(log.dataDir)}).open({ reservedBytes: 10_000 })
