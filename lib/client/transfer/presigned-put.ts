@@ -114,7 +114,7 @@ function judge({ status, headers }: IncomingResponse): 'stored' | 'expired' | 'r
     )
   if (status === 408 || status === 409 || status === 429 || status >= 500)
     throw BucketError.unavailable(
-      `the store answered ${status}`,
+      status === 409 ? 'another sender is sending the same bytes' : `the store answered ${status}`,
       undefined,
       readRetryAfter(headers.get('retry-after')) ?? 0,
     )

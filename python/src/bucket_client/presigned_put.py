@@ -102,7 +102,8 @@ def _judge(response: Response) -> Outcome:
         raise error("insufficient_storage", "the disk of the store is full")
     if status in (408, 409, 429) or status >= 500:
         retry_after = read_retry_after(response.headers.get("retry-after"))
-        raise error("unavailable", f"the store answered {status}", status=status, retry_after=retry_after)
+        detail = "another sender is sending the same bytes" if status == 409 else f"the store answered {status}"
+        raise error("unavailable", detail, status=status, retry_after=retry_after)
     raise unexpected(f"the store answered {status}", status)
 
 

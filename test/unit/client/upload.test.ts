@@ -200,6 +200,17 @@ describe('an unreliable store', { timeout: 30_000 }, () => {
     }
   })
 
+  it('is not blamed for another sender of the same part', async () => {
+    once([1], (_, response) => answer(response, 409))
+    const reasons: string[] = []
+    const watched = new BucketClient({
+      ...{ url: front.url, ...IMPATIENT },
+      onEvent: (event) => event.kind === 'retry' && reasons.push(String(event.error)),
+    })
+    await watched.put(REF, path)
+    expect(reasons).toEqual([expect.stringContaining('another sender is sending the same bytes')])
+  })
+
   it('does not fail a put if it stalls in the middle of a part', async () => {
     once([1], () => true)
     const timeouts = { ...IMPATIENT.timeouts, idleMs: 1_000 }
