@@ -16,7 +16,7 @@ import type { Description } from '../domain/description.ts'
 import { digestHex } from '../domain/digest.ts'
 import type { BlobId } from '../domain/entry.ts'
 import { MIB } from '../domain/limits.ts'
-import { raceAbort } from '../flow/abort.ts'
+import { anySignal, raceAbort } from '../flow/abort.ts'
 import type { Clock } from '../repository/ports.ts'
 import type { Promotion } from '../repository/upload-ports.ts'
 import { metadataAt } from './blob-metadata.ts'
@@ -78,7 +78,7 @@ export async function startPromotion(
     },
     publish(signal) {
       const late = AbortSignal.timeout(target.completeMs)
-      return publish(signal ? AbortSignal.any([signal, late]) : late).catch(failed(PROMOTING, signal))
+      return publish(signal ? anySignal(signal, late) : late).catch(failed(PROMOTING, signal))
     },
     abandon: () => copying.end(),
   }

@@ -6,6 +6,7 @@
 import { Readable } from 'node:stream'
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { MIB } from '../domain/limits.ts'
+import { anySignal } from '../flow/abort.ts'
 import { abortableIterable } from '../flow/abortable-iterable.ts'
 import { fullJitter, retry } from '../flow/retry.ts'
 import { isMissing, isNameTaken } from './s3-errors.ts'
@@ -35,7 +36,7 @@ export async function* readRanges(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   const given = new AbortController()
-  const ending = signal ? AbortSignal.any([signal, given.signal]) : given.signal
+  const ending = signal ? anySignal(signal, given.signal) : given.signal
   const underWay: Promise<Uint8Array>[] = []
   let next = 0
   const start = () => {
@@ -65,7 +66,7 @@ async function fetchRange(
   last: number,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const attempt = () => fetchOnce(object, first, last, AbortSignal.any([signal, AbortSignal.timeout(TRY_MS)]))
+  const attempt = () => fetchOnce(object, first, last, anySignal(signal, AbortSignal.timeout(TRY_MS)))
   const delayAfter = (error: unknown, failures: number) => {
     const isOver = signal.aborted || isNameTaken(error) || isMissing(error)
     return isOver || failures === TRIES ? undefined : fullJitter(PAUSE_MS, failures)

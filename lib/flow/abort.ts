@@ -35,3 +35,15 @@ export const within = <T>(ms: number, wait: Promise<T>, expired: () => Error): P
     const timer = setTimeout(() => reject(expired()), ms)
     wait.then(resolve, reject).finally(() => clearTimeout(timer))
   })
+
+const SOURCES = new WeakMap<AbortSignal, readonly AbortSignal[]>()
+
+/**
+ * A signal that aborts with the first of the others, as that of `AbortSignal.any` does. In Node 20 that one refers to the others only weakly:
+ * a time limit (`AbortSignal.timeout`) to which nothing else refers is collected, and never aborts anything.
+ */
+export function anySignal(...signals: readonly AbortSignal[]): AbortSignal {
+  const any = AbortSignal.any([...signals])
+  SOURCES.set(any, signals)
+  return any
+}

@@ -1,4 +1,5 @@
 /** Bounded concurrency: many items, a few at a time. */
+import { anySignal } from './abort.ts'
 
 /**
  * Works through `items`, as many at once as the limit allows at that moment.
@@ -12,7 +13,7 @@ export async function runAtOnce<T>(
   work: (item: T, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const stop = new AbortController()
-  const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
+  const stopped = signal ? anySignal(signal, stop.signal) : stop.signal
   const running = new Set<Promise<void>>()
   const waiting = items[Symbol.iterator]()
   let next = waiting.next()

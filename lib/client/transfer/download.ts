@@ -6,6 +6,7 @@ import { type Digest, digestFromHex } from '../../domain/digest.ts'
 import { BucketError } from '../../domain/errors.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
 import { MIB } from '../../domain/limits.ts'
+import { anySignal } from '../../flow/abort.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { NetworkError } from '../api/network-error.ts'
 import { type Opened, openRange } from '../api/open-range.ts'
@@ -72,7 +73,7 @@ export async function openDownload(
   known?: Expected,
 ): Promise<Download> {
   const closing = new AbortController()
-  const stopped = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal
+  const stopped = signal ? anySignal(signal, closing.signal) : closing.signal
   let first = known
     ? undefined
     : await retrying(api, stopped, () => openRange(api, ref, expected, 0, undefined, stopped))

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient, type VerifiedStream } from '../../../lib/client/node.ts'
 import { MIB } from '../../../lib/domain/limits.ts'
 import { type ClientFront, startFront } from '../../support/client-front.ts'
+import { collectGarbage } from '../../support/garbage.ts'
 import { someBytes } from '../../support/random-bytes.ts'
 
 const REF = 'prod-models/llama/v1'
@@ -85,5 +86,13 @@ describe('cancelling a get', { timeout: 10_000 }, () => {
     given.abort(new Error('enough'))
     await expect(reading).rejects.toThrow('enough')
     await closed[0]
+  })
+
+  it('works with a time limit to which only the client refers', async () => {
+    play('silence')
+    const { reading } = await readUntilSilent(await get(1, AbortSignal.timeout(300)))
+    const collecting = setInterval(collectGarbage, 10)
+    await expect(reading).rejects.toThrow(expect.objectContaining({ name: 'TimeoutError' }))
+    clearInterval(collecting)
   })
 })

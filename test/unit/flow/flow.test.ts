@@ -1,11 +1,12 @@
 /** Waits, retries and concurrency that every layer builds on: each has a bound and leaves nothing behind. */
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { raceAbort, sleep, within } from '../../../lib/flow/abort.ts'
+import { anySignal, raceAbort, sleep, within } from '../../../lib/flow/abort.ts'
 import { abortableIterable } from '../../../lib/flow/abortable-iterable.ts'
 import { retry } from '../../../lib/flow/retry.ts'
 import { runAtOnce } from '../../../lib/flow/run-at-once.ts'
 import { Semaphore } from '../../../lib/flow/semaphore.ts'
+import { collectGarbage } from '../../support/garbage.ts'
 
 const never = <T>() => new Promise<T>(() => undefined)
 const stopped = new Error('the time is over')
@@ -40,6 +41,26 @@ describe('raceAbort', () => {
     await expect(raceAbort(() => Promise.reject(stopped), signal)).rejects.toBe(stopped)
     await sleep(0)
     expect(listeners()).toBe(0)
+  })
+})
+
+describe('anySignal', () => {
+  it('aborts with the first of the others', () => {
+    const { controller, signal } = aborting()
+    const any = anySignal(new AbortController().signal, signal)
+    expect(any.aborted).toBe(false)
+    controller.abort(stopped)
+    expect(any.reason).toBe(stopped)
+    expect(anySignal(signal).reason).toBe(stopped)
+  })
+
+  it('aborts after a time limit to which nothing else refers', async () => {
+    const any = anySignal(AbortSignal.timeout(50), new AbortController().signal)
+    const aborted = new Promise((resolve) => any.addEventListener('abort', resolve, { once: true }))
+    const collecting = setInterval(collectGarbage, 5)
+    await aborted
+    clearInterval(collecting)
+    expect(any.reason).toMatchObject({ name: 'TimeoutError' })
   })
 })
 
