@@ -6,6 +6,7 @@ import type { FileHandle } from 'node:fs/promises'
 import type { ArtifactRef } from '../../domain/identifiers.ts'
 import { MIB } from '../../domain/limits.ts'
 import { runAtOnce } from '../../flow/run-at-once.ts'
+import { Semaphore } from '../../flow/semaphore.ts'
 import { AdaptiveConcurrency } from '../transfer/adaptive-concurrency.ts'
 import { type Download, digestMismatch, RangesIgnoredError, type ReadOptions } from '../transfer/download.ts'
 import type { TransferOptions } from '../transfer/progress.ts'
@@ -42,6 +43,8 @@ export async function fillFile(
   const hash = new OrderedHash(file, size, signal, (bytes) => {
     if (arrived >= size) onProgress?.({ phase: 'verifying', bytes, total: size })
   })
+  // Linux lets one write at a time change a file, and each thread that waits for its turn keeps a processor busy.
+  const writer = new Semaphore(1)
   let syncing = Promise.resolve()
 
   async function fetchSpan({ start, end }: ByteSpan, options: ReadOptions): Promise<void> {
@@ -59,9 +62,11 @@ export async function fillFile(
       if (granule * GRANULE_BYTES >= size)
         throw digestMismatch(ref, digest, undefined, `more than its ${size} bytes arrived`)
       if (file.isWritten(granule)) continue
-      await writeAll(file.handle, chunks, granule * GRANULE_BYTES)
-      hash.offer(chunks, granule * GRANULE_BYTES)
-      await file.mark(granule)
+      await writer.run(options.signal, async () => {
+        await writeAll(file.handle, chunks, granule * GRANULE_BYTES)
+        hash.offer(chunks, granule * GRANULE_BYTES)
+        await file.mark(granule)
+      })
       hash.advance()
     }
     concurrency.succeeded(end - start)
