@@ -1,4 +1,5 @@
 /** The client for Node: everything of the core, and files. The public entry `bucket-v1/client` in Node. */
+import { Readable } from 'node:stream'
 import { type Digest, digestFromHex } from '../domain/digest.ts'
 import { Semaphore } from '../flow/semaphore.ts'
 import { digestOf } from './api/open-range.ts'
@@ -77,6 +78,7 @@ export class BucketClient extends CoreClient {
     source: PutSource | string,
     options: PutOptions = {},
   ): Promise<PutResult> {
+    holdError(source)
     if (typeof source !== 'string') return await super.put(ref, source, options)
     const checked = refOf(ref)
     return await this.#files.run(options.signal, async () => {
@@ -106,6 +108,7 @@ export class BucketClient extends CoreClient {
     source: PutSource | string,
     options: PutOptions = {},
   ): Promise<Ensured> {
+    holdError(source)
     return await this.ensureBy(ref, options, () => this.put(ref, source, options))
   }
 
@@ -135,6 +138,11 @@ export class BucketClient extends CoreClient {
     const expected = options.digest === undefined ? undefined : digestOf(options.digest)
     return await pull(this.api, refOf(ref), expected, folder, options)
   }
+}
+
+/** A Node stream that fails before it is read, such as that of a missing file, would end the process. Its reader throws the error later. */
+function holdError(source: unknown): void {
+  if (source instanceof Readable) source.on('error', () => {})
 }
 
 /**

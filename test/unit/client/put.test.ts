@@ -200,6 +200,17 @@ describe('put', () => {
     expect(bodies()).toHaveLength(0)
   })
 
+  it.each(['put', 'ensure'] as const)(
+    '%s rejects with the error of a stream that fails before it is read',
+    async (call) => {
+      const missing = () => createReadStream(join(folder, 'missing'))
+      await expect(bucket[call](REF, missing(), { digest: sha256(Buffer.from('x')) })).rejects.toMatchObject({
+        code: 'ENOENT',
+      })
+      await expect(bucket[call]('only/two', missing())).rejects.toMatchObject({ code: 'invalid_request' })
+    },
+  )
+
   it('stops copying a stream without end at the limit of the deployment', async () => {
     Object.assign(front.stores, { maxArtifactBytes: 65 * 1024 ** 2 })
     let chunks = 0
