@@ -107,6 +107,17 @@ def read_only() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+def test_a_pipe_that_does_not_block_is_not_taken_for_complete(bucket: BucketClient, ref: str) -> None:
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    os.write(write_end, b"first")
+    with open(read_end, "rb", buffering=0) as pipe, open(write_end, "wb"):
+        with pytest.raises(SourceError, match="does not block") as caught:
+            bucket.put(ref, pipe)
+        assert "set_blocking" in caught.value.next
+    assert not bucket.exists(ref)
+
+
 def test_a_folder_that_may_not_be_written_is_named_and_not_the_partial_file(
     bucket: BucketClient, stored: ArtifactReference, ref: str, work: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -169,5 +169,15 @@ def _is_plain_file(file: IO[bytes]) -> bool:
 
 
 def _read_chunks(file: IO[bytes]) -> Iterator[bytes]:
-    while chunk := file.read(_READ_BYTES):
+    while True:
+        chunk: Any = file.read(_READ_BYTES)
+        if chunk is None:
+            # Not the end: more bytes may come.
+            raise error(
+                "source_invalid",
+                "the file object does not block, and has no bytes yet",
+                next="Call os.set_blocking(file.fileno(), True) first.",
+            )
+        if not chunk:
+            return
         yield chunk
