@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import io
 import os
 import signal
 import subprocess
@@ -102,6 +103,14 @@ def test_a_stream_names_its_artifact(bucket: BucketClient, middle: tuple[str, by
     with bucket.get(middle[0]) as stream:
         assert repr(stream) == f"<ArtifactStream {stream.ref} of {len(middle[1])} bytes>"
     assert repr(stream).endswith(" bytes, closed>")
+
+
+def test_a_stream_that_should_seek_says_what_to_use(bucket: BucketClient, middle: tuple[str, bytes]) -> None:
+    with bucket.get(middle[0]) as stream:
+        for call in (lambda: stream.seek(0), stream.tell):
+            with pytest.raises(io.UnsupportedOperation, match=r"use download\(\), or io.BytesIO\(stream.read\(\)\)"):
+                call()
+        assert not stream.seekable()
 
 
 def test_a_stalled_connection_is_left_after_the_idle_timeout(proxied: Proxied, middle: tuple[str, bytes]) -> None:

@@ -56,6 +56,10 @@ class ArtifactStream(io.BufferedIOBase):
         """Return true."""
         return True
 
+    def seek(self, _offset: int, _whence: int = 0, /) -> int:
+        """Refuse, because a digest is computed from the first byte to the last."""
+        raise io.UnsupportedOperation("a verified stream cannot seek: use download(), or io.BytesIO(stream.read())")
+
     def read(self, size: int | None = -1, /) -> bytes:
         """Return ``size`` bytes, fewer only at the end; all that are left if ``size`` is negative or ``None``.
 
