@@ -29,6 +29,7 @@ const WAITING = [
   'test/contract/http-local',
   'test/contract/hot-path',
   'test/unit/aws/s3-',
+  'test/unit/cli/',
   'test/unit/client/',
 ]
 
