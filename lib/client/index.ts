@@ -8,6 +8,7 @@ import { type ArtifactDigests, hashSource } from './transfer/artifact-hash.ts'
 import type { TransferOptions } from './transfer/progress.ts'
 import type { Source } from './transfer/source.ts'
 
+export { MANIFEST_TYPE } from './folder/manifest.ts'
 export * from './surface.ts'
 export type { ArtifactDigests } from './transfer/artifact-hash.ts'
 export { blobSource } from './transfer/source.ts'

@@ -1,4 +1,5 @@
 /** Commands that fetch one artifact and verify its bytes, to be copied. Identifiers and digests need no quotes in a shell. */
+import { MANIFEST_TYPE } from '../client/index.ts'
 import { digestHex } from '../domain/digest.ts'
 import type { Entry } from '../domain/entry.ts'
 import { formatPinnedRef } from '../domain/identifiers.ts'
@@ -16,17 +17,24 @@ const DEFAULT_API = 'http://127.0.0.1:9470/v1'
 /** The name that the command line and browsers give to the file. */
 export const fileNameOf = ({ ref }: Entry): string => `${ref.artifactId}-${ref.version}`
 
-/** @returns the commands that can send the credentials which this API demands. */
+/**
+ * @returns the commands that can send the credentials which this API demands. Those of a folder's manifest fetch the folder, which `curl`
+ * cannot.
+ */
 export function commandsFor(entry: Entry, config: PageConfig): Command[] {
-  const curl = curlCommand(entry, config)
+  const curl = isFolder(entry) ? undefined : curlCommand(entry, config)
   return [bucketCommand(entry, config), ...(curl ? [curl] : []), pythonCommand(entry, config)]
 }
 
+const isFolder = ({ contentType }: Entry): boolean => contentType === MANIFEST_TYPE
+
 function bucketCommand(entry: Entry, { api, auth }: PageConfig): Command {
+  const pinned = formatPinnedRef(entry)
+  const fetched = isFolder(entry) ? `pull ${pinned} ${fileNameOf(entry)}` : `get ${pinned}`
   const url = api === DEFAULT_API ? '' : ` --url ${quoted(api)}`
   return {
     title: 'Command line',
-    text: `bucket get ${formatPinnedRef(entry)}${url}${auth === 'none' ? '' : ` --auth ${auth}`}`,
+    text: `bucket ${fetched}${url}${auth === 'none' ? '' : ` --auth ${auth}`}`,
   }
 }
 
@@ -39,7 +47,7 @@ function pythonCommand(entry: Entry, { api, auth }: PageConfig): Command {
     title: 'Python',
     text: `from bucket_client import BucketClient
 
-BucketClient(${options.join(', ')}).download(
+BucketClient(${options.join(', ')}).${isFolder(entry) ? 'pull' : 'download'}(
     "${formatPinnedRef(entry)}",
     "${fileNameOf(entry)}",
 )`,

@@ -1,5 +1,6 @@
 /** The commands of an entry: complete, pinned, and made for what the API asks callers for. */
 import { describe, expect, it } from 'vitest'
+import { MANIFEST_TYPE } from '../../../lib/client/folder/manifest.ts'
 import { commandsFor } from '../../../lib/page/commands.ts'
 import { entryOf } from '../../support/fake-artifacts.ts'
 
@@ -25,6 +26,14 @@ describe('commands', () => {
     const api = "https://artifacts.example/it's/v1"
     expect(text('Command line', { api })).toContain(String.raw` --url 'https://artifacts.example/it'\''s/v1'`)
     expect(text('Python', { api })).toContain(`BucketClient("${api}")`)
+  })
+
+  it('fetch the files of a folder, and not its manifest alone', () => {
+    const folder = { ...entry, contentType: MANIFEST_TYPE }
+    const [line, python, ...others] = commandsFor(folder, config).map((command) => command.text)
+    expect(line).toBe(`bucket pull demo/Model:7B/v1@${entry.digest} Model:7B-v1`)
+    expect(python).toContain('BucketClient().pull(')
+    expect(others).toEqual([])
   })
 
   it('offer curl only where its redirects keep no credential that a store refuses', () => {
