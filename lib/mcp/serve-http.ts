@@ -7,6 +7,8 @@ import { createMcpHandler } from '@modelcontextprotocol/server'
 import { createMcpServer, type ServerContent } from './server.ts'
 
 const PATH = '/mcp'
+/** A disconnect that nothing else shows is noticed by the next comment of a stream at the latest. */
+const KEEP_ALIVE_MS = 2_000
 /** A request has at most 4 MiB, so that these bound the memory. */
 const MAX_CONNECTIONS = 64
 
@@ -36,7 +38,7 @@ export async function serveOnHttp(
 ): Promise<RunningMcp> {
   const onerror = ({ message }: Error) =>
     content.log({ operation: 'protocol', outcome: 'failed', detail: message })
-  const handler = createMcpHandler(() => createMcpServer(content), { onerror })
+  const handler = createMcpHandler(() => createMcpServer(content), { onerror, keepAliveMs: KEEP_ALIVE_MS })
   const handle = toNodeHandler(handler)
   let refusal: (incoming: IncomingMessage) => string | undefined = () => 'the server is starting'
 
