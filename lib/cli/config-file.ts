@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CLI_ENVIRONMENT } from '../deployment/environment.ts'
+import { errorCode, systemReason } from '../flow/error-code.ts'
 import { UsageError } from './failure.ts'
 
 /** The names that a line may have, and the options that they set. */
@@ -33,15 +34,19 @@ function configPath(environment: Readonly<Record<string, string | undefined>>): 
 /**
  * Reads the file; a missing one has no settings, unless `BUCKET_CONFIG` names it.
  *
- * @throws UsageError that names the first wrong line; the system's error.
+ * @throws UsageError that names the file, or its first wrong line.
  */
 async function readConfigFile(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<ConfigFile> {
   const path = configPath(environment)
-  const text = await readFile(path, 'utf8').catch((error) => {
-    if (error.code === 'ENOENT' && !environment[CLI_ENVIRONMENT.config]) return undefined
-    throw error
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    if (errorCode(error) === 'ENOENT' && !environment[CLI_ENVIRONMENT.config]) return undefined
+    throw new UsageError(
+      `${path}: ${systemReason(error).replace(/^".*": /, '')}`,
+      `Make it readable, or name another file with ${CLI_ENVIRONMENT.config}.`,
+      'The configuration file cannot be read',
+    )
   })
   const common: { [S in Setting]?: string } = {}
   const profiles = new Map<string, { [S in Setting]?: string }>()

@@ -124,7 +124,7 @@ export async function initializeFolder(
     throw new WrongFolder(
       `the folder ${dataDir} isn't a Bucket folder: it holds ${JSON.stringify(strangers[0])} and no ${JSON.stringify(LAYOUT.format)} file`,
       strangers.includes(LAYOUT.ledger) || strangers.includes(LAYOUT.secret)
-        ? `If it was one, restore its ${JSON.stringify(LAYOUT.format)} file from a backup. Else name an empty folder, or one that does not exist yet.`
+        ? `If \`bucket backup\` or \`bucket restore\` into it was cut short, repeat that command. If it was a Bucket folder, restore its ${JSON.stringify(LAYOUT.format)} file from a backup. Else name an empty folder, or one that does not exist yet.`
         : 'Name an empty folder, or one that does not exist yet.',
     )
   const storeId = randomUUID()

@@ -39,7 +39,17 @@ describe('the configuration file', () => {
     expect((await on(['show', 'b/a/v'], { HOME: '/none', BUCKET_CONFIG: configFile() })).exit).toBe(0)
     const xdg = { HOME: '/none', XDG_CONFIG_HOME: join(home, '.config') }
     expect((await on(['show', 'b/a/v'], xdg)).exit).toBe(0)
-    expect((await on(['show', 'b/a/v'], { BUCKET_CONFIG: join(home, 'missing') })).exit).toBe(2)
+  })
+
+  it.each([
+    ['missing', 'no such file'],
+    ['.', 'is a folder|directory'],
+  ])('that cannot be read is named: %s', async (name, reason) => {
+    const path = join(home, name)
+    const ran = await on(['show', 'b/a/v'], { BUCKET_CONFIG: path })
+    expect(ran.exit).toBe(2)
+    expect(ran.stderr).toMatch(/^error: The configuration file cannot be read\n/)
+    expect(ran.stderr).toMatch(new RegExp(`why: {2}${path}: .*(${reason})`))
   })
 
   it('yields to the environment, and both yield to an option', async () => {
