@@ -56,8 +56,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     expect: { poll: { timeout: 20_000 } },
-    // Many tests wait for a disk, a process or a timer, so twice as many as there are processors keep all of them busy.
-    maxWorkers: 2 * availableParallelism(),
+    // Many tests wait for a disk, a process or a timer, so two more than there are processors keep all of them busy.
+    maxWorkers: availableParallelism() + 2,
     sequence: { sequencer: Balanced },
     projects: [
       {
