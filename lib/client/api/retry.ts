@@ -139,6 +139,8 @@ export async function pause(
   error: unknown,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  // A stop breaks off requests, which are not repeated.
+  signal?.throwIfAborted()
   onEvent({ kind: 'retry', attempt, delayMs, error })
   await sleep(delayMs, signal)
 }
@@ -154,6 +156,7 @@ export async function retrying<T>(
   patience = new TransferPatience(retrier.retry),
 ): Promise<T> {
   const delayAfter = (error: unknown, failures: number) => {
+    signal?.throwIfAborted()
     const delayMs = patience.delayAfter(error)
     if (delayMs !== undefined) retrier.onEvent({ kind: 'retry', attempt: failures + 1, delayMs, error })
     return delayMs

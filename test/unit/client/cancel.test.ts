@@ -1,5 +1,7 @@
 /** A download whose reader has had enough: nothing is waited for, nothing is asked for again. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { NetworkError } from '../../../lib/client/api/network-error.ts'
+import { DEFAULT_RETRY, pause, retrying } from '../../../lib/client/api/retry.ts'
 import { BucketClient, type VerifiedStream } from '../../../lib/client/node.ts'
 import { MIB } from '../../../lib/domain/limits.ts'
 import { type ClientFront, startFront } from '../../support/client-front.ts'
@@ -94,5 +96,21 @@ describe('cancelling a get', { timeout: 10_000 }, () => {
     const collecting = setInterval(collectGarbage, 10)
     await expect(reading).rejects.toThrow(expect.objectContaining({ name: 'TimeoutError' }))
     clearInterval(collecting)
+  })
+})
+
+describe('a signal that breaks off a request', () => {
+  it('announces no retry of it', async () => {
+    const events: unknown[] = []
+    const retrier = { retry: DEFAULT_RETRY, onEvent: (event: unknown) => events.push(event) }
+    const stop = new AbortController()
+    const broken = new NetworkError('interrupted', 'the connection ended after 0 of 3 bytes')
+    const attempt = async () => {
+      stop.abort(new Error('enough'))
+      throw broken
+    }
+    await expect(retrying(retrier, stop.signal, attempt)).rejects.toThrow('enough')
+    await expect(pause(retrier, 2, 1, broken, stop.signal)).rejects.toThrow('enough')
+    expect(events).toEqual([])
   })
 })
