@@ -176,6 +176,18 @@ def test_a_stream_without_end_is_refused_once_it_exceeds_the_limit(small: Bucket
     assert read == 80
 
 
+def test_an_outage_does_not_end_a_source_that_can_be_read_only_once(proxied: Proxied, ref: str) -> None:
+    client, proxy = proxied()
+
+    def pieces() -> Iterator[bytes]:
+        proxy.is_down = True
+        for _ in range(66):
+            yield bytes(MIB)
+        proxy.is_down = False
+
+    assert client.put(ref, pieces()).created
+
+
 MEMORY = """
 import sys
 from bucket_client import BucketClient

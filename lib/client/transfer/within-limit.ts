@@ -28,12 +28,20 @@ export async function* withinLimit(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void> {
   let bytes = 0
+  let askAfter = ASK_AFTER_BYTES
+  let limit: number | undefined
   for await (const chunk of readStream(stream, signal)) {
     bytes += chunk.byteLength
-    if (bytes > ASK_AFTER_BYTES) {
-      const { maxArtifactBytes } = (await service()).limits
-      if (bytes > maxArtifactBytes) throw tooLarge('the stream', undefined, maxArtifactBytes)
+    if (limit === undefined && bytes > askAfter) {
+      // A stream cannot be read again, so an outage must not end it. The limit is asked for again later, and before the store.
+      limit = await service().then(
+        ({ limits }) => limits.maxArtifactBytes,
+        () => undefined,
+      )
+      signal?.throwIfAborted()
+      askAfter = 2 * bytes
     }
+    if (limit !== undefined && bytes > limit) throw tooLarge('the stream', undefined, limit)
     yield chunk
   }
 }

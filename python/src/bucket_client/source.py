@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -204,13 +205,21 @@ class SpooledSource(FileSource):
         """
         spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the source
         hasher = Hasher(part_size(size or 0))
+        known: Limits | None = None
+        ask_after = SINGLE_BYTES
         try:
             for chunk in chunks:
                 view = _as_bytes(chunk)
                 _spool(spool, view)
                 hasher.update(view)
-                if hasher.size > SINGLE_BYTES and hasher.size > limits().max_artifact_bytes:
-                    raise too_large(None, limits())
+                if known is None and hasher.size > ask_after:
+                    # Such a source cannot be read again, so an outage must not end it. The limit is asked for again
+                    # later, and before the store.
+                    with contextlib.suppress(BucketError):
+                        known = limits()
+                    ask_after = 2 * hasher.size
+                if known is not None and hasher.size > known.max_artifact_bytes:
+                    raise too_large(None, known)
                 report("hashing", hasher.size, size)
             _spool(spool, None)
             if size is not None and hasher.size != size:

@@ -224,6 +224,22 @@ describe('put', () => {
     expect(chunks).toBe(65)
   })
 
+  it('copies a stream to its end while the service does not say its limit', async () => {
+    let asked = 0
+    let copied = false
+    front.misbehave = (request, response) => {
+      if (copied || request.url !== '/v1') return false
+      asked++
+      return sendProblem(response, 'unavailable')
+    }
+    async function* stream() {
+      for (let chunk = 0; chunk < 66; chunk++) yield new Uint8Array(1024 ** 2)
+      copied = true
+    }
+    expect((await bucket.put(REF, stream())).created).toBe(true)
+    expect(asked).toBeGreaterThan(0)
+  })
+
   it('refuses a stream of text, which is other bytes than those of its file', async () => {
     const path = join(folder, 'weights.bin')
     await writeFile(path, Buffer.from([0xff, 0xfe, 0, 1]))
