@@ -59,11 +59,23 @@ async function readConfigFile(
     if (profile !== undefined) {
       current = profiles.get(profile) ?? {}
       profiles.set(profile, current)
-    } else if (Object.hasOwn(NAMES, name)) current[NAMES[name as keyof typeof NAMES]] = value
-    else throw wrongLine(path, at + 1, name, line)
+    } else {
+      if (!isName(name)) throw wrongLine(path, at + 1, name, line)
+      if (Object.hasOwn(current, NAMES[name])) throw repeated(path, at + 1, name)
+      current[NAMES[name]] = value
+    }
   }
   return { path, exists: text !== undefined, common, profiles }
 }
+
+const isName = (name: string): name is keyof typeof NAMES => Object.hasOwn(NAMES, name)
+
+const repeated = (path: string, number: number, name: string) =>
+  new UsageError(
+    `${path}, line ${number} sets ${name} again`,
+    'Remove one of the two lines, or put it into a [PROFILE].',
+    'Invalid configuration file',
+  )
 
 function wrongLine(path: string, number: number, name: string, line: string): UsageError {
   const where = `${path}, line ${number}`

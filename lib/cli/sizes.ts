@@ -21,7 +21,7 @@ export function parseSize(text: string): Result<number> {
   const bytes = Math.round(Number(number) * (factor ?? Number.NaN))
   return Number.isSafeInteger(bytes) && bytes > 0
     ? ok(bytes)
-    : err(`${JSON.stringify(text)} is not a size: write 5GiB, 200MB, or a number of bytes`)
+    : err(`${JSON.stringify(text)} is not a size above 0: write 5GiB, 200MB, or a number of bytes`)
 }
 
 const SECONDS: { readonly [unit: string]: number } = { ms: 0.001, s: 1, m: 60, min: 60, h: 3600 }

@@ -75,6 +75,7 @@ describe('the configuration file', () => {
       'uri = x',
       /Invalid configuration file[\s\S]*line 1: unknown setting "uri"[\s\S]*url, auth/,
     ],
+    ['a repeated setting', 'url = a\n[p]\nurl = b\n\nurl = c', /line 5 sets url again/],
     ['a line without a value', 'url', /line 1 is "url"/],
     ['a secret', '\ntoken = hush', /Secrets do not belong[\s\S]*line 2 sets token[\s\S]*BUCKET_TOKEN/],
   ])('is refused with the number of the line: %s', async (_, text, expected) => {
