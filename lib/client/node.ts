@@ -78,7 +78,7 @@ export class BucketClient extends CoreClient {
     source: PutSource | string,
     options: PutOptions = {},
   ): Promise<PutResult> {
-    holdError(source)
+    holdStream(source)
     if (typeof source !== 'string') return await super.put(ref, source, options)
     const checked = refOf(ref)
     return await this.#files.run(options.signal, async () => {
@@ -108,7 +108,7 @@ export class BucketClient extends CoreClient {
     source: PutSource | string,
     options: PutOptions = {},
   ): Promise<Ensured> {
-    holdError(source)
+    holdStream(source)
     return await this.ensureBy(ref, options, () => this.put(ref, source, options))
   }
 
@@ -140,10 +140,21 @@ export class BucketClient extends CoreClient {
   }
 }
 
-/** A Node stream that fails before it is read, such as that of a missing file, would end the process. Its reader throws the error later. */
-function holdError(source: unknown): void {
-  if (source instanceof Readable) source.on('error', () => {})
+/**
+ * Keeps a Node stream as it is until it is read. Without listeners, the failure of one, such as that of a missing file, would end the
+ * process, and Node would drop what a child process has written when that process ends. Its reader throws the error later.
+ *
+ * @throws TypeError if the bytes of the stream are gone: it would be stored as an empty artifact.
+ */
+function holdStream(source: unknown): void {
+  if (!(source instanceof Readable)) return
+  source.on('error', ignore)
+  if (source.readableEnded || (source.destroyed && source.errored === null))
+    throw new TypeError('the stream was read to its end or closed before: give a new one')
+  source.on('readable', ignore)
 }
+
+const ignore = (): void => undefined
 
 /**
  * The digest and size of bytes, without any request.

@@ -238,7 +238,7 @@ function assertHasFormat(path: string): void {
   if (existsSync(path)) return
   throw BucketError.needsOperator(
     `the file ${path} was removed`,
-    'restore that file from any backup of the same folder, in which it never changes, because the server does not start without it',
+    'restore the file `format` of the data folder from any backup of it, because the server does not start without that file, which never changes',
   )
 }
 const RESTORE_FORMAT =

@@ -189,7 +189,7 @@ describe('a folder that loses a part while a server runs', { timeout: 60_000 }, 
     const checked = await folder.health()
     expect([checked.status, await checked.json()]).toMatchObject([
       503,
-      { retryable: false, next: expect.stringContaining('restore that file') },
+      { retryable: false, next: expect.stringContaining('restore the file `format`') },
     ])
     const stopped = await folder.stop()
     expect([stopped, folder.server.log()]).toEqual([

@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -216,6 +216,19 @@ describe('a pull', { timeout: 60_000 }, () => {
     for (const { digest } of await Promise.all(pulls)) expect(digest).toMatch(/^sha256:/)
     expect(difference('source', 'copy')).toBe('')
     expect((await readdir(work)).sort()).toEqual(['copy', 'source'])
+  })
+
+  it('through a symlink means the folder to which it leads', async () => {
+    await makeFolder(1)
+    await bucket.push('b/linked/v1', at('source'), { cacheFolder: false })
+    await mkdir(at('disk', 'copy'), { recursive: true })
+    await symlink(at('disk', 'copy'), at('copy'))
+    expect((await run('pull', 'b/linked/v1', 'copy')).exit).toBe(0)
+    expect(difference('source', 'disk/copy')).toBe('')
+    await writeFile(at('disk', 'copy', 'mine'), 'mine')
+    expect((await run('pull', 'b/linked/v1', 'copy', '--force')).exit).toBe(0)
+    expect(difference('source', 'disk/copy')).toBe('')
+    expect((await lstat(at('copy'))).isSymbolicLink()).toBe(true)
   })
 
   it('refuses a folder that another program filled with other content meanwhile', async () => {

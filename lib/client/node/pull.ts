@@ -2,7 +2,7 @@
  * A manifest becomes a local folder. Files are fetched and verified into a hidden staging folder next to the target, which is renamed when
  * it is complete. A pull that ends early leaves the staging folder, and the next one continues it.
  */
-import { chmod, copyFile, lstat, mkdir, open, readdir, rm, stat, symlink } from 'node:fs/promises'
+import { chmod, copyFile, lstat, mkdir, open, readdir, realpath, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type Digest, digestHex } from '../../domain/digest.ts'
 import { type ArtifactRef, formatRef } from '../../domain/identifiers.ts'
@@ -64,7 +64,8 @@ export async function pull(
   target: string,
   options: PullOptions,
 ): Promise<PullResult> {
-  const path = resolve(target)
+  // A symlink means the folder to which it leads.
+  const path = await realpath(target).catch(() => resolve(target))
   // Before anything is fetched: whether there can be a folder.
   await contentOf(path, target)
   const { manifest, digest } = await fetchManifest(api, ref, expected, options)

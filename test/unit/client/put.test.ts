@@ -1,10 +1,11 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BucketClient, type Progress } from '../../../lib/client/node.ts'
@@ -210,6 +211,28 @@ describe('put', () => {
       await expect(bucket[call]('only/two', missing())).rejects.toMatchObject({ code: 'invalid_request' })
     },
   )
+
+  it.each([
+    ['printf', 'hey'],
+    ['head', '-c', '50000', '/dev/zero'],
+  ])(
+    'stores what a child process has written that ends before its output is read: %s',
+    async (command, ...args) => {
+      const { stdout } = spawn(command, args)
+      const { entry } = await bucket.put(REF, stdout)
+      expect(entry.size).toBe(Number(args[1] ?? args[0]?.length))
+    },
+  )
+
+  it('refuses a stream whose bytes are gone', async () => {
+    const read = Readable.from([Buffer.from('bytes')])
+    for await (const _ of read);
+    const closed = new PassThrough().destroy()
+    await once(closed, 'close')
+    for (const stream of [read, closed])
+      await expect(bucket.put(REF, stream)).rejects.toThrow('was read to its end or closed before')
+    expect(bodies()).toHaveLength(0)
+  })
 
   it('stops copying a stream without end at the limit of the deployment', async () => {
     Object.assign(front.stores, { maxArtifactBytes: 65 * 1024 ** 2 })

@@ -82,6 +82,15 @@ describe('a line that was prepared', () => {
 })
 
 describe('a log whose reader stalls', () => {
+  it('keeps its lines as bytes, which take no more memory than their length', () => {
+    const chunks: unknown[] = []
+    const log = jsonLines({ writableLength: 0, write: (chunk: unknown) => chunks.push(chunk) > 0 })
+    for (let number = 0; number < 10; number++) log({ number })
+    log.flush()
+    expect(chunks).toHaveLength(1)
+    expect(chunks[0]).toBeInstanceOf(Uint8Array)
+  })
+
   it('holds a bounded number of lines, and then says how many it dropped', async () => {
     const stream = new PassThrough()
     const log = jsonLines(stream)
