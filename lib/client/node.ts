@@ -17,6 +17,7 @@ import { nodePlatform } from './node/platform.ts'
 import { type PullOptions, type PullResult, pull } from './node/pull.ts'
 import { type PushCalls, type PushOptions, type PushResult, push } from './node/push.ts'
 import { createSha256 } from './node/sha256.ts'
+import { checkOptions } from './options.ts'
 import { hashSource } from './transfer/artifact-hash.ts'
 import type { TransferOptions } from './transfer/progress.ts'
 import type { PutOptions, PutResult } from './transfer/put-options.ts'
@@ -69,6 +70,7 @@ export class BucketClient extends CoreClient {
 
   /** @throws TypeError as the core's; also, with the code `ca_invalid`, if `ca` holds no certificate or one that cannot be read. */
   constructor(options: NodeClientOptions = {}) {
+    checkOptions(options) // before `ca` is read
     super(nodePlatform({ ca: options.ca }), options)
   }
 

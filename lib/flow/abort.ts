@@ -16,12 +16,18 @@ export const raceAbort = <T>(step: () => Promise<T>, signal: AbortSignal | undef
       .finally(() => signal?.removeEventListener('abort', abort))
   })
 
+/** 24 days: a timer with a longer time fires after one millisecond. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** @returns the time for a timer that waits `ms` milliseconds, or as long as a timer can. */
+export const timerMs = (ms: number): number => Math.min(ms, LONGEST_TIMER_MS)
+
 /** @param ms milliseconds. @throws the reason of the signal. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const timeout = () =>
     new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms)
+      timer = setTimeout(resolve, timerMs(ms))
     })
   return raceAbort(timeout, signal).finally(() => clearTimeout(timer))
 }
@@ -32,7 +38,7 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
  */
 export const within = <T>(ms: number, wait: Promise<T>, expired: () => Error): Promise<T> =>
   new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(expired()), ms)
+    const timer = setTimeout(() => reject(expired()), timerMs(ms))
     wait.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 

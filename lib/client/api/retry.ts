@@ -124,8 +124,11 @@ function delayAfter(
 }
 
 /** The delay without regard to the failure: milliseconds, doubling, in the upper half of their range. */
-export const backoffDelay = (policy: RetryPolicy, failures: number, random: number): number =>
-  Math.min(policy.maxDelayMs, policy.baseMs * 2 ** (failures - 1)) * (0.5 + random / 2)
+export const backoffDelay = (policy: RetryPolicy, failures: number, random: number): number => {
+  // The factor stays finite, because zero times Infinity is NaN.
+  const doubled = policy.baseMs * 2 ** Math.min(failures - 1, 1023)
+  return Math.min(policy.maxDelayMs, doubled) * (0.5 + random / 2)
+}
 
 /** Whether a retry may help: BucketError and NetworkError say so; other errors are final. */
 export const isRetryable = (error: unknown): boolean =>

@@ -3,6 +3,7 @@
  * chunk. One timer watches all waits of a body.
  */
 import type { IncomingMessage } from 'node:http'
+import { timerMs } from '../../flow/abort.ts'
 
 /** Bytes that may wait for the reader before the socket is paused. */
 const BACKLOG_BYTES = 512 * 1024
@@ -56,7 +57,7 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array, void, und
     if (this.#over === 'end') return Promise.resolve(END)
     if (this.#over !== undefined) return Promise.reject(this.#over.error)
     this.#waitsSince = performance.now()
-    this.#timer ??= setTimeout(this.#check, this.#watch.idleMs)
+    this.#timer ??= setTimeout(this.#check, timerMs(this.#watch.idleMs))
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject }
       if (this.#isPaused) this.#message.resume()
@@ -108,7 +109,7 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array, void, und
     if (this.#waitsSince === undefined) return // the next wait sets the timer again
     const left = this.#waitsSince + idleMs - performance.now()
     if (left <= 0) this.#finish(stalled(), false)
-    else this.#timer = setTimeout(this.#check, Math.ceil(left))
+    else this.#timer = setTimeout(this.#check, timerMs(Math.ceil(left)))
   }
 
   #finish(how: Error | 'end', isWhole: boolean): void {

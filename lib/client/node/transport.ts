@@ -6,7 +6,7 @@ import { setMaxListeners } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
 import { rootCertificates } from 'node:tls'
-import { within } from '../../flow/abort.ts'
+import { timerMs, within } from '../../flow/abort.ts'
 import { Semaphore } from '../../flow/semaphore.ts'
 import { NetworkError, shownUrl } from '../api/network-error.ts'
 import { type IncomingResponse, type OutgoingRequest, responseMs, type Transport } from '../api/transport.ts'
@@ -192,7 +192,7 @@ async function mayContinue(
     new Promise((resolve) => {
       outgoing.once('socket', (socket) => {
         const start = () => {
-          timer = setTimeout(resolve, ms)
+          timer = setTimeout(resolve, timerMs(ms))
         }
         if (socket.connecting) socket.once('connect', start)
         else start()

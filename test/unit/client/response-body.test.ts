@@ -73,6 +73,19 @@ describe('the body of a response', () => {
     expect(told).toEqual([false])
   })
 
+  it('may stall without a limit, which no timer gets', async () => {
+    const warnings: Error[] = []
+    const warn = (warning: Error) => warnings.push(warning)
+    process.on('warning', warn)
+    answer = (response) => response.write('half', () => setTimeout(() => response.end('rest'), 50))
+    const { body } = await open(Number.POSITIVE_INFINITY)
+    const chunks: Uint8Array[] = []
+    for await (const chunk of body) chunks.push(chunk)
+    process.off('warning', warn)
+    expect(String(Buffer.concat(chunks))).toBe('halfrest')
+    expect(warnings).toEqual([])
+  })
+
   it('that stalls is an error', async () => {
     answer = (response) => response.write('half')
     const { body, told } = await open(50)

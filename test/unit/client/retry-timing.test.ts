@@ -17,6 +17,12 @@ describe('the delay of a retry', () => {
     expect(delay(1, unavailable(), 0)).toBe(125)
   })
 
+  it('stays a number after any number of failures', () => {
+    const endless = { ...DEFAULT_RETRY, attempts: Number.POSITIVE_INFINITY }
+    expect(retryDelay(endless, 1e9, unavailable(), 1)).toBe(8000)
+    expect(retryDelay({ ...endless, baseMs: 0 }, 1e9, unavailable(), 1)).toBe(0)
+  })
+
   it('is absent after the last attempt', () => {
     expect(delay(4, unavailable())).toBeDefined()
     expect(delay(5, unavailable())).toBeUndefined()

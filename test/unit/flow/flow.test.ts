@@ -73,6 +73,18 @@ describe('sleep', () => {
   })
 })
 
+describe('a wait without a limit', () => {
+  it('outlasts any other', async () => {
+    const { controller, signal } = aborting()
+    const sleeping = sleep(Number.POSITIVE_INFINITY, signal)
+    const other = sleep(20).then(() => 'the other')
+    expect(await Promise.race([sleeping, other])).toBe('the other')
+    controller.abort(stopped)
+    await expect(sleeping).rejects.toBe(stopped)
+    expect(await within(Number.POSITIVE_INFINITY, sleep(20), () => stopped)).toBeUndefined()
+  })
+})
+
 describe('within', () => {
   it('rejects a wait that takes too long, and passes on one that does not', async () => {
     await expect(within(1, never(), () => stopped)).rejects.toBe(stopped)
