@@ -59,8 +59,10 @@ export async function* exactLength(source: Source): AsyncGenerator<Uint8Array, v
   if (last) yield last
 }
 
+type Bytes = ArrayBuffer | ArrayBufferView
+
 /** A stream of bytes, read once. */
-export type ByteStream = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>
+export type ByteStream = ReadableStream<Bytes> | AsyncIterable<Bytes>
 
 const nothingToFree = async () => {}
 
@@ -100,8 +102,8 @@ export function sliceSource(source: Source, start: number, end: number): Source 
 /**
  * Reads a stream by its reader, because not every browser can iterate a web stream.
  *
- * @throws TypeError if the stream gives text, which would be stored in another form than the bytes it was made from; the reason of `signal`
- * as soon as it aborts, even while the stream stalls.
+ * @throws TypeError if the stream gives anything but bytes: text would be stored in another form than the bytes it was made from; the reason
+ * of `signal` as soon as it aborts, even while the stream stalls.
  */
 export async function* readStream(
   stream: ByteStream,
@@ -112,11 +114,7 @@ export async function* readStream(
     for (;;) {
       const next = await raceAbort(() => chunks.next(), signal)
       if (next.done) return
-      if (!ArrayBuffer.isView(next.value))
-        throw new TypeError(
-          `the stream gives ${typeof next.value} values, not bytes: open it without an encoding`,
-        )
-      yield next.value
+      yield bytesOf(next.value)
     }
   } finally {
     const returned = Promise.resolve(chunks.return?.())
@@ -126,7 +124,17 @@ export async function* readStream(
   }
 }
 
-async function* readWebStream(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+/** @returns the same memory, not a copy. */
+function bytesOf(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk
+  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk)
+  const kind = chunk === null ? 'null' : typeof chunk
+  const advice = kind === 'string' ? ': open it without an encoding' : ''
+  throw new TypeError(`the stream gives ${kind} values, not bytes${advice}`)
+}
+
+async function* readWebStream(stream: ReadableStream<Bytes>): AsyncGenerator<Bytes, void> {
   const reader = stream.getReader()
   try {
     for (;;) {

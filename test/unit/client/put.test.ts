@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -273,6 +273,44 @@ describe('put', () => {
       await expect(bucket.put(REF, stream as never)).rejects.toThrow(
         new TypeError('the stream gives string values, not bytes: open it without an encoding'),
       )
+    expect(front.entries()).toEqual([])
+  })
+
+  it('stores the bytes of a stream of buffers and of any views, without their surroundings', async () => {
+    const memory = Uint8Array.from({ length: 12 }, (_, at) => at).buffer
+    const chunks = [
+      memory,
+      new DataView(memory, 3, 4),
+      new Uint16Array(memory, 2, 3),
+      new Uint8Array(memory, 11),
+      new ArrayBuffer(0),
+    ]
+    const bytes = Buffer.from([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 3, 4, 5, 6, 2, 3, 4, 5, 6, 7, 11])
+    const streams = { web: ReadableStream.from(chunks), iterable: Readable.from(chunks) }
+    for (const [version, stream] of Object.entries(streams)) {
+      await bucket.put(`b/a/${version}`, stream)
+      expect(await front.bytesOf(`b/a/${version}`)).toEqual(bytes)
+    }
+    const path = join(folder, 'model.bin')
+    await writeFile(path, bytes)
+    const file = await open(path)
+    await bucket.put('b/a/file', file.readableWebStream())
+    await file.close()
+    expect(await front.bytesOf('b/a/file')).toEqual(bytes)
+  })
+
+  it.each([
+    ['null', null],
+    ['number', 5],
+    ['object', { a: 1 }],
+    ['object', [1, 2]],
+  ])('refuses a stream of %s values', async (kind, value) => {
+    const stream = (async function* () {
+      yield value
+    })()
+    await expect(bucket.put(REF, stream as never)).rejects.toThrow(
+      new TypeError(`the stream gives ${kind} values, not bytes`),
+    )
     expect(front.entries()).toEqual([])
   })
 
