@@ -15,9 +15,9 @@ import pytest
 from bucket_client import BucketClient, RetryPolicy, Timeouts
 from proxy import Fault, FaultyProxy
 
-#: The checkout, and the command that serves from it: the only things that tests know of the server.
+#: The checkout, and its command line: the only things that tests know of the server.
 CHECKOUT = Path(__file__).parents[2]
-SERVE = ["node", "--import", "tsx", "bin/bucket.ts", "serve"]
+COMMAND = ["node", "--import", "tsx", "bin/bucket.ts"]
 #: For what hangs, never for what is slow.
 START_SECONDS = 60
 
@@ -34,7 +34,7 @@ class Server:
         self._log = open(folder / "server.log", "wb")
         self.process = subprocess.Popen(
             # Tests leave requests behind that never end.
-            [*SERVE, "--port", "0", "--drain-limit", "1s", "--data-dir", str(folder / "data"), *options],
+            [*COMMAND, "serve", "--port", "0", "--drain-limit", "1s", "--data-dir", str(folder / "data"), *options],
             cwd=CHECKOUT,
             env=environment,
             stdout=subprocess.PIPE,

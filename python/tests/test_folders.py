@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ from bucket_client import (
     RetryPolicy,
     TargetError,
 )
+from conftest import CHECKOUT, COMMAND
 from proxy import Fault, FaultyProxy
 
 Proxied = Callable[..., tuple[BucketClient, FaultyProxy]]
@@ -263,6 +265,52 @@ def test_processes_that_pull_the_same_folder_share_one_transfer(
     assert snapshot(tmp_path / "copy") == snapshot(tree)
     assert len(results) == 4
     assert 0 < sum(results) <= pushed.size
+
+
+def test_a_pull_succeeds_although_the_command_line_completed_the_folder_meanwhile(
+    bucket: BucketClient, url: str, ref: str, tree: Path, tmp_path: Path
+) -> None:
+    bucket.push(ref, tree)
+    target = tmp_path / "copy"
+
+    def pull_too(_: object) -> None:
+        if not target.exists():
+            command = [*COMMAND, "pull", "--url", url, ref, str(target)]
+            subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True)
+
+    assert bucket.pull(ref, target, progress=pull_too, parallel=1).fetched > 0
+    assert snapshot(target) == snapshot(tree)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "copy", "tree"]
+
+
+def test_a_pull_refuses_a_folder_that_another_program_filled_meanwhile_and_can_be_repeated(
+    bucket: BucketClient, ref: str, tree: Path, tmp_path: Path
+) -> None:
+    bucket.push(ref, tree)
+    target = tmp_path / "copy"
+
+    def fill(_: object) -> None:
+        target.mkdir(exist_ok=True)
+        (target / "mine").write_bytes(b"mine")
+
+    with pytest.raises(TargetError) as caught:
+        bucket.pull(ref, target, progress=fill)
+    assert caught.value.code == "target_exists"
+    assert snapshot(target) == {"mine": (b"mine", False)}
+    assert bucket.pull(ref, target, overwrite=True).fetched == 0
+    assert snapshot(target) == snapshot(tree)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "copy", "tree"]
+
+
+def test_a_folder_that_a_pull_replaces_may_disappear_meanwhile(
+    bucket: BucketClient, ref: str, tree: Path, tmp_path: Path
+) -> None:
+    bucket.push(ref, tree)
+    target = tmp_path / "copy"
+    target.mkdir()
+    (target / "mine").write_bytes(b"mine")
+    bucket.pull(ref, target, overwrite=True, progress=lambda _: shutil.rmtree(target, ignore_errors=True))
+    assert snapshot(target) == snapshot(tree)
 
 
 @pytest.mark.parametrize("data", [b"\x80just bytes", b"17", b'{"accuracy":0.93}'])

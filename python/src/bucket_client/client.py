@@ -145,7 +145,8 @@ class BucketClient(ArtifactClient):
 
         Raises:
             ManifestError: the artifact is not a manifest, or breaks the rules.
-            TargetError: the target differs, cannot hold these names, or another process pulls the same folder.
+            TargetError: the target differs, also if another program filled it meanwhile; it cannot hold these names; or
+                another process pulls the same folder and does not advance.
             BucketError: as :meth:`download`.
         """
         check_all(

@@ -6,6 +6,7 @@ An interrupted pull keeps the new folder, and the next one continues from it, in
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -15,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from .download import Downloaded, file_digest
 from .errors import error
@@ -29,6 +31,10 @@ from .workers import run_parallel
 SUFFIX = ".bucket-pull"
 #: How often a wait for another process looks again. Seconds.
 _TICK = 0.5
+#: POSIX allows either for a rename over a folder with content.
+_FILLED = {errno.ENOTEMPTY, errno.EEXIST}
+#: What a target holds: nothing, a folder that may be replaced, or what the manifest describes.
+_Content = Literal["free", "filled", "complete"]
 
 
 @dataclass(frozen=True)
@@ -66,65 +72,107 @@ def pull(
         path.parent.stat()
         with contextlib.suppress(FileNotFoundError):
             path.stat()
-    if path.exists() and not path.is_dir():
-        raise error("target_invalid", f"{str(target)!r} is not a folder", next="Name a folder, or a new path.")
-    is_there = path.is_dir() and any(path.iterdir())
-    if is_there:
-        if is_complete(path, manifest, parallel):
-            return PullResult(target, ref, manifest, 0)
-        if not overwrite:
-            raise error(
-                "target_exists",
-                f"{str(target)!r} is not empty and differs from {ref.name}",
-                next="Choose another path, or pass overwrite=True to replace the whole folder.",
-            )
+
+    def look() -> _Content:
+        if path.exists() and not path.is_dir():
+            raise error("target_invalid", f"{str(target)!r} is not a folder", next="Name a folder, or a new path.")
+        if not _is_filled(path):
+            return "free"
+        # A process that replaces the folder moves it away.
+        with contextlib.suppress(FileNotFoundError):
+            if is_complete(path, manifest, parallel):
+                return "complete"
+        if overwrite:
+            return "filled"
+        raise error(
+            "target_exists",
+            f"{str(target)!r} is not empty and differs from {ref.name}",
+            next="Choose another path, or pass overwrite=True to replace the whole folder.",
+        )
+
+    if look() == "complete":
+        return PullResult(target, ref, manifest, 0)
     _remove_stale(path.parent)
     staging = path.parent / f".{digest_hex(ref.digest or '')}{SUFFIX}"
-
-    def is_done() -> bool:
-        return path.is_dir() and any(path.iterdir()) and is_complete(path, manifest, parallel)
-
-    with naming_target(target, path.parent), _taken(staging, is_done, patience) as is_ours:
-        if not is_ours:
+    with naming_target(target, path.parent), _taken(staging, look, patience) as found:
+        if found == "complete":
             return PullResult(target, ref, manifest, 0)
         check_names(manifest, staging)
         _remove_others(staging, manifest)
         fetched = _fill(ref, manifest, staging, fetch, parallel, report)
         _finish(manifest, staging)
-        old = path.parent / f".{secrets.token_hex(8)}{SUFFIX}-old"
-        if is_there:
-            path.rename(old)
-        staging.rename(path)
-        if is_there:
-            shutil.rmtree(old)
+        # Another process that does not share the staging folder may fill the target meanwhile.
+        while not _replace(path, staging, found):
+            found = look()
+            if found == "complete":
+                shutil.rmtree(staging)
+                break
     sync_folder(path.parent)
     return PullResult(target, ref, manifest, fetched)
 
 
+def _is_filled(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except FileNotFoundError:
+        return False
+
+
+def _replace(path: Path, staging: Path, found: _Content) -> bool:
+    """Give a complete folder its name.
+
+    A replaced folder is moved away first, because no system renames over a folder with content.
+
+    Returns:
+        False if another process has filled the target since ``found`` was seen.
+    """
+    old = path.parent / f".{secrets.token_hex(8)}{SUFFIX}-old"
+    if found == "filled":
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(old)
+    try:
+        staging.rename(path)
+        is_named = True
+    except OSError as problem:
+        if problem.errno not in _FILLED:
+            if old.exists():
+                old.rename(path)
+            raise
+        is_named = False
+    if old.exists():
+        shutil.rmtree(old)
+    return is_named
+
+
 @contextlib.contextmanager
-def _taken(staging: Path, is_done: Callable[[], bool], patience: float) -> Generator[bool]:
+def _taken(staging: Path, look: Callable[[], _Content], patience: float) -> Generator[_Content]:
     """Take the staging folder, which one process uses at a time, waiting for another that has it.
 
-    Yields false if the other process completed the target meanwhile.
+    Yields what the target holds then. If another process completed it, the staging folder is not needed and is removed.
 
     Raises:
         TargetError: ``target_busy``: the other process has not advanced for ``patience`` seconds.
     """
     standstill = Standstill()
     while True:
-        staging.mkdir(exist_ok=True)
-        handle = os.open(staging, os.O_RDONLY)
+        with contextlib.suppress(FileExistsError):
+            staging.mkdir()
+        try:
+            handle = os.open(staging, os.O_RDONLY)
+        except FileNotFoundError:
+            # The process that had it has just named or removed it.
+            continue
         try:
             # Where nothing can be locked, processes are kept apart by their callers.
             is_locked = try_lock(handle) is not False
             is_ours = is_locked and staging.exists() and os.path.samestat(os.fstat(handle), staging.stat())
-            if is_ours and not is_done():
-                yield True
-                return
-            if is_ours or (is_locked and is_done()):
-                shutil.rmtree(staging, ignore_errors=True)
-                yield False
-                return
+            if is_locked:
+                found = look()
+                if is_ours and found == "complete":
+                    shutil.rmtree(staging, ignore_errors=True)
+                if is_ours or found == "complete":
+                    yield found
+                    return
         finally:
             os.close(handle)
         size = sum(status.st_size for _, status in _walk(staging))
