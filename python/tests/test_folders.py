@@ -313,6 +313,27 @@ def test_a_folder_that_a_pull_replaces_may_disappear_meanwhile(
     assert snapshot(target) == snapshot(tree)
 
 
+@pytest.mark.parametrize("existing", ["none", "empty", "filled"])
+def test_a_pull_to_a_symlink_writes_the_folder_to_which_it_leads(
+    bucket: BucketClient, ref: str, tree: Path, tmp_path: Path, existing: str
+) -> None:
+    bucket.push(ref, tree)
+    (tmp_path / "disk").mkdir()
+    real = tmp_path / "disk" / "real"
+    if existing != "none":
+        real.mkdir()
+    if existing == "filled":
+        (real / "mine").write_bytes(b"mine")
+    link = tmp_path / "copy"
+    link.symlink_to("disk/real")
+    assert bucket.pull(ref, link, overwrite=existing == "filled").path == link
+    assert str(link.readlink()) == "disk/real"
+    assert not real.is_symlink()
+    assert snapshot(real) == snapshot(tree)
+    assert bucket.pull(ref, link).fetched == 0
+    assert list((tmp_path / "disk").iterdir()) == [real]
+
+
 @pytest.mark.parametrize("data", [b"\x80just bytes", b"17", b'{"accuracy":0.93}'])
 def test_an_artifact_that_is_not_a_folder_is_said_to_be_that(
     bucket: BucketClient, ref: str, data: bytes, tmp_path: Path

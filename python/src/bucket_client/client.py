@@ -136,7 +136,7 @@ class BucketClient(ArtifactClient):
 
         Args:
             ref: of the manifest; may be pinned.
-            target: path of the folder. It may exist if it is empty.
+            target: path of the folder, or of a symlink to it. It may exist if it is empty.
             digest: what the manifest must be, else nothing is fetched.
             overwrite: whether a folder that differs is replaced as a whole.
             parallel: files at once.
