@@ -1,7 +1,7 @@
 /**
  * The code of a failure, such as `ENOENT` of a system call.
  *
- * @returns undefined when it has none.
+ * @returns undefined for a failure without a code.
  */
 export const errorCode = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined

@@ -1,6 +1,6 @@
 /**
- * Encodes the records of the operation log, and writes them as JSON lines, many of them in one write when requests come fast. A reader that
- * stalls costs lines, not memory.
+ * Encodes the records of the operation log, and writes them as JSON lines, many of them in one write when requests come fast. Lines are
+ * dropped and counted while a reader stalls, so that its backlog has a bound.
  */
 import type { Writable } from 'node:stream'
 import { MIB } from '../domain/limits.ts'

@@ -33,7 +33,7 @@ const SUM = { statistic: Stats.SUM, period: PERIOD }
 
 /**
  * How often a rule must breach: at once, or in several of twice as many periods. Requiring consecutive periods would miss a
- * service with one failing request every ten minutes, whose other periods have no data.
+ * service with one failing request every ten minutes, and no requests in the other periods.
  */
 const ONCE = { breaching: 1, of: 1 }
 /** One of two periods: a datapoint of the verifier may arrive when the period of its timestamp is over. */
@@ -104,7 +104,7 @@ function apiRules(scope: Construct, { restApi, accessLog }: WatchedResources): A
       statistic,
       period: PERIOD,
     })
-  // API Gateway has no metric for throttled requests.
+  // API Gateway does not count throttled requests.
   const throttles = new MetricFilter(scope, 'ThrottledRequests', {
     logGroup: accessLog,
     filterPattern: FilterPattern.stringValue('$.status', '=', String(ERROR_STATUS.throttled)),

@@ -1,5 +1,5 @@
 /**
- * Blobs of versions that have no entry. A store or an upload that was cut short leaves such a blob, and so does a ledger that lost entries.
+ * Blobs without an entry in the ledger. A store or an upload that was cut short leaves such a blob, and so does a ledger that lost entries.
  * A start after a crash reports them before it accepts a store.
  */
 import { opendir } from 'node:fs/promises'

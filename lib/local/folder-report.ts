@@ -27,7 +27,7 @@ export interface FolderRecord {
   message: string
   /** Entries in the ledger. */
   entries?: number
-  /** Blobs of versions that have no entry. */
+  /** Blobs without an entry in the ledger. */
   blobsWithoutEntry?: number
   /** Versions whose blobs are missing or have another size. */
   lostBlobs?: number

@@ -100,7 +100,7 @@ function authorizerOf(auth: Auth, root: URL, platform: Platform, now: () => Date
     default:
       // For callers without types. The message does not repeat the value, which may be a secret.
       throw new TypeError(
-        "auth has no known kind: give one of none, bearer, api-key and iam, as in { kind: 'none' }",
+        "unknown kind of auth; valid: none, bearer, api-key and iam, as in { kind: 'none' }",
       )
   }
 }

@@ -52,7 +52,7 @@ const READ_BYTES = 1024 * 1024
 export async function downloadTarget(path: string): Promise<DownloadTarget> {
   const shown = JSON.stringify(path)
   if (path === '') throw new TargetError('ENOENT', 'the path to download to is empty')
-  // Follows symlinks, including /dev/stdout, whose target may have no path.
+  // Follows symlinks, including /dev/stdout, whose target may be a pipe without a path.
   const found = await ifThere(stat(path))
   if (found?.isDirectory() || (!found && path.endsWith('/')))
     throw new TargetError('EISDIR', `${shown} is a folder, not a file`)

@@ -74,7 +74,7 @@ export function olderThan(
   const time = 'at' in known ? ` on ${known.at}` : ''
   return new FolderDamaged(
     `the ledger is older than the folder: it ends in ${segmentName(segment)} at byte ${reached}, and${time} it already reached byte ${known.offset} of ${segmentName(known.segment)}`,
-    'Restore the ledger folder from the newest backup. If there is no newer one than this, `bucket fsck` lists the blobs that it does not name, and `bucket fsck --discard-damage` accepts the loss of the versions that it lacks.',
+    'Restore the ledger folder from the newest backup. If this ledger is the newest, `bucket fsck` lists the blobs that it does not name, and `bucket fsck --discard-damage` accepts the loss of the versions that it lacks.',
   )
 }
 

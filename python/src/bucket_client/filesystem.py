@@ -100,7 +100,7 @@ class BucketFileSystem(AbstractFileSystem):
         unknown = sorted(options.keys() - _FSSPEC_OPTIONS)
         if unknown:
             # fsspec would ignore it, and a misspelt url would lead to another server.
-            raise TypeError(f"bucket:// has no option {unknown[0]!r}; give {', '.join(_OPTIONS)}")
+            raise TypeError(f"unknown option {unknown[0]!r} of bucket://; valid options: {', '.join(_OPTIONS)}")
         super().__init__(**options)
         if client is not None and not isinstance(client, BucketClient):
             raise TypeError(f"client is of the type {type(client).__name__}; give a BucketClient")
@@ -238,7 +238,9 @@ class BucketFileSystem(AbstractFileSystem):
         if mode in ("wb", "xb"):
             unknown = sorted(options.keys() - set(DESCRIPTION_MEMBERS))
             if unknown:
-                raise TypeError(f"a new file has no option {unknown[0]!r}; give {', '.join(DESCRIPTION_MEMBERS)}")
+                raise TypeError(
+                    f"unknown option {unknown[0]!r} of a new file; valid options: {', '.join(DESCRIPTION_MEMBERS)}"
+                )
             return BucketWriter(self, path, autocommit, self._describe(options))
         raise ValueError(f"mode {mode!r}: what is stored never changes, so files open as rb, wb or xb")
 
